@@ -1,0 +1,1 @@
+"""What every room may use: errors for users, whole-or-nothing files, the frame of a command-line script."""
