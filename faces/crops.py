@@ -1,0 +1,251 @@
+"""Face crops and their way back into the frame.
+
+Two kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a similarity
+transform that brings the stable points of the face to fixed places, whatever the roll of the head. Neither looks at jaw or lips: a crop
+whose border follows the chin would tell the model how far the real mouth is open (METHODS 6.6, leakage).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import InputError
+from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
+from faces.smoothing import segments, smooth_series
+
+# In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an open mouth;
+# its middle row lies at the base of the nose. The box spans cheek to cheek and mid-forehead to chin, the usual extent of S3FD boxes
+# [inferred: no S3FD weights could be had to measure it].
+ALIGNED_SIDE, ALIGNED_TOP = 2.8, -0.7
+BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
+SMOOTH_SECONDS = 0.06
+WAV2LIP_PADS = (0, 10, 0, 0)
+MIN_BOX = 4
+
+
+@dataclass(frozen=True)
+class CropSpec:
+    """What kind of crop a model was trained on.
+
+    Attributes:
+        kind: "aligned" or "box".
+        size: side of the square that the model sees, in pixels.
+        pads: top, bottom, left, right, in frame pixels, added to a box; an aligned crop takes none.
+    """
+
+    kind: str = "aligned"
+    size: int = 96
+    pads: tuple[int, int, int, int] = WAV2LIP_PADS
+
+    def __post_init__(self):
+        if self.kind not in ("aligned", "box"):
+            raise InputError(f"crop kind {self.kind!r}: unknown; choose aligned or box")
+
+
+@dataclass(frozen=True)
+class AlignedCrop:
+    """A square cut out by a similarity transform.
+
+    Attributes:
+        matrix: (2, 3) float64, frame pixel -> crop pixel, pixel centres at whole numbers.
+        size: side in pixels.
+    """
+
+    matrix: np.ndarray
+    size: int
+
+    def extract(self, frame):
+        """(H, W, 3) uint8 -> (S, S, 3) uint8; shrinks by area, so large faces do not alias; the border is repeated outside."""
+        import cv2
+
+        zoom = float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+        fine = int(np.clip(np.ceil(0.75 / max(zoom, 1e-6)), 1, 8))
+        matrix = _scaled(self.matrix, fine)
+        side = self.size * fine
+        crop = cv2.warpAffine(frame, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return crop if fine == 1 else cv2.resize(crop, (self.size, self.size), interpolation=cv2.INTER_AREA)
+
+    def corners(self):
+        """(4, 2) float64 frame coordinates of the crop's outer corners, clockwise from its top left."""
+        edge = self.size - 0.5
+        square = np.array([(-0.5, -0.5), (edge, -0.5), (edge, edge), (-0.5, edge)])
+        return apply_affine(inverse(self.matrix), square)
+
+    def paste(self, frame, face, mask):
+        """Copy of `frame` with `face` (S, S, 3) uint8 laid back where it came from, weighted by `mask` (S, S) float32 in [0, 1]."""
+        import cv2
+
+        height, width = frame.shape[:2]
+        corners = self.corners()
+        left, top = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
+        right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int) + 2, (width, height))
+        out = frame.copy()
+        if right <= left or bottom <= top:
+            return out
+        shifted = self.matrix.copy()
+        shifted[:, 2] += shifted[:, :2] @ (left, top)
+        extent = (int(right - left), int(bottom - top))
+        back = cv2.WARP_INVERSE_MAP
+        laid = cv2.warpAffine(face, shifted, extent, flags=cv2.INTER_CUBIC | back, borderMode=cv2.BORDER_REPLICATE)
+        weight = cv2.warpAffine(mask, shifted, extent, flags=cv2.INTER_LINEAR | back, borderMode=cv2.BORDER_CONSTANT)
+        out[top:bottom, left:right] = _blend(frame[top:bottom, left:right], laid, weight)
+        return out
+
+
+@dataclass(frozen=True)
+class BoxCrop:
+    """An upright rectangle of whole pixels, resized to a square as Wav2Lip does.
+
+    Attributes:
+        box: (y1, y2, x1, x2) ints inside the frame, ends exclusive.
+        size: side of the square in pixels.
+    """
+
+    box: tuple[int, int, int, int]
+    size: int
+
+    @property
+    def matrix(self):
+        """(2, 3) float64, frame pixel -> crop pixel, pixel centres at whole numbers (cv2.resize's convention)."""
+        y1, y2, x1, x2 = self.box
+        sx, sy = self.size / (x2 - x1), self.size / (y2 - y1)
+        return np.array([[sx, 0, (0.5 - x1) * sx - 0.5], [0, sy, (0.5 - y1) * sy - 0.5]])
+
+    def extract(self, frame):
+        """(H, W, 3) uint8 -> (S, S, 3) uint8."""
+        import cv2
+
+        y1, y2, x1, x2 = self.box
+        return cv2.resize(frame[y1:y2, x1:x2], (self.size, self.size))
+
+    def corners(self):
+        """(4, 2) float64 frame coordinates of the box's outer corners, clockwise from its top left."""
+        y1, y2, x1, x2 = self.box
+        return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float64) - 0.5
+
+    def paste(self, frame, face, mask):
+        """Copy of `frame` with `face` (S, S, 3) uint8 resized back into the box, weighted by `mask` (S, S) float32 in [0, 1]."""
+        import cv2
+
+        y1, y2, x1, x2 = self.box
+        extent = (x2 - x1, y2 - y1)
+        laid, weight = cv2.resize(face, extent), cv2.resize(mask, extent)
+        out = frame.copy()
+        out[y1:y2, x1:x2] = _blend(frame[y1:y2, x1:x2], laid, weight)
+        return out
+
+
+Crop = AlignedCrop | BoxCrop
+
+
+def plan_crops(track, spec, *, fps=25, smooth=True):
+    """Lay one crop over each frame of a track.
+
+    Args:
+        track: FaceTrack.
+        spec: CropSpec.
+        fps: frames per second; the smoothing kernel has a fixed width in seconds.
+        smooth: smooth the path of the crop over time, without lead or lag.
+
+    Returns:
+        list of N crops; None where there is no face.
+    """
+    sigma = SMOOTH_SECONDS * float(fps) if smooth else 0.0
+    plan = [None] * len(track)
+    for start, end in segments(track.present):
+        points = track.landmarks[start:end][:, list(STABLE)].astype(np.float64)
+        pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
+        parameters = smooth_series(np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), sigma)
+        for offset, (a, b, x, y) in enumerate(parameters):
+            plan[start + offset] = _crop(a, b, x, y, spec, track.width, track.height)
+    return plan
+
+
+def fixed_box(box, spec, width, height):
+    """A crop from a box given by hand, the same for every frame.
+
+    Args:
+        box: top, bottom, left, right in pixels, ends exclusive (Wav2Lip's `--box`).
+        spec: CropSpec; its size is used, its pads are not.
+        width, height: of the frame.
+
+    Raises:
+        InputError: the box is empty, turned round, or not inside the frame.
+    """
+    y1, y2, x1, x2 = (int(value) for value in box)
+    if not (0 <= y1 < y2 <= height and 0 <= x1 < x2 <= width):
+        raise InputError(
+            f"--box {y1} {y2} {x1} {x2}: must be top bottom left right with 0 <= top < bottom <= {height} and 0 <= left < right <= {width}"
+        )
+    if y2 - y1 < MIN_BOX or x2 - x1 < MIN_BOX:
+        raise InputError(f"--box {y1} {y2} {x1} {x2}: is smaller than {MIN_BOX} pixels")
+    return BoxCrop((y1, y2, x1, x2), spec.size)
+
+
+def paste_mask(size, style="feather", kind="aligned"):
+    """Weights with which a generated face is laid over the frame.
+
+    Args:
+        size: S.
+        style: "feather": only the half that was generated, fading out towards nose, sides and chin, so that no border shows.
+            "hard": the whole square, as Wav2Lip pastes.
+        kind: of the crop; a box ends at the chin, so its lower edge fades over a shorter way.
+
+    Returns:
+        (S, S) float32 in [0, 1].
+    """
+    if style == "hard":
+        return np.ones((size, size), np.float32)
+    if style != "feather":
+        raise InputError(f"paste style {style!r}: unknown; choose feather or hard")
+    at = (np.arange(size) + 0.5) / size
+    side = _ramp(at, 0.02, 0.16) * _ramp(1 - at, 0.02, 0.16)
+    bottom = 0.08 if kind == "box" else 0.10
+    vertical = _ramp(at, 0.44, 0.58) * _ramp(1 - at, 0.0, bottom)
+    return (vertical[:, None] * side[None, :]).astype(np.float32)
+
+
+def inverse(matrix):
+    """Inverse of a (2, 3) affine matrix."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([linear, -(linear @ matrix[:, 2])[:, None]], 1)
+
+
+def _crop(a, b, x, y, spec, width, height):
+    """Crop for the pose (canonical -> frame) with linear part [[a, -b], [b, a]] and shift (x, y)."""
+    if spec.kind == "aligned":
+        to_frame = np.array([[a, -b, x], [b, a, y]])
+        unit = ALIGNED_SIDE / spec.size  # canonical units per crop pixel
+        start = np.array([-ALIGNED_SIDE / 2 + unit / 2, ALIGNED_TOP + unit / 2])
+        crop_to_frame = np.concatenate([to_frame[:, :2] * unit, (to_frame[:, :2] @ start + to_frame[:, 2])[:, None]], 1)
+        return AlignedCrop(inverse(crop_to_frame), spec.size)
+    scale = float(np.hypot(a, b))
+    left, top, right, bottom = BOX_EXTENT
+    middle = np.array([[a, -b], [b, a]]) @ ((left + right) / 2, (top + bottom) / 2) + (x, y)  # the box turns about its own middle
+    half = np.array([right - left, bottom - top]) * scale / 2
+    pad_top, pad_bottom, pad_left, pad_right = spec.pads
+    y1, y2 = int(round(middle[1] - half[1])) - pad_top, int(round(middle[1] + half[1])) + pad_bottom
+    x1, x2 = int(round(middle[0] - half[0])) - pad_left, int(round(middle[0] + half[0])) + pad_right
+    y1, y2, x1, x2 = max(0, y1), min(height, y2), max(0, x1), min(width, x2)
+    if y2 - y1 < MIN_BOX or x2 - x1 < MIN_BOX:
+        return None  # the face has left the frame
+    return BoxCrop((y1, y2, x1, x2), spec.size)
+
+
+def _scaled(matrix, factor):
+    """The same crop at `factor` times the size, pixel centres kept in place."""
+    scaled = matrix * factor
+    scaled[:, 2] += (factor - 1) / 2
+    return scaled
+
+
+def _ramp(at, start, end):
+    """0 below `start`, 1 above `end`, a half cosine between."""
+    if end <= start:
+        return np.ones_like(at)
+    return 0.5 - 0.5 * np.cos(np.pi * np.clip((at - start) / (end - start), 0, 1))
+
+
+def _blend(frame, face, weight):
+    mixed = frame + (face.astype(np.float32) - frame) * weight[..., None]
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)

@@ -1,0 +1,66 @@
+"""The 68-point landmark scheme: which points are which, and similarity transforms between point sets."""
+
+import numpy as np
+
+JAW = slice(0, 17)
+OUTER_EYE_CORNERS = (36, 45)
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the subject's right eye comes first
+MOUTH = slice(48, 68)  # 12 outer and 8 inner points, METHODS 1.2
+INNER_LIP_TOP, INNER_LIP_BOTTOM = 62, 66
+
+# Points that speech hardly moves: nose bridge and base, eye corners. Jaw, lips, brows and eyelids are left out, so that nothing fitted
+# to these points can tell how far the mouth is open.
+STABLE = (27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45)
+
+# Which of MediaPipe's 478 face-mesh vertices stands for each of the 68 points.
+MESH_TO_68 = (
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,  # jaw
+    71, 63, 105, 66, 107, 336, 296, 334, 293, 301,  # brows
+    168, 197, 5, 4, 75, 97, 2, 326, 305,  # nose
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,  # eyes
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,  # outer lips
+    78, 82, 13, 312, 308, 317, 14, 87,  # inner lips
+)  # fmt: skip
+
+# Where the stable points lie on a mean frontal face, in units of the distance of the eye centres from the point between them; x to the
+# subject's left, y down. A symmetrised Procrustes mean over 285 frames of 13 GRID speakers, measured with the mesh detector.
+CANONICAL_STABLE = np.array(
+    [
+        (0.0, -0.066), (0.0, 0.179), (0.0, 0.409), (0.0, 0.553), (-0.211, 0.709), (0.0, 0.769), (0.211, 0.709),
+        (-0.700, -0.004), (-0.266, 0.023), (0.266, 0.023), (0.700, -0.004),
+    ]
+)  # fmt: skip
+
+
+def fit_similarity(source, target):
+    """Least-squares similarity transform (rotation, one scale, shift) that carries `source` to `target`.
+
+    Args:
+        source, target: (..., K, 2) float, K >= 2 points, the same leading axes.
+
+    Returns:
+        (..., 2, 3) float64 matrix A with target ~ source @ A[:, :2].T + A[:, 2]. Closed form of Umeyama (1991) in two dimensions,
+        reflections excluded. Identical source points give scale 0.
+    """
+    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    source_mean, target_mean = source.mean(-2, keepdims=True), target.mean(-2, keepdims=True)
+    s, t = source - source_mean, target - target_mean
+    dot = (s * t).sum((-1, -2))
+    cross = (s[..., 0] * t[..., 1] - s[..., 1] * t[..., 0]).sum(-1)
+    norm = np.maximum((s * s).sum((-1, -2)), 1e-12)
+    a, b = dot / norm, cross / norm
+    linear = np.stack([np.stack([a, -b], -1), np.stack([b, a], -1)], -2)
+    shift = target_mean[..., 0, :] - (linear @ source_mean[..., 0, :, None])[..., 0]
+    return np.concatenate([linear, shift[..., None]], -1)
+
+
+def apply_affine(matrix, points):
+    """(..., 2, 3) applied to (..., K, 2) -> (..., K, 2)."""
+    matrix = np.asarray(matrix)
+    return points @ np.swapaxes(matrix[..., :2], -1, -2) + matrix[..., None, :, 2]
+
+
+def interocular(landmarks):
+    """Distance of the outer eye corners: (..., 68, 2) -> (...), in the unit of the landmarks."""
+    right, left = OUTER_EYE_CORNERS
+    return np.linalg.norm(landmarks[..., left, :] - landmarks[..., right, :], axis=-1)
