@@ -1,0 +1,63 @@
+"""Any audio or video file to the one waveform that the rest of the code speaks: 16 kHz, mono, float32."""
+
+import numpy as np
+
+from common.errors import InputError
+
+SAMPLE_RATE = 16000
+
+
+def load_waveform(path, rate=SAMPLE_RATE):
+    """Decode the sound of a file, mix it down and resample it.
+
+    Channels are averaged before resampling (soxr, high quality), as librosa.load does, so that features equal those of code
+    that loads with librosa. Samples beyond full scale (floating-point files, overshoot of the resampler) are clipped.
+
+    Args:
+        path: an audio file, or a video with a sound track; anything that media.audio.decode_audio reads.
+        rate: samples a second of the result.
+
+    Returns:
+        (n,) float32 in [-1, 1], n >= 1.
+
+    Raises:
+        InputError: the file cannot be decoded, has no sound track, no sample in it, or samples that are not finite.
+    """
+    from media.audio import decode_audio
+
+    samples, source_rate = decode_audio(path)
+    try:
+        return to_waveform(samples, source_rate, rate)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def to_waveform(samples, source_rate, rate=SAMPLE_RATE):
+    """Mix down and resample decoded samples; the part of `load_waveform` after decoding.
+
+    Args:
+        samples: (channels, n) float32, full scale 1.
+        source_rate: samples a second of `samples`.
+        rate: samples a second of the result.
+
+    Returns:
+        (m,) float32 in [-1, 1], m = about n * rate / source_rate, at least 1.
+
+    Raises:
+        InputError: no sample is left, or one is NaN or infinite.
+    """
+    samples = np.asarray(samples, dtype=np.float32)
+    if samples.ndim != 2:
+        raise ValueError(f"samples must be (channels, n), not {samples.shape}")
+    if samples.size == 0:
+        raise InputError("holds no sound at all (zero length); give an audio file with something in it")
+    if not np.isfinite(samples).all():
+        raise InputError("holds samples that are NaN or infinite; export the audio again")
+    mono = samples[0] if len(samples) == 1 else samples.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if source_rate != rate:
+        import soxr
+
+        mono = soxr.resample(mono, source_rate, rate, quality="HQ")
+    if mono.size == 0:
+        raise InputError(f"is shorter than one sample at {rate} Hz; give longer audio")
+    return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
