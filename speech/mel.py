@@ -29,7 +29,8 @@ def mel_spectrogram(waveform):
 
     Pre-emphasis 0.97; magnitude of an 800-point transform every 200 samples under a periodic Hann window, zeros beyond both
     ends; 80 Slaney mels from 55 to 7600 Hz; 20 log10(max(1e-5, x)) - 20 dB; [-100, 0] dB mapped to [-4, 4] and clipped. All in
-    float64 until the end. Column m is centred at sample 200 m, which is m / 80 s.
+    float64 until the end. Column m is centred at sample 200 m, which is m / 80 s. Zeros beyond the ends are what librosa 0.11
+    does by default; the librosa of 2020 mirrored the signal there, which changes the two outermost columns at either end.
 
     Args:
         waveform: (n,) float in [-1, 1], 16 kHz, n >= 1.

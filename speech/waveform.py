@@ -41,10 +41,10 @@ def to_waveform(samples, source_rate, rate=SAMPLE_RATE):
         rate: samples a second of the result.
 
     Returns:
-        (m,) float32 in [-1, 1], m = about n * rate / source_rate, at least 1.
+        (ceil(n * rate / source_rate),) float32 in [-1, 1].
 
     Raises:
-        InputError: no sample is left, or one is NaN or infinite.
+        InputError: there is no sample, or one is NaN or infinite.
     """
     samples = np.asarray(samples, dtype=np.float32)
     if samples.ndim != 2:
@@ -57,7 +57,7 @@ def to_waveform(samples, source_rate, rate=SAMPLE_RATE):
     if source_rate != rate:
         import soxr
 
-        mono = soxr.resample(mono, source_rate, rate, quality="HQ")
-    if mono.size == 0:
-        raise InputError(f"is shorter than one sample at {rate} Hz; give longer audio")
+        length = -(-mono.size * rate // source_rate)
+        mono = soxr.resample(mono, source_rate, rate, quality="HQ")[:length]
+        mono = np.pad(mono, (0, length - mono.size))
     return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)

@@ -12,7 +12,8 @@ from speech.waveform import load_waveform, to_waveform
 
 
 def tone(rate, seconds=1.0, frequency=440.0, channels=1):
-    return np.tile(0.5 * np.sin(2 * np.pi * frequency * np.arange(int(rate * seconds)) / rate), (channels, 1)).astype(np.float32)
+    time = np.arange(int(rate * seconds)) / rate
+    return np.tile(0.5 * np.sin(2 * np.pi * frequency * time), (channels, 1)).astype(np.float32)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000, 96000])
@@ -28,11 +29,9 @@ def test_a_tone_stays_the_same_tone(rate, channels):
        st.integers(0, 2**32 - 1))
 def test_any_signal_stays_in_range_and_keeps_its_length(channels, length, rate, level, seed):
     samples = (np.random.default_rng(seed).normal(size=(channels, length)) * level).astype(np.float32)
-    if round(length * 16000 / rate) == 0:
-        return
     waveform = to_waveform(samples, rate)
     assert np.isfinite(waveform).all() and np.abs(waveform).max() <= 1
-    assert abs(len(waveform) - length * 16000 / rate) <= 1
+    assert len(waveform) == -(-length * 16000 // rate) >= 1
 
 
 def test_channels_are_averaged():
@@ -45,15 +44,13 @@ def test_unusable_audio_is_refused():
         to_waveform(np.zeros((1, 0), dtype=np.float32), 16000)
     with pytest.raises(InputError, match="NaN"):
         to_waveform(np.full((1, 10), np.nan, dtype=np.float32), 16000)
-    with pytest.raises(InputError, match="shorter than one sample"):
-        to_waveform(np.zeros((1, 1), dtype=np.float32), 192000)
     with pytest.raises(ValueError, match="channels"):
         to_waveform(np.zeros(10, dtype=np.float32), 16000)
 
 
 def test_a_file_loads_as_librosa_loads_it(tmp_path):
     path = tmp_path / "speech and space.wav"
-    samples = np.random.default_rng(3).normal(size=(2, 44100)) * 0.1
+    samples = np.random.default_rng(3).normal(size=(2, 44213)) * 0.1
     soundfile.write(path, samples.T, 44100, subtype="PCM_16")
     reference, _ = librosa.load(path, sr=16000)
     np.testing.assert_allclose(load_waveform(path), reference, atol=1e-5)
