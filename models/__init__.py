@@ -1,0 +1,58 @@
+"""Networks, pure torch: `build_model` makes any of them from the `model` section of a config."""
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from common.errors import InputError
+from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
+from models.fuse import fuse_for_inference
+from models.syncnet import SyncNetColor, lower_halves, sync_probability
+from models.wav2lip import Wav2Lip
+
+__all__ = [
+    "MODELS",
+    "ConditionalDiscriminator",
+    "QualityDiscriminator",
+    "SyncNetColor",
+    "Wav2Lip",
+    "build_model",
+    "fuse_for_inference",
+    "lower_halves",
+    "sync_probability",
+]
+
+MODELS = {
+    "wav2lip": Wav2Lip,
+    "syncnet_color": SyncNetColor,
+    "disc_quality": QualityDiscriminator,
+    "disc_conditional": ConditionalDiscriminator,
+}
+
+
+def build_model(config):
+    """Make a network with fresh weights, in training mode, on the CPU.
+
+    Args:
+        config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
+            384; default 96), "width" (0.25-1.0; default 1.0), and for syncnet_color "frames" (default 5).
+
+    Raises:
+        InputError: an unknown name or key (the nearest known one is named), or a value out of range.
+    """
+    if not isinstance(config, Mapping) or "name" not in config:
+        raise InputError(f"model: give a mapping with a name, one of {', '.join(MODELS)}")
+    name, options = config["name"], {key: value for key, value in config.items() if key != "name"}
+    if name not in MODELS:
+        raise InputError(f"model.name: {_unknown(name, MODELS)}")
+    known = list(inspect.signature(MODELS[name]).parameters)
+    for key in options:
+        if key not in known:
+            raise InputError(f"model.{key}: {_unknown(key, ['name', *known])}")
+    return MODELS[name](**options)
+
+
+def _unknown(word, known):
+    near = get_close_matches(str(word), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return f"{word!r} is not known; {hint}"

@@ -1,0 +1,127 @@
+"""The Wav2Lip generator (Prajwal et al. 2020, arXiv 2008.10010; METHODS 5.1) at any supported size and width."""
+
+import torch
+from torch import nn
+
+from models.blocks import (
+    ConvBlock,
+    UpConvBlock,
+    audio_encoder,
+    batch_to_frames,
+    check_size,
+    frames_to_batch,
+    initialise,
+    levels_of,
+    residual_blocks,
+    scaled,
+)
+
+CODE_CHANNELS = 512
+
+
+def face_encoder(in_channels, levels, bottom, width):
+    """Blocks that bring a face down to one code; every block's output is a skip connection.
+
+    Channels double from 16 to at most 512 while the side halves `levels` times to `bottom`; the last block makes 1x1 of it.
+    At 96 px and width 1.0 this is the published encoder; larger faces add 512-channel levels at the bottom (ours).
+
+    Returns:
+        (ModuleList of levels + 2 blocks, list of their output channels)
+    """
+    channels = [scaled(min(16 * 2**level, CODE_CHANNELS), width) for level in range(levels + 1)]
+    blocks = [nn.Sequential(ConvBlock(in_channels, channels[0], kernel_size=7, padding=3))]
+    for level in range(1, levels + 1):
+        residuals = 1 if level == levels else 3 if level == 2 else 2
+        down = ConvBlock(channels[level - 1], channels[level], stride=2)
+        blocks.append(nn.Sequential(down, *residual_blocks(channels[level], residuals)))
+    code = scaled(CODE_CHANNELS, width)
+    to_code = ConvBlock(channels[-1], code, kernel_size=bottom, padding=0)
+    blocks.append(nn.Sequential(to_code, ConvBlock(code, code, kernel_size=1, padding=0)))
+    return nn.ModuleList(blocks), [*channels, code]
+
+
+def face_decoder(skip_channels, levels, bottom, width):
+    """Blocks that grow the audio code back to a face; before each next block the encoder's map of the same side is appended.
+
+    Returns:
+        (ModuleList of levels + 2 blocks, channels of the full-size map with its skip)
+    """
+    code = scaled(CODE_CHANNELS, width)
+    blocks = [nn.Sequential(ConvBlock(code, code, kernel_size=1, padding=0))]
+    channels = code + skip_channels[-1]
+    for level in range(levels, -1, -1):
+        out = scaled((64, 128, 256, 384)[level] if level < 4 else CODE_CHANNELS, width)
+        if level == levels:
+            up = UpConvBlock(channels, out, kernel_size=bottom, stride=1, padding=0, output_padding=0)
+        else:
+            up = UpConvBlock(channels, out)
+        blocks.append(nn.Sequential(up, *residual_blocks(out, 1 if level == levels else 2)))
+        channels = out + skip_channels[level]
+    return nn.ModuleList(blocks), channels
+
+
+class Wav2Lip(nn.Module):
+    """Audio and a face with its mouth masked, plus a reference of the same person, to the face with the mouth that is heard.
+
+    With `face_size` 96 and `width` 1.0 it is the published network, name by name. Other sizes are ours: 96 * 2^k ends in a 3x3
+    map, 128 * 2^k in a 4x4 map.
+
+    Raises:
+        InputError: `face_size` or `width` out of range.
+    """
+
+    def __init__(self, face_size=96, width=1.0):
+        super().__init__()
+        check_size(face_size, width)
+        self.face_size, self.width = face_size, width
+        levels, bottom = levels_of(face_size)
+        self.face_encoder_blocks, skips = face_encoder(6, levels, bottom, width)
+        self.audio_encoder = audio_encoder(width, last_residuals=1)
+        self.face_decoder_blocks, channels = face_decoder(skips, levels, bottom, width)
+        hidden = scaled(32, width)
+        self.output_block = nn.Sequential(ConvBlock(channels, hidden), nn.Conv2d(hidden, 3, kernel_size=1), nn.Sigmoid())
+        initialise(self)
+
+    def encode_audio(self, mel):
+        """(N, 1, 80, 16) float32 in [-4, 4] -> (N, C, 1, 1) float32, C = 512 at width 1."""
+        return self.audio_encoder(mel)
+
+    def encode_face(self, faces):
+        """(N, 6, S, S) float32 in [0, 1] -> list of face maps, largest first; (N, C, 1, 1) is the last."""
+        maps = []
+        for block in self.face_encoder_blocks:
+            faces = block(faces)
+            maps.append(faces)
+        return maps
+
+    def decode(self, audio, maps):
+        """Audio codes and face maps to faces.
+
+        Args:
+            audio: (N, C, 1, 1) from `encode_audio`.
+            maps: from `encode_face`, of N faces, or of one face (a still picture), which then serves all N codes.
+
+        Returns:
+            (N, 3, S, S) float32 in [0, 1], channels in the order of the input faces.
+        """
+        x = audio
+        for block, skip in zip(self.face_decoder_blocks, reversed(maps), strict=True):
+            x = block(x)
+            x = torch.cat((x, skip.expand(x.shape[0], -1, -1, -1)), dim=1)
+        return self.output_block(x)
+
+    def forward(self, mel, faces):
+        """Generate faces.
+
+        Args:
+            mel: (B, 1, 80, 16) or (B, T, 1, 80, 16) float32 in [-4, 4].
+            faces: (B, 6, S, S) or (B, 6, T, S, S) float32 in [0, 1]; channels 0-2 the face with its lower half zeroed, 3-5 the
+                reference, both in the same colour order.
+
+        Returns:
+            (B, 3, S, S) or (B, 3, T, S, S) float32 in [0, 1], in that colour order.
+        """
+        if faces.dim() == 4:
+            return self.decode(self.encode_audio(mel), self.encode_face(faces))
+        mel, flat = mel.transpose(0, 1).flatten(0, 1), frames_to_batch(faces)
+        return batch_to_frames(self.decode(self.encode_audio(mel), self.encode_face(flat)), faces.shape[0])

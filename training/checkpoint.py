@@ -1,0 +1,202 @@
+"""Checkpoints: our own safetensors with the config inside, and foreign Wav2Lip files, read without running anything in them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from common.errors import InputError
+from common.files import atomic_output, content_hash, require_file
+from models import build_model
+from training.foreign import network_of, read_foreign
+
+FORMAT, VERSION = "talking-face-checkpoint", 1
+STORAGE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+FOREIGN_DATA = {
+    "crop": "box",
+    "pads": [0, 10, 0, 0],
+    "audio_window": "wav2lip_train",
+    "channel_order": "bgr",
+    "reference": "same",
+}
+ROLES = {
+    "wav2lip": "a generator",
+    "syncnet_color": "a lip-sync expert",
+    "disc_quality": "a quality discriminator",
+    "disc_conditional": "a conditional discriminator",
+}
+_NAMED = 3
+_LARGEST_HEADER = 100_000_000
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network that is ready to use, and where it came from.
+
+    Attributes:
+        model: in eval mode, float32, on the device that was asked for.
+        config: {"model": ..., "data": ..., "training": ...}; of a foreign file, what the published code does.
+        sha256: of the file's bytes, 64 hexadecimal digits.
+        origin: "own" or "foreign".
+        path: the file.
+    """
+
+    model: nn.Module
+    config: dict
+    sha256: str
+    origin: str
+    path: Path
+
+
+def save_checkpoint(path, model, config, *, dtype=None):
+    """Write `model` and `config` to one safetensors file, which appears only when it is whole.
+
+    Args:
+        path: the file to write or replace.
+        model: one of `models.MODELS`, not fused; any device, any memory format.
+        config: {"model": as for `build_model`, "data": ..., "training": ...}; what JSON can hold, stored in the metadata.
+        dtype: stored type of floating-point tensors: torch.float16, torch.bfloat16, their names, or None to keep theirs.
+
+    Raises:
+        InputError: the path cannot be written, or the weights hold NaN or infinity, also after rounding to `dtype`.
+        ValueError: `config` does not describe `model`.
+    """
+    state = model.state_dict()
+    expected = _empty_model(config["model"]).state_dict()
+    if difference := _difference(expected, state):
+        raise ValueError(f"config['model'] does not describe this network: {difference}")
+    dtype = STORAGE_DTYPES[dtype] if isinstance(dtype, str) else dtype
+    tensors = {}
+    for name, tensor in state.items():
+        stored = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+        tensors[name] = tensor.detach().to("cpu", stored, memory_format=torch.contiguous_format, copy=True)
+    _require_finite(tensors, path, "the weights to be saved")
+    metadata = {"format": FORMAT, "version": str(VERSION), "config": json.dumps(config, sort_keys=True, allow_nan=False)}
+    with atomic_output(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def load_checkpoint(path, device="cpu", *, expect=None):
+    """Read a checkpoint of ours or a published one; which of the two is seen from the content, not from the name.
+
+    A foreign file (Wav2Lip's `.pth`: a state dict, bare or under "state_dict", with or without a `module.` prefix, old or new
+    torch format, TorchScript archive, or safetensors) is read without running code. Which network it holds is seen from its
+    keys.
+
+    Args:
+        path: the file.
+        device: where the network goes.
+        expect: name of the network that is wanted, a key of `models.MODELS`; None takes any.
+
+    Returns:
+        Checkpoint.
+
+    Raises:
+        InputError: no such file, not a checkpoint, truncated, would run code, another network than `expect`, tensors that are
+            missing, unknown or of another shape, or NaN or infinity in the weights.
+    """
+    path = require_file(path, "checkpoint")
+    own = _read_safetensors(path) if _is_safetensors(path) else None
+    if own is not None and own[0] is not None:
+        config, state, origin = *own, "own"
+    else:
+        state, origin = own[1] if own else read_foreign(path), "foreign"
+        name = network_of(state, path)
+        config = {"model": {"name": name, "face_size": 96, "width": 1.0}, "data": dict(FOREIGN_DATA), "training": {}}
+    name = config["model"].get("name")
+    if expect is not None and name != expect:
+        found, wanted = ROLES.get(name, repr(name)), ROLES.get(expect, expect)
+        raise InputError(f"{path}: holds {found} ({name}); {wanted} ({expect}) is needed here")
+    model = _fill(config["model"], state, path, origin).to(device).eval()
+    return Checkpoint(model, config, content_hash(path), origin, path)
+
+
+def _is_safetensors(path):
+    """True when the file starts as safetensors does: a little-endian length, then the JSON header's brace."""
+    with open(path, "rb") as file:
+        start = file.read(9)
+    return len(start) == 9 and start[8:] == b"{" and not start.startswith((b"PK", b"{"))
+
+
+def _read_safetensors(path):
+    """(config or None, state dict) of a safetensors file; config is None where the file is not of our format."""
+    with open(path, "rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    size = path.stat().st_size
+    if header > _LARGEST_HEADER or header + 8 > size:
+        raise InputError(f"{path}: damaged: the header says {header} bytes, the file has {size}; copy or download it again")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{path}: damaged or not whole ({error}); copy or download it again") from error
+    if metadata.get("format") != FORMAT:
+        return None, state
+    return _own_config(metadata, path), state
+
+
+def _own_config(metadata, path):
+    """The config in the metadata of a file of ours."""
+    try:
+        version, config = int(metadata["version"]), json.loads(metadata["config"])
+        if version > VERSION:
+            raise InputError(f"{path}: format version {version} is newer than this code ({VERSION}); update the code")
+        if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
+            raise ValueError("no model section")
+    except (KeyError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: its stored config cannot be read ({error}); take another checkpoint") from error
+    return {"data": {}, "training": {}, **config}
+
+
+def _empty_model(model_config):
+    """The network without memory for its weights."""
+    with torch.device("meta"):
+        return build_model(model_config)
+
+
+def _fill(model_config, state, path, origin):
+    """Build the network and give it the tensors of the file, as float32, once they are seen to fit."""
+    try:
+        model = _empty_model(model_config)
+    except InputError as error:
+        raise InputError(f"{path}: its stored config is not usable: {error}") from error
+    expected = model.state_dict()
+    if origin == "foreign":
+        counters = {name: torch.zeros((), dtype=torch.long) for name in expected if name.endswith("num_batches_tracked")}
+        state = {**counters, **state}
+    if difference := _difference(expected, state):
+        hint = "only networks of the published layout can be loaded" if origin == "foreign" else "the file is not consistent"
+        raise InputError(f"{path}: does not fit {model_config['name']}: {difference}; {hint}")
+    state = {name: tensor.to(expected[name].dtype).contiguous() for name, tensor in state.items()}
+    _require_finite(state, path, "the file")
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def _difference(expected, state):
+    """What is missing, unknown, or of another shape: one line, naming the first few of each; "" when all fits."""
+    missing = [name for name in expected if name not in state]
+    unknown = [name for name in state if name not in expected]
+    shapes = [
+        f"{name} is {tuple(state[name].shape)} in place of {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    parts = [("missing", missing), ("unknown", unknown), ("other shape", shapes)]
+    return "; ".join(f"{what}: {_first(names)}" for what, names in parts if names)
+
+
+def _first(names):
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _require_finite(state, path, what):
+    bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())]
+    if bad:
+        raise InputError(f"{path}: NaN or infinity in {what} ({_first(bad)}); take a checkpoint from before training diverged")

@@ -1,0 +1,181 @@
+"""Weights that other people's code has saved, read as data: nothing in them is run."""
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import torch
+
+from common.errors import InputError
+
+SIGNS = {
+    "wav2lip": ("output_block.1.weight", "face_decoder_blocks.0.0.conv_block.0.weight"),
+    "disc_quality": ("binary_pred.0.weight", "face_encoder_blocks.0.0.conv_block.0.weight"),
+    "syncnet_color": ("face_encoder.0.conv_block.0.weight", "audio_encoder.0.conv_block.0.weight"),
+}
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_AGAIN = "copy or download it again"
+
+
+def network_of(state, path):
+    """Name (a key of `models.MODELS`) of the published network whose state dict this is, from its keys.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    for name, keys in SIGNS.items():
+        if all(key in state for key in keys):
+            return name
+    some = ", ".join(list(state)[:3])
+    raise InputError(
+        f"{path}: weights of an unknown network (first names: {some}); give a Wav2Lip generator, its lip-sync expert, its "
+        "quality discriminator, or a checkpoint of this project"
+    )
+
+
+def read_foreign(path):
+    """State dict of a torch file: zip or old format, or TorchScript archive.
+
+    Returns:
+        dict of name (without "module.") -> tensor on the CPU.
+
+    Raises:
+        InputError: not a torch file, damaged, would run code, or holds no state dict.
+    """
+    with open(path, "rb") as file:
+        start = file.read(512)
+    if start.startswith(_ZIP):
+        content = _read_torchscript(path) if _check_zip(path) else _read_torch(path)
+    elif start.startswith(_PICKLE):
+        content = _read_torch(path)
+    else:
+        web = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
+        what = "is a web page, not the file behind it" if web else "is not a checkpoint"
+        raise InputError(f"{path}: {what}; give a .safetensors of this project or a .pth of Wav2Lip")
+    return _state_dict(content, path)
+
+
+def _check_zip(path):
+    """True for a TorchScript archive; InputError for a damaged zip, or one that would unpack to more than it is."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise InputError(f"{path}: damaged or not whole ({error}); {_AGAIN}") from error
+    read = [entry for entry in entries if entry.filename.endswith("data.pkl") or "/data/" in entry.filename]
+    if sum(entry.file_size for entry in read) > path.stat().st_size or any(entry.compress_type for entry in read):
+        raise InputError(f"{path}: a compressed zip, which torch does not write; give the checkpoint itself")
+    names = {entry.filename.partition("/")[2] for entry in entries}
+    if "data.pkl" not in names:
+        raise InputError(f"{path}: a zip, but not of torch; give the checkpoint itself")
+    return "constants.pkl" in names
+
+
+def _read_torch(path):
+    """What torch.save has written, tensors and plain containers only."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported global" in str(error) or "Unsupported operand" in str(error) or "Unsupported class" in str(error):
+            raise InputError(
+                f"{path}: holds more than weights (it names code to be run), and was not opened; "
+                "give a file with a plain state dict"
+            ) from error
+        raise InputError(f"{path}: damaged or not a torch checkpoint; {_AGAIN}") from error
+    except Exception as error:  # what a damaged or hostile file makes the reader raise cannot be listed
+        raise InputError(f"{path}: damaged or not whole ({type(error).__name__}); {_AGAIN}") from error
+
+
+class _Bag(dict):
+    """Stands for any class of a TorchScript archive: keeps the attributes, runs nothing."""
+
+    def __setstate__(self, state):
+        self.update(state)
+
+
+class _ScriptUnpickler(pickle.Unpickler):
+    """Unpickler for TorchScript's data.pkl that knows tensors and bags of attributes, and refuses all else."""
+
+    def __init__(self, file, storage):
+        super().__init__(file)
+        self._storage = storage
+
+    def find_class(self, module, name):
+        if module.startswith("__torch__"):
+            return _Bag
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        raise pickle.UnpicklingError(f"Unsupported global {module}.{name}")
+
+    def persistent_load(self, pid):
+        _, dtype, key, _, count = pid
+        return self._storage(str(key), dtype, count)
+
+
+_STORAGES = {
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "BoolStorage": torch.bool,
+}
+
+
+def _rebuild(flat, offset, size, stride, *_):
+    return torch.as_strided(flat, tuple(size), tuple(stride), offset)
+
+
+def _read_torchscript(path):
+    """State dict of a TorchScript archive, which is how the released Wav2Lip weights are offered today.
+
+    `torch.jit.load` would compile the code in the archive; only its tensors are wanted, so its data.pkl is read here with an
+    unpickler that knows nothing else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            root = next(name for name in archive.namelist() if name.endswith("data.pkl")).removesuffix("data.pkl")
+
+            def storage(key, dtype, count):
+                return torch.frombuffer(bytearray(archive.read(f"{root}data/{key}")), dtype=dtype, count=count)
+
+            with archive.open(f"{root}data.pkl") as file:
+                content = _ScriptUnpickler(file, storage).load()
+        state = {}
+        _collect(content, "", state)
+        return state
+    except pickle.UnpicklingError as error:
+        raise InputError(f"{path}: holds more than weights, and was not opened ({error})") from error
+    except Exception as error:  # as in _read_torch
+        raise InputError(f"{path}: a damaged TorchScript archive ({type(error).__name__}); {_AGAIN}") from error
+
+
+def _collect(bag, prefix, state):
+    """Gather the tensors of nested bags under dotted names, as `state_dict` does."""
+    for name, value in bag.items():
+        if isinstance(value, torch.Tensor):
+            state[prefix + name] = value
+        elif isinstance(value, _Bag):
+            _collect(value, f"{prefix}{name}.", state)
+
+
+def _state_dict(content, path):
+    """The tensors of a loaded file by name: unwrapped from "state_dict", without "module."."""
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content:
+        raise InputError(f"{path}: holds no state dict ({type(content).__name__}); give a checkpoint with named weights")
+    wrong = [name for name, value in content.items() if not isinstance(name, str) or not isinstance(value, torch.Tensor)]
+    if wrong:
+        raise InputError(f"{path}: holds no state dict ({wrong[0]!r} is not a tensor); give a checkpoint with named weights")
+    state = {name.removeprefix("module."): value for name, value in content.items()}
+    odd = [name for name, value in state.items() if value.layout != torch.strided or value.is_quantized or value.is_complex()]
+    if odd:
+        raise InputError(f"{path}: {odd[0]} is not a plain tensor; give a checkpoint with plain float weights")
+    return state
