@@ -22,6 +22,12 @@ MESH_TO_68 = (
     78, 82, 13, 312, 308, 317, 14, 87,  # inner lips
 )  # fmt: skip
 
+# Point i of a mirrored face is point MIRROR[i] of the face itself.
+MIRROR = (
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+)  # fmt: skip
+
 # Where the stable points lie on a mean frontal face, in units of the distance of the eye centres from the point between them; x to the
 # subject's left, y down. A symmetrised Procrustes mean over 285 frames of 13 GRID speakers, measured with the mesh detector.
 CANONICAL_STABLE = np.array(

@@ -1,0 +1,187 @@
+"""Windows of prepared clips: what a batch holds.
+
+An item is a deterministic function of (seed, epoch, index): nothing is drawn that the index does not decide, nothing is retried,
+nothing is swallowed.
+"""
+
+import numpy as np
+
+from common.errors import InputError
+from datasets.fields import check_fields
+from speech.windows import mel_window, mel_windows
+
+SILENCE = -4.0
+DECIBEL = 0.08  # mel units: 100 dB span 8 units (METHODS 5.1)
+REFERENCE_GAP = 5  # frames between a window and its reference, at least
+
+
+class WindowDataset:
+    """Map-style dataset of windows of T frames from one split of a prepared corpus.
+
+    Args:
+        corpus: datasets.prepared.PreparedCorpus.
+        split: "train", "val", "test" or "unseen".
+        window: T, frames per window.
+        fields: names from datasets.fields.FIELDS.
+        seed: int.
+        length: items per epoch; None takes one item per T frames of the split.
+        audio_window: mode of speech.windows.
+        balance: a clip is drawn with probability ~ (clips of its speaker) ** (balance - 1); 1 draws all clips alike, 0 all speakers.
+        augment: dict of strengths, or None: `flip` probability of mirroring; `colour` spread of gain and offset per channel;
+            `gain_db` spread of loudness; `noise` probability of a raised noise floor; `silence` probability that a window without
+            speech is replaced by digital silence.
+
+    Items are dicts of numpy arrays, see datasets.fields.
+    """
+
+    def __init__(
+        self, corpus, split, window, fields, *, seed=0, length=None, audio_window="centred", balance=1.0, augment=None, max_shift=50
+    ):
+        self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
+        self.audio_window, self.augment, self.max_shift = audio_window, augment, max_shift
+        self.rows = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
+        if not self.rows:
+            raise InputError(f"{corpus.folder}: no clip of split {split!r} has {self.window + REFERENCE_GAP + 1} frames or more")
+        counts = {}
+        for row in self.rows:
+            counts[row.speaker] = counts.get(row.speaker, 0) + 1
+        weights = np.array([counts[row.speaker] ** (balance - 1.0) for row in self.rows], np.float64)
+        self._cumulative = np.cumsum(weights / weights.sum())
+        self.length = int(length or sum(row.frames // self.window for row in self.rows))
+        self.epoch = 0
+        self._open = {}
+
+    def __len__(self):
+        return self.length
+
+    def set_epoch(self, epoch):
+        """Items of another epoch are other windows."""
+        self.epoch = int(epoch)
+
+    def __getitem__(self, index):
+        if not 0 <= index < self.length:
+            raise IndexError(index)
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        number = int(min(np.searchsorted(self._cumulative, rng.random()), len(self.rows) - 1))
+        return self.item(number, rng)
+
+    def item(self, number, rng, start=None):
+        """One window of clip `number`; `start` None draws its first frame."""
+        row, clip = self.rows[number], self._clip(number)
+        start = int(rng.integers(row.frames - self.window + 1)) if start is None else start
+        reference = _draw_outside(rng, row.frames, start - REFERENCE_GAP, start + self.window + REFERENCE_GAP)
+        shift = self._draw_shift(rng, row.frames, start)
+        sound = _AudioChange(self.augment, rng, clip["mel"])
+        look = _PictureChange(self.augment, rng)
+        frames = np.arange(start, start + self.window)
+        made = {}
+        for name in self.fields:
+            if name in ("face", "masked_face"):
+                made[name] = look(clip["face"][start : start + self.window])
+                if name == "masked_face":
+                    made[name][:, :, made[name].shape[2] // 2 :] = 0
+            elif name == "reference_face":
+                made[name] = np.repeat(look(clip["face"][reference : reference + 1]), self.window, axis=0)
+            elif name == "mel":
+                made[name] = sound(mel_windows(clip["mel"], frames, row.fps, mode=self.audio_window))[:, None]
+            elif name == "sync_mel":
+                made[name] = sound(mel_window(clip["mel"], start, row.fps, span=self.window, mode=self.audio_window))[None]
+            elif name == "shifted_mel":
+                at = start + shift
+                made[name] = sound(mel_window(clip["mel"], at, row.fps, span=self.window, mode=self.audio_window))[None]
+            elif name == "in_sync":
+                made[name] = np.float32(shift == 0)
+            elif name == "landmarks":
+                made[name] = look.points(clip["landmarks"][start : start + self.window], clip["face"].shape[2])
+            elif name == "clip":
+                made[name] = np.int64(number)
+            elif name == "frame":
+                made[name] = np.int64(start)
+        return made
+
+    def _draw_shift(self, rng, frames, start):
+        """0 with probability 1/2, else a shift of at least 3 frames (120 ms) inside the clip, at most `max_shift`."""
+        low, high = max(-self.max_shift, -start), min(self.max_shift, frames - self.window - start)
+        choices = np.array([shift for shift in range(low, high + 1) if abs(shift) >= 3])
+        other = int(choices[rng.integers(len(choices))]) if len(choices) else 0
+        return 0 if rng.random() < 0.5 else other
+
+    def _clip(self, number):
+        if number not in self._open:
+            if len(self._open) >= 2000:  # keep well below the limit of open files
+                self._open.pop(next(iter(self._open)))
+            self._open[number] = self.corpus.open(self.rows[number])
+        return self._open[number]
+
+
+def collate(items):
+    """List of item dicts -> dict of torch tensors with a leading batch axis."""
+    import torch
+
+    return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
+
+
+def _draw_outside(rng, count, low, high):
+    """A number in [0, count) outside [low, high) where there is one, else the one farthest from the middle of the window."""
+    before, after = max(0, min(low, count)), max(0, count - max(0, high))
+    if before + after == 0:
+        return 0 if (low + high) / 2 > count / 2 else count - 1
+    pick = int(rng.integers(before + after))
+    return pick if pick < before else count - after + (pick - before)
+
+
+class _PictureChange:
+    """One mirroring and one change of colour, the same for all frames of an item."""
+
+    def __init__(self, augment, rng):
+        augment = augment or {}
+        colour = augment.get("colour", 0.0)
+        self.flip = bool(rng.random() < augment.get("flip", 0.0))
+        self.gain = (1 + colour * rng.standard_normal((1, 3, 1, 1)) * 0.5 + colour * rng.standard_normal()).astype(np.float32)
+        self.offset = (colour * 0.3 * rng.standard_normal((1, 3, 1, 1))).astype(np.float32)
+        self.active = colour > 0
+
+    def __call__(self, frames):
+        """(T, S, S, 3) uint8 -> (T, 3, S, S) float32 in [0, 1]."""
+        faces = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).astype(np.float32) / 255
+        if self.flip:
+            faces = np.ascontiguousarray(faces[..., ::-1])
+        return np.clip(faces * self.gain + self.offset, 0, 1, dtype=np.float32) if self.active else faces
+
+    def points(self, landmarks, size):
+        """(T, 68, 2) crop pixels, mirrored with the picture."""
+        if not self.flip:
+            return np.array(landmarks, np.float32)
+        from faces.landmarks import MIRROR
+
+        mirrored = np.array(landmarks, np.float32)[:, list(MIRROR)]
+        mirrored[..., 0] = size - 1 - mirrored[..., 0]
+        return mirrored
+
+
+class _AudioChange:
+    """Loudness, noise floor and digital silence, the same for all windows of an item."""
+
+    def __init__(self, augment, rng, mel):
+        augment = augment or {}
+        self.shift = augment.get("gain_db", 0.0) * float(rng.standard_normal()) * DECIBEL
+        self.noisy = bool(rng.random() < augment.get("noise", 0.0))
+        self.floor = float(rng.uniform(-3.5, -1.5))
+        self.silent = bool(rng.random() < augment.get("silence", 0.0))
+        self.rng = rng
+        if self.silent:
+            loudness = np.asarray(mel).mean(0)
+            self.quiet = float(np.quantile(loudness, 0.1)) + 0.25 * float(np.ptp(np.quantile(loudness, (0.1, 0.95))))
+
+    def __call__(self, windows):
+        """(..., 80, 16) float32 mel windows -> the same shape."""
+        windows = np.array(windows, np.float32)
+        if self.silent:
+            hushed = windows.mean(-2).max(-1) < self.quiet
+            windows[hushed] = SILENCE
+        if self.shift:
+            windows = np.where(windows > SILENCE, windows + np.float32(self.shift), windows)
+        if self.noisy:
+            noise = self.floor + 0.25 * self.rng.standard_normal(windows.shape)
+            windows = np.maximum(windows, noise.astype(np.float32))
+        return np.clip(windows, -4, 4, dtype=np.float32)
