@@ -1,0 +1,37 @@
+# make demo | make test | make lint. Variables: VENV, PYTHON, EXTRAS, PIP_FLAGS (see tools/setup.sh), PYTEST_FLAGS.
+
+VENV ?= .venv
+EXTRAS ?= test
+PY := $(VENV)/bin/python
+DEMO := results/demo
+export VENV EXTRAS
+export PYTHON PIP_FLAGS
+
+.PHONY: help setup demo test lint clean
+
+help:
+	@echo "make demo   a talking video from the sample face and the sample speech, and a contact sheet of it"
+	@echo "make test   all tests"
+	@echo "make lint   ruff"
+	@echo "make setup  only the virtual environment: $(VENV)"
+	@echo "make clean  remove results/demo and caches; keeps $(VENV)"
+
+setup:
+	@bash tools/setup.sh
+
+demo: setup
+	$(PY) -m samples.make_face_video --outfile $(DEMO)/face.mp4
+	$(PY) inference.py --face $(DEMO)/face.mp4 --audio samples/speech.wav --outfile $(DEMO)/talking.mp4
+	$(PY) -m media.contact_sheet $(DEMO)/talking.mp4 --outfile $(DEMO)/contact_sheet.png --crop 101,29,285,213
+	@echo
+	@echo "talking video:  $(DEMO)/talking.mp4"
+	@echo "contact sheet:  $(DEMO)/contact_sheet.png"
+
+test: setup
+	$(PY) -m pytest $(PYTEST_FLAGS)
+
+lint: setup
+	$(PY) -m ruff check .
+
+clean:
+	rm -rf $(DEMO) .pytest_cache .ruff_cache .hypothesis
