@@ -1,0 +1,82 @@
+"""Opening a media file, choosing its streams, and the zero of time that picture and sound share."""
+
+from contextlib import contextmanager
+from fractions import Fraction
+
+import av
+from av.stream import Disposition
+
+from common.errors import InputError
+from common.files import require_file
+
+_NOT_MEDIA = {"tty", "hls", "dash", "concat", "ffmetadata", "webvtt", "srt", "ass"}
+_BUFFER = 1 << 18
+
+
+@contextmanager
+def open_input(path, what):
+    """Yield an open PyAV input container.
+
+    The file is handed over as an open file object: any name works, no name is taken for a protocol, option or pattern, and
+    playlists that point to other files or hosts are not followed.
+
+    Args:
+        path: the file.
+        what: what it should be, for messages: "face video", "audio".
+
+    Raises:
+        InputError: no such file, empty, or nothing that ffmpeg can read.
+    """
+    path = require_file(path, what)
+    with open(path, "rb") as file:
+        try:
+            container = av.open(file, options={"protocol_whitelist": "none"}, metadata_errors="replace", buffer_size=_BUFFER)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise InputError(
+                f"{path}: cannot be read as {what}: not a media file, or one that was cut short before its index was written"
+            ) from error
+        with container:
+            if container.format.name in _NOT_MEDIA:
+                raise InputError(f"{path}: is a text or playlist file, not {what}")
+            yield container
+
+
+def video_stream_or_none(container):
+    """The first real video stream (cover art does not count), or None."""
+    streams = (stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic)
+    return next(streams, None)
+
+
+def video_stream(container, path):
+    """The first real video stream (cover art does not count); InputError when there is none."""
+    stream = video_stream_or_none(container)
+    if stream is None:
+        raise InputError(f"{path}: has no video track; give a video or a picture")
+    return stream
+
+
+def audio_stream(container):
+    """The sound track that ffmpeg thinks best, or None."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    best = container.streams.best("audio") if streams else None
+    return best or (streams[0] if streams else None)
+
+
+def start_seconds(stream):
+    """Start of a stream in seconds (Fraction); 0 where the container does not say."""
+    if stream is None or stream.start_time is None or stream.time_base is None:
+        return Fraction(0)
+    return stream.start_time * stream.time_base
+
+
+def zero_seconds(video, audio, fps):
+    """The instant of the container's clock that is time 0 for both picture and sound.
+
+    It is the start of the picture. Where sound starts half a frame or more before the picture, it is the start of the sound
+    and the first picture is held from there. (A shorter lead, such as an encoder's priming, must not move frames by one.)
+    """
+    start = start_seconds(video)
+    if audio is None:
+        return start
+    lead = start - start_seconds(audio)
+    return start - lead if lead * fps >= Fraction(1, 2) else start

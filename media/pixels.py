@@ -1,0 +1,108 @@
+"""Decoded frames to upright RGB arrays with square pixels: colour matrix, range, alpha, rotation, pixel aspect."""
+
+from fractions import Fraction
+
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from media.stills import over_black
+
+# Codes of ITU-T H.273 table 4 (matrix coefficients), which ffmpeg's AVColorSpace follows.
+_MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+_HALF_TURN = 180
+_ASPECT_SLACK = Fraction(2, 100)
+_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+def colour_matrix(code, width, height):
+    """swscale's matrix for an H.273 code.
+
+    An untagged picture (code 0 or 2) is taken as BT.709 when it is wider than 1279 or higher than 576 pixels and as BT.601
+    otherwise: the rule that the players mpv and VLC follow, inferred for files that do not say.
+    """
+    if code in _MATRICES:
+        return _MATRICES[code]
+    return Colorspace.ITU709 if width >= 1280 or height > 576 else Colorspace.ITU601
+
+
+def display_transform(frame):
+    """(quarter turns counter-clockwise, mirrored left-right first) that the frame's display matrix asks for.
+
+    An angle that is no multiple of 90 degrees goes to the nearest one.
+    """
+    turns = round(frame.rotation / 90) % 4
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        data = None
+    if data is None:
+        return turns, False
+    matrix = np.frombuffer(bytes(data), np.int32).reshape(3, 3).astype(np.float64)
+    if matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0] >= 0:
+        return turns, False
+    unmirrored = matrix[:2, :2] * np.array([[-1.0], [1.0]])
+    angle = np.degrees(np.arctan2(-unmirrored[0, 1], unmirrored[0, 0]))
+    return round(angle / 90) % 4, True
+
+
+def square_pixels(width, height, aspect):
+    """Size with square pixels for a stored size and a sample aspect ratio (Fraction, or None or 0 when unknown).
+
+    The short side in pixels grows, so that nothing is lost. A ratio within 2 % of 1 is left alone: it comes from rounding in
+    some encoders, and resampling would only blur.
+    """
+    if not aspect or aspect <= 0 or abs(aspect - 1) <= _ASPECT_SLACK or not Fraction(1, 8) <= aspect <= 8:
+        return width, height
+    return (max(1, round(width * aspect)), height) if aspect > 1 else (width, max(1, round(height / aspect)))
+
+
+class FrameConverter:
+    """Turns decoded frames of one stream into (H, W, 3) uint8 RGB, upright, with square pixels.
+
+    Args:
+        aspect: sample aspect ratio of the stream, Fraction or None.
+    """
+
+    def __init__(self, aspect=None):
+        self._aspect = aspect
+        self._reformatter = VideoReformatter()
+
+    def size(self, frame):
+        """(width, height, clockwise rotation in degrees) of what `__call__` gives for this frame."""
+        width, height = square_pixels(frame.width, frame.height, self._aspect)
+        turns, _ = display_transform(frame)
+        return (height, width, 360 - 90 * turns) if turns % 2 else (width, height, 90 * turns)
+
+    def __call__(self, frame):
+        """(H, W, 3) uint8 RGB, contiguous; transparency is laid over black."""
+        width, height = square_pixels(frame.width, frame.height, self._aspect)
+        alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+        full = frame.color_range == ColorRange.JPEG or frame.format.is_rgb or frame.format.name.startswith("yuvj")
+        converted = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgba" if alpha else "rgb24",
+            src_colorspace=colour_matrix(frame.colorspace, frame.width, frame.height),
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_FLAGS,
+            threads=1,
+        )
+        array = converted.to_ndarray()
+        if alpha:
+            array = over_black(array)
+        turns, mirrored = display_transform(frame)
+        if mirrored:
+            array = array[:, ::-1]
+        if turns:
+            array = np.rot90(array, turns)
+        return np.ascontiguousarray(array)

@@ -1,0 +1,145 @@
+"""A video, or a picture, as a stream of RGB frames on a constant-rate timeline."""
+
+import logging
+import os
+from dataclasses import replace
+from itertools import chain
+
+import av
+import numpy as np
+
+from common.errors import InputError
+from media.container import audio_stream, open_input, video_stream, zero_seconds
+from media.info import probe
+from media.pixels import FrameConverter
+from media.rates import MAX_FPS, as_rate
+from media.stills import open_still, still_to_rgb
+from media.timeline import on_timeline, steady_times
+
+_LOG = logging.getLogger(__name__)
+_MAX_THREADS = 8
+
+
+class VideoReader:
+    """Frames of a video one after the other; memory does not grow with its length.
+
+    Args:
+        path: any file that ffmpeg reads, or a picture (one frame).
+        fps: wanted frame rate (Fraction, int, float or str); None keeps the file's own.
+
+    Attributes:
+        info: VideoInfo; `fps` and `frames` are those of the timeline that is given out.
+        damage: after an iteration: None, or a sentence on what could not be decoded. It is logged as a warning, too.
+
+    Frame i is what is on screen at i / fps, within a quarter of a frame (see `media.timeline.on_timeline`). Time 0 is the start
+    of the picture, or of the sound where that comes first by half a frame or more. Rotation, mirroring and non-square pixels
+    are resolved, transparency is laid over black, high bit depths are rounded to 8 bits, HDR is not tone-mapped.
+    A file that was cut short, or has damaged places, gives the frames that decode and sets `damage`.
+
+    Raises:
+        InputError: see `probe`; also a frame rate above 240 when `fps` is None, and a file in which nothing decodes.
+    """
+
+    def __init__(self, path, *, fps=None):
+        info = probe(path)
+        if fps is None and info.fps > MAX_FPS:
+            raise InputError(
+                f"{info.path}: has {float(info.fps):g} frames a second, more than {MAX_FPS}; choose a rate (fps), such as 25"
+            )
+        if fps is not None:
+            rate = as_rate(fps)
+            frames = info.frames
+            if not info.is_image and info.seconds is not None:
+                frames = max(1, round(info.seconds * float(rate)))
+            elif not info.is_image:
+                frames = None
+            info = replace(info, fps=rate, frames=frames)
+        self.info = info
+        self.damage = None
+        self._closed = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End every iteration that is under way; the reader cannot be iterated again."""
+        self._closed = True
+
+    def __iter__(self):
+        """Yield (H, W, 3) uint8 RGB arrays; each belongs to the caller, who may write into it."""
+        if self._closed:
+            raise ValueError(f"{self.info.path}: the reader is closed")
+        return self._still() if self.info.is_image else self._frames()
+
+    def _still(self):
+        with open_still(self.info.path) as image:
+            yield still_to_rgb(image, self.info.path)
+
+    def _frames(self):
+        self.damage = None
+        path = self.info.path
+        with open_input(path, "video") as container:
+            stream = video_stream(container, path)
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+            zero = zero_seconds(stream, audio_stream(container), self.info.fps)
+            convert = FrameConverter(stream.sample_aspect_ratio)
+            decoded = self._decode(container, stream)
+            first = next(decoded, None)
+            if first is None:
+                raise InputError(f"{path}: no picture in it can be decoded; the file is damaged or cut short")
+            timed = (_timed(frame, zero) for frame in chain([first], decoded))
+            last, array = None, None
+            for frame in on_timeline(steady_times(timed, 1 / self.info.fps), self.info.fps):
+                if self._closed:
+                    return
+                if frame is last:
+                    array = array.copy()
+                else:
+                    last, array = frame, _same_size(convert(frame), self.info)
+                yield array
+        if self.damage:
+            _LOG.warning("%s: %s", path, self.damage)
+
+    def _decode(self, container, stream):
+        """Frames that decode, in order of presentation; damage is counted, not raised."""
+        broken, count = 0, 0
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError as error:
+                self.damage = f"cannot be read beyond frame {count} ({error.strerror}); the rest is left out"
+                return
+            if packet is None:
+                break
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                broken += 1
+                continue
+            count += len(frames)
+            yield from frames
+        if broken:
+            self.damage = f"{broken} places could not be decoded; the frames before them are held"
+        elif stream.frames and count < stream.frames:
+            self.damage = f"the file is cut short: {count} of {stream.frames} frames could be decoded"
+
+
+def _timed(frame, zero):
+    """(time, duration, frame) in seconds as Fractions; None where the stream does not say."""
+    time = None if frame.pts is None else frame.pts * frame.time_base - zero
+    duration = frame.duration * frame.time_base if frame.duration else None
+    return time, duration, frame
+
+
+def _same_size(array, info):
+    """Frames of a stream that changes its size on the way are scaled to the first one's."""
+    if array.shape[:2] == (info.height, info.width):
+        return array
+    import cv2
+
+    return np.ascontiguousarray(cv2.resize(array, (info.width, info.height), interpolation=cv2.INTER_AREA))
