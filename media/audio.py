@@ -8,14 +8,12 @@ import numpy as np
 
 from common.errors import InputError
 from media.container import audio_stream, open_input, start_seconds, video_stream_or_none, zero_seconds
-from media.rates import agreeing_rate
 
 _LOG = logging.getLogger(__name__)
 _EXACT_ENDS = ("mov,mp4,m4a,3gp,3g2,mj2",)
 _PADDING_SECONDS = Fraction(1, 5)
 _GAP_SECONDS = Fraction(1, 10)
 _LONGEST_GAP_SECONDS = 600
-_USUAL_FPS = Fraction(25)
 _INTEGER_SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "s64": 2.0**-63}
 
 
@@ -40,10 +38,7 @@ def decode_audio(path):
         if stream is None:
             raise InputError(f"{path}: has no sound track; give an audio file, or a video with sound")
         video = video_stream_or_none(container)
-        zero = None
-        if video is not None:
-            fps = agreeing_rate(video.average_rate, video.guessed_rate) or _USUAL_FPS
-            zero = zero_seconds(video, stream, fps)
+        zero = None if video is None else zero_seconds(start_seconds(video), start_seconds(stream))
         end = _exact_end(container, stream, zero)
         collector = _Collector(path, zero)
         for frame in _decoded(container, stream, path):

@@ -11,6 +11,7 @@ from common.files import require_file
 
 _NOT_MEDIA = {"tty", "hls", "dash", "concat", "ffmetadata", "webvtt", "srt", "ass"}
 _BUFFER = 1 << 18
+LONGEST_CUT_LEAD = Fraction(1, 50)
 
 
 @contextmanager
@@ -63,20 +64,24 @@ def audio_stream(container):
 
 
 def start_seconds(stream):
-    """Start of a stream in seconds (Fraction); 0 where the container does not say."""
-    if stream is None or stream.start_time is None or stream.time_base is None:
+    """Start of a stream on the container's clock, in seconds (Fraction); None for no stream, 0 where it is not stated."""
+    if stream is None:
+        return None
+    if stream.start_time is None or stream.time_base is None:
         return Fraction(0)
     return stream.start_time * stream.time_base
 
 
-def zero_seconds(video, audio, fps):
-    """The instant of the container's clock that is time 0 for both picture and sound.
+def zero_seconds(picture_start, sound_start):
+    """The instant of the container's clock that is time 0 for picture and sound alike.
 
-    It is the start of the picture. Where sound starts half a frame or more before the picture, it is the start of the sound
-    and the first picture is held from there. (A shorter lead, such as an encoder's priming, must not move frames by one.)
+    It is the start of the picture. Where sound starts 20 ms or more before the picture, it is the start of the sound, and the
+    first picture is held from there. A shorter lead, such as an encoder's priming, is cut off the sound instead, because it
+    would shift the picture by a part of a frame.
+
+    Args:
+        picture_start, sound_start: seconds (Fraction); sound_start may be None.
     """
-    start = start_seconds(video)
-    if audio is None:
-        return start
-    lead = start - start_seconds(audio)
-    return start - lead if lead * fps >= Fraction(1, 2) else start
+    if sound_start is not None and picture_start - sound_start >= LONGEST_CUT_LEAD:
+        return sound_start
+    return picture_start

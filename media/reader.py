@@ -3,13 +3,14 @@
 import logging
 import os
 from dataclasses import replace
+from fractions import Fraction
 from itertools import chain
 
 import av
 import numpy as np
 
 from common.errors import InputError
-from media.container import audio_stream, open_input, video_stream, zero_seconds
+from media.container import audio_stream, open_input, start_seconds, video_stream, zero_seconds
 from media.info import probe
 from media.pixels import FrameConverter
 from media.rates import MAX_FPS, as_rate
@@ -18,6 +19,7 @@ from media.timeline import on_timeline, steady_times
 
 _LOG = logging.getLogger(__name__)
 _MAX_THREADS = 8
+_CUT_SECONDS = Fraction(1, 5)
 
 
 class VideoReader:
@@ -26,13 +28,14 @@ class VideoReader:
     Args:
         path: any file that ffmpeg reads, or a picture (one frame).
         fps: wanted frame rate (Fraction, int, float or str); None keeps the file's own.
+        exact: convert colours with exact rounding; slower (see `media.pixels.FrameConverter`).
 
     Attributes:
         info: VideoInfo; `fps` and `frames` are those of the timeline that is given out.
         damage: after an iteration: None, or a sentence on what could not be decoded. It is logged as a warning, too.
 
     Frame i is what is on screen at i / fps, within a quarter of a frame (see `media.timeline.on_timeline`). Time 0 is the start
-    of the picture, or of the sound where that comes first by half a frame or more. Rotation, mirroring and non-square pixels
+    of the picture, or of the sound where that comes first by 20 ms or more. Rotation, mirroring and non-square pixels
     are resolved, transparency is laid over black, high bit depths are rounded to 8 bits, HDR is not tone-mapped.
     A file that was cut short, or has damaged places, gives the frames that decode and sets `damage`.
 
@@ -40,7 +43,7 @@ class VideoReader:
         InputError: see `probe`; also a frame rate above 240 when `fps` is None, and a file in which nothing decodes.
     """
 
-    def __init__(self, path, *, fps=None):
+    def __init__(self, path, *, fps=None, exact=False):
         info = probe(path)
         if fps is None and info.fps > MAX_FPS:
             raise InputError(
@@ -56,6 +59,7 @@ class VideoReader:
             info = replace(info, fps=rate, frames=frames)
         self.info = info
         self.damage = None
+        self._exact = exact
         self._closed = False
 
     def __enter__(self):
@@ -85,8 +89,8 @@ class VideoReader:
             stream = video_stream(container, path)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
-            zero = zero_seconds(stream, audio_stream(container), self.info.fps)
-            convert = FrameConverter(stream.sample_aspect_ratio)
+            zero = zero_seconds(start_seconds(stream), start_seconds(audio_stream(container)))
+            convert = FrameConverter(stream.sample_aspect_ratio, exact=self._exact)
             decoded = self._decode(container, stream)
             first = next(decoded, None)
             if first is None:
@@ -105,28 +109,42 @@ class VideoReader:
             _LOG.warning("%s: %s", path, self.damage)
 
     def _decode(self, container, stream):
-        """Frames that decode, in order of presentation; damage is counted, not raised."""
-        broken, count = 0, 0
+        """Frames that decode, in order of presentation; damage is noted, not raised."""
+        broken = packets_read = frames_out = 0
+        read_until = None
         packets = container.demux(stream)
         while True:
             try:
                 packet = next(packets, None)
             except av.error.FFmpegError as error:
-                self.damage = f"cannot be read beyond frame {count} ({error.strerror}); the rest is left out"
+                self.damage = f"cannot be read beyond frame {frames_out} ({error.strerror}); the rest is left out"
                 return
             if packet is None:
                 break
+            if packet.size:
+                packets_read += 1
+            if packet.pts is not None:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                read_until = end if read_until is None else max(read_until, end)
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
                 broken += 1
                 continue
-            count += len(frames)
+            frames_out += len(frames)
             yield from frames
-        if broken:
-            self.damage = f"{broken} places could not be decoded; the frames before them are held"
-        elif stream.frames and count < stream.frames:
-            self.damage = f"the file is cut short: {count} of {stream.frames} frames could be decoded"
+        missing = _missing_seconds(stream, read_until)
+        if packets_read < stream.frames and missing > _CUT_SECONDS:
+            self.damage = f"the file is cut short: its last {float(missing):.2f} seconds are missing"
+        elif broken:
+            self.damage = f"{broken} places in it could not be decoded; the frames before them are held"
+
+
+def _missing_seconds(stream, read_until):
+    """Seconds between the end that the container claims for a stream and the end of what could be read of it."""
+    if not stream.duration or read_until is None:
+        return 0
+    return start_seconds(stream) + stream.duration * stream.time_base - read_until
 
 
 def _timed(frame, zero):

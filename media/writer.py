@@ -16,7 +16,7 @@ from media.rates import as_rate
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 _AUDIO_BLOCK = 1024
 _BT709 = 1
-_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_FLAGS = Interpolation.AREA | Interpolation.ACCURATE_RND
 
 
 class VideoWriter:
