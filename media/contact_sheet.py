@@ -33,7 +33,7 @@ def pick_frames(path, count, crop=None):
     Raises:
         InputError: not a readable video, or `crop` outside the frame.
     """
-    from media.video import VideoReader
+    from media import VideoReader
 
     with VideoReader(require_file(path, "video")) as reader:
         info = reader.info

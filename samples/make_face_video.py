@@ -75,7 +75,7 @@ def make_face_video(path, seconds=5.0, fps=25):
     Raises:
         InputError: a length or rate out of range, or a path that cannot be written.
     """
-    from media.video import VideoWriter
+    from media import VideoWriter
 
     fps = Fraction(fps)
     if not 0 < seconds <= 600 or not 1 <= fps <= 120:
