@@ -1,0 +1,238 @@
+"""Talking video from a face and speech: python inference.py --face x.mp4 --audio y.wav"""
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from common.cli import EXIT_FAILED_JOB, run
+from common.errors import InputError
+from common.version import __version__
+
+DEFAULT_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "demo.safetensors"
+DEFAULT_OUTFILE = "results/result.mp4"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with one line on a mistake, like every other mistake, and paths that may begin with a dash."""
+
+    def error(self, message):
+        raise InputError(f"{message} (python inference.py --help lists the flags)")
+
+    def parse(self, argv):
+        """Parse a list of arguments; a flag that takes a path takes the next word, unless that is itself a flag."""
+        paths = {flag for action in self._actions if action.metavar == "PATH" for flag in action.option_strings}
+        words, joined = iter(argv), []
+        for word in words:
+            if word in paths:
+                value = next(words, None)
+                if value is None or value.split("=")[0] in self._option_string_actions:
+                    raise InputError(f"{word}: needs a path after it (write {word}=PATH for a path that is named like a flag)")
+                word = f"{word}={value}"
+            joined.append(word)
+        return self.parse_args(joined)
+
+
+def build_parser():
+    """The flags; those of the public Wav2Lip script keep their names and meaning."""
+    parser = Parser(prog="inference.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("--face", metavar="PATH", help="video or picture with the face")
+    add("--audio", metavar="PATH", help="speech: an audio file, or a video with sound")
+    add("--outfile", metavar="PATH", help=f"video to write (default: {DEFAULT_OUTFILE}); its folder is made")
+    add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/demo.safetensors)")
+    add("--jobs", metavar="PATH", help="csv file of face,audio,outfile: many jobs with one model load")
+
+    face = parser.add_argument_group("face")
+    add = face.add_argument
+    add("--static", nargs="?", type=_boolean, const=True, default=False, help="use only the first frame of the video")
+    add("--fps", type=_rate, help="frame rate of the result; for a picture only (default: 25)")
+    add(
+        "--pads",
+        nargs=4,
+        type=int,
+        metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"),
+        help="widen the face box (default: checkpoint's)",
+    )
+    add("--resize_factor", type=int, default=1, help="divide height and width of the video by this")
+    add("--rotate", action="store_true", help="turn the video by 90 degrees clockwise")
+    add("--crop", nargs=4, type=int, default=(0, -1, 0, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"))
+    add("--box", nargs=4, type=int, default=(-1, -1, -1, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"), help="fixed face box")
+    add("--nosmooth", action="store_true", help="do not smooth the path of the face")
+    add("--detector", default="mediapipe", help="mediapipe or face-alignment")
+    add("--face_det_batch_size", type=int, default=8, help="frames in one detection batch (face-alignment)")
+    add("--face_index", type=int, help="which of several faces, counted from 0, from left to right (default: the largest)")
+    add("--face_near", type=_point, metavar="X,Y", help="the face nearest to this point, in pixels")
+    add("--cache_dir", metavar="PATH", help="where face tracks are kept for next time (default: ~/.cache/talkingface)")
+    add("--no_cache", action="store_true", help="keep no face track on disk")
+
+    result = parser.add_argument_group("result")
+    add = result.add_argument
+    add("--loop", help="video shorter than the audio: pingpong, loop or hold (default: pingpong)")
+    add("--reference", type=_reference, help="same, fixed, or the number of a frame (default: the checkpoint's way)")
+    add("--compat", help="wav2lip: compute what the public Wav2Lip script computes")
+    add("--visible_mark", action="store_true", help="draw a small mark that says the lips are synthetic")
+    add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
+
+    machine = parser.add_argument_group("machine")
+    add = machine.add_argument
+    add("--device", default="auto", help="auto, cuda, cpu or mps")
+    add("--precision", default="auto", help="auto (fp16 on cuda, else fp32), fp32, fp16 or bf16")
+    add("--wav2lip_batch_size", type=int, help="most faces in one batch (default: 128 on a GPU, 16 on a CPU)")
+    add("--threads", type=int, help="CPU threads of the model (default: all cores)")
+    add("--version", action="version", version=__version__)
+    return parser
+
+
+def _boolean(text):
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.lower() not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
+    return known[text.lower()]
+
+
+def _rate(text):
+    from media.rates import as_rate
+
+    return as_rate(text, "--fps")
+
+
+def _point(text):
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y") from None
+    return x, y
+
+
+def _reference(text):
+    return int(text) if text.isdecimal() else text
+
+
+def main(argv):
+    """Run what the arguments ask for; returns the exit code."""
+    args = build_parser().parse(argv)
+    _check_combination(args)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    from pipeline.jobs import Row, read_jobs
+
+    if args.jobs:
+        rows, bad = read_jobs(args.jobs)
+        return _run_jobs(args, rows, bad)
+    row = Row(0, args.face, args.audio, args.outfile or DEFAULT_OUTFILE)
+    work = _Work(args)
+    if args.preview:
+        print(work.preview(args.face, Path(row.outfile).with_suffix(".png")))
+    else:
+        job = work.check(row)
+        print(_summary(work.run(job)))
+    return None
+
+
+class _Work:
+    """The options of all jobs, checked, and the model, loaded when the first job needs it."""
+
+    def __init__(self, args):
+        from faces.track import FaceSelection
+        from pipeline.options import DriveOptions, FaceOptions, Transform
+        from pipeline.tracking import TrackStore, default_cache
+
+        self._args, self._generator = args, None
+        transform = Transform(args.resize_factor, args.rotate, tuple(args.crop))
+        selection = FaceSelection(args.face_index, args.face_near)
+        self._face = FaceOptions(transform, args.static, args.fps, args.detector, selection)
+        self._drive = DriveOptions(
+            pads=args.pads and tuple(args.pads),
+            box=None if args.box[0] == -1 else tuple(args.box),
+            smooth=not args.nosmooth,
+            loop=args.loop,
+            reference=args.reference,
+            compat=args.compat,
+            visible_mark=args.visible_mark,
+            batch_size=args.wav2lip_batch_size,
+        )
+        self._store = TrackStore(None if args.no_cache else Path(args.cache_dir or default_cache()))
+        self._checkpoint = Path(args.checkpoint_path or DEFAULT_CHECKPOINT)
+
+    def check(self, row):
+        """Job of a Row; InputError when a path is wrong."""
+        from pipeline.options import Job
+
+        keep = [self._checkpoint, *([self._args.jobs] if self._args.jobs else [])]
+        return Job.of(row.face, row.audio, row.outfile, keep=keep)
+
+    def generator(self):
+        """The model; loaded once."""
+        if self._generator is None:
+            from pipeline.generator import MouthGenerator
+
+            if self._args.threads:
+                import torch
+
+                torch.set_num_threads(self._args.threads)
+            self._generator = MouthGenerator(self._checkpoint, device=self._args.device, precision=self._args.precision)
+        return self._generator
+
+    def run(self, job):
+        """Report of one job."""
+        from pipeline.drive import run_job
+
+        batch = self._args.face_det_batch_size
+        return run_job(job, self.generator(), self._face, self._drive, store=self._store, detector_batch=batch)
+
+    def preview(self, face, outfile):
+        """One line on the picture that was written."""
+        from pipeline.options import check_face
+        from pipeline.preview import write_preview
+
+        face, outfile = check_face(face, outfile, keep=[self._checkpoint])
+        return write_preview(face, outfile, self.generator(), self._face, self._drive, store=self._store)
+
+
+def _run_jobs(args, rows, bad):
+    """Run the rows of a jobs file; the exit code is 1 when one failed, with a line for each at the end."""
+    from pipeline.jobs import run_rows
+
+    work = _Work(args)
+    work.generator()  # a bad checkpoint is no row's fault
+    failed = [*bad, *run_rows(rows, lambda row: print(_summary(work.run(work.check(row))), flush=True))]
+    for line, message in sorted(failed):
+        print(f"{args.jobs} line {line}: failed: {message}", file=sys.stderr)
+    print(f"{args.jobs}: {len(rows) + len(bad) - len(failed)} of {len(rows) + len(bad)} jobs done")
+    return EXIT_FAILED_JOB if failed else None
+
+
+def _summary(report):
+    """One line on a finished job."""
+    from pipeline.timeline import ranges
+
+    speed = report.frames / max(report.elapsed, 1e-9)
+    faceless = "a face in every frame"
+    if report.faceless:
+        faceless = f"no face in {len(report.faceless)} frames of the face video, left as they are: {ranges(report.faceless)}"
+    return (
+        f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
+        f"({speed:.1f} frames/s); {faceless}"
+    )
+
+
+def _check_combination(args):
+    if args.jobs and (args.face or args.audio or args.outfile or args.preview):
+        raise InputError("--jobs: its rows name face, audio and outfile; leave --face, --audio, --outfile and --preview out")
+    if not args.jobs and not args.face:
+        raise InputError("--face: give the picture or video with the face, or --jobs")
+    if not args.jobs and not args.preview and not args.audio:
+        raise InputError("--audio: give the speech: an audio file, or a video with sound")
+    for flag in ("threads", "face_det_batch_size"):
+        if getattr(args, flag) is not None and getattr(args, flag) < 1:
+            raise InputError(f"--{flag} {getattr(args, flag)}: must be 1 or more")
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)  # clean up as after Ctrl-C
+    sys.exit(run(main))

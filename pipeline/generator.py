@@ -1,0 +1,153 @@
+"""A generator checkpoint made ready to draw mouths: uint8 crops in, uint8 faces out."""
+
+import numpy as np
+import torch
+
+from common.errors import InputError
+from faces.crops import CropSpec
+from models import fuse_for_inference
+from speech.windows import MODES
+from training.checkpoint import load_checkpoint
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+DEVICES = ("auto", "cuda", "cpu", "mps")
+DATA_CHOICES = {
+    "crop": ("aligned", "box"),
+    "audio_window": MODES,
+    "channel_order": ("rgb", "bgr"),
+    "reference": ("same", "fixed"),
+}
+
+
+def choose_device(name="auto"):
+    """torch.device for `--device`; "auto" takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        InputError: that device is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
+    kind = name.split(":")[0]
+    if kind not in there:
+        raise InputError(f"--device {name}: unknown; choose one of {', '.join(DEVICES)}")
+    if not there[kind]:
+        raise InputError(f"--device {name}: this machine, or this build of torch, has none; leave it at auto")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"--device {name}: not a device name; write cuda or cuda:1") from error
+
+
+def choose_precision(name, device):
+    """torch.dtype for `--precision`; "auto" is half precision on CUDA and single elsewhere.
+
+    Raises:
+        InputError: an unknown name, or half precision on a CPU, which computes it slower than single.
+    """
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if name not in PRECISIONS:
+        raise InputError(f"--precision {name}: unknown; choose auto or one of {', '.join(PRECISIONS)}")
+    if name != "fp32" and device.type == "cpu":
+        raise InputError(f"--precision {name}: a CPU computes it slower than fp32, and less exactly; leave --precision at auto")
+    return PRECISIONS[name]
+
+
+class MouthGenerator:
+    """A Wav2Lip generator with its checkpoint's conventions (crop, colour order, audio window) behind one call.
+
+    Args:
+        path: checkpoint, ours or a published one.
+        device, precision: names as the flags take them.
+
+    Attributes:
+        face_size: S, side of the crops in pixels.
+        data: {"crop", "pads", "audio_window", "channel_order", "reference"} of the checkpoint.
+        name, sha256: of the checkpoint file.
+        device: torch.device.
+
+    Raises:
+        InputError: not a generator, damaged, or with data settings that this version does not know.
+    """
+
+    def __init__(self, path, *, device="auto", precision="auto"):
+        self.device = choose_device(device)
+        self._dtype = choose_precision(precision, self.device)
+        checkpoint = load_checkpoint(path, expect="wav2lip")
+        self.name, self.sha256 = checkpoint.path.name, checkpoint.sha256
+        self.face_size = checkpoint.model.face_size
+        self.data = _checked_data(checkpoint.config["data"], path)
+        self._model = fuse_for_inference(checkpoint.model).to(self.device, self._dtype)
+        self._reverse = self.data["channel_order"] == "bgr"
+
+    def crop_spec(self, pads=None):
+        """CropSpec of the training data, with other pads if given."""
+        return CropSpec(self.data["crop"], self.face_size, tuple(pads or self.data["pads"]))
+
+    @torch.inference_mode()
+    def encode(self, faces, references):
+        """What the model sees of the faces.
+
+        Args:
+            faces: (B, S, S, 3) uint8 RGB crops; their lower half is blanked here.
+            references: (B, S, S, 3) or (1, S, S, 3) uint8 RGB crops.
+
+        Returns:
+            list of feature maps for `draw`.
+        """
+        faces, references = self._planes(faces), self._planes(references)
+        masked = faces.clone()
+        masked[:, :, self.face_size // 2 :] = 0
+        both = torch.cat((masked, references.expand_as(masked)), dim=1)
+        return self._model.encode_face(both.contiguous(memory_format=torch.channels_last))
+
+    @torch.inference_mode()
+    def draw(self, mels, maps, *, truncate=False):
+        """Faces with the mouths that are heard.
+
+        Args:
+            mels: (B, 80, 16) float32 mel windows.
+            maps: from `encode`, of B faces or of one.
+            truncate: cut off the fraction of a grey level, as the public script does, in place of rounding.
+
+        Returns:
+            (B, S, S, 3) uint8 RGB.
+        """
+        mels = torch.from_numpy(np.ascontiguousarray(mels)).to(self.device, self._dtype)[:, None]
+        faces = self._model.decode(self._model.encode_audio(mels), maps).float() * 255
+        faces = (faces if truncate else faces.round()).clamp_(0, 255).to(torch.uint8)
+        if self._reverse:
+            faces = faces.flip(1)
+        return faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def __call__(self, mels, faces, references, *, truncate=False):
+        """`encode` and `draw` in one; halves the batch as long as it does not fit into the GPU's memory."""
+        try:
+            return self.draw(mels, self.encode(faces, references), truncate=truncate)
+        except torch.OutOfMemoryError as error:
+            if len(faces) == 1:
+                raise InputError("the GPU's memory does not hold one face; use --device cpu, or free the GPU") from error
+        half = len(faces) // 2
+        parts = (slice(None, half), slice(half, None))
+        own = len(references) > 1
+        return np.concatenate([self(mels[p], faces[p], references[p] if own else references, truncate=truncate) for p in parts])
+
+    def _planes(self, faces):
+        """(B, S, S, 3) uint8 RGB -> (B, 3, S, S) in [0, 1], channels in the model's order."""
+        planes = torch.from_numpy(np.ascontiguousarray(faces)).to(self.device).permute(0, 3, 1, 2)
+        return (planes.flip(1) if self._reverse else planes).to(torch.float32).div(255).to(self._dtype)
+
+
+def _checked_data(data, path):
+    """The data section with every key known and possible, or InputError."""
+    for key, choices in DATA_CHOICES.items():
+        if data.get(key) not in choices:
+            raise InputError(
+                f"{path}: its config says data.{key} = {data.get(key)!r}; this version knows {', '.join(choices)}: update "
+                "it, or take another checkpoint"
+            )
+    pads = data.get("pads", (0, 0, 0, 0))
+    if not isinstance(pads, list | tuple) or len(pads) != 4 or not all(isinstance(pad, int) for pad in pads):
+        raise InputError(f"{path}: its config says data.pads = {pads!r}; four whole numbers are needed")
+    return {**{key: data[key] for key in DATA_CHOICES}, "pads": tuple(pads)}

@@ -1,0 +1,154 @@
+"""Prepare a face video once: decode, find and follow the face; keep the track under the content of the file.
+
+What is stored are landmarks, not pictures: a few hundred bytes a frame. The key covers all that decides the track (content,
+transform, detector and its version, choice of the face), so a stale track cannot be taken; a damaged one is made again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import zipfile
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from common.errors import InputError
+from common.files import atomic_output, content_hash
+from common.version import __version__
+from faces.detectors import build_detector
+from faces.track import FORMAT, FaceTrack, track_face
+from pipeline.prefetch import prefetch
+from pipeline.progress import bar
+
+READ_AHEAD = 32 << 20
+MARGIN_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+def default_cache():
+    """Folder for tracks: below XDG_CACHE_HOME, else ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talkingface"
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredTrack:
+    """A track, and whether it reaches the end of the video."""
+
+    track: FaceTrack
+    complete: bool
+
+    def covers(self, frames):
+        """True when it holds `frames` frames, or all that there are."""
+        return self.complete or len(self.track) >= frames
+
+    def first(self, frames):
+        """FaceTrack of at most `frames` frames."""
+        track = self.track
+        if len(track) <= frames:
+            return track
+        return dataclasses.replace(
+            track, landmarks=track.landmarks[:frames], present=track.present[:frames], interpolated=track.interpolated[:frames]
+        )
+
+
+class TrackStore:
+    """Tracks by key: in memory while the program runs, and in a folder unless there is none.
+
+    Args:
+        folder: Path, made when the first track is stored; None keeps nothing on disk.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder / "tracks" if folder else None
+        self._memory = {}
+
+    def get(self, key):
+        """StoredTrack, or None where there is none that can be read."""
+        if key not in self._memory and self._folder:
+            try:
+                details = json.loads((self._folder / f"{key}.json").read_text())
+                track = FaceTrack.load(self._folder / details["track"])
+                if len(track) == details["frames"]:
+                    self._memory[key] = StoredTrack(track, bool(details["complete"]))
+            except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+                return None
+        return self._memory.get(key)
+
+    def put(self, key, stored):
+        """Keep a track; a folder that cannot be written costs a warning, not the job."""
+        self._memory[key] = stored
+        if not self._folder:
+            return
+        name = f"{key}-{len(stored.track)}.npz"
+        try:
+            stored.track.save(self._folder / name)
+            with atomic_output(self._folder / f"{key}.json") as temporary:
+                temporary.write_text(json.dumps({"track": name, "frames": len(stored.track), "complete": stored.complete}))
+            for other in self._folder.glob(f"{key}-*.npz"):
+                if other.name != name:
+                    other.unlink(missing_ok=True)
+        except (InputError, OSError) as error:
+            log.warning("the face track is not kept for next time (%s); choose another --cache_dir, or --no_cache", error)
+
+
+def track_key(path, options):
+    """Name under which the track of this file with these FaceOptions is stored: 64 hexadecimal digits."""
+    package = "mediapipe" if options.detector == "mediapipe" else "face_alignment"
+    try:
+        detector_version = version(package)
+    except PackageNotFoundError:
+        detector_version = "absent"
+    parts = {
+        "content": content_hash(path),
+        "options": dataclasses.asdict(options),
+        "detector": detector_version,
+        "format": FORMAT,
+        "version": __version__,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8):
+    """Track the face of a picture or video, or take the stored track.
+
+    Args:
+        source: FaceSource of these options.
+        options: FaceOptions.
+        store: TrackStore.
+        frames: how many frames are needed; None for all. The rest of a longer video is not looked at.
+        device, batch_size: for the detector.
+
+    Returns:
+        FaceTrack of at most `frames` frames.
+
+    Raises:
+        InputError: the file cannot be read, or there is no face in it.
+    """
+    key = track_key(source.path, options)
+    stored = store.get(key)
+    limit = None if frames is None else frames + round(MARGIN_SECONDS * source.fps)
+    if stored is None or not stored.covers(frames if frames is not None else float("inf")):
+        stored = _follow(source, options, limit, device, batch_size)
+        store.put(key, stored)
+    track = stored.track if frames is None else stored.first(frames)
+    if not track.present.any():
+        where = "the picture" if source.is_image else "the first frame" if source.still else f"any of the {len(track)} frames"
+        raise InputError(
+            f"{source.path}: no face found in {where}; use another video, --face_near, or give the place by hand with --box"
+        )
+    return track
+
+
+def _follow(source, options, limit, device, batch_size):
+    """Run the detector over the first `limit` frames (None for all) of a FaceSource."""
+    detector = build_detector(options.detector, device=device, batch_size=batch_size)
+    known = [count for count in (source.claimed_frames, limit) if count]
+    frames = prefetch(source.frames(0, limit), READ_AHEAD, lambda frame: frame.nbytes)
+    try:
+        with closing(frames), bar("finding the face", min(known) if known else None) as progress:
+            track = track_face(frames, detector, options.selection, fps=source.fps, on_frame=progress.update)
+    finally:
+        detector.close()
+    return StoredTrack(track, limit is None or source.still or len(track) < limit)
