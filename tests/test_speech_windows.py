@@ -55,9 +55,7 @@ def test_impulse_is_found_in_the_middle_of_its_frame(fps, seconds):
     centre = np.where(heard, (energy * np.arange(MEL_STEPS)).sum(axis=1) / np.maximum(energy.sum(axis=1), 1e-9), -99)
     best = near[int(np.argmin(np.abs(centre - 7.5)))]
     assert abs(centre[near.index(target)] - 7.5) <= 0.75
-    assert best == target or abs(centre[near.index(best)] - 7.5) > abs(centre[near.index(target)] - 7.5) - 80 / fps / 2
-    if fps <= 30:
-        assert best == target
+    assert abs(best - target) <= (0 if fps <= 30 else 1)  # above 40 fps neighbouring frames are nearer than two columns
 
 
 @pytest.mark.parametrize("fps", FPS[:5], ids=str)
