@@ -48,6 +48,9 @@ def decode_audio(path):
         wanted = round(end * rate)
         if 0 < wanted < samples.shape[1] <= wanted + _PADDING_SECONDS * rate:
             samples = np.ascontiguousarray(samples[:, :wanted])
+        elif samples.shape[1] < wanted - _PADDING_SECONDS * rate:
+            missing = (wanted - samples.shape[1]) / rate
+            _LOG.warning("%s: the sound is cut short: its last %.2f seconds are missing", path, missing)
     return samples, rate
 
 

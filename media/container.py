@@ -1,5 +1,6 @@
 """Opening a media file, choosing its streams, and the zero of time that picture and sound share."""
 
+import re
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -53,6 +54,8 @@ def video_stream(container, path):
     stream = video_stream_or_none(container)
     if stream is None:
         raise InputError(f"{path}: has no video track; give a video or a picture")
+    if stream.codec_context is None:
+        raise InputError(f"{path}: its video is of a kind that cannot be decoded; convert it to H.264 in mp4")
     return stream
 
 
@@ -61,6 +64,20 @@ def audio_stream(container):
     streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
     best = container.streams.best("audio") if streams else None
     return best or (streams[0] if streams else None)
+
+
+def claimed_seconds(stream):
+    """Duration that a container states for one stream, in seconds (Fraction), or None.
+
+    Matroska has it as a tag of the stream ("00:00:01.000000000").
+    """
+    if stream.duration and stream.duration > 0:
+        return stream.duration * stream.time_base
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if not tag:
+        return None
+    hours, minutes, seconds = (Fraction(part) for part in tag.groups())
+    return (hours * 60 + minutes) * 60 + seconds or None
 
 
 def start_seconds(stream):

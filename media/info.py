@@ -1,6 +1,5 @@
 """What a video or picture is, without decoding more than one frame."""
 
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -10,7 +9,7 @@ import av
 
 from common.errors import InputError
 from common.files import require_file
-from media.container import audio_stream, open_input, start_seconds, video_stream, zero_seconds
+from media.container import audio_stream, claimed_seconds, open_input, start_seconds, video_stream, zero_seconds
 from media.pixels import FrameConverter
 from media.rates import agreeing_rate, measured_rate, snap_rate
 from media.stills import check_pixels, open_still, still_size
@@ -29,7 +28,7 @@ class VideoInfo:
         fps: rate of the constant-rate timeline; 25 for a picture.
         frames: length of the timeline by the container's claim; None when it does not say; 1 for a picture.
         seconds: duration of the picture track by the container's claim, or None.
-        rotation: degrees clockwise by which stored frames are turned for display: 0, 90, 180 or 270.
+        rotation: degrees clockwise by which stored frames are turned for display, after mirroring if any: 0, 90, 180 or 270.
         has_audio: the file has a sound track.
         is_image: the file is a still picture.
     """
@@ -66,13 +65,13 @@ def probe(path):
     with open_input(path, "video or picture") as container:
         stream = video_stream(container, path)
         check_pixels(path, stream.codec_context.width, stream.codec_context.height)
-        seconds = stream_seconds(container, stream)
+        seconds = _seconds(container, stream)
         claimed = stream.frames
         fps = agreeing_rate(stream.average_rate, stream.guessed_rate)
         sound = audio_stream(container)
         start = start_seconds(stream)
         zero = zero_seconds(start, start_seconds(sound))
-        width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(first_frame(container, stream, path))
+        width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(_first_frame(container, stream, path))
     if fps is None:
         fps = _measure(path)
     if seconds:
@@ -82,24 +81,15 @@ def probe(path):
     return VideoInfo(path, width, height, fps, frames, seconds, rotation, sound is not None, is_image=False)
 
 
-def stream_seconds(container, stream):
-    """Claimed duration of a stream, else of the container, in seconds (Fraction), or None.
-
-    Matroska has it as a tag of the stream ("00:00:01.000000000").
-    """
-    if stream.duration and stream.duration > 0:
-        return stream.duration * stream.time_base
-    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if tag:
-        hours, minutes, seconds = (Fraction(part) for part in tag.groups())
-        if hours or minutes or seconds:
-            return (hours * 60 + minutes) * 60 + seconds
-    if container.duration and container.duration > 0:
+def _seconds(container, stream):
+    """Claimed duration of a stream, else of the container, in seconds (Fraction), or None."""
+    claim = claimed_seconds(stream)
+    if claim is None and container.duration and container.duration > 0:
         return Fraction(container.duration, av.time_base)
-    return None
+    return claim
 
 
-def first_frame(container, stream, path):
+def _first_frame(container, stream, path):
     """The first frame that decodes; InputError when none does."""
     for packet in container.demux(stream):
         try:

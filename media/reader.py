@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from common.errors import InputError
-from media.container import audio_stream, open_input, start_seconds, video_stream, zero_seconds
+from media.container import audio_stream, claimed_seconds, open_input, start_seconds, video_stream, zero_seconds
 from media.info import probe
 from media.pixels import FrameConverter
 from media.rates import MAX_FPS, as_rate
@@ -110,7 +110,7 @@ class VideoReader:
 
     def _decode(self, container, stream):
         """Frames that decode, in order of presentation; damage is noted, not raised."""
-        broken = packets_read = frames_out = 0
+        broken = packets_read = frames_out = marred = 0
         read_until = None
         packets = container.demux(stream)
         while True:
@@ -132,19 +132,21 @@ class VideoReader:
                 broken += 1
                 continue
             frames_out += len(frames)
+            marred += sum(frame.is_corrupt for frame in frames)
             yield from frames
         missing = _missing_seconds(stream, read_until)
-        if packets_read < stream.frames and missing > _CUT_SECONDS:
+        if missing > _CUT_SECONDS and (packets_read < stream.frames or not stream.frames):
             self.damage = f"the file is cut short: its last {float(missing):.2f} seconds are missing"
+        elif marred:
+            self.damage = f"{marred} of its frames are damaged"
         elif broken:
             self.damage = f"{broken} places in it could not be decoded; the frames before them are held"
 
 
 def _missing_seconds(stream, read_until):
     """Seconds between the end that the container claims for a stream and the end of what could be read of it."""
-    if not stream.duration or read_until is None:
-        return 0
-    return start_seconds(stream) + stream.duration * stream.time_base - read_until
+    claim = claimed_seconds(stream)
+    return 0 if claim is None or read_until is None else start_seconds(stream) + claim - read_until
 
 
 def _timed(frame, zero):
