@@ -22,7 +22,7 @@ setup:
 demo: setup
 	$(PY) -m samples.make_face_video --outfile $(DEMO)/face.mp4
 	$(PY) inference.py --face $(DEMO)/face.mp4 --audio samples/speech.wav --outfile $(DEMO)/talking.mp4
-	$(PY) -m media.contact_sheet $(DEMO)/talking.mp4 --outfile $(DEMO)/contact_sheet.png --crop 101,29,285,213
+	$(PY) -m media.contact_sheet $(DEMO)/talking.mp4 --outfile $(DEMO)/contact_sheet.png --crop 121,56,261,196
 	@echo
 	@echo "talking video:  $(DEMO)/talking.mp4"
 	@echo "contact sheet:  $(DEMO)/contact_sheet.png"
