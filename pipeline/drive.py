@@ -88,7 +88,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Shot:
+class Shot:
     """One frame on its way: frame `t` of the result, the source's frame, the crop's place in it, and the (S, S, 3) face."""
 
     t: int
@@ -131,7 +131,7 @@ def run_job(job, generator, face_options, options, *, store, detector_batch=8):
     tags = synthetic_tags(generator.name, generator.sha256)
     size = {"width": source.width, "height": source.height, "fps": source.fps}
     faceless = set()
-    shots = _drawn(source, crops, starts, sound.mel, generator, options, track)
+    shots = draw_shots(source, crops, starts, sound.mel, generator, options, track)
     with (
         bar("drawing lips", len(starts)) as progress,
         VideoWriter(job.outfile, **size, audio=sound.samples, sample_rate=sound.rate, metadata=tags) as writer,
@@ -180,8 +180,8 @@ def paste_weights(generator, options):
     return paste_mask(generator.face_size, "hard" if options.compat else "feather", kind)
 
 
-def _drawn(source, crops, starts, mel, generator, options, track):
-    """Yield _Shots in order, with the generated face where there is one."""
+def draw_shots(source, crops, starts, mel, generator, options, track):
+    """Yield Shots in order, with the generated face where there is one."""
     reference = _reference(source, crops, generator, options, track)
     most = options.batch_size or (CPU_BATCH if generator.device.type == "cpu" else GPU_BATCH)
     most = max(1, min(most, BATCH_BYTES // source.frame_bytes))
@@ -227,7 +227,7 @@ def _reference(source, crops, generator, options, track):
 def _cut(played, crops):
     for t, (index, frame) in enumerate(played):
         crop = crops[index]
-        yield _Shot(t, index, frame, crop, None if crop is None else crop.extract(frame))
+        yield Shot(t, index, frame, crop, None if crop is None else crop.extract(frame))
 
 
 def _batches(shots, most):

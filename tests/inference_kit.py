@@ -1,0 +1,92 @@
+"""What the tests of inference.py share: a tiny checkpoint, a portrait, short videos of it, and sounds."""
+
+import wave
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from common.cli import run
+from media import VideoReader, VideoWriter
+from models import build_model
+from training.checkpoint import save_checkpoint
+
+OWN = {"crop": "aligned", "pads": [0, 0, 0, 0], "audio_window": "centred", "channel_order": "rgb", "reference": "fixed"}
+PUBLIC = {"crop": "box", "pads": [0, 10, 0, 0], "audio_window": "wav2lip_train", "channel_order": "bgr", "reference": "same"}
+TINY = {"name": "wav2lip", "face_size": 96, "width": 0.25}
+
+
+def save_tiny(path, data=OWN):
+    """A seeded generator of the smallest width, with weights small enough that its output is no flat 0 or 255."""
+    torch.manual_seed(3)
+    model = build_model(TINY)
+    with torch.no_grad():
+        model.output_block[1].weight.mul_(0.05)
+    save_checkpoint(path, model, {"model": TINY, "data": data, "training": {}})
+    return path
+
+
+def portrait():
+    """(256, 256, 3) uint8: the public-domain portrait that scikit-image carries; the face is about 110 pixels high."""
+    from skimage import data
+
+    return np.ascontiguousarray(data.astronaut()[0:256, 96:352])
+
+
+def moving_portrait(count):
+    """`count` frames of the portrait, shifted to and fro by a few pixels."""
+    face = portrait()
+    return [np.roll(face, round(6 * np.sin(t / 3)), axis=1) for t in range(count)]
+
+
+def blank():
+    """A frame without a face."""
+    return np.tile(np.linspace(40, 200, 256).astype(np.uint8)[:, None, None], (1, 256, 3))
+
+
+def write_video(path, frames, fps=25, audio=None, rate=16000):
+    """H.264 through our own writer, nearly lossless."""
+    height, width = frames[0].shape[:2]
+    with VideoWriter(path, width=width, height=height, fps=Fraction(fps), audio=audio, sample_rate=rate, crf=4) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return path
+
+
+def read_video(path):
+    """All frames as one (N, H, W, 3) array."""
+    with VideoReader(path) as reader:
+        return np.stack(list(reader))
+
+
+def tone(seconds, rate=16000, channels=1):
+    """(channels, n) float32: bursts of a buzz, four a second."""
+    at = np.arange(round(seconds * rate)) / rate
+    buzz = 0.3 * np.sign(np.sin(2 * np.pi * 140 * at)) * (np.sin(2 * np.pi * 4 * at) > 0)
+    return np.tile(buzz.astype(np.float32), (channels, 1))
+
+
+def write_wav(path, samples, rate=16000, width=2):
+    """PCM wav from (channels, n) floats; values beyond 1 clip."""
+    data = np.clip(np.rint(samples.T * 32767), -32768, 32767).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(len(samples))
+        file.setsampwidth(width)
+        file.setframerate(rate)
+        file.writeframes(data.tobytes())
+    return path
+
+
+def write_float_wav(path, samples, rate=16000):
+    """IEEE float wav, which can hold NaN and values beyond 1."""
+    import soundfile
+
+    soundfile.write(path, samples.T, rate, subtype="FLOAT")
+    return path
+
+
+def infer(*arguments):
+    """Exit code of inference.py, run inside this process."""
+    import inference
+
+    return run(inference.main, [str(argument) for argument in arguments])

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+
+from common.errors import InputError
+from models import build_model
+from pipeline.generator import MouthGenerator, choose_device, choose_precision
+from tests.inference_kit import OWN, PUBLIC, save_tiny
+from training.checkpoint import load_checkpoint, save_checkpoint
+
+
+@pytest.fixture(scope="module")
+def batch():
+    draw = np.random.default_rng(0)
+    mels = draw.uniform(-4, 4, (5, 80, 16)).astype(np.float32)
+    return mels, draw.integers(0, 256, (5, 96, 96, 3), np.uint8), draw.integers(0, 256, (5, 96, 96, 3), np.uint8)
+
+
+@pytest.mark.parametrize("data", [OWN, PUBLIC], ids=["rgb", "bgr"])
+def test_masked_face_first_then_reference_in_the_checkpoints_colour_order(tmp_path, batch, data):
+    path = save_tiny(tmp_path / "c.safetensors", data)
+    mels, faces, references = batch
+    order = [2, 1, 0] if data["channel_order"] == "bgr" else [0, 1, 2]
+    masked = faces.copy()
+    masked[:, 48:] = 0
+    seen = np.concatenate([masked[..., order], references[..., order]], axis=3).transpose(0, 3, 1, 2) / 255.0
+    with torch.no_grad():
+        wanted = load_checkpoint(path).model(torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32))
+    wanted = np.rint(wanted.numpy().transpose(0, 2, 3, 1) * 255)[..., order]
+    made = MouthGenerator(path, device="cpu")(mels, faces, references)
+    assert made.dtype == np.uint8 and made.shape == faces.shape
+    assert np.abs(made.astype(int) - wanted).max() <= 1
+    assert np.ptp(made) > 20
+
+
+def test_the_lower_half_of_the_target_is_never_seen(tmp_path, batch):
+    generator = MouthGenerator(save_tiny(tmp_path / "c.safetensors"), device="cpu")
+    mels, faces, references = batch
+    other = faces.copy()
+    other[:, 48:] = 255 - other[:, 48:]
+    assert (generator(mels, faces, references) == generator(mels, other, references)).all()
+    other = faces.copy()
+    other[:, :48] = 255 - other[:, :48]
+    assert (generator(mels, faces, references) != generator(mels, other, references)).any()
+
+
+def test_a_still_face_is_encoded_once_with_the_same_result(tmp_path, batch):
+    generator = MouthGenerator(save_tiny(tmp_path / "c.safetensors"), device="cpu")
+    mels, faces, references = batch
+    once = generator.draw(mels, generator.encode(faces[:1], references[:1]))
+    each = generator(mels, np.repeat(faces[:1], 5, 0), references[:1])
+    assert np.abs(once.astype(int) - each).max() <= 1
+
+
+def test_a_batch_too_large_for_the_memory_is_halved(tmp_path, batch, monkeypatch):
+    generator = MouthGenerator(save_tiny(tmp_path / "c.safetensors"), device="cpu")
+    whole, sizes, encode = generator(*batch), [], generator.encode
+
+    def small_memory(faces, references):
+        sizes.append(len(faces))
+        if len(faces) > 2:
+            raise torch.OutOfMemoryError("no room")
+        return encode(faces, references)
+
+    monkeypatch.setattr(generator, "encode", small_memory)
+    assert np.abs(generator(*batch).astype(int) - whole).max() <= 1
+    assert sizes == [5, 2, 3, 1, 2]
+    monkeypatch.setattr(generator, "encode", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("none at all")))
+    with pytest.raises(InputError, match="does not hold one face"):
+        generator(*batch)
+
+
+def test_device_and_precision():
+    assert choose_device("cpu").type == "cpu"
+    assert choose_precision("auto", torch.device("cpu")) == torch.float32
+    assert choose_precision("auto", torch.device("cuda")) == torch.float16
+    assert choose_precision("bf16", torch.device("cuda")) == torch.bfloat16
+    for name in ("fp16", "bf16"):
+        with pytest.raises(InputError, match="CPU"):
+            choose_precision(name, torch.device("cpu"))
+    for name in ("gpu", "cuda:x"):
+        with pytest.raises(InputError, match="--device"):
+            choose_device(name)
+    with pytest.raises(InputError, match="--precision"):
+        choose_precision("int8", torch.device("cuda"))
+
+
+@pytest.mark.parametrize("key", ["crop", "audio_window", "channel_order", "reference", "pads"])
+def test_a_checkpoint_with_settings_from_elsewhere_is_refused_by_key(tmp_path, key):
+    path = save_tiny(tmp_path / "c.safetensors", {**OWN, key: "sideways"})
+    with pytest.raises(InputError, match=f"c.safetensors.*data.{key}"):
+        MouthGenerator(path, device="cpu")
+
+
+def test_an_expert_is_no_generator(tmp_path):
+    config = {"name": "syncnet_color", "width": 0.25}
+    save_checkpoint(tmp_path / "e.safetensors", build_model(config), {"model": config, "data": {}, "training": {}})
+    with pytest.raises(InputError, match="lip-sync expert"):
+        MouthGenerator(tmp_path / "e.safetensors", device="cpu")
