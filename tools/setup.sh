@@ -82,9 +82,13 @@ mend_opencv() {
 }
 
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
-suits "$venv/bin/python" || make_venv
-echo "Installing into $venv: about 2 minutes and 2.5 GB with torch's CPU build; the CUDA build, where pip takes it, is larger"
+if suits "$venv/bin/python"; then
+    echo "Bringing $venv up to pyproject.toml"
+else
+    make_venv
+    echo "Installing into $venv: about 2 minutes and 2.5 GB with torch's CPU build; the CUDA build, where pip takes it, is larger"
+fi
 pip_install --editable ".[$extras]"
 mend_opencv
 echo "$want" > "$stamp"
-echo "Installed into $venv"
+echo "$venv is ready"
