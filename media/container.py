@@ -12,7 +12,7 @@ from common.files import require_file
 
 _NOT_MEDIA = {"tty", "hls", "dash", "concat", "ffmetadata", "webvtt", "srt", "ass"}
 _BUFFER = 1 << 18
-LONGEST_CUT_LEAD = Fraction(1, 50)
+LONGEST_CUT_LEAD = Fraction(1, 20)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def audio_stream(container):
 def claimed_seconds(stream):
     """Duration that a container states for one stream, in seconds (Fraction), or None.
 
-    Matroska has it as a tag of the stream ("00:00:01.000000000").
+    Matroska has its end, which is not its duration, as a tag of the stream ("00:00:01.000000000").
     """
     if stream.duration and stream.duration > 0:
         return stream.duration * stream.time_base
@@ -77,7 +77,7 @@ def claimed_seconds(stream):
     if not tag:
         return None
     hours, minutes, seconds = (Fraction(part) for part in tag.groups())
-    return (hours * 60 + minutes) * 60 + seconds or None
+    return max((hours * 60 + minutes) * 60 + seconds - start_seconds(stream), 0) or None
 
 
 def start_seconds(stream):
@@ -92,9 +92,9 @@ def start_seconds(stream):
 def zero_seconds(picture_start, sound_start):
     """The instant of the container's clock that is time 0 for picture and sound alike.
 
-    It is the start of the picture. Where sound starts 20 ms or more before the picture, it is the start of the sound, and the
-    first picture is held from there. A shorter lead, such as an encoder's priming, is cut off the sound instead, because it
-    would shift the picture by a part of a frame.
+    It is the start of the picture. Where sound starts 50 ms or more before the picture, it is the start of the sound, and the
+    first picture is held from there. A shorter lead, such as an encoder's priming, is cut off the sound instead, so that
+    frame k of the timeline stays frame k of the file.
 
     Args:
         picture_start, sound_start: seconds (Fraction); sound_start may be None.

@@ -48,7 +48,7 @@ def probe(path):
     """Look at a video or picture.
 
     Args:
-        path: any file that ffmpeg reads with a video track, or a png, jpg, webp, bmp, tiff or ppm picture.
+        path: any file that ffmpeg reads with a video track, or a png, jpg, webp, bmp, tiff, gif or ppm picture.
 
     Returns:
         VideoInfo.

@@ -17,7 +17,6 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
-_HALF_TURN = 180
 _ASPECT_SLACK = Fraction(2, 100)
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FAST = Interpolation.BICUBIC
@@ -38,7 +37,8 @@ def colour_matrix(code, width, height):
 def display_transform(frame):
     """(quarter turns counter-clockwise, mirrored left-right first) that the frame's display matrix asks for.
 
-    An angle that is no multiple of 90 degrees goes to the nearest one.
+    An angle that is no multiple of 90 degrees goes to the nearest one. Call it once a stream: PyAV's side data ties the frame
+    into a reference cycle, so that its memory is freed late.
     """
     turns = round(frame.rotation / 90) % 4
     try:
@@ -83,22 +83,29 @@ class FrameConverter:
         self._aspect = aspect
         self._exact = exact
         self._reformatter = VideoReformatter()
+        self._transform = None
 
     def size(self, frame):
         """(width, height, clockwise rotation in degrees) of what `__call__` gives for this frame."""
         width, height = square_pixels(frame.width, frame.height, self._aspect)
-        turns, _ = display_transform(frame)
+        turns, _ = self._display_transform(frame)
         return (height, width, 360 - 90 * turns) if turns % 2 else (width, height, 90 * turns)
 
     def __call__(self, frame):
         """(H, W, 3) uint8 RGB, contiguous; transparency is laid over black."""
         array = self._to_rgb(frame)
-        turns, mirrored = display_transform(frame)
+        turns, mirrored = self._display_transform(frame)
         if mirrored:
             array = array[:, ::-1]
         if turns:
             array = np.rot90(array, turns)
         return np.ascontiguousarray(array)
+
+    def _display_transform(self, frame):
+        """The stream's display transform, taken from its first frame."""
+        if self._transform is None:
+            self._transform = display_transform(frame)
+        return self._transform
 
     def _to_rgb(self, frame):
         width, height = square_pixels(frame.width, frame.height, self._aspect)

@@ -35,7 +35,7 @@ class VideoReader:
         damage: after an iteration: None, or a sentence on what could not be decoded. It is logged as a warning, too.
 
     Frame i is what is on screen at i / fps, within a quarter of a frame (see `media.timeline.on_timeline`). Time 0 is the start
-    of the picture, or of the sound where that comes first by 20 ms or more. Rotation, mirroring and non-square pixels
+    of the picture, or of the sound where that comes first by 50 ms or more. Rotation, mirroring and non-square pixels
     are resolved, transparency is laid over black, high bit depths are rounded to 8 bits, HDR is not tone-mapped.
     A file that was cut short, or has damaged places, gives the frames that decode and sets `damage`.
 
@@ -45,6 +45,7 @@ class VideoReader:
 
     def __init__(self, path, *, fps=None, exact=False):
         info = probe(path)
+        self._frame_seconds = 1 / info.fps
         if fps is None and info.fps > MAX_FPS:
             raise InputError(
                 f"{info.path}: has {float(info.fps):g} frames a second, more than {MAX_FPS}; choose a rate (fps), such as 25"
@@ -97,7 +98,7 @@ class VideoReader:
                 raise InputError(f"{path}: no picture in it can be decoded; the file is damaged or cut short")
             timed = (_timed(frame, zero) for frame in chain([first], decoded))
             last, array = None, None
-            for frame in on_timeline(steady_times(timed, 1 / self.info.fps), self.info.fps):
+            for frame in on_timeline(steady_times(timed, self._frame_seconds), self.info.fps):
                 if self._closed:
                     return
                 if frame is last:

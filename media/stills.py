@@ -1,4 +1,4 @@
-"""Pictures as arrays: png, jpg, webp, bmp, tiff; grey, palette, alpha, CMYK, 16 bits, EXIF orientation."""
+"""Pictures as arrays: png, jpg, webp, bmp, tiff, still gif; grey, palette, alpha, CMYK, 16 bits, EXIF orientation."""
 
 import warnings
 
@@ -7,7 +7,7 @@ import numpy as np
 from common.errors import InputError
 
 MAX_PIXELS = 1 << 26
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 
 
 def open_still(path):
@@ -27,7 +27,7 @@ def open_still(path):
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
             return None
     check_pixels(path, *image.size)
-    if getattr(image, "is_animated", False) and image.format in ("PNG", "WEBP"):
+    if getattr(image, "is_animated", False) and image.format in ("PNG", "WEBP", "GIF"):
         animated_webp = image.format == "WEBP"
         image.close()
         if animated_webp:
@@ -61,14 +61,15 @@ def still_to_rgb(image, path):
     from PIL import ImageOps
 
     try:
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
         if image.mode.startswith("I") or image.mode == "F":
             return _grey_to_rgb(np.asarray(image), path)
         transparent = image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
-        array = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+        mode = "RGBA" if transparent else "RGB"
+        array = np.array(image if image.mode == mode else image.convert(mode))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{path}: the picture is damaged or cut short ({error})") from error
-    return over_black(array) if transparent else np.ascontiguousarray(array)
+    return over_black(array) if transparent else array
 
 
 def _grey_to_rgb(grey, path):

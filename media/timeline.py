@@ -13,7 +13,8 @@ def steady_times(frames, default_duration):
 
     Args:
         frames: iterable of (time, duration, payload): seconds as Fraction; time and duration may be None.
-        default_duration: Fraction, seconds, for frames that state none.
+        default_duration: Fraction, seconds, for frames that state none, or less than half of it (encoders with a fine clock
+            state one tick of it).
 
     Yields:
         (start, duration, payload), start never decreasing. A frame without a time follows its predecessor. A step back of up
@@ -22,7 +23,8 @@ def steady_times(frames, default_duration):
     """
     shift, start, end = Fraction(0), None, None
     for time, duration, payload in frames:
-        duration = duration if duration and duration > 0 else default_duration
+        if duration is None or 2 * duration < default_duration:
+            duration = default_duration
         if start is None:
             start = Fraction(0) if time is None else time
         elif time is None:
