@@ -33,7 +33,10 @@ class FaceSource:
 
     def __init__(self, path, options):
         self.path, transform = path, options.transform
-        info = probe(path)
+        try:
+            info = probe(path)
+        except (OSError, SyntaxError) as error:  # a picture that is cut short, a disk that fails
+            raise InputError(f"{path}: is damaged or cannot be read ({error})") from error
         self.is_image = info.is_image
         self.still = options.static or info.is_image
         self.fps = (options.fps or DEFAULT_FPS) if info.is_image else info.fps
