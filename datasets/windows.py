@@ -48,20 +48,15 @@ class WindowDataset:
         weights = np.array([counts[row.speaker] ** (balance - 1.0) for row in self.rows], np.float64)
         self._cumulative = np.cumsum(weights / weights.sum())
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
-        self.epoch = 0
         self._open = {}
 
     def __len__(self):
         return self.length
 
-    def set_epoch(self, epoch):
-        """Items of another epoch are other windows."""
-        self.epoch = int(epoch)
-
     def __getitem__(self, index):
-        if not 0 <= index < self.length:
-            raise IndexError(index)
-        rng = np.random.default_rng([self.seed, self.epoch, index])
+        """Item `index % len` of epoch `index // len`: a run counts its items through, so that resuming needs the step alone."""
+        epoch, place = divmod(int(index), self.length)
+        rng = np.random.default_rng([self.seed, epoch, place])
         number = int(min(np.searchsorted(self._cumulative, rng.random()), len(self.rows) - 1))
         return self.item(number, rng)
 

@@ -1,0 +1,116 @@
+"""One clip of a corpus -> the arrays of a prepared clip. Everything that is slow happens here, once."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from common.errors import InputError
+from common.files import content_hash, require_file
+from datasets.prepared import FORMAT, ClipRow, clip_path, write_clip
+
+MIN_FACE_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """What decides how a prepared clip looks; stored in corpus.json.
+
+    Attributes:
+        crop: "aligned" or "box"; size: side of the stored crops in pixels; pads: of a box crop.
+        fps: frame rate to which every clip is brought.
+        detector: name, see faces.detectors.
+        unseen_speakers: held out whole; val_share, test_share: of the other speakers' clips.
+    """
+
+    crop: str = "aligned"
+    size: int = 96
+    pads: tuple[int, int, int, int] = (0, 10, 0, 0)
+    fps: int = 25
+    detector: str = "mediapipe"
+    unseen_speakers: tuple[str, ...] = ()
+    val_share: float = 0.05
+    test_share: float = 0.05
+
+    def as_json(self):
+        """Plain dict, as it comes back from JSON."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def prepare_clip(source, settings, detector, split, folder):
+    """Prepare one clip and write its file.
+
+    The stored arrays, for N frames: `face` (N, S, S, 3) uint8 RGB; `landmarks` (N, 68, 2) float32 crop pixels; `matrix` (N, 2, 3)
+    float64 frame -> crop; `interpolated` (N,) bool; `mel` (80, m) float32; `mfcc` (13, k) float32; `waveform` (n,) int16 at 16 kHz.
+    Sound and picture start together; the clip is cut to the shorter of the two.
+
+    Args:
+        source: datasets.corpora.ClipSource.
+        settings: PrepareSettings.
+        detector: faces.detectors.Detector.
+        split: the row's split.
+        folder: of the prepared corpus.
+
+    Returns:
+        ClipRow; its `error` says why the clip failed, "" when it was written.
+    """
+    row = ClipRow(source.id, source.speaker, split, source.transcript, source.path.name, fps=float(settings.fps))
+    try:
+        require_file(source.path, "clip")
+        row.source_hash = content_hash(source.path)
+        arrays, row.faces = _arrays(source.path, settings, detector)
+        row.frames = len(arrays["face"])
+        row.seconds = row.frames / settings.fps
+        write_clip(clip_path(folder, source.id), arrays, {"format": FORMAT, "id": source.id, "fps": str(settings.fps)})
+    except InputError as error:
+        row.error = str(error)
+    return row
+
+
+def _arrays(path, settings, detector):
+    from faces.crops import CropSpec, plan_crops
+    from faces.landmarks import apply_affine
+    from faces.track import track_face
+    from media import VideoReader
+    from speech.mel import mel_spectrogram
+    from speech.mfcc import mfcc
+    from speech.waveform import SAMPLE_RATE, load_waveform
+    from speech.windows import frame_count
+
+    waveform = load_waveform(path)
+    with VideoReader(path, fps=settings.fps) as reader:
+        track = track_face(reader, detector, fps=settings.fps)
+        share = float(track.present.mean())
+        if share < MIN_FACE_SHARE:
+            raise InputError(f"{path}: a face in {share:.0%} of the frames only, {MIN_FACE_SHARE:.0%} are needed")
+        spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
+        crops = plan_crops(track, spec, fps=settings.fps)
+        start, end = _longest_run(crops)
+        end = min(end, frame_count(len(waveform), settings.fps))
+        if end - start < settings.fps // 2:
+            raise InputError(f"{path}: fewer than {settings.fps // 2} frames with both face and sound")
+        faces = np.empty((end - start, settings.size, settings.size, 3), np.uint8)
+        for index, frame in enumerate(reader):
+            if index >= end:
+                break
+            if index >= start:
+                faces[index - start] = crops[index].extract(frame)
+    samples = [int(round(edge * SAMPLE_RATE / settings.fps)) for edge in (start, end)]
+    waveform = waveform[samples[0] : samples[1]]
+    matrix = np.stack([crop.matrix for crop in crops[start:end]])
+    arrays = {
+        "face": faces,
+        "landmarks": apply_affine(matrix, track.landmarks[start:end]).astype(np.float32),
+        "matrix": matrix,
+        "interpolated": track.interpolated[start:end],
+        "mel": np.ascontiguousarray(mel_spectrogram(waveform), np.float32),
+        "mfcc": np.ascontiguousarray(mfcc(waveform), np.float32),
+        "waveform": np.clip(np.rint(waveform * 32767), -32768, 32767).astype(np.int16),
+    }
+    return arrays, int(track.present[start:end].sum())
+
+
+def _longest_run(crops):
+    """(start, end) of the longest run of frames with a face; the aligned sound is cut with it."""
+    from faces.smoothing import segments
+
+    return max(segments([crop is not None for crop in crops]), key=lambda run: run[1] - run[0])

@@ -1,0 +1,106 @@
+"""Names, weighs and sums the losses of a method."""
+
+import torch
+from torch import nn
+
+from common.errors import InputError
+from common.suggest import refuse_unknown
+from losses.reconstruction import L1Loss, LaplacianLoss
+from losses.sync import SyncClassification, SyncLoss
+
+LOSSES = {"l1": L1Loss, "laplacian": LaplacianLoss, "sync": SyncLoss, "sync_classification": SyncClassification}
+_OWN_KEYS = ("weight", "enable_when")
+
+
+class Criterion(nn.Module):
+    """Weighted sum of named terms.
+
+    A term is an nn.Module with `needs` (fields) and `forward(outputs, batch) -> scalar`. A term with `enable_when:
+    {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit, and from then on; its
+    value is measured in validation from the start.
+
+    Args:
+        terms: dict of name -> term.
+        weights: dict of name -> float.
+        gates: dict of name -> (metric, limit), for terms with `enable_when`.
+    """
+
+    def __init__(self, terms, weights, gates=None):
+        super().__init__()
+        self.terms = nn.ModuleDict(terms)
+        self.weights, self.gates = dict(weights), dict(gates or {})
+        self.open = {name: name not in self.gates for name in self.terms}
+
+    @property
+    def needs(self):
+        """Fields that the terms need, sorted."""
+        return tuple(sorted({name for term in self.terms.values() for name in term.needs}))
+
+    def forward(self, outputs, batch, *, all_terms=False):
+        """Total and parts.
+
+        Args:
+            outputs: dict of what the model gave.
+            batch: dict of fields.
+            all_terms: compute also terms that are still switched off; they do not enter the total.
+
+        Returns:
+            scalar tensor, dict of name -> detached scalar tensor.
+        """
+        total, parts = None, {}
+        for name, term in self.terms.items():
+            if self.open[name] or all_terms:
+                value = term(outputs, batch)
+                parts[name] = value.detach()
+                if self.open[name]:
+                    total = self.weights[name] * value + (0.0 if total is None else total)
+        if total is None:
+            total = torch.zeros((), device=next(iter(outputs.values())).device)
+        return total, parts
+
+    def update_gates(self, metrics):
+        """Switch on the terms whose metric has fallen below its limit; returns the names of those switched on now."""
+        opened = []
+        for name, (metric, limit) in self.gates.items():
+            if not self.open[name] and metrics.get(metric, float("inf")) < limit:
+                self.open[name] = True
+                opened.append(name)
+        return opened
+
+
+def build_criterion(config, resources):
+    """Criterion from the `losses` section of a config.
+
+    Args:
+        config: dict of loss name -> {"weight": w, "enable_when": {...}, other arguments of the loss}.
+        resources: dict of loss name -> arguments that a config cannot hold, such as a loaded expert.
+
+    Raises:
+        InputError: unknown loss or key, missing or negative weight.
+    """
+    if not isinstance(config, dict) or not config:
+        raise InputError("losses: name at least one loss, such as  l1: {weight: 1.0}")
+    refuse_unknown(config, LOSSES, "loss")
+    terms, weights, gates = {}, {}, {}
+    for name, options in config.items():
+        if not isinstance(options, dict) or not isinstance(options.get("weight"), int | float) or options["weight"] < 0:
+            raise InputError(f"losses.{name}.weight: must be a number, 0 or more")
+        weights[name] = float(options["weight"])
+        if gate := options.get("enable_when"):
+            if set(gate) != {"metric", "below"}:
+                raise InputError(f"losses.{name}.enable_when: must hold metric and below")
+            gates[name] = (gate["metric"], float(gate["below"]))
+        arguments = {key: value for key, value in options.items() if key not in _OWN_KEYS}
+        terms[name] = _build(name, {**arguments, **resources.get(name, {})})
+    return Criterion(terms, weights, gates)
+
+
+def _build(name, arguments):
+    import inspect
+
+    known = [key for key in inspect.signature(LOSSES[name]).parameters]
+    refuse_unknown(arguments, known, f"key of losses.{name}")
+    try:
+        return LOSSES[name](**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"losses.{name}: {error}") from error

@@ -1,0 +1,64 @@
+"""Reconstruction: how far the generated face is from the real one, pixel by pixel."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class L1Loss(nn.Module):
+    """Mean absolute difference (Wav2Lip's L_recon, arXiv 2008.10010 eq. 2), optionally with more weight on the mouth.
+
+    Args:
+        mouth_weight: weight of the mouth region (rows 0.55-0.90, columns 0.25-0.75 of the crop) relative to the rest; 1 is the
+            published loss. The weights are scaled to a mean of 1. The region follows DAVS' precedent (METHODS 1.6, 2.4).
+        gradient: weight of the same difference between horizontal and vertical pixel differences, which keeps edges; 0 is the
+            published loss.
+    """
+
+    needs = ("face",)
+
+    def __init__(self, mouth_weight=1.0, gradient=0.0):
+        super().__init__()
+        self.mouth_weight, self.gradient = float(mouth_weight), float(gradient)
+
+    def forward(self, outputs, batch):
+        """`face` (B, T, 3, S, S) generated and real -> scalar."""
+        fake, real = outputs["face"], batch["face"]
+        weight = self._weight(real)
+        loss = ((fake - real).abs() * weight).mean()
+        if self.gradient:
+            for axis in (-1, -2):
+                edge = (fake.diff(dim=axis) - real.diff(dim=axis)).abs()
+                loss = loss + self.gradient * (edge * weight.narrow(axis, 0, edge.shape[axis])).mean()
+        return loss
+
+    def _weight(self, faces):
+        side = faces.shape[-1]
+        weight = torch.ones(side, side, device=faces.device)
+        weight[int(0.55 * side) : int(0.90 * side), int(0.25 * side) : int(0.75 * side)] = self.mouth_weight
+        return weight / weight.mean()
+
+
+class LaplacianLoss(nn.Module):
+    """L1 between Laplacian pyramids: fine detail counts as much as coarse, so that a mouth does not come out blurred (ours).
+
+    Args:
+        levels: of the pyramid; level j weighs 2**j, as the number of its pixels shrinks by 4**j.
+    """
+
+    needs = ("face",)
+
+    def __init__(self, levels=3):
+        super().__init__()
+        self.levels = int(levels)
+
+    def forward(self, outputs, batch):
+        """`face` (B, T, 3, S, S) generated and real -> scalar."""
+        rest = (outputs["face"] - batch["face"]).flatten(0, 1)
+        loss = rest.new_zeros(())
+        for level in range(self.levels):
+            coarse = F.avg_pool2d(rest, 2)
+            detail = rest - F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+            loss = loss + 2**level * detail.abs().mean()
+            rest = coarse
+        return loss / self.levels

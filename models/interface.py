@@ -1,0 +1,37 @@
+"""How each network is fed from a batch: which fields it needs, and what it gives back by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Attributes:
+    needs: fields (datasets.fields) that the network is fed with.
+    predict: (network, batch dict of tensors) -> dict of named outputs.
+    """
+
+    needs: tuple[str, ...]
+    predict: Callable
+
+
+def _generate(model, batch):
+    """`face` (B, T, 3, S, S) float32 in [0, 1]: the generated face."""
+    faces = torch.cat([batch["masked_face"], batch["reference_face"]], 2).transpose(1, 2)  # (B, 6, T, S, S)
+    return {"face": model(batch["mel"], faces).transpose(1, 2)}
+
+
+def _compare(model, batch):
+    """`audio_embedding`, `face_embedding` (B, D) float32 of unit length, from `shifted_mel` and the lower half of `face`."""
+    from models.syncnet import lower_halves
+
+    audio, face = model(batch["shifted_mel"], lower_halves(batch["face"].transpose(1, 2)))
+    return {"audio_embedding": audio, "face_embedding": face}
+
+
+INTERFACES = {
+    "wav2lip": Interface(("masked_face", "reference_face", "mel"), _generate),
+    "syncnet_color": Interface(("face", "shifted_mel"), _compare),
+}

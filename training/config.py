@@ -1,0 +1,132 @@
+"""Experiment configs: YAML over defaults, overrides on the command line, unknown keys refused."""
+
+import copy
+from pathlib import Path
+
+import yaml
+
+from common.errors import InputError
+from common.suggest import refuse_unknown
+
+DEFAULTS = {
+    "name": None,  # of the run folder; the config's file name where it is missing
+    "model": {"name": "wav2lip", "face_size": 96, "width": 1.0},
+    "data": {
+        "corpus": None,  # folder made by prepare.py
+        "window": 5,  # frames per item
+        "batch": 16,  # items per step
+        "workers": 1,  # loader processes
+        "audio_window": "centred",
+        "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
+        "augment": {"flip": 0.5, "colour": 0.0, "gain_db": 0.0, "noise": 0.0, "silence": 0.0},
+    },
+    "losses": {},
+    "optim": {"lr": 1e-4, "betas": [0.9, 0.999], "weight_decay": 0.0, "warmup": 100, "clip": 1.0, "schedule": "constant"},
+    "train": {
+        "steps": 100000,
+        "minutes": None,  # stop earlier, after so many minutes of this run; the same command goes on
+        "seed": 0,
+        "device": "auto",
+        "precision": "fp32",  # fp32 | bf16
+        "threads": None,
+        "ema": 0.999,
+        "init": None,  # checkpoint to begin from
+        "runs": "runs",
+        "log_every": 50,
+        "validate_every": 1000,
+        "validate_batches": 16,
+        "snapshot_dtype": "float32",
+    },
+}
+_FREE = ("losses", "model")  # their keys are checked by whoever builds them
+
+
+def load_config(path, overrides=()):
+    """Read a config file and lay it over the defaults.
+
+    Args:
+        path: YAML file.
+        overrides: strings "key.sub=value"; the value is read as YAML.
+
+    Returns:
+        dict with every key of DEFAULTS.
+
+    Raises:
+        InputError: no such file, not YAML, an unknown key (the nearest known one is named), a value of another type.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such config file")
+    given = _parse(path.read_text(encoding="utf-8"), str(path))
+    if not isinstance(given, dict):
+        raise InputError(f"{path}: must be a mapping of sections, such as  model: {{name: wav2lip}}")
+    for override in overrides:
+        _apply_override(given, override)
+    config = _merge(DEFAULTS, given, "")
+    config["name"] = config["name"] or path.stem
+    for key, low in (("window", 1), ("batch", 1), ("workers", 0)):
+        if config["data"][key] < low:
+            raise InputError(f"data.{key}: must be {low} or more")
+    if config["optim"]["schedule"] not in ("constant", "cosine"):
+        raise InputError(f"optim.schedule: {config['optim']['schedule']!r}: unknown; choose constant or cosine")
+    if config["train"]["precision"] not in ("fp32", "bf16"):
+        raise InputError(f"train.precision: {config['train']['precision']!r}: unknown; choose fp32 or bf16")
+    return config
+
+
+def _parse(text, where):
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: is not YAML ({str(error).splitlines()[0]})") from error
+
+
+def _apply_override(given, override):
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise InputError(f"{override!r}: an override is written key.sub=value")
+    *parents, last = key.split(".")
+    node = given
+    for name in parents:
+        node = node.setdefault(name, {})
+        if not isinstance(node, dict):
+            raise InputError(f"{override!r}: {name} is a value, not a section")
+    node[last] = _parse(text, override)
+
+
+def _merge(defaults, given, where):
+    if not isinstance(given, dict):
+        raise InputError(f"{where}: must be a section, not {given!r}")
+    refuse_unknown([f"{where}{key}" for key in given], [f"{where}{key}" for key in defaults], "key")
+    merged = copy.deepcopy(defaults)
+    for key, value in given.items():
+        default = defaults[key]
+        if key in _FREE and not where:
+            merged[key] = copy.deepcopy(value)
+        elif isinstance(default, dict):
+            merged[key] = _merge(default, value, f"{where}{key}.")
+        else:
+            merged[key] = _typed(default, value, f"{where}{key}")
+    return merged
+
+
+def _typed(default, value, where):
+    """`value` with the type of `default`; YAML reads 1e-4 as text, so numbers are tried."""
+    if default is None or value is None:
+        return value
+    if isinstance(default, float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where}: {value!r} must be a number") from error
+    if isinstance(default, list) and isinstance(value, list) and len(value) == len(default):
+        return [_typed(one, other, where) for one, other in zip(default, value, strict=True)]
+    if type(value) is not type(default):
+        raise InputError(f"{where}: {value!r} must be {_kind(default)}")
+    return value
+
+
+def _kind(default):
+    return {int: "a whole number", str: "text", bool: "true or false", list: f"a list of {len(default) if default else 0}"}.get(
+        type(default), f"like {default!r}"
+    ) if not isinstance(default, list) else f"a list of {len(default)}"  # fmt: skip

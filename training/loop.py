@@ -1,0 +1,199 @@
+"""The training loop, which knows no method by name."""
+
+import json
+import time
+from pathlib import Path
+
+import torch
+import yaml
+
+from common.errors import InputError
+from common.files import atomic_output
+from models import build_model
+from models.interface import INTERFACES
+from training.checkpoint import save_checkpoint
+from training.setup import (
+    batches,
+    build_datasets,
+    build_losses,
+    build_network,
+    checkpoint_config,
+    needed_fields,
+    pick_device,
+)
+from training.state import Average, load_state, save_state
+
+CHANCE = 0.6931
+CHANCE_BAND, CHANCE_STEPS = 0.01, 5000
+
+
+class Run:
+    """One run of one config: everything that the loop moves, and where it stores it.
+
+    `runs/<name>/` holds `config.yaml` (resolved), `log.jsonl` (one JSON object a line), `state.pt` (to go on), `last.safetensors` and
+    `best.safetensors` (averaged weights, to use). Starting the same command again goes on from `state.pt`.
+    """
+
+    def __init__(self, config):
+        self.config, train = config, config["train"]
+        self.device = pick_device(train["device"])
+        if train["threads"]:
+            torch.set_num_threads(train["threads"])
+        self.model = build_network(config, self.device)
+        self.interface = INTERFACES[config["model"]["name"]]
+        self.criterion = build_losses(config, self.device)
+        fields = needed_fields(config["model"]["name"], self.criterion)
+        self.training, self.validation = build_datasets(config, fields)
+        optim = config["optim"]
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=optim["lr"], betas=tuple(optim["betas"]), weight_decay=optim["weight_decay"]
+        )
+        self.average = Average(self.model, train["ema"])
+        self.averaged_model = build_model(config["model"]).to(self.device).eval()
+        self.step, self.best, self.at_chance = 0, float("inf"), 0
+        self.folder = Path(train["runs"]) / config["name"]
+
+    def resume(self):
+        """Go on from the run folder where there is one; returns the step."""
+        path = self.folder / "state.pt"
+        if path.is_file():
+            state = load_state(path)
+            try:
+                self.model.load_state_dict(state["model"])
+                self.optimizer.load_state_dict(state["optimizer"])
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise InputError(f"{path}: is of another network; remove the run folder or choose another name") from error
+            self.average.values = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
+            self.step, self.best = state["step"], state["best"]
+            self.criterion.open.update(state["open"])
+        return self.step
+
+    def rate(self):
+        """Learning rate of the present step: linear warm-up, then constant or half a cosine down to 2 %."""
+        optim, steps = self.config["optim"], self.config["train"]["steps"]
+        warm = min(1.0, (self.step + 1) / max(1, optim["warmup"]))
+        if optim["schedule"] == "constant":
+            return optim["lr"] * warm
+        done = torch.tensor(min(1.0, self.step / max(1, steps)))
+        return optim["lr"] * warm * float(0.02 + 0.98 * (0.5 + 0.5 * torch.cos(torch.pi * done)))
+
+    def learn(self, batch):
+        """One step; returns dict of named floats."""
+        self.model.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        with self._autocast():
+            outputs = self.interface.predict(self.model, batch)
+            total, parts = self.criterion(outputs, batch)
+        if not torch.isfinite(total):
+            raise FloatingPointError(f"step {self.step}: the loss is not finite: {({k: float(v) for k, v in parts.items()})}")
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["optim"]["clip"] or float("inf"))
+        self.optimizer.step()
+        self.average.update(self.model, self.step)
+        self.step += 1
+        return {"total": float(total.detach()), "gradient": float(norm), **{name: float(value) for name, value in parts.items()}}
+
+    @torch.no_grad()
+    def validate(self):
+        """Mean of every loss over the fixed validation windows, with the averaged weights: {"val/l1": ..., "val/total": ...}."""
+        if self.validation is None:
+            return {}
+        self.averaged_model.load_state_dict(self.average.values)
+        sums, count = {}, 0
+        steps, batch_size = self.config["train"]["validate_batches"], self.config["data"]["batch"]
+        for batch in batches(self.validation, batch_size, 0, steps, 0, self.device):
+            batch = self._move(batch)
+            with self._autocast():
+                outputs = self.interface.predict(self.averaged_model, batch)
+                total, parts = self.criterion(outputs, batch, all_terms=True)
+            for name, value in {"total": total, **parts}.items():
+                sums[f"val/{name}"] = sums.get(f"val/{name}", 0.0) + float(value)
+            count += 1
+        return {name: value / count for name, value in sums.items()}
+
+    def store(self, *, best=False):
+        """Write the state to go on from and the averaged weights to use."""
+        settings = self.training.corpus.settings
+        self.averaged_model.load_state_dict(self.average.values)
+        config = checkpoint_config(self.config, settings, self.step)
+        for name in ("last", "best") if best else ("last",):
+            path = self.folder / f"{name}.safetensors"
+            save_checkpoint(path, self.averaged_model, config, dtype=self.config["train"]["snapshot_dtype"])
+        save_state(
+            self.folder / "state.pt",
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            average=self.average.values,
+            step=self.step,
+            best=self.best,
+            open=dict(self.criterion.open),
+        )
+
+    def _move(self, batch):
+        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+
+    def _autocast(self):
+        half = self.config["train"]["precision"] == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+
+def train(run, report=print):
+    """Run until the configured step or minute; store state and weights on the way and at the end.
+
+    Args:
+        run: Run.
+        report: takes one line of text.
+    """
+    config, settings = run.config, run.config["train"]
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with atomic_output(run.folder / "config.yaml") as path:
+        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    begun, last_log = time.monotonic(), time.monotonic()
+    loader = batches(run.training, config["data"]["batch"], run.step, settings["steps"], config["data"]["workers"], run.device)
+    with open(run.folder / "log.jsonl", "a", encoding="utf-8") as log:
+        for batch in loader:
+            values = run.learn(run._move(batch))
+            minutes = (time.monotonic() - begun) / 60
+            over = run.step >= settings["steps"] or (settings["minutes"] is not None and minutes >= settings["minutes"])
+            if run.step % settings["log_every"] == 0 or over:
+                now = time.monotonic()
+                seconds = (now - last_log) / settings["log_every"]
+                last_log = now
+                _write(log, report, run.step, {**values, "rate": run.rate(), "s/step": seconds, "minutes": minutes})
+                _watch_chance(run, values, report)
+            if run.step % settings["validate_every"] == 0 or over:
+                metrics = run.validate()
+                for name in run.criterion.update_gates(metrics):
+                    report(f"step {run.step}: loss {name} is switched on")
+                    run.best = float("inf")  # totals before and after do not compare
+                better = metrics.get("val/total", 0.0) < run.best
+                run.best = min(run.best, metrics.get("val/total", float("inf")))
+                run.store(best=better)
+                if metrics:
+                    _write(log, report, run.step, metrics)
+                last_log = time.monotonic()
+            if over:
+                break
+
+
+def _write(log, report, step, values):
+    log.write(json.dumps({"step": step, **values}) + "\n")
+    log.flush()
+    report(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in values.items()))
+
+
+def _watch_chance(run, values, report):
+    """Say so when a two-way loss has stood at ln 2 for long: it has learnt nothing (ANCHORS A.4, row 6)."""
+    value = values.get("sync_classification")
+    if value is None:
+        return
+    near = abs(value - CHANCE) < CHANCE_BAND * CHANCE
+    run.at_chance = run.at_chance + run.config["train"]["log_every"] if near else 0
+    if run.at_chance >= CHANCE_STEPS:
+        run.at_chance = 0
+        report(
+            f"step {run.step}: the expert's loss has stood at chance (0.693) for {CHANCE_STEPS} steps; check that sound and picture of "
+            "the clips are in sync, use more speakers, a batch of 64 or more, or a lower rate"
+        )
