@@ -60,7 +60,7 @@ def probe(path):
     image = open_still(path)
     if image is not None:
         with image:
-            width, height, rotation = still_size(image)
+            width, height, rotation = still_size(image, path)
         return VideoInfo(path, width, height, STILL_FPS, 1, None, rotation, has_audio=False, is_image=True)
     with open_input(path, "video or picture") as container:
         stream = video_stream(container, path)

@@ -1,6 +1,7 @@
 """Frame rates as exact fractions: parsing, snapping to the standard ones, and choosing one for a stream."""
 
 from fractions import Fraction
+from itertools import pairwise
 from statistics import median
 
 from common.errors import InputError
@@ -49,10 +50,18 @@ def snap_rate(rate, tolerance=Fraction(4, 1000)):
 
 
 def measured_rate(times):
-    """Frame rate by the median distance of presentation times (Fractions, seconds, any order); None for fewer than two."""
+    """Frame rate by presentation times (Fractions, seconds, any order); None for fewer than two different ones.
+
+    It is the mean of the distances within a quarter of their median: pauses do not count, and rounding (Matroska's 33, 33,
+    34 ms) averages out.
+    """
     times = sorted(set(times))
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
-    return snap_rate(1 / median(gaps)) if gaps else None
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    if not gaps:
+        return None
+    middle = median(gaps)
+    usual = [gap for gap in gaps if abs(gap - middle) <= middle / 4] or [middle]
+    return snap_rate(len(usual) / sum(usual))
 
 
 def agreeing_rate(average, guessed):

@@ -39,14 +39,21 @@ def open_still(path):
 def check_pixels(path, width, height):
     """Raise InputError for a picture or video of no pixels, or of more than 2**26."""
     if width < 1 or height < 1:
-        raise InputError(f"{path}: states a size of {width}x{height} pixels")
+        raise InputError(f"{path}: states a size of {width}x{height} pixels; it is damaged or cut short")
     if width * height > MAX_PIXELS:
         raise InputError(f"{path}: {width}x{height} is too large; at most {MAX_PIXELS} pixels (8192x8192) are read")
 
 
-def still_size(image):
-    """(width, height, clockwise rotation in degrees) of the picture as it is shown, after EXIF orientation."""
-    orientation = image.getexif().get(0x0112, 1)
+def still_size(image, path):
+    """(width, height, clockwise rotation in degrees) of the picture as it is shown, after EXIF orientation.
+
+    Raises:
+        InputError: the file is cut short or damaged.
+    """
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"{path}: the picture is damaged or cut short ({error})") from error
     width, height = image.size
     rotation = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}.get(orientation, 0)
     return (height, width, rotation) if orientation in (5, 6, 7, 8) else (width, height, rotation)

@@ -1,6 +1,6 @@
 """H.264 and AAC in one pass into a file that appears only when it is whole."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,7 +64,8 @@ class VideoWriter:
     def __enter__(self):
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_output(self.path))
-            self._container = stack.enter_context(self._open(temporary))
+            self._container = self._open(temporary)
+            stack.callback(self._close_after_failure)
             self._add_streams()
             self._stack = stack.pop_all()
         return self
@@ -83,14 +84,17 @@ class VideoWriter:
                 raise _write_error(self.path, failure) from failure
         return None
 
+    def _close_after_failure(self):
+        """Free the encoder and the file; does nothing once the container is closed. The first error is the one to report."""
+        with suppress(av.error.FFmpegError):
+            self._container.close()
+
     def write(self, frame):
         """Append one (height, width, 3) uint8 RGB frame; the array is not kept."""
         if self._stack is None:
             raise ValueError("write() outside the `with` block of the writer")
         if frame.shape != (self.height, self.width, 3) or frame.dtype != np.uint8:
-            raise ValueError(
-                f"frame is {frame.shape} {frame.dtype}; this writer takes ({self.height}, {self.width}, 3) uint8"
-            )
+            raise ValueError(f"frame is {frame.shape} {frame.dtype}; this writer takes ({self.height}, {self.width}, 3) uint8")
         picture = self._reformatter.reformat(
             av.VideoFrame.from_ndarray(_even(frame), format="rgb24"),
             format="yuv420p",
@@ -109,7 +113,9 @@ class VideoWriter:
             raise _write_error(self.path, failure) from failure
 
     def _open(self, temporary):
-        options = {} if self.path.suffix.lower() == ".mkv" else {"movflags": "faststart+use_metadata_tags"}
+        options = {}
+        if self.path.suffix.lower() != ".mkv":
+            options = {"movflags": "faststart+use_metadata_tags", "movie_timescale": str(self._rate or 1000)}
         container = av.open(f"file:{temporary.absolute()}", "w", format=_muxer(self.path), container_options=options)
         container.metadata.update(self._metadata)
         return container
@@ -163,6 +169,7 @@ def _prepared_audio(audio, sample_rate):
     if not np.isfinite(samples).all():
         raise ValueError("audio has samples that are not finite")
     samples = np.clip(downmix(samples), -1.0, 1.0)
+    sample_rate = int(sample_rate)
     rate = aac_rate(sample_rate)
     if rate != sample_rate:
         import soxr

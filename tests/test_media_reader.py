@@ -1,0 +1,369 @@
+"""Reading: colours, geometry, rates, and files that are wrong."""
+
+import logging
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.errors import InputError
+from media import VideoReader, decode_audio, probe
+from tests.make_media import BT601, BT709, click, colour_bars, frame_number, make_video, make_wav, numbered_frames, tone
+
+ROOT = Path(__file__).resolve().parents[1]
+CORNERS = {(250, 0, 0): "R", (0, 250, 0): "G", (0, 0, 250): "B", (250, 250, 250): "W"}
+
+
+def numbers(path, **options):
+    return [frame_number(frame) for frame in VideoReader(path, **options)]
+
+
+def four_corners(width=64, height=48):
+    """Red and green above, blue and white below."""
+    frame = np.zeros((height, width, 3), np.uint8)
+    top, left = slice(None, height // 2), slice(None, width // 2)
+    bottom, right = slice(height // 2, None), slice(width // 2, None)
+    frame[top, left], frame[top, right] = (250, 0, 0), (0, 250, 0)
+    frame[bottom, left], frame[bottom, right] = (0, 0, 250), (250, 250, 250)
+    return frame
+
+
+def corner_names(frame):
+    """Letters of the corners: top left, top right, bottom left, bottom right."""
+    picked = [frame[5, 5], frame[5, -6], frame[-6, 5], frame[-6, -6]]
+    return "".join(CORNERS[tuple(250 if value > 125 else 0 for value in pixel)] for pixel in picked)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv420p10le"])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", [BT709, BT601, None])
+def test_colours_are_right_in_every_matrix_range_and_depth(tmp_path, matrix, full_range, pix_fmt):
+    bars, places = colour_bars()
+    path = make_video(tmp_path / "c.mp4", [bars] * 2, matrix=matrix, full_range=full_range, pix_fmt=pix_fmt)
+    for exact, tolerance in ((False, 3), (True, 2)):
+        frame = next(iter(VideoReader(path, exact=exact)))
+        for column, colour in places:
+            assert np.abs(frame[32, column].astype(int) - colour).max() <= tolerance, (colour, frame[32, column])
+
+
+def test_untagged_high_definition_is_bt709(tmp_path):
+    bars, places = colour_bars(1280, 64)
+    tagged = make_video(tmp_path / "t.mkv", [bars], matrix=BT709, codec="ffv1", pix_fmt="yuv444p")
+    bare = make_video(tmp_path / "b.mkv", [bars], codec="ffv1", pix_fmt="yuv444p")
+    column, colour = places[1]
+    assert np.abs(next(iter(VideoReader(tagged)))[32, column].astype(int) - colour).max() <= 2
+    assert np.abs(next(iter(VideoReader(bare)))[32, column].astype(int) - colour).max() > 5
+
+
+def test_fast_conversion_gives_opencv_pixels(tmp_path):
+    import cv2
+
+    rng = np.random.default_rng(0)
+    noise = cv2.resize(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8), (320, 240))
+    path = make_video(tmp_path / "n.mp4", [noise] * 2)
+    ok, bgr = cv2.VideoCapture(str(path)).read()
+    assert ok
+    assert np.array_equal(next(iter(VideoReader(path))), bgr[..., ::-1])
+
+
+@pytest.mark.parametrize(
+    ("rotation", "mirrored", "names"),
+    [
+        (0, False, "RGBW"),
+        (90, False, "BRWG"),
+        (180, False, "WBGR"),
+        (270, False, "GWRB"),
+        (0, True, "GRWB"),
+        (90, True, "RBGW"),
+        (180, True, "BWRG"),
+        (270, True, "WGBR"),
+    ],
+)
+def test_rotation_and_mirroring_are_applied(tmp_path, rotation, mirrored, names):
+    path = make_video(tmp_path / "r.mp4", [four_corners()] * 2, rotation=rotation, mirrored=mirrored)
+    reader = VideoReader(path)
+    frame = next(iter(reader))
+    assert corner_names(frame) == names
+    assert (reader.info.width, reader.info.height) == frame.shape[1::-1] == ((48, 64) if rotation % 180 else (64, 48))
+    if not mirrored:
+        assert reader.info.rotation == rotation
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"), [(Fraction(16, 11), (93, 48)), (Fraction(1, 2), (64, 96)), (Fraction(100, 101), (64, 48))]
+)
+def test_pixels_become_square(tmp_path, aspect, size):
+    path = make_video(tmp_path / "a.mp4", [four_corners()] * 2, aspect=aspect)
+    frame = next(iter(VideoReader(path)))
+    assert frame.shape[1::-1] == size == (probe(path).width, probe(path).height)
+    assert corner_names(frame) == "RGBW"
+
+
+@pytest.mark.parametrize("size", [(63, 47), (1, 1), (3, 1), (2, 2)])
+@pytest.mark.parametrize(("suffix", "codec", "pix_fmt"), [("avi", "mjpeg", "yuvj420p"), ("mp4", "libx264", "yuv444p")])
+def test_odd_and_tiny_sizes(tmp_path, size, suffix, codec, pix_fmt):
+    path = make_video(tmp_path / f"o.{suffix}", numbered_frames(3, *size), codec=codec, pix_fmt=pix_fmt)
+    frames = list(VideoReader(path))
+    assert [frame.shape[1::-1] for frame in frames] == [size] * 3
+    assert [frame_number(frame) for frame in frames] == [0, 1, 2]
+
+
+def test_transparency_lies_over_black(tmp_path):
+    frame = np.dstack([four_corners(), np.full((48, 64), 128, np.uint8)])
+    path = make_video(tmp_path / "a.mov", [frame] * 2, codec="qtrle", pix_fmt="argb")
+    assert next(iter(VideoReader(path)))[5, 5].tolist() == [125, 0, 0]
+
+
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(1, 2), Fraction(240)])
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("avi", "mpeg4"), ("ts", "libx264"), ("flv", "flv1")]
+)
+def test_rate_is_exact_and_every_frame_comes_once(tmp_path, fps, suffix, codec):
+    path = make_video(tmp_path / f"f.{suffix}", numbered_frames(12), fps, codec=codec)
+    assert probe(path).fps == fps
+    assert probe(path).frames == 12
+    assert numbers(path) == list(range(12))
+
+
+def test_mpeg_program_stream(tmp_path):
+    path = make_video(tmp_path / "f.mpg", numbered_frames(12), 25, codec="mpeg2video")
+    assert probe(path).fps == 25
+    assert numbers(path) == list(range(12))
+
+
+def test_variable_rate_is_put_on_a_constant_one(tmp_path):
+    times = [Fraction(k, 30) for k in (0, 1, 2, 10, 11, 31)]
+    path = make_video(tmp_path / "v.mp4", numbered_frames(6), 30, times=times)
+    assert probe(path).fps == 30
+    assert numbers(path) == [0, 1] + [2] * 8 + [3] + [4] * 20 + [5]
+    assert numbers(path, fps=10) == [0, 2, 2, 2] + [4] * 7
+
+
+def test_wanted_rate(tmp_path):
+    path = make_video(tmp_path / "v.mkv", numbered_frames(20), 30)
+    reader = VideoReader(path, fps=25)
+    shown = [frame_number(frame) for frame in reader]
+    assert shown == [0, 1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 17, 18, 19]
+    assert (reader.info.fps, reader.info.frames) == (25, 17)
+    assert numbers(path, fps="60") == [k // 2 for k in range(40)]
+    with pytest.raises(InputError, match="fps"):
+        VideoReader(path, fps=0)
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mkv", "mp4"])
+def test_a_thousand_frames_a_second_is_refused_or_resampled(tmp_path, suffix):
+    path = make_video(tmp_path / f"k.{suffix}", numbered_frames(60), 1000, codec="mpeg4" if suffix == "avi" else "libx264")
+    with pytest.raises(InputError, match=r"1000 frames a second.*240"):
+        VideoReader(path)
+    assert len(list(VideoReader(path, fps=25))) in (1, 2)
+
+
+def test_a_header_that_lies_about_the_rate_is_not_believed(tmp_path):
+    """The header says 1000 frames a second, the time stamps 25."""
+    times = [Fraction(k, 25) for k in range(12)]
+    path = make_video(tmp_path / "k.mkv", numbered_frames(12), 1000, times=times, time_base=Fraction(1, 1000))
+    assert probe(path).fps == 25
+    assert numbers(path) == list(range(12))
+
+
+def test_a_header_with_rate_zero(tmp_path):
+    """An AVI whose main header (microseconds a frame) and stream header (rate) say 0."""
+    path = make_video(tmp_path / "z.avi", numbered_frames(6), 25, codec="mjpeg", pix_fmt="yuvj420p")
+    data = bytearray(path.read_bytes())
+    main, stream = data.index(b"avih") + 8, data.index(b"strh") + 8
+    data[main : main + 4] = bytes(4)
+    data[stream + 24 : stream + 28] = bytes(4)
+    path.write_bytes(data)
+    info = probe(path)
+    assert 0 < info.fps <= 240
+    assert 1 <= len(numbers(path)) <= 12
+
+
+@pytest.mark.parametrize("late", ["picture", "sound", "neither"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_flash_and_click_stay_together(tmp_path, suffix, late):
+    """A flash and a click at second 1 of the file's clock, one of the tracks starting 0.2 s late."""
+    video_start = Fraction(1, 5) if late == "picture" else Fraction(0)
+    sound_start = 0.2 if late == "sound" else 0.0
+    frames = [np.zeros((48, 64, 3), np.uint8) for _ in range(40)]
+    frames[25 - round(video_start * 25)][:] = 255
+    path = make_video(
+        tmp_path / f"s.{suffix}",
+        frames,
+        video_start=video_start,
+        time_base=Fraction(1, 600),
+        audio=click(1.6, 1 - sound_start),
+        sample_rate=48000,
+        audio_start=sound_start,
+    )
+    flash = int(np.argmax([frame.mean() for frame in VideoReader(path)]))
+    samples, rate = decode_audio(path)
+    assert flash == 25
+    assert abs(np.argmax(np.abs(samples[0]) > 0.3) / rate - 1.0) < 0.002
+
+
+def test_reader_is_iterable_twice_and_frames_belong_to_the_caller(tmp_path):
+    path = make_video(tmp_path / "v.mp4", numbered_frames(3), 10)
+    reader = VideoReader(path, fps=30)
+    for frame in reader:
+        frame[:] = 0
+    assert [frame_number(frame) for frame in reader] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    with reader:
+        stream = iter(reader)
+        next(stream)
+    assert list(stream) == []
+    with pytest.raises(ValueError, match="closed"):
+        iter(reader)
+
+
+@pytest.mark.parametrize(
+    "name", ['-o \'quoted "x".mp4', "ünï çødé 口.mp4", "100%d %s.mp4", "a:b?c&d=#.mp4", "  .mp4", "$(x);`y`.mp4"]
+)
+def test_any_file_name(tmp_path, monkeypatch, name):
+    make_video(tmp_path / "plain.mp4", numbered_frames(2), audio=tone(0.2), sample_rate=16000)
+    os.rename(tmp_path / "plain.mp4", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert numbers(name) == [0, 1]
+    assert decode_audio(name)[1] == 16000
+
+
+TEXTS = {
+    "empty": b"",
+    "two letters": b"hi",
+    "text": b"hello world\n" * 2000,
+    "subtitles": b"1\n00:00:00,000 --> 00:00:01,000\nhi\n\n" * 50,
+    "zeros": bytes(50000),
+    "noise": np.random.default_rng(0).integers(0, 256, 50000, dtype=np.uint8).tobytes(),
+    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>' * 9,
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+@pytest.mark.parametrize("suffix", ["mp4", "txt", "png"])
+def test_what_is_no_video_is_refused_by_name(tmp_path, kind, suffix):
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(TEXTS[kind])
+    for reading in (probe, VideoReader, decode_audio):
+        with pytest.raises(InputError, match=r"x\."):
+            reading(path)
+
+
+def test_playlists_are_not_followed(tmp_path):
+    secret = make_video(tmp_path / "real.ts", numbered_frames(3))
+    for name, text in (
+        ("hls.m3u8", f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n"),
+        ("list.ffconcat", f"ffconcat version 1.0\nfile '{secret}'\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError):
+            probe(tmp_path / name)
+
+
+def test_missing_file_folder_and_sound_without_picture(tmp_path):
+    for path in (tmp_path / "none.mp4", tmp_path, make_wav(tmp_path / "s.wav", tone(), 16000)):
+        with pytest.raises(InputError, match=path.name):
+            probe(path)
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory):
+    """60 noisy frames, so that a cut or a burst of wrong bytes lies inside some frame."""
+    rng = np.random.default_rng(1)
+    frames = [
+        np.clip(f.astype(int) + rng.integers(-20, 20, f.shape), 0, 255).astype(np.uint8) for f in numbered_frames(60, 160, 120)
+    ]
+    folder = tmp_path_factory.mktemp("long")
+    sound = {"audio": tone(2.4), "sample_rate": 16000}
+    make_video(folder / "tail.mp4", frames, **sound)
+    make_video(folder / "head.mp4", frames, **sound, container_options={"movflags": "faststart"})
+    make_video(folder / "m.mkv", frames)
+    return folder
+
+
+def test_mp4_without_its_index_is_refused(long_clip, tmp_path):
+    data = (long_clip / "tail.mp4").read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[: len(data) * 6 // 10])
+    for reading in (probe, VideoReader, decode_audio):
+        with pytest.raises(InputError, match=r"cut\.mp4.*cut short"):
+            reading(cut)
+
+
+@pytest.mark.parametrize("name", ["head.mp4", "m.mkv"])
+def test_file_cut_short_gives_what_decodes_and_says_so(long_clip, tmp_path, caplog, name):
+    data = (long_clip / name).read_bytes()
+    cut = tmp_path / f"cut_{name}"
+    cut.write_bytes(data[: len(data) * 6 // 10])
+    reader = VideoReader(cut)
+    with caplog.at_level(logging.WARNING):
+        shown = [frame_number(frame) for frame in reader]
+    assert 25 <= len(shown) <= 40
+    assert shown[:20] == [k % 22 for k in range(20)]
+    assert "cut short" in reader.damage
+    assert any("cut short" in record.getMessage() and cut.name in record.getMessage() for record in caplog.records)
+
+
+def test_damaged_place_in_the_middle_keeps_the_length(long_clip, tmp_path):
+    data = bytearray((long_clip / "head.mp4").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2000] = np.random.default_rng(2).integers(0, 256, 2000, dtype=np.uint8).tobytes()
+    path = tmp_path / "dam.mp4"
+    path.write_bytes(data)
+    reader = VideoReader(path)
+    assert len(list(reader)) == 60
+    assert reader.damage
+
+
+def test_whole_file_reports_no_damage(long_clip):
+    reader = VideoReader(long_clip / "head.mp4")
+    assert sum(1 for _ in reader) == 60
+    assert reader.damage is None
+
+
+def test_ffmpeg_says_nothing_on_the_terminal(long_clip, tmp_path):
+    data = bytearray((long_clip / "head.mp4").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
+    (tmp_path / "d.mp4").write_bytes(data)
+    code = (
+        "import sys, logging\nlogging.disable(logging.WARNING)\n"
+        "from media import VideoReader, VideoWriter, decode_audio\n"
+        "frames = list(VideoReader(sys.argv[1])); sound, rate = decode_audio(sys.argv[1])\n"
+        "with VideoWriter(sys.argv[2], width=160, height=120, fps=25, audio=sound, sample_rate=rate) as writer:\n"
+        "    [writer.write(frame) for frame in frames]\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "d.mp4"), str(tmp_path / "o.mp4")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_memory_does_not_grow_with_length(tmp_path):
+    """Ten times the frames of 480x360 (0.5 MB each) need at most 20 MB more."""
+    code = (
+        "import sys, resource\nfrom media import VideoReader\n"
+        "print(sum(1 for _ in VideoReader(sys.argv[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = []
+    for count in (40, 400):
+        frame = four_corners(480, 360)
+        path = make_video(tmp_path / f"{count}.mp4", [frame] * count, options={"preset": "ultrafast"})
+        done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
+        frames, peak = map(int, done.stdout.split())
+        assert frames == count
+        peaks.append(peak / 1024)
+    assert peaks[1] - peaks[0] < 20
+
+
+@pytest.mark.media
+def test_real_clips(shared_media):
+    grid = shared_media / "grid/s1/video/bbaf2n.mpg"
+    assert probe(grid).fps == 25
+    assert sum(1 for _ in VideoReader(grid)) == 75
+    assert decode_audio(grid)[0].shape == (2, 131328)
+    phone = shared_media / "clips/other/face1.mp4"
+    assert probe(phone).fps == 30
+    assert sum(1 for _ in VideoReader(phone)) == 183
