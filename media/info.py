@@ -57,11 +57,10 @@ def probe(path):
         InputError: no such file, empty, unreadable, no video track, no frame that decodes, more than 2**26 pixels.
     """
     path = require_file(path, "video or picture")
-    image = open_still(path)
-    if image is not None:
-        with image:
+    with open_still(path) as image:
+        if image is not None:
             width, height, rotation = still_size(image, path)
-        return VideoInfo(path, width, height, STILL_FPS, 1, None, rotation, has_audio=False, is_image=True)
+            return VideoInfo(path, width, height, STILL_FPS, 1, None, rotation, has_audio=False, is_image=True)
     with open_input(path, "video or picture") as container:
         stream = video_stream(container, path)
         check_pixels(path, stream.codec_context.width, stream.codec_context.height)

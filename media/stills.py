@@ -1,6 +1,7 @@
 """Pictures as arrays: png, jpg, webp, bmp, tiff, still gif; grey, palette, alpha, CMYK, 16 bits, EXIF orientation."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -10,30 +11,34 @@ MAX_PIXELS = 1 << 26
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF")
 
 
+@contextmanager
 def open_still(path):
-    """A lazily opened PIL image when the file is a still picture of a known kind; None when it is anything else.
+    """Yield a PIL image, not yet decoded, when the file is a still picture of a known kind; None when it is anything else.
 
     Raises:
         InputError: more than 2**26 pixels (8192 x 8192), or an animated webp, which ffmpeg cannot decode.
     """
+    with open(path, "rb") as file:
+        yield _identified(file, path)
+
+
+def _identified(file, path):
     from PIL import Image, UnidentifiedImageError
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            image = Image.open(path, formats=_FORMATS)
+            image = Image.open(file, formats=_FORMATS)
         except Image.DecompressionBombError as error:
             raise InputError(f"{path}: the picture is too large; at most {MAX_PIXELS} pixels are read") from error
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
             return None
     check_pixels(path, *image.size)
-    if getattr(image, "is_animated", False) and image.format in ("PNG", "WEBP", "GIF"):
-        animated_webp = image.format == "WEBP"
-        image.close()
-        if animated_webp:
-            raise InputError(f"{path}: animated webp cannot be read; convert it to mp4, or give one picture")
-        return None
-    return image
+    if not getattr(image, "is_animated", False) or image.format not in ("PNG", "WEBP", "GIF"):
+        return image
+    if image.format == "WEBP":
+        raise InputError(f"{path}: animated webp cannot be read; convert it to mp4, or give one picture")
+    return None
 
 
 def check_pixels(path, width, height):
