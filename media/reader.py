@@ -97,15 +97,10 @@ class VideoReader:
             if first is None:
                 raise InputError(f"{path}: no picture in it can be decoded; the file is damaged or cut short")
             timed = (_timed(frame, zero) for frame in chain([first], decoded))
-            last, array = None, None
             for frame in on_timeline(steady_times(timed, self._frame_seconds), self.info.fps):
                 if self._closed:
                     return
-                if frame is last:
-                    array = array.copy()
-                else:
-                    last, array = frame, _same_size(convert(frame), self.info)
-                yield array
+                yield _same_size(convert(frame), self.info)
         if self.damage:
             _LOG.warning("%s: %s", path, self.damage)
 

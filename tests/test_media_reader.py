@@ -209,9 +209,12 @@ def test_flash_and_click_stay_together(tmp_path, suffix, late):
 def test_reader_is_iterable_twice_and_frames_belong_to_the_caller(tmp_path):
     path = make_video(tmp_path / "v.mp4", numbered_frames(3), 10)
     reader = VideoReader(path, fps=30)
-    for frame in reader:
-        frame[:] = 0
-    assert [frame_number(frame) for frame in reader] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    for _ in range(2):
+        shown = []
+        for frame in reader:
+            shown.append(frame_number(frame))
+            frame[:] = 0
+        assert shown == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     with reader:
         stream = iter(reader)
         next(stream)
