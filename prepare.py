@@ -124,7 +124,11 @@ def _start_worker(settings):
 def _work(job):
     clip, settings, out = job
     split = clip.split or assign_split(
-        clip.id, clip.speaker, unseen_speakers=settings.unseen_speakers, val_share=settings.val_share, test_share=settings.test_share
+        clip.id,
+        clip.speaker,
+        unseen_speakers=settings.unseen_speakers,
+        val_share=settings.val_share,
+        test_share=settings.test_share,
     )
     return prepare_clip(clip, settings, _detector, split, out)
 

@@ -39,7 +39,9 @@ def main(argv):
         _try_out(job)
         return None
     if job.step >= config["train"]["steps"]:
-        raise InputError(f"{job.folder}: has reached train.steps={config['train']['steps']} before; raise it or remove the folder")
+        raise InputError(
+            f"{job.folder}: has reached train.steps={config['train']['steps']} before; raise it or remove the folder"
+        )
     try:
         train(job)
     except KeyboardInterrupt:
@@ -56,7 +58,8 @@ def main(argv):
 def _describe(job):
     count = sum(parameter.numel() for parameter in job.model.parameters())
     validation = f"{len(job.validation.rows)} clips to validate" if job.validation else "none to validate"
-    print(f"{job.config['model']['name']}: {count / 1e6:.2f} M parameters on {job.device}; losses {', '.join(job.criterion.terms)}; "
+    losses = ", ".join(job.criterion.terms)
+    print(f"{job.config['model']['name']}: {count / 1e6:.2f} M parameters on {job.device}; losses {losses}; "
           f"{len(job.training.rows)} clips to train, {validation}")  # fmt: skip
 
 

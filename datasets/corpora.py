@@ -14,7 +14,18 @@ GRID_WORDS = (
     {"b": "blue", "g": "green", "r": "red", "w": "white"},
     {"a": "at", "b": "by", "i": "in", "w": "with"},
     None,  # a letter
-    {"z": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine"},
+    {
+        "z": "zero",
+        "1": "one",
+        "2": "two",
+        "3": "three",
+        "4": "four",
+        "5": "five",
+        "6": "six",
+        "7": "seven",
+        "8": "eight",
+        "9": "nine",
+    },
     {"a": "again", "n": "now", "p": "please", "s": "soon"},
 )
 
@@ -44,9 +55,9 @@ def list_clips(corpus, root):
     """All clips of a corpus, sorted by id.
 
     Args:
-        corpus: "grid" (`s1/video/*.mpg|mp4`, `s1/align/*.align`), "lrs2" (`<video>/<clip>.mp4` with `.txt` beside it, under `root`
-            or under `root/main`; file lists `train.txt`, `val.txt`, `test.txt`, `pretrain.txt` are used where they are there), or
-            "folder" (any videos below it; a `.txt` beside one is its transcript).
+        corpus: "grid" (`s1/video/*.mpg|mp4`, `s1/align/*.align`), "lrs2" (`<video>/<clip>.mp4` with `.txt` beside it, under
+            `root` or under `root/main`; file lists `train.txt`, `val.txt`, `test.txt`, `pretrain.txt` are used where they are
+            there), or "folder" (any videos below it; a `.txt` beside one is its transcript).
         root: folder.
 
     Raises:
@@ -92,7 +103,9 @@ def _grid(root):
         speaker = folder.parent.name
         for path in _videos(folder, recursive=False):
             align = folder.parent / "align" / f"{path.stem}.align"
-            clip = ClipSource(f"{speaker}/{path.stem}", path, speaker, grid_transcript(path.stem), align if align.is_file() else None)
+            clip = ClipSource(
+                f"{speaker}/{path.stem}", path, speaker, grid_transcript(path.stem), align if align.is_file() else None
+            )
             clips.setdefault(clip.id, clip)  # the .mpg original and an .mp4 copy of it are one clip
     return list(clips.values())
 
@@ -110,7 +123,9 @@ def _lrs2(root):
     for folder in sorted(entry for entry in videos.iterdir() if entry.is_dir()):
         for path in _videos(folder, recursive=False):
             clip_id = f"{folder.name}/{path.stem}"
-            clips.append(ClipSource(clip_id, path, folder.name, _lrs2_text(path.with_suffix(".txt")), None, listed.get(clip_id)))
+            clips.append(
+                ClipSource(clip_id, path, folder.name, _lrs2_text(path.with_suffix(".txt")), None, listed.get(clip_id))
+            )
     return clips
 
 

@@ -21,11 +21,15 @@ class Field:
 
 FIELDS = {
     "face": Field("(T, 3, S, S)", "float32", "[0, 1]", "the real face crop, RGB"),
-    "masked_face": Field("(T, 3, S, S)", "float32", "[0, 1]", "the face crop with its lower half (rows S/2 and below) set to 0, RGB"),
+    "masked_face": Field(
+        "(T, 3, S, S)", "float32", "[0, 1]", "the face crop with its lower half (rows S/2 and below) set to 0, RGB"
+    ),
     "reference_face": Field("(T, 3, S, S)", "float32", "[0, 1]", "the same person's face from elsewhere in the clip, RGB"),
     "mel": Field("(T, 1, 80, 16)", "float32", "[-4, 4]", "the mel window centred on each frame (speech.windows)"),
     "sync_mel": Field("(1, 80, 16)", "float32", "[-4, 4]", "the mel window centred on the window of T frames"),
-    "shifted_mel": Field("(1, 80, 16)", "float32", "[-4, 4]", "sync_mel, or with probability 1/2 that of another time of the clip"),
+    "shifted_mel": Field(
+        "(1, 80, 16)", "float32", "[-4, 4]", "sync_mel, or with probability 1/2 that of another time of the clip"
+    ),
     "in_sync": Field("()", "float32", "0 or 1", "1 where shifted_mel is the window's own audio"),
     "landmarks": Field("(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order"),
     "clip": Field("()", "int64", "0 ...", "number of the clip in the split"),

@@ -39,9 +39,9 @@ class PrepareSettings:
 def prepare_clip(source, settings, detector, split, folder):
     """Prepare one clip and write its file.
 
-    The stored arrays, for N frames: `face` (N, S, S, 3) uint8 RGB; `landmarks` (N, 68, 2) float32 crop pixels; `matrix` (N, 2, 3)
-    float64 frame -> crop; `interpolated` (N,) bool; `mel` (80, m) float32; `mfcc` (13, k) float32; `waveform` (n,) int16 at 16 kHz.
-    Sound and picture start together; the clip is cut to the shorter of the two.
+    The stored arrays, for N frames: `face` (N, S, S, 3) uint8 RGB; `landmarks` (N, 68, 2) float32 crop pixels; `matrix`
+    (N, 2, 3) float64 frame -> crop; `interpolated` (N,) bool; `mel` (80, m) float32; `mfcc` (13, k) float32; `waveform` (n,)
+    int16 at 16 kHz. Sound and picture start together; the clip is cut to the shorter of the two.
 
     Args:
         source: datasets.corpora.ClipSource.

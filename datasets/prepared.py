@@ -1,8 +1,8 @@
 """Prepared clips: what `prepare.py` stores and training reads.
 
 A corpus is a folder: `corpus.json` (format, settings), `manifest.jsonl` (one row per clip, failed ones with their reason) and
-`clips/<id>.safetensors`. A clip file is self-describing: each array has its dtype and shape in the header. Reading maps the file into
-memory, so that one window of one clip costs one small read; numpy and json are all it takes.
+`clips/<id>.safetensors`. A clip file is self-describing: each array has its dtype and shape in the header. Reading maps the
+file into memory, so that one window of one clip costs one small read; numpy and json are all it takes.
 """
 
 import json
@@ -15,7 +15,15 @@ from common.errors import InputError
 from common.files import atomic_output
 
 FORMAT = "talkingface-prepared-1"
-_DTYPES = {"U8": np.uint8, "I16": np.int16, "I32": np.int32, "I64": np.int64, "F32": np.float32, "F64": np.float64, "BOOL": np.bool_}
+_DTYPES = {
+    "U8": np.uint8,
+    "I16": np.int16,
+    "I32": np.int32,
+    "I64": np.int64,
+    "F32": np.float32,
+    "F64": np.float64,
+    "BOOL": np.bool_,
+}
 _NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
 _HEADER_LIMIT = 1 << 24
 
@@ -124,7 +132,11 @@ def write_clip(path, arrays, metadata):
     """
     header, offset = {"__metadata__": metadata}, 0
     for name, array in arrays.items():
-        header[name] = {"dtype": _NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+        header[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + array.nbytes],
+        }
         offset += array.nbytes
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)

@@ -1,7 +1,7 @@
 """Windows of prepared clips: what a batch holds.
 
-An item is a deterministic function of (seed, epoch, index): nothing is drawn that the index does not decide, nothing is retried,
-nothing is swallowed.
+An item is a deterministic function of (seed, epoch, index): nothing is drawn that the index does not decide, nothing is
+retried, nothing is swallowed.
 """
 
 import numpy as np
@@ -26,22 +26,36 @@ class WindowDataset:
         seed: int.
         length: items per epoch; None takes one item per T frames of the split.
         audio_window: mode of speech.windows.
-        balance: a clip is drawn with probability ~ (clips of its speaker) ** (balance - 1); 1 draws all clips alike, 0 all speakers.
+        balance: a clip is drawn with probability ~ (clips of its speaker) ** (balance - 1); 1 draws all clips alike, 0 all
+            speakers.
         augment: dict of strengths, or None: `flip` probability of mirroring; `colour` spread of gain and offset per channel;
-            `gain_db` spread of loudness; `noise` probability of a raised noise floor; `silence` probability that a window without
-            speech is replaced by digital silence.
+            `gain_db` spread of loudness; `noise` probability of a raised noise floor; `silence` probability that a window
+            without speech is replaced by digital silence.
 
     Items are dicts of numpy arrays, see datasets.fields.
     """
 
     def __init__(
-        self, corpus, split, window, fields, *, seed=0, length=None, audio_window="centred", balance=1.0, augment=None, max_shift=50
+        self,
+        corpus,
+        split,
+        window,
+        fields,
+        *,
+        seed=0,
+        length=None,
+        audio_window="centred",
+        balance=1.0,
+        augment=None,
+        max_shift=50,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
         self.audio_window, self.augment, self.max_shift = audio_window, augment, max_shift
         self.rows = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
         if not self.rows:
-            raise InputError(f"{corpus.folder}: no clip of split {split!r} has {self.window + REFERENCE_GAP + 1} frames or more")
+            raise InputError(
+                f"{corpus.folder}: no clip of split {split!r} has {self.window + REFERENCE_GAP + 1} frames or more"
+            )
         counts = {}
         for row in self.rows:
             counts[row.speaker] = counts.get(row.speaker, 0) + 1

@@ -127,6 +127,7 @@ def _typed(default, value, where):
 
 
 def _kind(default):
-    return {int: "a whole number", str: "text", bool: "true or false", list: f"a list of {len(default) if default else 0}"}.get(
-        type(default), f"like {default!r}"
-    ) if not isinstance(default, list) else f"a list of {len(default)}"  # fmt: skip
+    """What a value should have been, in words."""
+    if isinstance(default, list):
+        return f"a list of {len(default)}"
+    return {int: "a whole number", str: "text", bool: "true or false"}.get(type(default), f"like {default!r}")

@@ -1,6 +1,8 @@
 """Weights that other people's code has saved, read as data: nothing in them is run."""
 
 import pickle
+import re
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ SIGNS = {
     "syncnet_color": ("face_encoder.0.conv_block.0.weight", "audio_encoder.0.conv_block.0.weight"),
 }
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_REFUSED = re.compile(r"unsupported global:?\s+(?:GLOBAL\s+)?([\w.]+)", re.IGNORECASE)  # torch's wording and ours
 _AGAIN = "copy or download it again"
 
 
@@ -75,11 +78,13 @@ def _check_zip(path):
 def _read_torch(path):
     """What torch.save has written, tensors and plain containers only."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about unusual pickles: they load, or fail below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported global" in str(error) or "Unsupported operand" in str(error) or "Unsupported class" in str(error):
+        if code := _REFUSED.search(str(error)):
             raise InputError(
-                f"{path}: holds more than weights (it names code to be run), and was not opened; "
+                f"{path}: holds more than weights (it would call {code[1]}), and was not opened; "
                 "give a file with a plain state dict"
             ) from error
         raise InputError(f"{path}: damaged or not a torch checkpoint; {_AGAIN}") from error

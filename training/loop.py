@@ -30,8 +30,9 @@ CHANCE_BAND, CHANCE_STEPS = 0.01, 5000
 class Run:
     """One run of one config: everything that the loop moves, and where it stores it.
 
-    `runs/<name>/` holds `config.yaml` (resolved), `log.jsonl` (one JSON object a line), `state.pt` (to go on), `last.safetensors` and
-    `best.safetensors` (averaged weights, to use). Starting the same command again goes on from `state.pt`.
+    `runs/<name>/` holds `config.yaml` (resolved), `log.jsonl` (one JSON object a line), `state.pt` (to go on),
+    `last.safetensors` and `best.safetensors` (averaged weights, to use). Starting the same command again goes on from
+    `state.pt`.
     """
 
     def __init__(self, config):
@@ -86,18 +87,22 @@ class Run:
             outputs = self.interface.predict(self.model, batch)
             total, parts = self.criterion(outputs, batch)
         if not torch.isfinite(total):
-            raise FloatingPointError(f"step {self.step}: the loss is not finite: {({k: float(v) for k, v in parts.items()})}")
+            raise FloatingPointError(f"step {self.step}: the loss is not finite ({', '.join(parts)})")
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["optim"]["clip"] or float("inf"))
         self.optimizer.step()
         self.average.update(self.model, self.step)
         self.step += 1
-        return {"total": float(total.detach()), "gradient": float(norm), **{name: float(value) for name, value in parts.items()}}
+        return {
+            "total": float(total.detach()),
+            "gradient": float(norm),
+            **{name: float(value) for name, value in parts.items()},
+        }
 
     @torch.no_grad()
     def validate(self):
-        """Mean of every loss over the fixed validation windows, with the averaged weights: {"val/l1": ..., "val/total": ...}."""
+        """{"val/l1": mean, "val/total": mean, ...} over the fixed validation windows, with the averaged weights."""
         if self.validation is None:
             return {}
         self.averaged_model.load_state_dict(self.average.values)
@@ -194,6 +199,6 @@ def _watch_chance(run, values, report):
     if run.at_chance >= CHANCE_STEPS:
         run.at_chance = 0
         report(
-            f"step {run.step}: the expert's loss has stood at chance (0.693) for {CHANCE_STEPS} steps; check that sound and picture of "
-            "the clips are in sync, use more speakers, a batch of 64 or more, or a lower rate"
+            f"step {run.step}: the expert's loss has stood at chance (0.693) for {CHANCE_STEPS} steps; check that sound and "
+            "picture of the clips are in sync, use more speakers, a batch of 64 or more, or a lower rate"
         )

@@ -49,7 +49,9 @@ def build_losses(config, device):
         if "expert" in options:
             expert = load_checkpoint(options.pop("expert"), device, expect="syncnet_color")
             if expert.model.face_size != config["model"].get("face_size", 96):
-                raise InputError(f"losses.{name}.expert: made for faces of {expert.model.face_size} pixels, the model makes others")
+                raise InputError(
+                    f"losses.{name}.expert: made for faces of {expert.model.face_size} pixels, the model makes others"
+                )
             if expert.model.frames != config["data"]["window"]:
                 raise InputError(f"losses.{name}.expert: judges {expert.model.frames} frames at once; set data.window to that")
             resources[name] = {"expert": expert.model, "channel_order": expert.config["data"].get("channel_order", "rgb")}
@@ -66,7 +68,9 @@ def build_datasets(config, fields):
     corpus = PreparedCorpus.open_folder(data["corpus"])
     size = config["model"].get("face_size", 96)
     if corpus.settings["size"] != size:
-        raise InputError(f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {size}")
+        raise InputError(
+            f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {size}"
+        )
     common = {"audio_window": data["audio_window"]}
     training = WindowDataset(
         corpus, "train", data["window"], fields, seed=train["seed"], balance=data["balance"], augment=data["augment"], **common

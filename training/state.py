@@ -14,7 +14,8 @@ class Average:
 
     Args:
         model: the network that is trained.
-        decay: per step; early on it is capped at (1 + step) / (10 + step), so that the average is not held by the first weights.
+        decay: per step; early on it is capped at (1 + step) / (10 + step), so that the average is not held by the first
+            weights.
     """
 
     def __init__(self, model, decay):

@@ -1,0 +1,39 @@
+"""A prepared corpus made from noise, for tests of reading and training: no video, no detector."""
+
+import json
+
+import numpy as np
+
+from datasets.preparation import PrepareSettings
+from datasets.prepared import FORMAT, ClipRow, clip_path, write_clip
+
+
+def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=("train", "train", "train", "val", "test", "unseen")):
+    """Write `clips` clips whose mouth region's brightness follows the loudness of their mel; returns the folder."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = PrepareSettings(size=size).as_json()
+    (folder / "corpus.json").write_text(json.dumps({"format": FORMAT, "settings": settings}))
+    with open(folder / "manifest.jsonl", "w", encoding="utf-8") as manifest:
+        for number in range(clips):
+            speaker = f"s{number % 2 + 1}"
+            row = ClipRow(f"{speaker}/clip{number}", speaker, splits[number % len(splits)], frames=frames, seconds=frames / 25)
+            loud = np.clip(np.cumsum(rng.standard_normal(frames)), -3, 3) / 6 + 0.5
+            face = np.full((frames, size, size, 3), 90 + 10 * number, np.uint8)
+            face[:, size * 6 // 10 : size * 8 // 10, size // 3 : size * 2 // 3] = (loud * 200)[:, None, None, None].astype(
+                np.uint8
+            )
+            columns = int(frames / 25 * 80) + 1
+            mel = np.interp(np.arange(columns) / 80, (np.arange(frames) + 0.5) / 25, loud)[None] * 6 - 3 + np.zeros((80, 1))
+            arrays = {
+                "face": face,
+                "landmarks": rng.uniform(0, size, (frames, 68, 2)).astype(np.float32),
+                "matrix": np.tile(np.eye(2, 3), (frames, 1, 1)),
+                "interpolated": np.zeros(frames, bool),
+                "mel": mel.astype(np.float32),
+                "mfcc": np.zeros((13, frames * 4), np.float32),
+                "waveform": np.zeros(frames * 640, np.int16),
+            }
+            write_clip(clip_path(folder, row.id), arrays, {"format": FORMAT, "id": row.id, "fps": "25"})
+            manifest.write(json.dumps(vars(row)) + "\n")
+    return folder

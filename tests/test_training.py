@@ -1,0 +1,271 @@
+"""Config, losses, and the loop: it learns, stops, and goes on as if it had not stopped."""
+
+import json
+
+import pytest
+import torch
+import yaml
+
+import train as train_script
+from common.cli import run
+from common.errors import InputError
+from losses.criterion import Criterion, build_criterion
+from losses.reconstruction import L1Loss, LaplacianLoss
+from losses.sync import SyncClassification, SyncLoss
+from models import build_model
+from tests.prepared_kit import make_corpus
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.config import load_config
+from training.loop import Run, train
+from training.state import Average
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("prepared") / "corpus", frames=20)
+
+
+@pytest.fixture
+def write_config(tmp_path, corpus):
+    """Write a small config with changes laid over it; returns its path."""
+
+    def write(**changes):
+        config = {
+            "name": "try",
+            "model": {"name": "wav2lip", "face_size": 96, "width": 0.25},
+            "data": {"corpus": str(corpus), "window": 1, "batch": 2, "workers": 0},
+            "losses": {"l1": {"weight": 1.0}},
+            "train": {"steps": 4, "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 2,
+                      "validate_batches": 1, "threads": 1},
+        }  # fmt: skip
+        for key, value in changes.items():
+            config[key] = {**config[key], **value} if isinstance(value, dict) and key not in ("model", "losses") else value
+        path = tmp_path / "config.yaml"
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    return write
+
+
+def quiet(_line):
+    pass
+
+
+def test_overrides_are_typed_and_unknown_keys_refused(write_config):
+    path = write_config()
+    assert load_config(path, ["optim.lr=3e-4", "train.ema=1"])["optim"]["lr"] == pytest.approx(3e-4)
+    with pytest.raises(InputError, match="did you mean optim.lr"):
+        load_config(path, ["optim.lrr=1"])
+    with pytest.raises(InputError, match="whole number"):
+        load_config(path, ["data.batch=many"])
+    with pytest.raises(InputError, match="key.sub=value"):
+        load_config(path, ["data.batch"])
+    with pytest.raises(InputError, match="schedule"):
+        load_config(path, ["optim.schedule=wild"])
+    with pytest.raises(InputError, match="data.batch"):
+        load_config(path, ["data.batch=0"])
+
+
+@pytest.mark.parametrize(
+    ("losses", "word"),
+    [
+        ({}, "at least one"),
+        ({"l2": {"weight": 1}}, "did you mean l1"),
+        ({"l1": {}}, "losses.l1.weight"),
+        ({"l1": {"weight": 1, "mouth_wieght": 2}}, "mouth_weight"),
+        ({"l1": {"weight": 1, "enable_when": {"metric": "val/l1"}}}, "enable_when"),
+        ({"l1": {"weight": 1}, "sync": {"weight": 1}}, "losses.sync.expert"),
+        ({"l1": {"weight": 1}, "sync": {"weight": 1, "expert": "nowhere.safetensors"}}, "nowhere.safetensors"),
+    ],
+)
+def test_mistakes_in_losses_end_with_code_2(write_config, capsys, losses, word):
+    assert run(train_script.main, [str(write_config(losses=losses))]) == 2
+    assert word in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"model": {"name": "wav2lip", "face_size": 128}}, "128"),
+        ({"model": {"name": "wav2lop"}}, "wav2lop"),
+        ({"model": {"name": "disc_quality"}}, "disc_quality"),
+        ({"model": {"name": "wav2lip", "widht": 1}}, "width"),
+        ({"data": {"corpus": "nowhere"}}, "nowhere"),
+        ({"train": {"device": "cuda:77"}}, "cuda:77"),
+    ],
+)
+def test_mistakes_in_config_end_with_code_2(write_config, capsys, changes, word):
+    assert run(train_script.main, [str(write_config(**changes))]) == 2
+    assert word in capsys.readouterr().err
+
+
+def test_a_text_that_is_no_config(tmp_path, capsys):
+    (tmp_path / "c.yaml").write_text("[1, 2")
+    assert run(train_script.main, [str(tmp_path / "c.yaml")]) == 2
+    assert run(train_script.main, [str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml" in capsys.readouterr().err
+
+
+def test_dry_run_writes_nothing(write_config, tmp_path, capsys):
+    assert run(train_script.main, [str(write_config()), "--dry_run"]) == 0
+    assert "s a step" in capsys.readouterr().out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_writes_its_folder_and_its_weights_load(write_config, tmp_path):
+    assert run(train_script.main, [str(write_config())]) == 0
+    folder = tmp_path / "runs" / "try"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"config.yaml", "log.jsonl", "state.pt", "last.safetensors", "best.safetensors"}
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "total" in row] == [1, 2, 3, 4]
+    assert [row["step"] for row in rows if "val/l1" in row] == [2, 4]
+    checkpoint = load_checkpoint(folder / "last.safetensors", expect="wav2lip")
+    assert checkpoint.config["data"] == {
+        "crop": "aligned", "pads": [0, 10, 0, 0], "audio_window": "centred", "channel_order": "rgb", "reference": "fixed",
+    }  # fmt: skip
+    assert checkpoint.config["training"]["step"] == 4
+    assert run(train_script.main, [str(write_config())]) == 2  # nothing left to do, and it says so
+
+
+def test_resumed_run_equals_an_unbroken_one(write_config):
+    whole = Run(load_config(write_config(), ["name=whole"]))
+    train(whole, quiet)
+    train(Run(load_config(write_config(), ["name=parts", "train.steps=2", "optim.schedule=constant"])), quiet)
+    rest = Run(load_config(write_config(), ["name=parts"]))
+    assert rest.resume() == 2
+    train(rest, quiet)
+    for (name, one), two in zip(whole.model.state_dict().items(), rest.model.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6, msg=name)
+    for name, value in whole.average.values.items():
+        torch.testing.assert_close(value, rest.average.values[name], rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_state_of_another_network_is_refused(write_config, capsys):
+    assert run(train_script.main, [str(write_config()), "train.steps=1"]) == 0
+    assert run(train_script.main, [str(write_config()), "model.width=0.5"]) == 2
+    assert "state.pt" in capsys.readouterr().err
+    assert run(train_script.main, [str(write_config()), "name=other", "model.width=0.5", "train.init=missing.safetensors"]) == 2
+
+
+def test_training_lowers_the_loss(write_config):
+    job = Run(load_config(write_config(), ["train.steps=25", "train.validate_every=100", "optim.lr=2e-3", "optim.warmup=2"]))
+    before = job.validate()["val/l1"]
+    for batch in _batches(job):
+        job.learn(batch)
+    job.average.values = {name: tensor.detach().clone() for name, tensor in job.model.state_dict().items()}
+    assert job.validate()["val/l1"] < 0.8 * before
+
+
+def test_the_expert_learns_and_serves_the_sync_loss(write_config, tmp_path):
+    expert = {"name": "syncnet_color", "face_size": 96, "width": 0.25}
+    settings = ["data.window=5", "data.batch=4", "train.steps=2", "name=expert"]
+    path = write_config(model=expert, losses={"sync_classification": {"weight": 1.0}})
+    assert run(train_script.main, [str(path), *settings]) == 0
+    weights = tmp_path / "runs" / "expert" / "last.safetensors"
+    losses = {"l1": {"weight": 1.0}, "sync": {"weight": 0.1, "expert": str(weights)}}
+    path = write_config(losses=losses)
+    assert run(train_script.main, [str(path), "data.window=5", "train.steps=2"]) == 0
+    assert run(train_script.main, [str(path), "data.window=3", "name=b"]) == 2  # the expert judges five frames
+
+
+def test_sync_loss_is_lowest_for_what_the_expert_believes():
+    class Believer(torch.nn.Module):
+        """Cosine = mean brightness of the lower half."""
+
+        def forward(self, mel, faces):
+            bright = faces.mean((1, 2, 3)).clamp(0, 1)
+            return torch.stack([bright, (1 - bright**2).sqrt()], 1), torch.tensor([[1.0, 0.0]]).expand(len(faces), 2)
+
+    loss = SyncLoss(Believer())
+    batch = {"sync_mel": torch.zeros(2, 1, 80, 16)}
+    bright, dark = torch.full((2, 5, 3, 8, 8), 0.9), torch.full((2, 5, 3, 8, 8), 0.1)
+    assert loss({"face": bright}, batch) < loss({"face": dark}, batch)
+    assert float(loss({"face": bright}, batch)) == pytest.approx(0.10536, abs=1e-4)  # -ln 0.9
+    faces = dark.clone().requires_grad_()
+    loss({"face": faces}, batch).backward()
+    assert faces.grad[:, :, :, 4:].abs().sum() > 0 and faces.grad[:, :, :, :4].abs().sum() == 0  # the mouth half alone
+
+
+def test_the_expert_stays_frozen(write_config):
+    model = build_model({"name": "syncnet_color", "width": 0.25})
+    loss = SyncLoss(model)
+    loss.train()
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+    assert not any(module.training for module in loss.expert.modules())
+
+
+def test_classification_is_ln_2_at_half():
+    one = torch.tensor([[1.0, 0.0]])
+    half = torch.tensor([[0.5, 3**0.5 / 2]])
+    loss = SyncClassification()({"audio_embedding": one, "face_embedding": half}, {"in_sync": torch.ones(1)})
+    assert float(loss) == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_l1_weights_keep_the_scale():
+    outputs, batch = {"face": torch.zeros(1, 1, 3, 96, 96)}, {"face": torch.full((1, 1, 3, 96, 96), 0.5)}
+    assert float(L1Loss()(outputs, batch)) == pytest.approx(0.5)
+    assert float(L1Loss(mouth_weight=5)(outputs, batch)) == pytest.approx(0.5, abs=1e-5)
+    assert float(L1Loss(gradient=1.0)(outputs, batch)) == pytest.approx(0.5)  # flat pictures have no edges
+    mouth = batch["face"].clone()
+    mouth[..., 60:70, 40:50] = 0
+    assert L1Loss(mouth_weight=5)({"face": mouth}, batch) > 2 * L1Loss()({"face": mouth}, batch)
+
+
+def test_laplacian_sees_detail_that_l1_does_not():
+    real = torch.rand(1, 1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    shifted = real + 0.1
+    assert float(LaplacianLoss()({"face": real}, {"face": real})) == 0
+    assert float(LaplacianLoss(3)({"face": shifted}, {"face": real})) < 0.01 * float(
+        L1Loss()({"face": shifted}, {"face": real})
+    )
+
+
+def test_gate_opens_once_and_stays_open():
+    config = {"l1": {"weight": 1.0}, "laplacian": {"weight": 1.0, "enable_when": {"metric": "val/l1", "below": 0.1}}}
+    criterion = build_criterion(config, {})
+    outputs, batch = {"face": torch.rand(1, 1, 3, 16, 16)}, {"face": torch.rand(1, 1, 3, 16, 16)}
+    total, parts = criterion(outputs, batch)
+    assert set(parts) == {"l1"} and float(total) == pytest.approx(float(parts["l1"]))
+    measured = criterion(outputs, batch, all_terms=True)
+    assert set(measured[1]) == {"l1", "laplacian"} and float(measured[0]) == pytest.approx(float(total))
+    assert criterion.update_gates({"val/l1": 0.2}) == [] and criterion.update_gates({"val/l1": 0.05}) == ["laplacian"]
+    assert criterion.update_gates({"val/l1": 0.5}) == []
+    assert set(criterion(outputs, batch)[1]) == {"l1", "laplacian"}
+
+
+def test_weights_scale_the_total():
+    outputs, batch = {"face": torch.zeros(1, 1, 3, 16, 16)}, {"face": torch.ones(1, 1, 3, 16, 16)}
+    criterion = Criterion({"l1": L1Loss()}, {"l1": 0.25})
+    assert float(criterion(outputs, batch)[0]) == pytest.approx(0.25)
+
+
+def test_average_follows_the_weights():
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(model.weight)
+    average = Average(model, 0.9)
+    torch.nn.init.ones_(model.weight)
+    for step in range(1000, 1050):
+        average.update(model, step)
+    assert float(average.values["weight"]) == pytest.approx(1 - 0.9**50, rel=1e-4)
+
+
+def test_init_begins_from_a_checkpoint(write_config, tmp_path):
+    model = build_model({"name": "wav2lip", "face_size": 96, "width": 0.25})
+    save_checkpoint(tmp_path / "start.safetensors", model, {"model": {"name": "wav2lip", "face_size": 96, "width": 0.25}})
+    job = Run(load_config(write_config(), [f"train.init={tmp_path / 'start.safetensors'}"]))
+    for one, two in zip(model.state_dict().values(), job.model.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(write_config, capsys):
+    assert (
+        run(train_script.main, [str(write_config()), "optim.lr=1e30", "optim.clip=0", "train.steps=20", "optim.warmup=0"]) == 1
+    )
+    assert "not finite" in capsys.readouterr().err
+
+
+def _batches(job):
+    from training.setup import batches
+
+    return batches(job.training, job.config["data"]["batch"], 0, job.config["train"]["steps"], 0, job.device)
