@@ -5,18 +5,18 @@ mesh with refined lips, run on a square window around the face. The window stand
 mesh can track inside it, and is laid anew when the face leaves it. Windows keep the true aspect ratio: squeezed input gives wrong lips.
 """
 
-import contextlib
-import logging
-import os
+import warnings
 
 import numpy as np
 
 from common.errors import InputError
 from faces.detectors import Face
+from faces.detectors.quiet import silent_stderr
 from faces.landmarks import MESH_TO_68
 
 WINDOW_SIDE = 288  # pixels of the window that the mesh sees
 WINDOW_SCALE = 2.0  # side of the window over the size of the face
+BOX_SCALE = 1.6  # side of the window over the longer side of a box of the finder
 DRIFT = 0.22  # the window is laid anew when the face's centre leaves its middle by this share of the face's size ...
 GROWTH = 1.3  # ... or its size changes by this factor
 MIN_DETECTION, MIN_PRESENCE = 0.5, 0.5
@@ -32,17 +32,20 @@ class MeshDetector:
     name = "mediapipe"
 
     def __init__(self):
-        with _quiet():
+        with silent_stderr():  # the three models are loaded here, and TensorFlow Lite reports on each
             try:
                 import mediapipe
                 from mediapipe import solutions
             except ImportError as error:
                 raise InputError(f"mediapipe cannot be loaded ({error}); see docs/install.md, or use --detector face-alignment") from error
+            warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype", category=UserWarning)  # one a frame otherwise
             self.version = mediapipe.__version__
             self._finder = solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=MIN_DETECTION)
             options = {"refine_landmarks": True, "max_num_faces": 1, "min_detection_confidence": 0.3}
             self._still = solutions.face_mesh.FaceMesh(static_image_mode=True, **options)
             self._moving = solutions.face_mesh.FaceMesh(static_image_mode=False, min_tracking_confidence=MIN_PRESENCE, **options)
+            for graph in (self._finder, self._still, self._moving):
+                graph.process(_nothing_to_see())
         self._window = None  # (x, y, side) of the standing window
         self._window_size = 0.0  # size of the face when the window was laid
         self._last_view = None
@@ -53,7 +56,7 @@ class MeshDetector:
         faces = []
         for box, score in self._find_boxes(frame):
             centre, size = (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max())
-            landmarks = self._mesh(self._still, frame, _square(centre, size * 1.2 * WINDOW_SCALE / 1.5))
+            landmarks = self._mesh(self._still, frame, _square(centre, size * BOX_SCALE))
             if landmarks is not None:
                 faces.append(Face.from_landmarks(landmarks, score))
         faces = _distinct([face for face in faces if face.size >= MIN_FACE])
@@ -65,7 +68,7 @@ class MeshDetector:
         frame = np.ascontiguousarray(frame)
         if not self._window_fits(face):
             self._window, self._window_size, self._last_view = _square(face.centre, face.size * WINDOW_SCALE), face.size, None
-            self._moving.reset()
+            self._forget()
         landmarks = self._mesh(self._moving, frame, self._window, watch_cut=True)
         if landmarks is None:
             self._window = None
@@ -89,6 +92,16 @@ class MeshDetector:
         away = np.abs(face.centre - (x + side / 2, y + side / 2)).max()
         return away < DRIFT * self._window_size and 1 / GROWTH < face.size / self._window_size < GROWTH
 
+    def _forget(self):
+        """Make the tracking mesh look for the face anew.
+
+        A black picture does it: the mesh's own presence score falls, and so does what it remembers. `reset` would load the models again,
+        with their log messages; it is kept for the case that a face is seen even there.
+        """
+        if self._moving.process(_nothing_to_see()).multi_face_landmarks:
+            with silent_stderr():
+                self._moving.reset()
+
     def _mesh(self, graph, frame, window, watch_cut=False):
         """Landmarks (68, 2) in frame pixels from the square window (x, y, side), or None."""
         import cv2
@@ -98,19 +111,17 @@ class MeshDetector:
         scale = shown / side
         half = (scale - 1) / 2  # pixel centres
         matrix = np.array([[scale, 0, half - x * scale], [0, scale, half - y * scale]])
-        flags = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
         if scale < 0.5:
             view = _area_window(frame, window, shown)
         else:
-            view = cv2.warpAffine(frame, matrix, (shown, shown), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+            view = cv2.warpAffine(frame, matrix, (shown, shown), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         if watch_cut:
             small = cv2.resize(view, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
             cut = self._last_view is not None and float(np.abs(small - self._last_view).mean()) > CUT_LEVEL
             self._last_view = small
             if cut:
                 return None
-        with _quiet():
-            result = graph.process(view)
+        result = graph.process(view)
         if not result.multi_face_landmarks:
             return None
         mesh = result.multi_face_landmarks[0].landmark
@@ -139,8 +150,7 @@ class MeshDetector:
         padded[:rows, :columns] = view
         if side > 640:
             padded = cv2.resize(padded, (640, 640), interpolation=cv2.INTER_AREA)
-        with _quiet():
-            result = self._finder.process(padded)
+        result = self._finder.process(padded)
         boxes = []
         for found in result.detections or ():
             box = found.location_data.relative_bounding_box
@@ -185,9 +195,6 @@ def _distinct(faces):
     return kept
 
 
-@contextlib.contextmanager
-def _quiet():
-    """Keep MediaPipe's C++ log, which writes to file descriptor 2, off the user's terminal."""
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    yield
+def _nothing_to_see():
+    """A black picture, of the size that the mesh sees."""
+    return np.zeros((WINDOW_SIDE, WINDOW_SIDE, 3), np.uint8)
