@@ -9,63 +9,23 @@ import time
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from common.errors import InputError
-from faces.crops import AlignedCrop, BoxCrop, fixed_box, paste_mask, plan_crops
-from media import VideoWriter, decode_audio
-from pipeline.compat import smooth_crops
+from faces.crops import AlignedCrop, BoxCrop
+from media import VideoWriter
 from pipeline.marking import draw_mark, synthetic_tags
+from pipeline.plan import Sound, make_plan
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
-from pipeline.reference import choose_reference
 from pipeline.source import FaceSource
 from pipeline.tracking import prepare
-from speech.mel import mel_spectrogram
-from speech.waveform import to_waveform
-from speech.windows import frame_count, gather_windows, mel_window_start, wav2lip_inference_starts
 
 QUEUE_BYTES = 48 << 20
 BATCH_BYTES = 96 << 20
 CPU_BATCH, GPU_BATCH = 16, 128
-
-
-@dataclass(frozen=True)
-class Sound:
-    """What is heard.
-
-    Attributes:
-        samples: (channels, n) float32 at `rate`, for the result's sound track.
-        rate: samples a second.
-        waveform_length: samples at 16 kHz.
-        mel: (80, m) float32.
-    """
-
-    samples: np.ndarray
-    rate: int
-    waveform_length: int
-    mel: np.ndarray
-
-    @staticmethod
-    def read(path):
-        """Decode the sound of an audio or video file.
-
-        Raises:
-            InputError: no sound track, no sample, or samples that are not numbers.
-        """
-        samples, rate = decode_audio(path)
-        try:
-            waveform = to_waveform(samples, rate)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        return Sound(samples, rate, len(waveform), mel_spectrogram(waveform))
-
-    def window_starts(self, fps, mode, compat=None):
-        """First mel column for each frame of the result, which thereby has as many frames: list of int."""
-        if compat == "wav2lip":
-            return wav2lip_inference_starts(self.mel.shape[1], fps)
-        return [mel_window_start(t, fps, mode=mode) for t in range(frame_count(self.waveform_length, fps))]
 
 
 @dataclass(frozen=True)
@@ -80,16 +40,24 @@ class Report:
         faceless: ascending numbers of the source's frames that were shown and had no face.
     """
 
-    outfile: object
+    outfile: Path
     frames: int
     video_seconds: float
     elapsed: float
-    faceless: list
+    faceless: list[int]
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame on its way: frame `t` of the result, the source's frame, the crop's place in it, and the (S, S, 3) face."""
+    """One frame on its way.
+
+    Attributes:
+        t: number in the result.
+        index: number in the source.
+        frame: (H, W, 3) uint8 RGB.
+        crop: where the face is, or None.
+        face: (S, S, 3) uint8 RGB, the face as it is cut out, later as it is drawn; None where there is none.
+    """
 
     t: int
     index: int
@@ -117,9 +85,7 @@ def run_job(job, generator, face_options, options, *, store, detector_batch=8):
     """
     began = time.perf_counter()
     if options.compat and generator.data["crop"] != "box":
-        raise InputError(
-            f"--compat wav2lip: {generator.name} was trained on aligned crops; give weights of Wav2Lip, or leave it out"
-        )
+        raise InputError(f"--compat wav2lip: {generator.name} was trained on aligned crops; give weights of Wav2Lip")
     sound = Sound.read(job.audio)
     source = FaceSource(job.face, face_options)
     starts = sound.window_starts(source.fps, generator.data["audio_window"], options.compat)
@@ -127,111 +93,73 @@ def run_job(job, generator, face_options, options, *, store, detector_batch=8):
     if not options.box:
         device = generator.device.type
         track = prepare(source, face_options, store=store, frames=len(starts), device=device, batch_size=detector_batch)
-    crops = plan(source, track, generator.crop_spec(options.pads), options)
+    plan = make_plan(source, track, sound, starts, generator, options)
     tags = synthetic_tags(generator.name, generator.sha256)
-    size = {"width": source.width, "height": source.height, "fps": source.fps}
+    faceless = _write(job.outfile, plan, sound, draw_shots(plan, generator, options.batch_size), tags, options.visible_mark)
+    elapsed = time.perf_counter() - began
+    return Report(job.outfile, len(starts), float(len(starts) / source.fps), elapsed, faceless)
+
+
+def _write(outfile, plan, sound, shots, tags, mark):
+    """Paste and encode all shots; returns the numbers of the source frames that had no face."""
+    size = {"width": plan.source.width, "height": plan.source.height, "fps": plan.source.fps}
     faceless = set()
-    shots = draw_shots(source, crops, starts, sound.mel, generator, options, track)
     with (
-        bar("drawing lips", len(starts)) as progress,
-        VideoWriter(job.outfile, **size, audio=sound.samples, sample_rate=sound.rate, metadata=tags) as writer,
+        bar("drawing lips", len(plan.starts)) as progress,
+        VideoWriter(outfile, **size, audio=sound.samples, sample_rate=sound.rate, metadata=tags) as writer,
         closing(prefetch(shots, QUEUE_BYTES, _size)) as ready,
     ):
-        mask = paste_weights(generator, options)
         for shot in ready:
-            frame = shot.frame if shot.face is None else shot.crop.paste(shot.frame, shot.face, mask)
             if shot.face is None:
+                frame = shot.frame
                 faceless.add(shot.index)
-            writer.write(draw_mark(frame) if options.visible_mark else frame)
+            else:
+                frame = shot.crop.paste(shot.frame, shot.face, plan.mask)
+            writer.write(draw_mark(frame) if mark else frame)
             progress.update()
-    elapsed = time.perf_counter() - began
-    return Report(job.outfile, len(starts), float(len(starts) / source.fps), elapsed, sorted(faceless))
+    return sorted(faceless)
 
 
-class _SameCrop:
-    """A list of any length with one crop in every place."""
-
-    def __init__(self, crop):
-        self._crop = crop
-
-    def __getitem__(self, index):
-        return self._crop
-
-
-def plan(source, track, spec, options):
-    """Where the face is cut out of each source frame: a sequence of crops, None where there is no face.
+def draw_shots(plan, generator, batch_size=None):
+    """Yield a Shot for each frame of the result, in order, with the face drawn where there is one.
 
     Args:
-        source: FaceSource.
-        track: FaceTrack; not needed with `options.box`.
-        spec: CropSpec.
-        options: DriveOptions.
+        plan: pipeline.plan.Plan.
+        generator: MouthGenerator.
+        batch_size: most frames in one batch; None chooses by device. A batch never holds more than BATCH_BYTES of frames.
     """
-    if options.box:
-        return _SameCrop(fixed_box(options.box, spec, source.width, source.height))
-    smooth = options.smooth and not options.compat
-    crops = plan_crops(track, spec, fps=source.fps, smooth=smooth)
-    return smooth_crops(crops) if options.compat and options.smooth else crops
-
-
-def paste_weights(generator, options):
-    """(S, S) float32 weights with which a generated face is laid over the frame."""
-    kind = "box" if options.box else generator.data["crop"]
-    return paste_mask(generator.face_size, "hard" if options.compat else "feather", kind)
-
-
-def draw_shots(source, crops, starts, mel, generator, options, track):
-    """Yield Shots in order, with the generated face where there is one."""
-    reference = _reference(source, crops, generator, options, track)
-    most = options.batch_size or (CPU_BATCH if generator.device.type == "cpu" else GPU_BATCH)
-    most = max(1, min(most, BATCH_BYTES // source.frame_bytes))
-    count = None if track is None else len(track)
-    mode = options.loop or ("loop" if options.compat else "pingpong")
-    cut = prefetch(_cut(source.play(len(starts), mode, count), crops), QUEUE_BYTES, _size)
+    reference = plan.reference_crop()
+    most = batch_size or (CPU_BATCH if generator.device.type == "cpu" else GPU_BATCH)
+    most = max(1, min(most, BATCH_BYTES // plan.source.frame_bytes))
     maps = None
-    with closing(cut):
+    with closing(prefetch(_cut(plan), QUEUE_BYTES, _size)) as cut:
         for shots in _batches(cut, most):
             seen = [at for at, shot in enumerate(shots) if shot.face is not None]
             if seen:
-                mels = gather_windows(mel, [starts[shots[at].t] for at in seen])
+                mels = plan.windows(shots[at].t for at in seen)
                 faces = np.stack([shots[at].face for at in seen])
-                if source.still:
-                    maps = maps or generator.encode(faces[:1], reference if reference is not None else faces[:1])
-                    made = generator.draw(mels, maps, truncate=bool(options.compat))
+                references = faces if reference is None else reference
+                how = {"truncate": plan.truncate, "row": plan.first_row}
+                if plan.source.still:  # the same picture all along: what the model sees of it is computed once
+                    maps = maps or generator.encode(faces[:1], references[:1])
+                    faces[:, plan.first_row :] = generator.draw(mels, maps, **how)
                 else:
-                    references = faces if reference is None else reference
-                    made = generator(mels, faces, references, truncate=bool(options.compat))
-                for at, face in zip(seen, made, strict=True):
+                    faces[:, plan.first_row :] = generator(mels, faces, references, **how)
+                for at, face in zip(seen, faces, strict=True):
                     shots[at] = replace(shots[at], face=face)
             while shots:
                 yield shots.popleft()
 
 
-def _reference(source, crops, generator, options, track):
-    """(1, S, S, 3) uint8 crop of the fixed reference frame, or None when each frame is its own."""
-    choice = "same" if options.compat else generator.data["reference"] if options.reference is None else options.reference
-    if choice == "same":
-        return None
-    if choice == "fixed":
-        index = 0 if track is None else choose_reference(track)
-    else:
-        index = choice
-    frame = next(source.frames(index, index + 1), None)
-    if frame is None or (track is not None and index >= len(track)):
-        raise InputError(f"--reference {index}: {source.path} has no such frame among those that are used")
-    if crops[index] is None:
-        raise InputError(f"--reference {index}: no face in that frame; choose another")
-    return crops[index].extract(frame)[None]
-
-
-def _cut(played, crops):
-    for t, (index, frame) in enumerate(played):
-        crop = crops[index]
+def _cut(plan):
+    """Yield Shots with the face as it is cut out of the source."""
+    for t, (index, frame) in enumerate(plan.source.play(len(plan.starts), plan.loop, plan.count)):
+        crop = plan.crops[index]
         yield Shot(t, index, frame, crop, None if crop is None else crop.extract(frame))
 
 
 def _batches(shots, most):
-    """Deques of at most `most` shots."""
+    """Yield deques of at most `most` shots."""
     batch = deque()
     for shot in shots:
         batch.append(shot)

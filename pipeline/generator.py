@@ -6,6 +6,7 @@ import torch
 from common.errors import InputError
 from faces.crops import CropSpec
 from models import fuse_for_inference
+from pipeline.partial import decode_from
 from speech.windows import MODES
 from training.checkpoint import load_checkpoint
 
@@ -103,35 +104,38 @@ class MouthGenerator:
         return self._model.encode_face(both.contiguous(memory_format=torch.channels_last))
 
     @torch.inference_mode()
-    def draw(self, mels, maps, *, truncate=False):
+    def draw(self, mels, maps, *, truncate=False, row=0):
         """Faces with the mouths that are heard.
 
         Args:
             mels: (B, 80, 16) float32 mel windows.
             maps: from `encode`, of B faces or of one.
             truncate: cut off the fraction of a grey level, as the public script does, in place of rounding.
+            row: the first row that is wanted; what lies above is not computed.
 
         Returns:
-            (B, S, S, 3) uint8 RGB.
+            (B, S - row, S, 3) uint8 RGB.
         """
         mels = torch.from_numpy(np.ascontiguousarray(mels)).to(self.device, self._dtype)[:, None]
-        faces = self._model.decode(self._model.encode_audio(mels), maps).float() * 255
+        faces = decode_from(self._model, self._model.encode_audio(mels), maps, row).float() * 255
         faces = (faces if truncate else faces.round()).clamp_(0, 255).to(torch.uint8)
         if self._reverse:
             faces = faces.flip(1)
         return faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
-    def __call__(self, mels, faces, references, *, truncate=False):
+    def __call__(self, mels, faces, references, *, truncate=False, row=0):
         """`encode` and `draw` in one; halves the batch as long as it does not fit into the GPU's memory."""
         try:
-            return self.draw(mels, self.encode(faces, references), truncate=truncate)
+            return self.draw(mels, self.encode(faces, references), truncate=truncate, row=row)
         except torch.OutOfMemoryError as error:
             if len(faces) == 1:
                 raise InputError("the GPU's memory does not hold one face; use --device cpu, or free the GPU") from error
         half = len(faces) // 2
-        parts = (slice(None, half), slice(half, None))
-        own = len(references) > 1
-        return np.concatenate([self(mels[p], faces[p], references[p] if own else references, truncate=truncate) for p in parts])
+        drawn = []
+        for part in (slice(None, half), slice(half, None)):
+            own = references[part] if len(references) > 1 else references
+            drawn.append(self(mels[part], faces[part], own, truncate=truncate, row=row))
+        return np.concatenate(drawn)
 
     def _planes(self, faces):
         """(B, S, S, 3) uint8 RGB -> (B, 3, S, S) in [0, 1], channels in the model's order."""

@@ -5,7 +5,7 @@ import numpy as np
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
-from pipeline.drive import paste_weights, plan
+from pipeline.plan import lay_crops, paste_weights
 from pipeline.reference import choose_reference
 from pipeline.source import FaceSource
 from pipeline.tracking import prepare
@@ -49,9 +49,8 @@ def write_preview(face, outfile, generator, face_options, options, *, store):
 
 def _place(source, generator, face_options, options, store):
     """(number of the frame, crop, (68, 2) landmarks or None)."""
-    spec = generator.crop_spec(options.pads)
     if options.box:
-        return 0, plan(source, None, spec, options)[0], None
+        return 0, lay_crops(source, None, generator, options)[0], None
     for frames in LOOK_AT:
         try:
             track = prepare(source, face_options, store=store, frames=frames, device=generator.device.type)
@@ -60,7 +59,7 @@ def _place(source, generator, face_options, options, store):
                 raise
             continue
         index = choose_reference(track)
-        crop = plan(source, track, spec, options)[index]
+        crop = lay_crops(source, track, generator, options)[index]
         if crop is not None:
             return index, crop, track.landmarks[index]
     raise InputError(f"{source.path}: the face is never inside the frame")

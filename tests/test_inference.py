@@ -25,7 +25,7 @@ from tests.inference_kit import (
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
-    """Folder with what all tests here read: own.safetensors, public.safetensors, face.mp4 (20 frames), face.png, a.wav (1 s)."""
+    """Folder with own.safetensors, public.safetensors, face.mp4 (20 frames), face.png, a.wav (1 s)."""
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("kit")

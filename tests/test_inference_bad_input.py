@@ -1,4 +1,4 @@
-"""Whatever a user gives: one clear line and exit code 2, nothing half-written, nothing lost. Some odd inputs must simply work."""
+"""Whatever a user gives: one clear line and exit code 2, nothing half-written, nothing lost. Some odd input simply works."""
 
 import os
 import pickle

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from pipeline.compat import smooth_boxes, smooth_crops
-from pipeline.drive import Sound, draw_shots, paste_weights, plan
+from pipeline.drive import draw_shots
 from pipeline.generator import MouthGenerator
 from pipeline.options import DriveOptions, FaceOptions
+from pipeline.plan import Sound, make_plan
 from pipeline.source import FaceSource
 from tests.inference_kit import PUBLIC, moving_portrait, read_video, save_tiny, tone, write_video, write_wav
 from training.checkpoint import load_checkpoint
@@ -57,19 +58,18 @@ def test_the_same_faces_to_one_grey_level_and_the_same_paste(tmp_path, fps, seco
     model = load_checkpoint(checkpoint).model
     faces, frames = recipe(read_video(video), sound.mel, model, fps, BOX)
 
-    options = DriveOptions(box=BOX, compat="wav2lip", batch_size=4)
+    options = DriveOptions(box=BOX, compat="wav2lip")
     generator = MouthGenerator(checkpoint, device="cpu")
     source = FaceSource(video, FaceOptions())
-    crops = plan(source, None, generator.crop_spec(), options)
-    starts = sound.window_starts(source.fps, generator.data["audio_window"], "wav2lip")
-    shots = list(draw_shots(source, crops, starts, sound.mel, generator, options, None))
+    starts = sound.window_starts(source.fps, generator.data["audio_window"], options.compat)
+    plan = make_plan(source, None, sound, starts, generator, options)
+    shots = list(draw_shots(plan, generator, batch_size=4))
 
     assert len(shots) == len(frames)
     assert np.ptp(faces) > 20, "a flat picture would prove nothing"
-    mask = paste_weights(generator, options)
     for shot, face, frame in zip(shots, faces, frames, strict=True):
         assert np.abs(shot.face[..., ::-1].astype(int) - face).max() <= 1
-        pasted = shot.crop.paste(shot.frame, shot.face, mask)[..., ::-1].astype(int)
+        pasted = shot.crop.paste(shot.frame, shot.face, plan.mask)[..., ::-1].astype(int)
         assert np.abs(pasted - frame).max() <= 2
         inside = np.zeros(frame.shape[:2], bool)
         inside[BOX[0] : BOX[1], BOX[2] : BOX[3]] = True

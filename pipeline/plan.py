@@ -1,0 +1,164 @@
+"""What will be drawn where, and heard when: everything that is decided before the pass over the video."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import InputError
+from faces.crops import fixed_box, paste_mask, plan_crops
+from media import decode_audio
+from pipeline.compat import smooth_crops
+from pipeline.reference import choose_reference
+from pipeline.source import FaceSource
+from speech.mel import mel_spectrogram
+from speech.waveform import to_waveform
+from speech.windows import frame_count, gather_windows, mel_window_start, wav2lip_inference_starts
+
+PASTE_MARGIN = 3  # rows above the first pasted one that the interpolation of the paste may look at
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What is heard.
+
+    Attributes:
+        samples: (channels, n) float32 at `rate`, for the result's sound track.
+        rate: samples a second.
+        length: samples at 16 kHz.
+        mel: (80, m) float32.
+    """
+
+    samples: np.ndarray
+    rate: int
+    length: int
+    mel: np.ndarray
+
+    @staticmethod
+    def read(path):
+        """Decode the sound of an audio or video file.
+
+        Raises:
+            InputError: no sound track, no sample, or samples that are not numbers.
+        """
+        samples, rate = decode_audio(path)
+        try:
+            waveform = to_waveform(samples, rate)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        return Sound(samples, rate, len(waveform), mel_spectrogram(waveform))
+
+    def window_starts(self, fps, mode, compat=None):
+        """First mel column for each frame of the result, which thereby has as many frames: list of int."""
+        if compat == "wav2lip":
+            return wav2lip_inference_starts(self.mel.shape[1], fps)
+        return [mel_window_start(t, fps, mode=mode) for t in range(frame_count(self.length, fps))]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One job, decided.
+
+    Attributes:
+        source: FaceSource.
+        crops: sequence, crop of each source frame, None where there is no face.
+        count: frames of the source, or None when that is not known before the pass.
+        loop: what follows the end of the source, see `pipeline.timeline.loop_index`.
+        reference: number of the source frame that is the reference for all, or None: each frame is its own.
+        starts: list of int, first mel column for each frame of the result.
+        mel: (80, m) float32.
+        mask: (S, S) float32, weights of the paste.
+        truncate: cut off fractions of grey levels, as the public script does.
+    """
+
+    source: FaceSource
+    crops: object
+    count: int | None
+    loop: str
+    reference: int | None
+    starts: list
+    mel: np.ndarray
+    mask: np.ndarray
+    truncate: bool
+
+    @property
+    def first_row(self):
+        """First row of a drawn face that the paste looks at."""
+        return max(0, int(np.flatnonzero(self.mask.any(axis=1))[0]) - PASTE_MARGIN)
+
+    def windows(self, frames):
+        """(n, 80, 16) mel windows of frames of the result."""
+        return gather_windows(self.mel, [self.starts[t] for t in frames])
+
+    def reference_crop(self):
+        """(1, S, S, 3) uint8 crop of the reference frame, or None when each frame is its own.
+
+        Raises:
+            InputError: that frame does not exist, or has no face.
+        """
+        if self.reference is None:
+            return None
+        frame = next(self.source.frames(self.reference, self.reference + 1), None)
+        if frame is None or (self.count is not None and self.reference >= self.count):
+            raise InputError(f"--reference {self.reference}: {self.source.path} has no such frame among those that are used")
+        if self.crops[self.reference] is None:
+            raise InputError(f"--reference {self.reference}: no face in that frame; choose another")
+        return self.crops[self.reference].extract(frame)[None]
+
+
+def make_plan(source, track, sound, starts, generator, options):
+    """Decide a job.
+
+    Args:
+        source: FaceSource.
+        track: FaceTrack; None with `options.box`.
+        sound: Sound.
+        starts: of `Sound.window_starts`.
+        generator: MouthGenerator, for the conventions of its checkpoint.
+        options: DriveOptions.
+    """
+    return Plan(
+        source=source,
+        crops=lay_crops(source, track, generator, options),
+        count=None if track is None else len(track),
+        loop=options.loop or ("loop" if options.compat else "pingpong"),
+        reference=_reference(track, generator, options),
+        starts=starts,
+        mel=sound.mel,
+        mask=paste_weights(generator, options),
+        truncate=options.compat is not None,
+    )
+
+
+def lay_crops(source, track, generator, options):
+    """Where the face is cut out of each source frame: a sequence of crops, None where there is no face."""
+    spec = generator.crop_spec(options.pads)
+    if options.box:
+        return _Everywhere(fixed_box(options.box, spec, source.width, source.height))
+    crops = plan_crops(track, spec, fps=source.fps, smooth=options.smooth and not options.compat)
+    return smooth_crops(crops) if options.compat and options.smooth else crops
+
+
+def paste_weights(generator, options):
+    """(S, S) float32 weights with which a generated face is laid over the frame."""
+    kind = "box" if options.box else generator.data["crop"]
+    return paste_mask(generator.face_size, "hard" if options.compat else "feather", kind)
+
+
+class _Everywhere:
+    """A sequence without end that holds one thing in every place."""
+
+    def __init__(self, thing):
+        self._thing = thing
+
+    def __getitem__(self, index):
+        return self._thing
+
+
+def _reference(track, generator, options):
+    """Number of the reference frame, or None for each frame its own; without a track the first frame has to do."""
+    choice = generator.data["reference"] if options.reference is None else options.reference
+    if options.compat or choice == "same":
+        return None
+    if choice == "fixed":
+        return 0 if track is None else choose_reference(track)
+    return choice
