@@ -9,6 +9,7 @@ The same command again goes on where it stopped. Settings are described in docs/
 """
 
 import argparse
+import signal
 import sys
 import time
 
@@ -78,5 +79,11 @@ def _try_out(job):
           + ", ".join(f"{name} {value:.4g}" for name, value in values.items()))  # fmt: skip
 
 
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started the run in the background, with Ctrl-C switched off
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(main))
