@@ -43,7 +43,7 @@ def build_model(config):
     if not isinstance(config, Mapping) or "name" not in config:
         raise InputError(f"model: give a mapping with a name, one of {', '.join(MODELS)}")
     name, options = config["name"], {key: value for key, value in config.items() if key != "name"}
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise InputError(f"model.name: {_unknown(name, MODELS)}")
     known = list(inspect.signature(MODELS[name]).parameters)
     for key in options:
