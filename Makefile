@@ -27,8 +27,11 @@ demo: setup
 	@echo "talking video:  $(DEMO)/talking.mp4"
 	@echo "contact sheet:  $(DEMO)/contact_sheet.png"
 
+# One process per core, at most four, a test file staying in one process; torch then needs one thread in each.
+PYTEST_FLAGS ?= --numprocesses=logical --maxprocesses=4 --dist=loadfile
+
 test: setup
-	$(PY) -m pytest $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(PYTEST_FLAGS)
 
 lint: setup
 	$(PY) -m ruff check .
