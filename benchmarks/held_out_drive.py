@@ -1,0 +1,129 @@
+"""Prepared clips driven by any sound, crop to crop, and read with the landmark detector, for benchmarks/held_out.py.
+
+The detector sees what a viewer would see: the generated half is laid over the real crop with the weights of the paste-back.
+Real and generated crops are enlarged and read in the same way, so the detector's own error is on both sides.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from common.errors import InputError
+from datasets.windows import REFERENCE_GAP
+from faces.crops import inverse, paste_mask
+from faces.landmarks import apply_affine
+from faces.mouth import mouth_opening
+from faces.track import FaceTrack, track_face
+from pipeline.reference import choose_reference
+from speech.windows import mel_windows
+
+ENLARGE, BORDER = 3, 72  # the detector sees 96 px crops at 288 px, with the outermost pixels repeated around
+BATCH = 25
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Crops of one clip, real or generated, and what the detector read in them.
+
+    Attributes:
+        crops: (N, S, S, 3) uint8 RGB.
+        landmarks: (N, 68, 2) float64 crop pixels; NaN where the detector found no face.
+        opening: (N,) float64 mouth opening, NaN likewise.
+    """
+
+    crops: np.ndarray = field(repr=False)
+    landmarks: np.ndarray = field(repr=False)
+    opening: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One prepared clip.
+
+    Attributes:
+        id, speaker, fps: of its row.
+        mel: (80, m) float32.
+        real: Footage.
+        reference: number of the frame that the generator is shown.
+        away: (N,) bool, frames at least REFERENCE_GAP frames away from the reference: what is measured of driven clips.
+    """
+
+    id: str
+    speaker: str
+    fps: float
+    mel: np.ndarray = field(repr=False)
+    real: Footage = field(repr=False)
+    reference: int
+    away: np.ndarray = field(repr=False)
+
+    def __len__(self):
+        return len(self.real.crops)
+
+
+class Stage:
+    """Generator and detector, ready to drive clips.
+
+    Args:
+        generator: pipeline.generator.MouthGenerator.
+        detector: faces.detectors.Detector.
+        corpus: datasets.prepared.PreparedCorpus.
+
+    Raises:
+        InputError: the corpus was prepared with other crops than the generator was trained on.
+    """
+
+    def __init__(self, generator, detector, corpus):
+        self._generator, self._detector, self._corpus = generator, detector, corpus
+        spec = generator.crop_spec()
+        made = (corpus.settings["crop"], corpus.settings["size"])
+        if made != (spec.kind, spec.size):
+            raise InputError(
+                f"{corpus.folder}: holds {made[0]} crops of {made[1]} pixels, but {generator.name} draws {spec.kind} crops of "
+                f"{spec.size}; prepare the corpus with --crop {spec.kind} --size {spec.size}"
+            )
+        self._mask = paste_mask(spec.size, "feather", spec.kind)[..., None]
+
+    def read(self, crops):
+        """Footage of (N, S, S, 3) uint8 crops."""
+        track = track_face((enlarge(crop) for crop in crops), self._detector)
+        found = (track.present & ~track.interpolated)[:, None, None]
+        points = np.where(found, track.landmarks.astype(np.float64), np.nan)
+        points = (points - BORDER - (ENLARGE - 1) / 2) / ENLARGE
+        return Footage(crops, points, mouth_opening(points))
+
+    def open(self, row):
+        """Clip of a manifest row."""
+        stored = self._corpus.open(row)
+        crops = np.array(stored["face"])
+        to_frame = np.stack([inverse(matrix) for matrix in stored["matrix"]])
+        in_frame = apply_affine(to_frame, stored["landmarks"].astype(np.float64))
+        everywhere = np.ones(len(crops), bool)
+        reference = choose_reference(FaceTrack(in_frame, everywhere, np.array(stored["interpolated"]), 0, 0))
+        away = np.abs(np.arange(len(crops)) - reference) >= REFERENCE_GAP
+        return Clip(row.id, row.speaker, row.fps, np.array(stored["mel"]), self.read(crops), reference, away)
+
+    def drive(self, clip, mel):
+        """Footage of `clip` with the mouth that is heard in `mel` (80, m), on the frames that the sound covers."""
+        generator = self._generator
+        count = min(len(clip), int(mel.shape[1] / 80 * clip.fps + 0.5))
+        mels = mel_windows(mel, range(count), clip.fps, mode=generator.data["audio_window"])
+        faces = clip.real.crops[:count]
+        shown = faces if generator.data["reference"] == "same" else clip.real.crops[clip.reference][None]
+        made = np.empty_like(faces)
+        for start in range(0, count, BATCH):
+            part = slice(start, min(start + BATCH, count))
+            made[part] = generator(mels[part], faces[part], shown[part] if len(shown) > 1 else shown)
+        return self.read(np.rint(faces + (made.astype(np.float32) - faces) * self._mask).astype(np.uint8))
+
+
+def enlarge(crop):
+    """(S, S, 3) -> what the detector sees of it."""
+    large = cv2.resize(crop, None, fx=ENLARGE, fy=ENLARGE, interpolation=cv2.INTER_CUBIC)
+    return cv2.copyMakeBorder(large, *[BORDER] * 4, cv2.BORDER_REPLICATE)
+
+
+def count_lost(footages):
+    """Frames, and frames without a face, over many Footages: {"frames", "no_face"}."""
+    lost = sum(int(np.isnan(one.opening).sum()) for one in footages)
+    return {"frames": sum(len(one.opening) for one in footages), "no_face": lost}
