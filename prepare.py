@@ -22,6 +22,7 @@ from common.files import atomic_output
 from datasets.corpora import CORPORA, assign_split, list_clips
 from datasets.preparation import PrepareSettings, prepare_clip
 from datasets.prepared import FORMAT, clip_path, read_manifest
+from faces.detectors import DETECTORS
 
 _detector = None  # one per worker process, made by _start_worker
 
@@ -47,6 +48,8 @@ def parse_arguments(argv):
 
 def main(argv):
     args = parse_arguments(argv)
+    if args.detector not in DETECTORS:
+        raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
     if not 32 <= args.size <= 1024:
         raise InputError(f"--size {args.size}: must lie between 32 and 1024")
     if not 1 <= args.fps <= 120:
