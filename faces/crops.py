@@ -1,8 +1,9 @@
 """Face crops and their way back into the frame.
 
-Two kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a similarity
-transform that brings the stable points of the face to fixed places, whatever the roll of the head. Neither looks at jaw or lips: a crop
-whose border follows the chin would tell the model how far the real mouth is open (METHODS 6.6, leakage).
+Two kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
+similarity transform that brings the stable points of the face to fixed places, whatever the roll of the head. Neither looks
+at jaw or lips: a crop whose border follows the chin would tell the model how far the real mouth is open (METHODS 6.6,
+leakage).
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.smoothing import segments, smooth_series
 
-# In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an open mouth;
-# its middle row lies at the base of the nose. The box spans cheek to cheek and mid-forehead to chin, the usual extent of S3FD boxes
-# [inferred: no S3FD weights could be had to measure it].
+# In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an
+# open mouth; its middle row lies at the base of the nose. The box spans cheek to cheek and mid-forehead to chin, the usual
+# extent of S3FD boxes [inferred: no S3FD weights could be had to measure it].
 ALIGNED_SIDE, ALIGNED_TOP = 2.8, -0.7
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.06
@@ -72,8 +73,10 @@ class AlignedCrop:
         return apply_affine(inverse(self.matrix), square)
 
     def paste(self, frame, face, mask):
-        """Copy of `frame` with `face` (S, S, 3) uint8 laid back where it came from, weighted by `mask` (S, S) float32 in [0, 1]."""
-        import cv2
+        """Copy of `frame` with `face` (S, S, 3) uint8 laid back where it was, weighted by `mask` (S, S) float32 in [0, 1].
+
+        A face smaller than the crop is shrunk by area, so that it does not alias.
+        """
 
         height, width = frame.shape[:2]
         corners = self.corners()
@@ -84,10 +87,7 @@ class AlignedCrop:
             return out
         shifted = self.matrix.copy()
         shifted[:, 2] += shifted[:, :2] @ (left, top)
-        extent = (int(right - left), int(bottom - top))
-        back = cv2.WARP_INVERSE_MAP
-        laid = cv2.warpAffine(face, shifted, extent, flags=cv2.INTER_CUBIC | back, borderMode=cv2.BORDER_REPLICATE)
-        weight = cv2.warpAffine(mask, shifted, extent, flags=cv2.INTER_LINEAR | back, borderMode=cv2.BORDER_CONSTANT)
+        laid, weight = _lay_back(face, mask, shifted, (int(right - left), int(bottom - top)))
         out[top:bottom, left:right] = _blend(frame[top:bottom, left:right], laid, weight)
         return out
 
@@ -124,7 +124,7 @@ class BoxCrop:
         return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float64) - 0.5
 
     def paste(self, frame, face, mask):
-        """Copy of `frame` with `face` (S, S, 3) uint8 resized back into the box, weighted by `mask` (S, S) float32 in [0, 1]."""
+        """Copy of `frame` with `face` (S, S, 3) uint8 resized back into the box, weighted by `mask` (S, S) float32."""
         import cv2
 
         y1, y2, x1, x2 = self.box
@@ -175,7 +175,8 @@ def fixed_box(box, spec, width, height):
     y1, y2, x1, x2 = (int(value) for value in box)
     if not (0 <= y1 < y2 <= height and 0 <= x1 < x2 <= width):
         raise InputError(
-            f"--box {y1} {y2} {x1} {x2}: must be top bottom left right with 0 <= top < bottom <= {height} and 0 <= left < right <= {width}"
+            f"--box {y1} {y2} {x1} {x2}: must be top bottom left right with 0 <= top < bottom <= {height} "
+            f"and 0 <= left < right <= {width}"
         )
     if y2 - y1 < MIN_BOX or x2 - x1 < MIN_BOX:
         raise InputError(f"--box {y1} {y2} {x1} {x2}: is smaller than {MIN_BOX} pixels")
@@ -221,7 +222,8 @@ def _crop(a, b, x, y, spec, width, height):
         return AlignedCrop(inverse(crop_to_frame), spec.size)
     scale = float(np.hypot(a, b))
     left, top, right, bottom = BOX_EXTENT
-    middle = np.array([[a, -b], [b, a]]) @ ((left + right) / 2, (top + bottom) / 2) + (x, y)  # the box turns about its own middle
+    # The box turns about its own middle.
+    middle = np.array([[a, -b], [b, a]]) @ ((left + right) / 2, (top + bottom) / 2) + (x, y)
     half = np.array([right - left, bottom - top]) * scale / 2
     pad_top, pad_bottom, pad_left, pad_right = spec.pads
     y1, y2 = int(round(middle[1] - half[1])) - pad_top, int(round(middle[1] + half[1])) + pad_bottom
@@ -230,6 +232,22 @@ def _crop(a, b, x, y, spec, width, height):
     if y2 - y1 < MIN_BOX or x2 - x1 < MIN_BOX:
         return None  # the face has left the frame
     return BoxCrop((y1, y2, x1, x2), spec.size)
+
+
+def _lay_back(face, mask, matrix, extent):
+    """Warp a crop and its mask to the frame's grid; matrix: frame -> crop; extent: (width, height) of the result."""
+    import cv2
+
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    fine = int(np.clip(np.ceil(0.75 * zoom), 1, 8))
+    matrix = inverse(_scaled(inverse(matrix), fine))
+    enlarged = (extent[0] * fine, extent[1] * fine)
+    back = cv2.WARP_INVERSE_MAP
+    laid = cv2.warpAffine(face, matrix, enlarged, flags=cv2.INTER_CUBIC | back, borderMode=cv2.BORDER_REPLICATE)
+    weight = cv2.warpAffine(mask, matrix, enlarged, flags=cv2.INTER_LINEAR | back, borderMode=cv2.BORDER_CONSTANT)
+    if fine == 1:
+        return laid, weight
+    return tuple(cv2.resize(picture, extent, interpolation=cv2.INTER_AREA) for picture in (laid, weight))
 
 
 def _scaled(matrix, factor):

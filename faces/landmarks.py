@@ -8,8 +8,8 @@ RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the subject's right eye co
 MOUTH = slice(48, 68)  # 12 outer and 8 inner points, METHODS 1.2
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 62, 66
 
-# Points that speech hardly moves: nose bridge and base, eye corners. Jaw, lips, brows and eyelids are left out, so that nothing fitted
-# to these points can tell how far the mouth is open.
+# Points that speech hardly moves: nose bridge and base, eye corners. Jaw, lips, brows and eyelids are left out, so that nothing
+# fitted to these points can tell how far the mouth is open.
 STABLE = (27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45)
 
 # Which of MediaPipe's 478 face-mesh vertices stands for each of the 68 points.
@@ -28,8 +28,9 @@ MIRROR = (
     54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
 )  # fmt: skip
 
-# Where the stable points lie on a mean frontal face, in units of the distance of the eye centres from the point between them; x to the
-# subject's left, y down. A symmetrised Procrustes mean over 285 frames of 13 GRID speakers, measured with the mesh detector.
+# Where the stable points lie on a mean frontal face, in units of the distance of the eye centres from the point between them;
+# x to the subject's left, y down. A symmetrised Procrustes mean over 285 frames of 13 GRID speakers, measured with the mesh
+# detector.
 CANONICAL_STABLE = np.array(
     [
         (0.0, -0.066), (0.0, 0.179), (0.0, 0.409), (0.0, 0.553), (-0.211, 0.709), (0.0, 0.769), (0.211, 0.709),
@@ -45,8 +46,8 @@ def fit_similarity(source, target):
         source, target: (..., K, 2) float, K >= 2 points, the same leading axes.
 
     Returns:
-        (..., 2, 3) float64 matrix A with target ~ source @ A[:, :2].T + A[:, 2]. Closed form of Umeyama (1991) in two dimensions,
-        reflections excluded. Identical source points give scale 0.
+        (..., 2, 3) float64 matrix A with target ~ source @ A[:, :2].T + A[:, 2]. Closed form of Umeyama (1991) in two
+        dimensions; reflections excluded. Identical source points give scale 0.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     source_mean, target_mean = source.mean(-2, keepdims=True), target.mean(-2, keepdims=True)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+LEAST_SIGMA = 0.2  # frames; below it the neighbours weigh less than 4e-6
+
 
 def smooth_series(values, sigma):
     """Local linear regression with Gaussian weights: a symmetric kernel inside, no pull towards the middle at the ends.
@@ -10,14 +12,14 @@ def smooth_series(values, sigma):
 
     Args:
         values: (N, ...) float.
-        sigma: width of the kernel in frames; 0 returns a copy.
+        sigma: width of the kernel in frames; below LEAST_SIGMA there is nothing to smooth, and a copy is returned.
 
     Returns:
         (N, ...) float64.
     """
     values = np.asarray(values, np.float64)
     count = len(values)
-    if sigma <= 0 or count < 3:
+    if sigma < LEAST_SIGMA or count < 3:
         return values.copy()
     radius = int(np.ceil(3 * sigma))
     flat = values.reshape(count, -1)

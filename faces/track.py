@@ -1,5 +1,7 @@
 """One face followed through a video."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,16 +84,21 @@ class FaceTrack:
                 if str(stored["format"]) != FORMAT:
                     raise ValueError(f"{path}: not a {FORMAT} file")
                 width, height, most_faces = (int(value) for value in stored["size"])
-                return FaceTrack(stored["landmarks"], stored["present"], stored["interpolated"], width, height, most_faces)
-        except (OSError, KeyError, EOFError) as error:
-            raise ValueError(f"{path}: not a {FORMAT} file") from error
+                track = FaceTrack(stored["landmarks"], stored["present"], stored["interpolated"], width, height, most_faces)
+        except (OSError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{path}: not a {FORMAT} file, or damaged") from error
+        count = len(track.present)
+        if track.landmarks.shape != (count, 68, 2) or track.interpolated.shape != (count,):
+            raise ValueError(f"{path}: damaged: its arrays do not fit together")
+        return track
 
 
 def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_GAP_SECONDS, on_frame=None):
     """Follow one face through a stream of frames.
 
-    The face is chosen once, by `selection`, and then followed; when it is lost, it is looked for again near where it was, and chosen
-    anew when the gap grows long. Gaps up to `max_gap_seconds` are interpolated linearly; frames of longer ones stay without a face.
+    The face is chosen once, by `selection`, and then followed; when it is lost, it is looked for again near where it was, and
+    chosen anew when the gap grows long. Gaps up to `max_gap_seconds` are interpolated linearly, unless the face comes back
+    elsewhere; frames of longer ones stay without a face.
 
     Args:
         frames: iterable of (H, W, 3) uint8 RGB, all of one size; it is read once, nothing of it is kept.
@@ -153,9 +160,15 @@ def _filled(found, max_gap, width, height, most_faces):
         landmarks[index] = found[index]
     interpolated = np.zeros(count, bool)
     for start, end in segments(~present):
-        if start > 0 and end < count and end - start <= max_gap:
+        if start > 0 and end < count and end - start <= max_gap and _same_place(landmarks[start - 1], landmarks[end]):
             share = (np.arange(start, end) - (start - 1)) / (end - start + 1)
             before, after = landmarks[start - 1], landmarks[end]
             landmarks[start:end] = before + share[:, None, None].astype(np.float32) * (after - before)
             interpolated[start:end] = True
     return FaceTrack(landmarks, present | interpolated, interpolated, width, height, most_faces)
+
+
+def _same_place(before, after):
+    """True when two sets of landmarks, a short gap apart, may be one face: less than its own width away."""
+    extent = float(np.ptp(before, axis=0).max())
+    return float(np.linalg.norm(after.mean(0) - before.mean(0))) < extent

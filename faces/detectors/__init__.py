@@ -1,7 +1,7 @@
 """Face detection and landmarks behind one small interface.
 
-A detector finds faces in one frame (`detect`) and finds a known face again in the next frame (`follow`), which is the cheap path that
-tracking takes. Both return `Face` objects with the 68-point landmarks, whatever scheme the detector uses inside.
+A detector finds faces in one frame (`detect`) and finds a known face again in the next frame (`follow`), which is the cheap
+path that tracking takes. Both return `Face` objects with the 68-point landmarks, whatever scheme the detector uses inside.
 """
 
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ def build_detector(name="mediapipe", *, device="cpu", weights=None, batch_size=8
         batch_size: frames per detection batch; used by face-alignment.
 
     Raises:
-        InputError: unknown name, or the package or its weights are missing; the message says what to install or where to put them.
+        InputError: unknown name, or package or weights are missing; the message says what to install or where to put them.
     """
     if name == "mediapipe":
         from faces.detectors.mesh import MeshDetector

@@ -1,8 +1,9 @@
 """MediaPipe face mesh: works offline, its models lie inside the wheel.
 
-Faces are found by MediaPipe's full-range detector, on overlapping tiles when the whole frame shows none. Landmarks come from the face
-mesh with refined lips, run on a square window around the face. The window stands still while the face stays in its middle, so that the
-mesh can track inside it, and is laid anew when the face leaves it. Windows keep the true aspect ratio: squeezed input gives wrong lips.
+Faces are found by MediaPipe's full-range detector, on overlapping tiles when the whole frame shows none. Landmarks come from
+the face mesh with refined lips, run on a square window around the face. The window stands still while the face stays in its
+middle, so that the mesh can track inside it, and is laid anew when the face leaves it. Windows keep the true aspect ratio:
+squeezed input gives wrong lips.
 """
 
 import warnings
@@ -37,13 +38,17 @@ class MeshDetector:
                 import mediapipe
                 from mediapipe import solutions
             except ImportError as error:
-                raise InputError(f"mediapipe cannot be loaded ({error}); see docs/install.md, or use --detector face-alignment") from error
-            warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype", category=UserWarning)  # one a frame otherwise
+                raise InputError(
+                    f"mediapipe cannot be loaded ({error}); see docs/install.md, or use --detector face-alignment"
+                ) from error
+            # Old API of protobuf inside mediapipe, called for every face that is found.
+            warnings.filterwarnings("ignore", message=r"SymbolDatabase\.GetPrototype", category=UserWarning)
             self.version = mediapipe.__version__
             self._finder = solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=MIN_DETECTION)
             options = {"refine_landmarks": True, "max_num_faces": 1, "min_detection_confidence": 0.3}
             self._still = solutions.face_mesh.FaceMesh(static_image_mode=True, **options)
-            self._moving = solutions.face_mesh.FaceMesh(static_image_mode=False, min_tracking_confidence=MIN_PRESENCE, **options)
+            options["min_tracking_confidence"] = MIN_PRESENCE
+            self._moving = solutions.face_mesh.FaceMesh(static_image_mode=False, **options)
             for graph in (self._finder, self._still, self._moving):
                 graph.process(_nothing_to_see())
         self._window = None  # (x, y, side) of the standing window
@@ -95,8 +100,8 @@ class MeshDetector:
     def _forget(self):
         """Make the tracking mesh look for the face anew.
 
-        A black picture does it: the mesh's own presence score falls, and so does what it remembers. `reset` would load the models again,
-        with their log messages; it is kept for the case that a face is seen even there.
+        A black picture does it: the mesh's own presence score falls, and so does what it remembers. `reset` would load the
+        models again, with their log messages; it is kept for the case that a face is seen even there.
         """
         if self._moving.process(_nothing_to_see()).multi_face_landmarks:
             with silent_stderr():

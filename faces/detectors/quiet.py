@@ -12,8 +12,8 @@ _ONE_AT_A_TIME = threading.RLock()
 def silent_stderr():
     """Send file descriptor 2 to the null device while the block runs, and put it back whatever happens.
 
-    It holds for the whole process, so what another thread writes to stderr meanwhile is lost as well: keep the block short. Blocks of
-    several threads wait for each other. Without a usable descriptor 2 the block just runs.
+    It holds for the whole process, so what another thread writes to stderr meanwhile is lost as well: keep the block short.
+    Blocks of several threads wait for each other. Without a usable descriptor 2 the block just runs.
     """
     with _ONE_AT_A_TIME, contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError, ValueError, AttributeError):
