@@ -9,7 +9,7 @@ from models.blocks import (
     audio_encoder,
     check_size,
     frames_to_batch,
-    initialise,
+    initialise_plain,
     levels_of,
     scaled,
 )
@@ -60,7 +60,7 @@ class QualityDiscriminator(nn.Module):
         levels, bottom = levels_of(face_size)
         self.face_encoder_blocks = mouth_encoder(levels, bottom, width)
         self.binary_pred = nn.Sequential(nn.Conv2d(scaled(CODE_CHANNELS, width), 1, kernel_size=1), nn.Sigmoid())
-        initialise(self)
+        initialise_plain(self)
 
     def logits(self, faces):
         """(B, 3[, T], S, S) float32 in [0, 1], whole faces -> (N, 1) logits, N = B or T * B, frame after frame.
@@ -98,7 +98,7 @@ class ConditionalDiscriminator(nn.Module):
             nn.LeakyReLU(LEAK),
             nn.Conv2d(code, 1, kernel_size=1),
         )
-        initialise(self)
+        initialise_plain(self)
 
     def logits(self, mel, person, faces):
         """Judge faces.

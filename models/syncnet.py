@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.errors import InputError
-from models.blocks import ConvBlock, audio_encoder, check_size, initialise, levels_of, residual_blocks, scaled
+from models.blocks import ConvBlock, audio_encoder, check_size, levels_of, residual_blocks, scaled
 
 
 class SyncNetColor(nn.Module):
@@ -26,7 +26,6 @@ class SyncNetColor(nn.Module):
         levels, bottom = levels_of(face_size)
         self.face_encoder = self._face_encoder(levels, bottom)
         self.audio_encoder = audio_encoder(width, last_residuals=2)
-        initialise(self)
 
     def _face_encoder(self, levels, bottom):
         c32, c64, c128, c256, c512 = (scaled(c, self.width) for c in (32, 64, 128, 256, 512))

@@ -10,7 +10,6 @@ from models.blocks import (
     batch_to_frames,
     check_size,
     frames_to_batch,
-    initialise,
     levels_of,
     residual_blocks,
     scaled,
@@ -80,7 +79,6 @@ class Wav2Lip(nn.Module):
         self.face_decoder_blocks, channels = face_decoder(skips, levels, bottom, width)
         hidden = scaled(32, width)
         self.output_block = nn.Sequential(ConvBlock(channels, hidden), nn.Conv2d(hidden, 3, kernel_size=1), nn.Sigmoid())
-        initialise(self)
 
     def encode_audio(self, mel):
         """(N, 1, 80, 16) float32 in [-4, 4] -> (N, C, 1, 1) float32, C = 512 at width 1."""

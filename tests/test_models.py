@@ -12,6 +12,7 @@ from benchmarks.peer_models import PEERS, outputs, recipe_inputs, recipe_state, 
 from common.errors import InputError
 from models import MODELS, Wav2Lip, build_model, fuse_for_inference, lower_halves, sync_probability
 from models.blocks import FACE_SIZES, batch_to_frames, frames_to_batch
+from models.discriminators import lower_half, run_blocks
 from models.winograd import Winograd
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -141,21 +142,32 @@ def test_sync_probability_is_the_cosine():
     assert (sync_probability(audio, audio) <= 1).all()
 
 
+@pytest.mark.parametrize("name", ["disc_quality", "disc_conditional"])
+def test_fresh_discriminator_does_not_judge_all_faces_alike(name):
+    torch.manual_seed(0)
+    model = build_model({"name": name, "width": 0.5}).eval()
+    arguments, _ = inputs_for(name, 96, batch=4)
+    with torch.inference_mode():
+        mouths = run_blocks(model.face_encoder_blocks, lower_half(arguments[-1])).flatten(1)
+    assert mouths.std(dim=0).mean() > 0.01 * mouths.std()
+
+
 def test_fresh_generator_starts_from_grey_and_learns():
     torch.manual_seed(0)
     model = Wav2Lip(width=0.25)
-    mel, faces = torch.rand(4, 1, 80, 16) * 8 - 4, torch.rand(4, 6, 96, 96)
-    target = torch.rand(4, 3, 1, 1).expand(-1, -1, 96, 96)
+    colours = torch.tensor([[0.1, 0.3, 0.9], [0.9, 0.2, 0.2], [0.2, 0.8, 0.1], [0.8, 0.8, 0.8]])
+    target = colours[:, :, None, None].expand(-1, -1, 96, 96)
+    mel, faces = torch.rand(4, 1, 80, 16) * 8 - 4, target.repeat(1, 2, 1, 1)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
-    for _ in range(25):
+    for _ in range(20):
         loss = (model(mel, faces) - target).abs().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[0] < 0.4
-    assert losses[-1] < 0.75 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
 
 
 @pytest.mark.parametrize("batch", [1, 11])
