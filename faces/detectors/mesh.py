@@ -22,6 +22,7 @@ DRIFT = 0.22  # the window is laid anew when the face's centre leaves its middle
 GROWTH = 1.3  # ... or its size changes by this factor
 MIN_DETECTION, MIN_PRESENCE = 0.5, 0.5
 TILE_FROM = 480  # frames with a longer side than this are searched in tiles too when the whole shows no face
+TILE_LEAST = 96  # strips narrower than this are not searched in tiles: there would be very many, and no face with a mouth
 CUT_LEVEL = 40.0  # mean absolute grey-level change of the window, from one frame to the next, that counts as a cut
 MIN_FACE = 12  # pixels; smaller faces carry no mouth
 MIN_LANDMARK_SPREAD = 1e-3
@@ -141,7 +142,7 @@ class MeshDetector:
         """Boxes of faces, on the whole frame, else on tiles: list of ((4,) float pixels, score)."""
         height, width = frame.shape[:2]
         boxes = self._boxes_in(frame, 0, 0)
-        if not boxes and max(height, width) > TILE_FROM:
+        if not boxes and max(height, width) > TILE_FROM and min(height, width) >= TILE_LEAST:
             for top, left, rows, columns in _tiles(height, width):
                 boxes += self._boxes_in(frame[top : top + rows, left : left + columns], left, top)
         return boxes
