@@ -4,6 +4,7 @@
     python train.py configs/expert_grid.yaml
     python train.py configs/demo.yaml data.batch=8 train.device=cuda
     python train.py configs/demo.yaml --dry_run
+    torchrun --nproc_per_node 8 train.py configs/demo.yaml          # one process a GPU
 
 The same command again goes on where it stopped. Settings are described in docs/training.md.
 """
@@ -33,9 +34,9 @@ def main(argv):
     from training.loop import Run, train
 
     job = Run(config)
-    if not args.dry_run and job.resume():
-        print(f"going on from step {job.step} of {job.folder}")
-    _describe(job)
+    resumed = not args.dry_run and job.resume()
+    if job.group.first:
+        _describe(job, resumed)
     if args.dry_run:
         _try_out(job)
         return None
@@ -52,11 +53,14 @@ def main(argv):
     except FloatingPointError as error:
         print(f"error: {error}; the last state is in {job.folder}; lower optim.lr", file=sys.stderr)
         return 1
-    print(f"weights: {job.folder / 'best.safetensors'} (best in validation), {job.folder / 'last.safetensors'}")
+    if job.group.first:
+        print(f"weights: {job.folder / 'best.safetensors'} (best in validation), {job.folder / 'last.safetensors'}")
     return None
 
 
-def _describe(job):
+def _describe(job, resumed):
+    if resumed:
+        print(f"going on from step {job.step} of {job.folder}")
     count = sum(parameter.numel() for parameter in job.model.parameters())
     validation = f"{len(job.validation.rows)} clips to validate" if job.validation else "none to validate"
     losses = ", ".join(job.criterion.terms)
@@ -71,7 +75,7 @@ def _try_out(job):
     seconds = []
     for batch in batches(job.training, job.config["data"]["batch"], 0, 4, 0, job.device):
         begun = time.monotonic()
-        values = job.learn(job._move(batch))
+        values = job.learn(job.move(batch))
         seconds.append(time.monotonic() - begun)
     step = sorted(seconds)[len(seconds) // 2]
     hours = step * job.config["train"]["steps"] / 3600

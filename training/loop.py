@@ -1,17 +1,16 @@
 """The training loop, which knows no method by name."""
 
-import json
 import time
 from pathlib import Path
 
 import torch
-import yaml
 
 from common.errors import InputError
-from common.files import atomic_output
 from models import build_model
 from models.interface import INTERFACES
 from training.checkpoint import save_checkpoint
+from training.distributed import Group
+from training.log import Log
 from training.setup import (
     batches,
     build_datasets,
@@ -22,9 +21,6 @@ from training.setup import (
     pick_device,
 )
 from training.state import Average, load_state, save_state
-
-CHANCE = 0.6931
-CHANCE_BAND, CHANCE_STEPS = 0.01, 5000
 
 
 class Run:
@@ -37,11 +33,13 @@ class Run:
 
     def __init__(self, config):
         self.config, train = config, config["train"]
-        self.device = pick_device(train["device"])
+        self.group, device = Group.join(train["device"])
+        self.device = pick_device(device)
         if train["threads"]:
             torch.set_num_threads(train["threads"])
         self.model = build_network(config, self.device)
         self.interface = INTERFACES[config["model"]["name"]]
+        self.network = self.group.wrap(self.model)  # what the steps go through; the same weights
         self.criterion = build_losses(config, self.device)
         fields = needed_fields(config["model"]["name"], self.criterion)
         self.training, self.validation = build_datasets(config, fields)
@@ -51,7 +49,7 @@ class Run:
         )
         self.average = Average(self.model, train["ema"])
         self.averaged_model = build_model(config["model"]).to(self.device).eval()
-        self.step, self.best, self.at_chance = 0, float("inf"), 0
+        self.step, self.best = 0, float("inf")
         self.folder = Path(train["runs"]) / config["name"]
 
     def resume(self):
@@ -84,7 +82,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         with self._autocast():
-            outputs = self.interface.predict(self.model, batch)
+            outputs = self.interface.predict(self.network, batch)
             total, parts = self.criterion(outputs, batch)
         if not torch.isfinite(total):
             raise FloatingPointError(f"step {self.step}: the loss is not finite ({', '.join(parts)})")
@@ -109,7 +107,7 @@ class Run:
         sums, count = {}, 0
         steps, batch_size = self.config["train"]["validate_batches"], self.config["data"]["batch"]
         for batch in batches(self.validation, batch_size, 0, steps, 0, self.device):
-            batch = self._move(batch)
+            batch = self.move(batch)
             with self._autocast():
                 outputs = self.interface.predict(self.averaged_model, batch)
                 total, parts = self.criterion(outputs, batch, all_terms=True)
@@ -119,7 +117,9 @@ class Run:
         return {name: value / count for name, value in sums.items()}
 
     def store(self, *, best=False):
-        """Write the state to go on from and the averaged weights to use."""
+        """Write the state to go on from and the averaged weights to use; the first process does."""
+        if not self.group.first:
+            return
         settings = self.training.corpus.settings
         self.averaged_model.load_state_dict(self.average.values)
         config = checkpoint_config(self.config, settings, self.step)
@@ -136,7 +136,8 @@ class Run:
             open=dict(self.criterion.open),
         )
 
-    def _move(self, batch):
+    def move(self, batch):
+        """The batch on the device of the run."""
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
     def _autocast(self):
@@ -151,54 +152,26 @@ def train(run, report=print):
         run: Run.
         report: takes one line of text.
     """
-    config, settings = run.config, run.config["train"]
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with atomic_output(run.folder / "config.yaml") as path:
-        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    begun, last_log = time.monotonic(), time.monotonic()
-    loader = batches(run.training, config["data"]["batch"], run.step, settings["steps"], config["data"]["workers"], run.device)
-    with open(run.folder / "log.jsonl", "a", encoding="utf-8") as log:
-        for batch in loader:
-            values = run.learn(run._move(batch))
-            minutes = (time.monotonic() - begun) / 60
-            over = run.step >= settings["steps"] or (settings["minutes"] is not None and minutes >= settings["minutes"])
-            if run.step % settings["log_every"] == 0 or over:
-                now = time.monotonic()
-                seconds = (now - last_log) / settings["log_every"]
-                last_log = now
-                _write(log, report, run.step, {**values, "rate": run.rate(), "s/step": seconds, "minutes": minutes})
-                _watch_chance(run, values, report)
-            if run.step % settings["validate_every"] == 0 or over:
-                metrics = run.validate()
-                for name in run.criterion.update_gates(metrics):
-                    report(f"step {run.step}: loss {name} is switched on")
-                    run.best = float("inf")  # totals before and after do not compare
-                better = metrics.get("val/total", 0.0) < run.best
-                run.best = min(run.best, metrics.get("val/total", float("inf")))
-                run.store(best=better)
-                if metrics:
-                    _write(log, report, run.step, metrics)
-                last_log = time.monotonic()
-            if over:
-                break
-
-
-def _write(log, report, step, values):
-    log.write(json.dumps({"step": step, **values}) + "\n")
-    log.flush()
-    report(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in values.items()))
-
-
-def _watch_chance(run, values, report):
-    """Say so when a two-way loss has stood at ln 2 for long: it has learnt nothing (ANCHORS A.4, row 6)."""
-    value = values.get("sync_classification")
-    if value is None:
-        return
-    near = abs(value - CHANCE) < CHANCE_BAND * CHANCE
-    run.at_chance = run.at_chance + run.config["train"]["log_every"] if near else 0
-    if run.at_chance >= CHANCE_STEPS:
-        run.at_chance = 0
-        report(
-            f"step {run.step}: the expert's loss has stood at chance (0.693) for {CHANCE_STEPS} steps; check that sound and "
-            "picture of the clips are in sync, use more speakers, a batch of 64 or more, or a lower rate"
-        )
+    config, settings, data, group = run.config, run.config["train"], run.config["data"], run.group
+    log = Log(run.folder, config, report) if group.first else None
+    begun = time.monotonic()
+    steps = (run.step, settings["steps"])
+    for batch in batches(run.training, data["batch"], *steps, data["workers"], run.device, group.rank, group.size):
+        values = run.learn(run.move(batch))
+        minutes = (time.monotonic() - begun) / 60
+        over = run.step >= settings["steps"]
+        if settings["minutes"] is not None:
+            over = group.share(over or minutes >= settings["minutes"])
+        if log and (run.step % settings["log_every"] == 0 or over):
+            log.step(run.step, {**values, "rate": run.rate(), "minutes": minutes})
+        if run.step % settings["validate_every"] == 0 or over:
+            metrics = group.share(run.validate() if group.first else None)
+            if opened := run.criterion.update_gates(metrics):
+                run.best = float("inf")  # totals before and after do not compare
+            better = metrics.get("val/total", 0.0) < run.best
+            run.best = min(run.best, metrics.get("val/total", float("inf")))
+            run.store(best=better)
+            if log:
+                log.validation(run.step, metrics, opened)
+        if over:
+            break

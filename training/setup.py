@@ -82,9 +82,13 @@ def build_datasets(config, fields):
     return training, validation
 
 
-def batches(dataset, batch, first_step, steps, workers, device):
-    """Loader of the batches of steps `first_step` to `steps`; step s holds the items s * batch ... (s + 1) * batch - 1."""
-    sampler = [range(step * batch, (step + 1) * batch) for step in range(first_step, steps)]
+def batches(dataset, batch, first_step, steps, workers, device, rank=0, size=1):
+    """Loader of the batches of steps `first_step` to `steps`.
+
+    Step s of process `rank` of `size` holds the `batch` items from (s * size + rank) * batch on.
+    """
+    starts = ((step * size + rank) * batch for step in range(first_step, steps))
+    sampler = [range(start, start + batch) for start in starts]
     return torch.utils.data.DataLoader(
         dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate, pin_memory=device.type == "cuda"
     )
