@@ -7,7 +7,7 @@ from faces.track import FaceTrack
 
 
 def plain_face(x=160.0, y=110.0, eyes=40.0, roll=0.0):
-    """(68, 2) float32 landmarks of an upright face: (x, y) between the eyes, `eyes` pixels between their centres, roll in degrees."""
+    """(68, 2) float32 landmarks of a face: (x, y) between the eyes, `eyes` pixels between their centres, roll in degrees."""
     points = np.zeros((68, 2))
     angle = np.linspace(np.pi, 0, 17)
     points[:17] = np.stack([1.05 * np.cos(angle), 0.1 + 1.75 * np.sin(angle)], 1)
