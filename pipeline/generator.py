@@ -75,11 +75,11 @@ class MouthGenerator:
     def __init__(self, path, *, device="auto", precision="auto"):
         self.device = choose_device(device)
         self._dtype = choose_precision(precision, self.device)
-        checkpoint = load_checkpoint(path, expect="wav2lip")
+        checkpoint = load_checkpoint(path, self.device, expect="wav2lip")
         self.name, self.sha256 = checkpoint.path.name, checkpoint.sha256
         self.face_size = checkpoint.model.face_size
         self.data = _checked_data(checkpoint.config["data"], path)
-        self._model = fuse_for_inference(checkpoint.model).to(self.device, self._dtype)
+        self._model = fuse_for_inference(checkpoint.model).to(self._dtype)
         self._reverse = self.data["channel_order"] == "bgr"
 
     def crop_spec(self, pads=None):

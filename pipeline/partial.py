@@ -24,6 +24,7 @@ def rows_needed(blocks, row):
     for at in reversed(range(2, len(blocks))):  # the first two blocks make the smallest map
         first[at] = max(0, needed)
         needed = (first[at] - (len(blocks[at]) - 1)) // 2
+        needed -= needed % 2  # maps then keep a height that is a multiple of 4, as models.winograd likes it
     first[1] = max(0, needed)
     return first
 

@@ -16,12 +16,30 @@ PUBLIC = {"crop": "box", "pads": [0, 10, 0, 0], "audio_window": "wav2lip_train",
 TINY = {"name": "wav2lip", "face_size": 96, "width": 0.25}
 
 
-def save_tiny(path, data=OWN):
-    """A seeded generator of the smallest width, with weights small enough that its output is no flat 0 or 255."""
-    torch.manual_seed(3)
-    model = build_model(TINY)
+def enliven(model):
+    """Give a fresh generator weights with which its output is neither flat nor saturated, and norms that are not trivial."""
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            up = layer.stride[0] if isinstance(layer, torch.nn.ConvTranspose2d) else 1
+            torch.nn.init.normal_(layer.weight, std=(2 * up**2 / (layer.in_channels * layer.weight[0, 0].numel())) ** 0.5)
+        elif isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.2, 0.2)
+            layer.bias.data.uniform_(-0.5, 0.5)
+    model.eval()
     with torch.no_grad():
-        model.output_block[1].weight.mul_(0.05)
+        logits = []
+        hook = model.output_block[1].register_forward_hook(lambda _, __, out: logits.append(out))
+        model(torch.randn(4, 1, 80, 16), torch.rand(4, 6, model.face_size, model.face_size))
+        hook.remove()
+        model.output_block[1].weight.div_(logits[0].std())
+        model.output_block[1].bias.zero_()
+    return model
+
+
+def save_tiny(path, data=OWN):
+    """A seeded generator of the smallest width."""
+    torch.manual_seed(3)
+    model = enliven(build_model(TINY))
     save_checkpoint(path, model, {"model": TINY, "data": data, "training": {}})
     return path
 
