@@ -117,6 +117,20 @@ def test_a_moving_face_is_followed_closely(detector, upright):
     assert abs(np.polyfit(motion, error, 1)[0]) < 0.15  # frames
 
 
+def test_a_new_window_starts_without_memory(detector, upright):
+    """What the mesh remembers of its last window must not colour what it sees in the next."""
+    (before,), (after,) = (detector.detect(placed(at(x, 240, 1.2, roll))) for x, roll in ((200, -20), (420, 20)))
+
+    def followed():
+        return detector.follow(placed(at(421, 241, 1.2, 20)), after).landmarks
+
+    detector._moving.reset()
+    fresh = followed()
+    for _ in range(3):
+        assert detector.follow(placed(at(200, 240, 1.2, -20)), before)
+    np.testing.assert_array_equal(followed(), fresh)
+
+
 def test_a_vanished_face_is_let_go_and_found_again(detector):
     frames = [placed(at(320, 240))] * 4 + [np.full((480, 640, 3), 90, np.uint8)] * 10 + [placed(at(250, 260))] * 3
     track = track_face(iter(frames), detector, fps=25)
