@@ -22,7 +22,7 @@ class Field:
 FIELDS = {
     "face": Field("(T, 3, S, S)", "float32", "[0, 1]", "the real face crop, RGB"),
     "masked_face": Field(
-        "(T, 3, S, S)", "float32", "[0, 1]", "the face crop with its lower half (rows S/2 and below) set to 0, RGB"
+        "(T, 3, S, S)", "float32", "[0, 1]", "the face crop with its lower part (from data.mask_top on) set to 0, RGB"
     ),
     "reference_face": Field("(T, 3, S, S)", "float32", "[0, 1]", "the same person's face from elsewhere in the clip, RGB"),
     "mel": Field("(T, 1, 80, 16)", "float32", "[-4, 4]", "the mel window centred on each frame (speech.windows)"),

@@ -26,9 +26,11 @@ class WindowDataset:
         seed: int.
         length: items per epoch; None takes one item per T frames of the split.
         audio_window: mode of speech.windows.
+        mask_top: share of the crop's height from which on `masked_face` is 0; 0.5 is the published half.
         balance: a clip is drawn with probability ~ (clips of its speaker) ** (balance - 1); 1 draws all clips alike, 0 all
             speakers.
-        augment: dict of strengths, or None: `flip` probability of mirroring; `colour` spread of gain and offset per channel;
+        augment: dict of strengths, or None: `flip` probability of mirroring; `shift` most pixels by which the crop is moved;
+            `colour` spread of gain and offset per channel;
             `gain_db` spread of loudness; `noise` probability of a raised noise floor; `silence` probability that a window
             without speech is replaced by digital silence.
 
@@ -45,12 +47,14 @@ class WindowDataset:
         seed=0,
         length=None,
         audio_window="centred",
+        mask_top=0.5,
         balance=1.0,
         augment=None,
         max_shift=50,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
         self.audio_window, self.augment, self.max_shift = audio_window, augment, max_shift
+        self.mask_top = mask_top
         self.rows = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
         if not self.rows:
             raise InputError(
@@ -88,9 +92,9 @@ class WindowDataset:
             if name in ("face", "masked_face"):
                 made[name] = look(clip["face"][start : start + self.window])
                 if name == "masked_face":
-                    made[name][:, :, made[name].shape[2] // 2 :] = 0
+                    made[name][:, :, int(self.mask_top * made[name].shape[2]) :] = 0
             elif name == "reference_face":
-                made[name] = np.repeat(look(clip["face"][reference : reference + 1]), self.window, axis=0)
+                made[name] = np.repeat(look(clip["face"][reference : reference + 1], shifted=False), self.window, axis=0)
             elif name == "mel":
                 made[name] = sound(mel_windows(clip["mel"], frames, row.fps, mode=self.audio_window))[:, None]
             elif name == "sync_mel":
@@ -149,23 +153,36 @@ class _PictureChange:
         self.gain = (1 + colour * rng.standard_normal((1, 3, 1, 1)) * 0.5 + colour * rng.standard_normal()).astype(np.float32)
         self.offset = (colour * 0.3 * rng.standard_normal((1, 3, 1, 1))).astype(np.float32)
         self.active = colour > 0
+        most = int(augment.get("shift", 0))
+        self.shift = tuple(int(step) for step in rng.integers(-most, most + 1, 2)) if most else (0, 0)
 
-    def __call__(self, frames):
-        """(T, S, S, 3) uint8 -> (T, 3, S, S) float32 in [0, 1]."""
+    def __call__(self, frames, shifted=True):
+        """(T, S, S, 3) uint8 -> (T, 3, S, S) float32 in [0, 1]; the reference is not `shifted` with the others."""
+        if shifted and any(self.shift):
+            frames = _moved(frames, *self.shift)
         faces = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).astype(np.float32) / 255
         if self.flip:
             faces = np.ascontiguousarray(faces[..., ::-1])
         return np.clip(faces * self.gain + self.offset, 0, 1, dtype=np.float32) if self.active else faces
 
     def points(self, landmarks, size):
-        """(T, 68, 2) crop pixels, mirrored with the picture."""
+        """(T, 68, 2) crop pixels, moved and mirrored with the picture."""
+        landmarks = np.array(landmarks, np.float32) + np.array(self.shift[::-1], np.float32)
         if not self.flip:
-            return np.array(landmarks, np.float32)
+            return landmarks
         from faces.landmarks import MIRROR
 
-        mirrored = np.array(landmarks, np.float32)[:, list(MIRROR)]
+        mirrored = landmarks[:, list(MIRROR)]
         mirrored[..., 0] = size - 1 - mirrored[..., 0]
         return mirrored
+
+
+def _moved(frames, down, right):
+    """(T, H, W, 3) moved by whole pixels, the border repeated."""
+    height, width = frames.shape[1:3]
+    rows = np.clip(np.arange(height) - down, 0, height - 1)
+    columns = np.clip(np.arange(width) - right, 0, width - 1)
+    return frames[:, rows][:, :, columns]
 
 
 class _AudioChange:

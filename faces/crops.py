@@ -19,7 +19,7 @@ from faces.smoothing import segments, smooth_series
 # extent of S3FD boxes [inferred: no S3FD weights could be had to measure it].
 ALIGNED_SIDE, ALIGNED_TOP = 2.8, -0.7
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
-SMOOTH_SECONDS = 0.06
+SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
 MIN_BOX = 4
 

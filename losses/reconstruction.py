@@ -11,17 +11,19 @@ class L1Loss(nn.Module):
     Args:
         mouth_weight: weight of the mouth region (rows 0.55-0.90, columns 0.25-0.75 of the crop) relative to the rest; 1 is the
             published loss. The weights are scaled to a mean of 1. The region follows DAVS' precedent (METHODS 1.6, 2.4).
-        upper_weight: weight of the rows above 0.44, which the model is given and pasting leaves as they are; 1 is the published
-            loss.
+        upper_weight: weight of the rows above `upper_rows`, which the model is given and pasting leaves as they are; 1 is the
+            published loss.
+        upper_rows: share of the crop's height.
         gradient: weight of the same difference between horizontal and vertical pixel differences, which keeps edges; 0 is the
             published loss.
     """
 
     needs = ("face",)
 
-    def __init__(self, mouth_weight=1.0, upper_weight=1.0, gradient=0.0):
+    def __init__(self, mouth_weight=1.0, upper_weight=1.0, upper_rows=0.44, gradient=0.0):
         super().__init__()
-        self.mouth_weight, self.upper_weight, self.gradient = float(mouth_weight), float(upper_weight), float(gradient)
+        self.mouth_weight, self.gradient = float(mouth_weight), float(gradient)
+        self.upper_weight, self.upper_rows = float(upper_weight), float(upper_rows)
 
     def forward(self, outputs, batch):
         """`face` (B, T, 3, S, S) generated and real -> scalar."""
@@ -37,7 +39,7 @@ class L1Loss(nn.Module):
     def _weight(self, faces):
         side = faces.shape[-1]
         weight = torch.ones(side, side, device=faces.device)
-        weight[: int(0.44 * side)] = self.upper_weight
+        weight[: int(self.upper_rows * side)] = self.upper_weight
         weight[int(0.55 * side) : int(0.90 * side), int(0.25 * side) : int(0.75 * side)] = self.mouth_weight
         return weight / weight.mean()
 

@@ -64,7 +64,8 @@ class MouthGenerator:
 
     Attributes:
         face_size: S, side of the crops in pixels.
-        data: {"crop", "pads", "audio_window", "channel_order", "reference"} of the checkpoint.
+        data: {"crop", "pads", "audio_window", "channel_order", "reference", "mask_top"} of the checkpoint.
+        mask_row: first row of a crop that the model does not see.
         name, sha256: of the checkpoint file.
         device: torch.device.
 
@@ -79,6 +80,7 @@ class MouthGenerator:
         self.name, self.sha256 = checkpoint.path.name, checkpoint.sha256
         self.face_size = checkpoint.model.face_size
         self.data = _checked_data(checkpoint.config["data"], path)
+        self.mask_row = int(self.data["mask_top"] * self.face_size)
         self._model = fuse_for_inference(checkpoint.model).to(self._dtype)
         self._reverse = self.data["channel_order"] == "bgr"
 
@@ -91,7 +93,7 @@ class MouthGenerator:
         """What the model sees of the faces.
 
         Args:
-            faces: (B, S, S, 3) uint8 RGB crops; their lower half is blanked here.
+            faces: (B, S, S, 3) uint8 RGB crops; they are blanked here from `mask_row` on.
             references: (B, S, S, 3) or (1, S, S, 3) uint8 RGB crops.
 
         Returns:
@@ -99,7 +101,7 @@ class MouthGenerator:
         """
         faces, references = self._planes(faces), self._planes(references)
         masked = faces.clone()
-        masked[:, :, self.face_size // 2 :] = 0
+        masked[:, :, self.mask_row :] = 0
         both = torch.cat((masked, references.expand_as(masked)), dim=1)
         return self._model.encode_face(both.contiguous(memory_format=torch.channels_last))
 
@@ -154,4 +156,7 @@ def _checked_data(data, path):
     pads = data.get("pads", (0, 0, 0, 0))
     if not isinstance(pads, list | tuple) or len(pads) != 4 or not all(isinstance(pad, int) for pad in pads):
         raise InputError(f"{path}: its config says data.pads = {pads!r}; four whole numbers are needed")
-    return {**{key: data[key] for key in DATA_CHOICES}, "pads": tuple(pads)}
+    mask_top = data.get("mask_top", 0.5)
+    if not isinstance(mask_top, int | float) or not 0.1 <= mask_top <= 0.5:
+        raise InputError(f"{path}: its config says data.mask_top = {mask_top!r}; a share from 0.1 to 0.5 is needed")
+    return {**{key: data[key] for key in DATA_CHOICES}, "pads": tuple(pads), "mask_top": mask_top}

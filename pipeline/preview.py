@@ -39,7 +39,7 @@ def write_preview(face, outfile, generator, face_options, options, *, store):
     frame = next(source.frames(index, index + 1))
     weights = paste_weights(generator, options)
     drawn = _draw_frame(frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options.detector))
-    picture = np.concatenate([drawn, _panel(crop.extract(frame), weights, len(drawn))], axis=1)
+    picture = np.concatenate([drawn, _panel(crop.extract(frame), weights, len(drawn), generator.mask_row)], axis=1)
     _write_png(picture, outfile)
     corners = crop.corners()
     size = np.linalg.norm(corners[1] - corners[0])
@@ -93,12 +93,12 @@ def _draw_frame(frame, crop, weights, landmarks, faces):
     return out
 
 
-def _panel(crop, weights, height):
+def _panel(crop, weights, height, mask_row):
     """(height, W, 3) uint8: crop, masked crop, weights, below each other."""
     import cv2
 
     masked = crop.copy()
-    masked[len(crop) // 2 :] = 0
+    masked[mask_row:] = 0
     grey = np.repeat(np.rint(weights * 255).astype(np.uint8)[..., None], 3, axis=2)
     side = max(PANEL_MIN // 3, height // 3)
     column = np.concatenate([cv2.resize(part, (side, side)) for part in (crop, masked, grey)])

@@ -186,6 +186,29 @@ def test_mirrored_landmarks_stay_on_the_mirrored_picture(corpus):
     assert two["landmarks"][0, 36, 1] == pytest.approx(one["landmarks"][0, 45, 1])
 
 
+def test_the_mask_begins_where_it_is_told(corpus):
+    item = WindowDataset(corpus, "train", 2, ("face", "masked_face"), mask_top=0.375)[0]
+    assert not item["masked_face"][:, :, 36:].any()
+    np.testing.assert_array_equal(item["masked_face"][:, :, :36], item["face"][:, :, :36])
+
+
+def test_shifted_picture_and_landmarks_move_together_and_the_reference_stays(corpus):
+    fields = ("face", "masked_face", "reference_face", "landmarks")
+    plain = WindowDataset(corpus, "train", 2, fields, seed=1)
+    moved = WindowDataset(corpus, "train", 2, fields, seed=1, augment={"shift": 3})
+    seen = set()
+    for index in range(8):
+        one, two = plain[index], moved[index]
+        right, down = (two["landmarks"] - one["landmarks"])[0, 0]
+        assert abs(right) <= 3 and abs(down) <= 3
+        np.testing.assert_array_equal(two["landmarks"] - one["landmarks"], np.broadcast_to((right, down), (2, 68, 2)).round())
+        rolled = np.roll(one["face"], (int(down), int(right)), (2, 3))
+        np.testing.assert_array_equal(two["face"][..., 4:-4, 4:-4], rolled[..., 4:-4, 4:-4])
+        np.testing.assert_array_equal(two["reference_face"], one["reference_face"])
+        seen.add((int(right), int(down)))
+    assert len(seen) > 3
+
+
 def test_quiet_windows_become_digital_silence_and_loud_ones_stay(corpus):
     changed = WindowDataset(corpus, "train", 1, ("mel",), augment={"silence": 1.0})
     plain = WindowDataset(corpus, "train", 1, ("mel",))

@@ -98,6 +98,7 @@ def test_mistakes_in_losses_end_with_code_2(write_config, capsys, losses, word):
         ({"model": {"name": "disc_quality"}}, "disc_quality"),
         ({"model": {"name": "wav2lip", "widht": 1}}, "width"),
         ({"data": {"corpus": "nowhere"}}, "nowhere"),
+        ({"data": {"mask_top": 0.7}}, "mask_top"),
         ({"train": {"device": "cuda:77"}}, "cuda:77"),
     ],
 )
@@ -130,6 +131,7 @@ def test_a_run_writes_its_folder_and_its_weights_load(write_config, tmp_path):
     checkpoint = load_checkpoint(folder / "last.safetensors", expect="wav2lip")
     assert checkpoint.config["data"] == {
         "crop": "aligned", "pads": [0, 10, 0, 0], "audio_window": "centred", "channel_order": "rgb", "reference": "fixed",
+        "mask_top": 0.5,
     }  # fmt: skip
     assert checkpoint.config["training"]["step"] == 4
     assert run(train_script.main, [str(write_config())]) == 2  # nothing left to do, and it says so

@@ -17,8 +17,9 @@ DEFAULTS = {
         "batch": 16,  # items per step
         "workers": 1,  # loader processes
         "audio_window": "centred",
+        "mask_top": 0.5,  # share of the crop's height from which on the model must make up the face
         "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
-        "augment": {"flip": 0.5, "colour": 0.0, "gain_db": 0.0, "noise": 0.0, "silence": 0.0},
+        "augment": {"flip": 0.5, "shift": 0, "colour": 0.0, "gain_db": 0.0, "noise": 0.0, "silence": 0.0},
     },
     "losses": {},
     "optim": {"lr": 1e-4, "betas": [0.9, 0.999], "weight_decay": 0.0, "warmup": 100, "clip": 1.0, "schedule": "constant"},
@@ -67,6 +68,8 @@ def load_config(path, overrides=()):
     for key, low in (("window", 1), ("batch", 1), ("workers", 0)):
         if config["data"][key] < low:
             raise InputError(f"data.{key}: must be {low} or more")
+    if not 0.1 <= config["data"]["mask_top"] <= 0.5:  # pasting begins at 0.44 of the crop
+        raise InputError(f"data.mask_top: {config['data']['mask_top']}: must lie between 0.1 and 0.5")
     if config["optim"]["schedule"] not in ("constant", "cosine"):
         raise InputError(f"optim.schedule: {config['optim']['schedule']!r}: unknown; choose constant or cosine")
     if config["train"]["precision"] not in ("fp32", "bf16"):

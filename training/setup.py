@@ -71,7 +71,7 @@ def build_datasets(config, fields):
         raise InputError(
             f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {size}"
         )
-    common = {"audio_window": data["audio_window"]}
+    common = {"audio_window": data["audio_window"], "mask_top": data["mask_top"]}
     training = WindowDataset(
         corpus, "train", data["window"], fields, seed=train["seed"], balance=data["balance"], augment=data["augment"], **common
     )
@@ -109,6 +109,7 @@ def checkpoint_config(config, corpus_settings, step):
             "audio_window": config["data"]["audio_window"],
             "channel_order": "rgb",
             "reference": "fixed",
+            "mask_top": config["data"]["mask_top"],
         },
         "training": {"step": step, "config": config},
     }
