@@ -3,9 +3,12 @@
 import logging
 from itertools import islice
 
+import numpy as np
+
 from common.errors import InputError
 from media import VideoReader, probe, transform_frame, transformed_size
 from pipeline.options import DEFAULT_FPS, MAX_FPS
+from pipeline.rewind import frames_near
 from pipeline.timeline import loop_runs
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ class FaceSource:
                 f"{path}: claims {float(self.fps):g} frames a second, more than {MAX_FPS}; convert it to a usual frame rate"
             )
         self.claimed_frames = 1 if self.still else info.frames
+        self._seeks = True
         self._steps = {"resize_factor": transform.resize_factor, "rotate": transform.rotate, "crop": transform.crop}
         self.width, self.height = transformed_size(info.width, info.height, **self._steps)
         if self.width * self.height > MAX_PIXELS:
@@ -96,16 +100,32 @@ class FaceSource:
             if step == 1 and stop - start == 1 and last[0] == start:
                 yield last  # a held frame is not decoded again
                 continue
-            for last in self._forward(start, stop) if step == 1 else self._backward(start, stop):
+            run = self._forward(start, stop) if step == 1 else self._backward(start, stop, last[1])
+            for last in run:
                 yield last
 
     def _forward(self, start, stop):
         return enumerate(self.frames(start, stop), start)
 
-    def _backward(self, start, stop):
+    def _backward(self, start, stop, after):
+        """Yield (index, frame) from `start` down to `stop` (exclusive); `after` is the frame at `start` + 1."""
         piece = max(2, REVERSE_BYTES // self.frame_bytes)
         for high in range(start + 1, stop + 1, -piece):
             low = max(stop + 1, high - piece)
-            frames = list(self.frames(low, high))
+            frames = self._piece(low, high, after)
+            after = frames[0]
             while frames:
                 yield low + len(frames) - 1, frames.pop()
+
+    def _piece(self, low, high, after):
+        """List of the frames `low` to `high` (exclusive); `after` is the frame `high`.
+
+        By seeking, if that gives `after` in its place, too; else from the start of the file, now and from then on.
+        """
+        if self._seeks:
+            near = frames_near(self.path, low, high + 1)
+            frames = [transform_frame(frame, **self._steps) for frame in near or ()]
+            if frames and np.array_equal(frames.pop(), after):
+                return frames
+            self._seeks = False
+        return list(self.frames(low, high))

@@ -1,9 +1,12 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from common.errors import InputError
 from pipeline import source as source_module
 from pipeline.options import FaceOptions, Transform
+from pipeline.rewind import frames_near
 from pipeline.source import FaceSource
 from pipeline.timeline import LOOP_MODES, loop_index
 from tests.inference_kit import write_video
@@ -12,6 +15,22 @@ from tests.inference_kit import write_video
 def numbered(count):
     """Frames whose grey tells their number."""
     return [np.full((32, 48, 3), 20 + 8 * number, np.uint8) for number in range(count)]
+
+
+def with_key_frames(path, count):
+    """A video with a key frame every ten frames and B frames between them, at 30000/1001; each frame is another."""
+    import av
+
+    draw = np.random.default_rng(1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4" if path.suffix == ".avi" else "libx264", rate=Fraction(30000, 1001))
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = 10, 0 if path.suffix == ".avi" else 2
+        for _ in range(count):
+            picture = draw.integers(0, 256, (4, 6, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
 
 
 def number_of(frame):
@@ -43,8 +62,45 @@ def test_backwards_no_more_is_held_than_a_piece(video, monkeypatch):
         return frames(self, start, stop)
 
     monkeypatch.setattr(FaceSource, "frames", watched)
+    monkeypatch.setattr(source_module, "frames_near", lambda *_: None)
     list(FaceSource(video, FaceOptions()).play(24, "pingpong", 13))
     assert pieces == [(0, 13), (8, 12), (4, 8), (1, 4)]
+
+
+def test_backwards_a_video_is_sought_not_read_again(tmp_path, monkeypatch):
+    video = with_key_frames(tmp_path / "keys.mp4", 60)
+    monkeypatch.setattr(source_module, "REVERSE_BYTES", 6 * 32 * 48 * 3)
+    passes, frames = [], FaceSource.frames
+    monkeypatch.setattr(FaceSource, "frames", lambda self, *span: passes.append(span) or frames(self, *span))
+    played = list(FaceSource(video, FaceOptions()).play(110, "pingpong", 60))
+    assert passes == [(0, 60)]
+    straight = list(FaceSource(video, FaceOptions()).frames())
+    assert all((frame == straight[loop_index(t, 60, "pingpong")]).all() for t, (_, frame) in enumerate(played))
+
+
+def test_seeking_that_goes_astray_is_noticed(video, monkeypatch):
+    monkeypatch.setattr(source_module, "REVERSE_BYTES", 4 * 32 * 48 * 3)
+    astray = [np.zeros((32, 48, 3), np.uint8)] * 5
+    monkeypatch.setattr(source_module, "frames_near", lambda path, start, stop: astray[: stop - start])
+    played = list(FaceSource(video, FaceOptions()).play(24, "pingpong", 13))
+    assert [number_of(frame) for _, frame in played] == [loop_index(t, 13, "pingpong") for t in range(24)]
+
+
+@pytest.mark.parametrize("name", ["keys.mp4", "keys.mkv", "keys.ts", "keys.avi"])
+@pytest.mark.parametrize(("start", "stop"), [(0, 5), (9, 12), (31, 60), (58, 60), (59, 60)])
+def test_sought_frames_are_those_of_the_reader(tmp_path, name, start, stop):
+    video = with_key_frames(tmp_path / name, 60)
+    straight = list(FaceSource(video, FaceOptions()).frames())
+    sought = frames_near(video, start, stop)
+    assert len(straight) == 60
+    if sought is None:  # then the source starts over; containers with an index must not need that
+        assert video.suffix not in (".mp4", ".mkv")
+        return
+    assert all((a == b).all() for a, b in zip(sought, straight[start:stop], strict=True))
+
+
+def test_frames_that_are_not_there_cannot_be_sought(video):
+    assert frames_near(video, 10, 20) is None
 
 
 def test_a_short_audio_ends_the_pass(video):
@@ -81,8 +137,6 @@ def test_geometry_that_leaves_nothing_is_refused(video):
 
 
 def test_fps_is_for_pictures(video, tmp_path, caplog):
-    from fractions import Fraction
-
     from PIL import Image
 
     Image.new("RGB", (40, 30)).save(tmp_path / "p.png")
