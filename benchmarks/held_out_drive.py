@@ -5,6 +5,7 @@ Real and generated crops are enlarged and read in the same way, so the detector'
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -18,7 +19,9 @@ from faces.track import FaceTrack, track_face
 from pipeline.reference import choose_reference
 from speech.windows import mel_windows
 
-ENLARGE, BORDER = 3, 72  # the detector sees 96 px crops at 288 px, with the outermost pixels repeated around
+# The detector sees 96 px crops at 288 px with their outermost pixels repeated around, and the first one three times more, for
+# its tracking takes a few frames to settle.
+ENLARGE, BORDER, SETTLE = 3, 72, 3
 BATCH = 25
 
 
@@ -86,9 +89,9 @@ class Stage:
 
     def read(self, crops):
         """Footage of (N, S, S, 3) uint8 crops."""
-        track = track_face((enlarge(crop) for crop in crops), self._detector)
-        found = (track.present & ~track.interpolated)[:, None, None]
-        points = np.where(found, track.landmarks.astype(np.float64), np.nan)
+        track = track_face((enlarge(crop) for crop in chain([crops[0]] * SETTLE, crops)), self._detector)
+        found = (track.present & ~track.interpolated)[SETTLE:, None, None]
+        points = np.where(found, track.landmarks[SETTLE:].astype(np.float64), np.nan)
         points = (points - BORDER - (ENLARGE - 1) / 2) / ENLARGE
         return Footage(crops, points, mouth_opening(points))
 

@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.held_out_measure import quantiles
 from common.errors import InputError
 from common.files import atomic_output
+from metrics.image import mouth_region
 
 BARS = {  # issue 2; None: no number is asked for, the figure is reported
     "correlation, own sound (median)": (">=", 0.75),
@@ -30,7 +31,7 @@ BARS = {  # issue 2; None: no number is asked for, the figure is reported
     "SSIM of the mouth (median)": ("report", None),
     "sharpness of the mouth / real (median)": ("report", None),
 }
-SHEET_STEP, SHEET_ZOOM = 5, 2
+SHEET_STEP, SHEET_ZOOM = 5, 2.5
 
 
 def headline(own, swaps, rest):
@@ -158,13 +159,12 @@ def write_sheet(strips, path):
     """Contact sheet: strips of crops, real above generated.
 
     Args:
-        strips: list of (label, (N, S, S, 3) uint8 RGB crops); every fifth frame is shown, its lower two thirds.
+        strips: list of (label, (N, S, S, 3) uint8 RGB crops); every fifth frame is shown, around the mouth.
         path: PNG.
     """
     rows = []
     for label, crops in strips:
-        top = crops.shape[1] // 3
-        row = np.concatenate(list(crops[::SHEET_STEP, top:]), axis=1)
+        row = np.concatenate([mouth_region(crop) for crop in crops[::SHEET_STEP]], axis=1)
         row = cv2.resize(row, None, fx=SHEET_ZOOM, fy=SHEET_ZOOM, interpolation=cv2.INTER_CUBIC)
         title = np.full((22, row.shape[1], 3), 255, np.uint8)
         cv2.putText(title, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
