@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 TILE, POINTS = 4, 6
+TILES_AT_ONCE = 576  # few enough for the cache; enough to read the weights seldom, and for few meetings of the threads
 MIN_CHANNELS, MAX_CHANNELS = 128, 512
 
 _INPUT = [
@@ -61,8 +62,7 @@ class Winograd(nn.Module):
         padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
         out = torch.empty((batch, height, width, self.weight.shape[2]))
         added = None if residual is None else residual.permute(0, 2, 3, 1)
-        tiles = max(1, channels // 2)  # at a time: few enough for the cache, enough to read the weights seldom
-        images, band = max(1, tiles // (rows * columns)), max(1, min(rows, tiles // columns))
+        images, band = max(1, TILES_AT_ONCE // (rows * columns)), max(1, min(rows, TILES_AT_ONCE // columns))
         for image in range(0, batch, images):
             for row in range(0, rows, band):
                 last = TILE * min(row + band, rows)
