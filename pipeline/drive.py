@@ -91,7 +91,7 @@ def run_job(job, generator, face_options, options, *, store, detector_batch=8):
     starts = sound.window_starts(source.fps, generator.data["audio_window"], options.compat)
     track = None
     if not options.box:
-        device = generator.device.type
+        device = str(generator.device)
         track = prepare(source, face_options, store=store, frames=len(starts), device=device, batch_size=detector_batch)
     plan = make_plan(source, track, sound, starts, generator, options)
     tags = synthetic_tags(generator.name, generator.sha256)

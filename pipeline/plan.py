@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from faces.crops import fixed_box, paste_mask, plan_crops
+from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box, paste_mask, plan_crops
 from media import decode_audio
 from pipeline.compat import smooth_crops
 from pipeline.reference import choose_reference
@@ -133,15 +133,31 @@ def lay_crops(source, track, generator, options):
     """Where the face is cut out of each source frame: a sequence of crops, None where there is no face."""
     spec = generator.crop_spec(options.pads)
     if options.box:
-        return _Everywhere(fixed_box(options.box, spec, source.width, source.height))
+        crop = fixed_box(options.box, spec, source.width, source.height)
+        return _Everywhere(crop if spec.kind == "box" else upright_crop(crop.box, spec.size))
     crops = plan_crops(track, spec, fps=source.fps, smooth=options.smooth and not options.compat)
     return smooth_crops(crops) if options.compat and options.smooth else crops
 
 
+def upright_crop(box, size):
+    """The aligned crop of an upright face that fills a face box: for a model that knows aligned crops, and `--box`.
+
+    Args:
+        box: top, bottom, left, right in pixels, ends exclusive; Wav2Lip's extent of a face (`faces.crops.BOX_EXTENT`).
+        size: S.
+    """
+    y1, y2, x1, x2 = box
+    left, top, right, bottom = BOX_EXTENT
+    scale = ((x2 - x1) / (right - left) + (y2 - y1) / (bottom - top)) / 2  # pixels per canonical unit
+    eyes = np.array([(x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2]) - scale * np.array([left + right, top + bottom]) / 2
+    step = ALIGNED_SIDE * scale / size  # frame pixels per crop pixel
+    first = eyes + scale * np.array([-ALIGNED_SIDE / 2, ALIGNED_TOP]) + step / 2
+    return AlignedCrop(np.array([[1 / step, 0, -first[0] / step], [0, 1 / step, -first[1] / step]]), size)
+
+
 def paste_weights(generator, options):
     """(S, S) float32 weights with which a generated face is laid over the frame."""
-    kind = "box" if options.box else generator.data["crop"]
-    return paste_mask(generator.face_size, "hard" if options.compat else "feather", kind)
+    return paste_mask(generator.face_size, "hard" if options.compat else "feather", generator.data["crop"])
 
 
 class _Everywhere:

@@ -38,7 +38,9 @@ def write_preview(face, outfile, generator, face_options, options, *, store):
     index, crop, landmarks = _place(source, generator, face_options, options, store)
     frame = next(source.frames(index, index + 1))
     weights = paste_weights(generator, options)
-    drawn = _draw_frame(frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options.detector))
+    drawn = _draw_frame(
+        frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options.detector, str(generator.device))
+    )
     picture = np.concatenate([drawn, _panel(crop.extract(frame), weights, len(drawn), generator.mask_row)], axis=1)
     _write_png(picture, outfile)
     corners = crop.corners()
@@ -53,7 +55,7 @@ def _place(source, generator, face_options, options, store):
         return 0, lay_crops(source, None, generator, options)[0], None
     for frames in LOOK_AT:
         try:
-            track = prepare(source, face_options, store=store, frames=frames, device=generator.device.type)
+            track = prepare(source, face_options, store=store, frames=frames, device=str(generator.device))
         except InputError:
             if frames is None:
                 raise
@@ -65,8 +67,8 @@ def _place(source, generator, face_options, options, store):
     raise InputError(f"{source.path}: the face is never inside the frame")
 
 
-def _faces(frame, detector_name):
-    detector = build_detector(detector_name)
+def _faces(frame, detector_name, device):
+    detector = build_detector(detector_name, device=device)
     try:
         return sorted(detector.detect(frame), key=lambda face: float(face.centre[0]))
     finally:
