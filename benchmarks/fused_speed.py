@@ -12,6 +12,7 @@ import time
 
 import torch
 
+from benchmarks.peer_models import recipe_state
 from common.cli import run
 from models import build_model, fuse_for_inference
 
@@ -27,6 +28,7 @@ def main(argv):
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     model = build_model({"name": "wav2lip", "face_size": args.face_size, "width": args.width}).eval()
+    model.load_state_dict(recipe_state(model))
     mel, faces = torch.rand(args.batch, 1, 80, 16) * 8 - 4, torch.rand(args.batch, 6, args.face_size, args.face_size)
     forms = {"plain": model, "fused": fuse_for_inference(model)}
     times = {name: [] for name in forms}
