@@ -19,8 +19,8 @@ PANEL_MIN = 160
 def write_preview(face, outfile, generator, face_options, options, *, store):
     """Draw crop, mask, landmarks and all faces with their numbers into a frame of `face`, and write it as PNG.
 
-    The frame is the one that would serve as fixed reference. Beside it: the crop, what the model sees of it, and the weights
-    with which the drawn face is laid over the frame.
+    The frame is the best reference among the first ones with a face. Beside it: the crop, what the model sees of it, and the
+    weights with which the drawn face is laid over the frame.
 
     Args:
         face, outfile: absolute paths.
