@@ -84,6 +84,8 @@ def _try_out(job):
 
 
 def _interrupt(*_):
+    for number in (signal.SIGINT, signal.SIGTERM):  # a launcher may send a second one while the state is being stored
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -290,6 +291,21 @@ def test_processes_share_out_the_items_of_a_step():
     cpu = torch.device("cpu")
     seen = [[batch["index"].tolist() for batch in batches(Numbers(), 2, 1, 3, 0, cpu, rank, 3)] for rank in range(3)]
     assert seen == [[[6, 7], [12, 13]], [[8, 9], [14, 15]], [[10, 11], [16, 17]]]
+
+
+def test_a_terminated_run_stores_its_state_once(write_config, tmp_path):
+    path = write_config(train={"steps": 5000, "validate_every": 5000})
+    with subprocess.Popen([sys.executable, "train.py", str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("step 2 "):
+                break
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+        assert process.wait(60) == 130
+    again = Run(load_config(path))
+    assert again.resume() >= 2
+    assert not [name for name in (tmp_path / "runs" / "try").iterdir() if name.name.startswith(".partial")]
 
 
 def test_two_processes_train_one_network(write_config, tmp_path):
