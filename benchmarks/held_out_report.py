@@ -22,6 +22,7 @@ BARS = {  # issue 2; None: no number is asked for, the figure is reported
     "partial correlation with the target (median of pairs)": ("size <=", 0.15),
     "partial correlation with an unrelated mouth (pooled, median of draws)": ("report", None),
     "partial correlation with the target, given what that sound draws on its own clip (pooled)": ("report", None),
+    "partial correlation with the target, given the heard opening at lags -2 to 2 (pooled)": ("report", None),
     "silence: opening above closed / range (median)": ("report", None),
     "silence: spread / real spread (median)": ("report", None),
     "quiet noise: opening above closed / range (median)": ("report", None),
@@ -46,9 +47,10 @@ def headline(own, swaps, rest):
     values = [median(own, "correlation"), share("raw"), share("aligned"), median(own, "lag")]
     if swaps:
         values += [swaps[name]["pooled"] for name in ("follows", "plain", "partial")]
-        values += [swaps["partial"]["median"], swaps["null"]["pooled"]["median"], swaps["partial_drawn"]["pooled"]]
+        values += [swaps["partial"]["median"], swaps["null"]["pooled"]["median"]]
+        values += [swaps["partial_drawn"]["pooled"], swaps["partial_lags"]["pooled"]]
     else:
-        values += [None] * 6
+        values += [None] * 7
     values += [median(rest, key) for key in ("silence_level", "silence_spread", "noise_level", "noise_spread")]
     values += [median(own, key) for key in ("spread", "unsteadiness", "ssim_mouth", "sharpness")]
     return dict(zip(BARS, values, strict=True))

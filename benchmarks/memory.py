@@ -10,20 +10,18 @@ face, which is then played forth and back; a minute of 1080p. Writes OUT.json an
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from benchmarks.process import measure_process, own_peak_mb
 from common.cli import EXIT_FAILED_JOB, run
 from common.errors import InputError
 from common.files import atomic_output, require_file
 
 ROOT = Path(__file__).resolve().parents[1]
 GROWTH_BAR, HD_BAR_MB = 1.10, 1500.0
-UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in one unit of ru_maxrss
 
 
 def parse(argv):
@@ -76,7 +74,7 @@ def measure(case, checkpoint):
         subprocess.run([sys.executable, "-c", make], cwd=folder, env=environment, check=True, capture_output=True)
         command = [sys.executable, ROOT / "inference.py", "--face", "face.mp4", "--audio", "speech.wav", "--outfile", "out.mp4"]
         command += ["--no_cache", "--device", "cpu", "--checkpoint_path", checkpoint]
-        peak, seconds = peak_of([str(word) for word in command], folder)
+        peak, seconds = peak_of(command, folder)
     return {"video_seconds": video, "sound_seconds": sound, "size": f"{width}x{height}", "peak_mb": peak, "seconds": seconds}
 
 
@@ -85,20 +83,10 @@ def peak_of(command, folder):
 
     A child starts with its parent's peak, so this process must stay smaller than what it measures; it is checked.
     """
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=errors)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - began
-        if child.returncode:
-            errors.seek(0)
-            last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise InputError(f"inference.py failed (exit code {child.returncode}): {' '.join(last)}")
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if own >= usage.ru_maxrss:
+    done = measure_process(command, folder=folder, what="inference.py")
+    if own_peak_mb() >= done.peak_mb:
         raise InputError("this process is larger than the one it measures; run the benchmark on its own")
-    return usage.ru_maxrss * UNIT / 1e6, seconds
+    return done.peak_mb, done.seconds
 
 
 def markdown(rows, checks):

@@ -4,14 +4,13 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import torch
 
 from benchmarks.peer_models import recipe_state
+from benchmarks.process import measure_process
 from common.errors import InputError
 from models import build_model
 
@@ -87,7 +86,7 @@ class PeerCheckout:
             dump: name of a .npy file for the drawn faces.
 
         Returns:
-            dict: "seconds" of wall time, "detector_seconds", "detector_frames".
+            dict: "seconds" of wall time, "cpu_seconds", "detector_seconds" (wall), "detector_frames".
 
         Raises:
             InputError: the peer failed; its last line is told.
@@ -98,13 +97,11 @@ class PeerCheckout:
         command += ["--box", *box] if box else []
         environment = {**os.environ, "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
         (self.folder / "peer.mp4").unlink(missing_ok=True)
-        began = time.perf_counter()
-        done = subprocess.run([str(word) for word in command], cwd=self.folder, env=environment, capture_output=True, text=True)
-        seconds = time.perf_counter() - began
-        if done.returncode or not (self.folder / "peer.mp4").is_file():
-            last = " | ".join(done.stderr.strip().splitlines()[-3:])
-            raise InputError(f"the peer failed (exit code {done.returncode}): {last}")
-        return {"seconds": seconds, **json.loads((self.folder / "report.json").read_text())}
+        done = measure_process(command, folder=self.folder, environment=environment, what="the peer")
+        if not (self.folder / "peer.mp4").is_file():
+            raise InputError("the peer wrote no video; its ffmpeg must have failed (try another one with --ffmpeg)")
+        took = {"seconds": done.seconds, "cpu_seconds": done.cpu_seconds}
+        return {**took, **json.loads((self.folder / "report.json").read_text())}
 
 
 def find_ffmpeg(given=None):

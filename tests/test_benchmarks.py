@@ -1,6 +1,5 @@
 """The benchmarks' own arithmetic: they must tell a leak from shared timing, a late mouth from one in time, and count memory."""
 
-import resource
 import sys
 from types import SimpleNamespace
 
@@ -10,8 +9,9 @@ import pytest
 from benchmarks import held_out_measure as measure
 from benchmarks.held_out_report import BARS, headline, holds, markdown
 from benchmarks.material import face_frames, write_lossless_video, write_speech
-from benchmarks.memory import UNIT, peak_of
+from benchmarks.memory import peak_of
 from benchmarks.peer_checkout import PeerCheckout, find_ffmpeg
+from benchmarks.process import measure_process, own_peak_mb
 from common.errors import InputError
 
 FRAMES = 75
@@ -54,6 +54,7 @@ def test_a_mouth_that_follows_the_sound_alone_passes_though_timing_is_shared():
     assert figures["follows"]["pooled"] > 0.8
     assert figures["plain"]["pooled"] > 0.3, "plain correlation does mislead here"
     assert abs(figures["partial"]["pooled"]) < 0.1
+    assert abs(figures["partial_lags"]["pooled"]) < 0.1
     assert figures["null"]["pooled"]["p5"] - 0.1 < figures["partial"]["pooled"] < figures["null"]["pooled"]["p95"] + 0.1
 
 
@@ -82,6 +83,10 @@ def test_lag_is_positive_for_a_late_mouth(late):
     made = np.roll(truth, late)
     made[5] = np.nan
     assert measure.best_lag(made, truth) == late
+
+
+def test_lagged_columns_repeat_the_ends():
+    assert measure.with_lags(np.array([1.0, 2.0, 3.0]), 1).tolist() == [[1, 1, 2], [1, 2, 3], [2, 3, 3]]
 
 
 def test_lag_of_a_still_mouth_is_undefined():
@@ -115,12 +120,16 @@ def test_table_names_every_bar_and_what_misses_it():
 
 
 def test_peak_memory_is_the_childs():
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
-    wanted = own + 300  # the child starts with the peak of this process
+    wanted = own_peak_mb() + 300  # the child starts with the peak of this process
     peak, _ = peak_of([sys.executable, "-c", f"held = b'x' * {int(wanted * 1e6)}"], None)
     assert wanted < peak < wanted + 100
     with pytest.raises(InputError, match="exit code 3.*broken"):
         peak_of([sys.executable, "-c", "import sys; print('broken', file=sys.stderr); sys.exit(3)"], None)
+
+
+def test_cpu_time_is_the_childs_and_not_the_wall_clocks():
+    busy = measure_process([sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass\ntime.sleep(0.5)"])
+    assert 0.5 <= busy.cpu_seconds < busy.seconds
 
 
 def test_a_process_smaller_than_its_parent_is_refused():
