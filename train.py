@@ -10,6 +10,7 @@ The same command again goes on where it stopped. Settings are described in docs/
 """
 
 import argparse
+import functools
 import signal
 import sys
 import time
@@ -45,7 +46,7 @@ def main(argv):
             f"{job.folder}: has reached train.steps={config['train']['steps']} before; raise it or remove the folder"
         )
     try:
-        train(job)
+        train(job, report=functools.partial(print, flush=True))
     except KeyboardInterrupt:
         job.store()
         print(f"interrupted: state of step {job.step} is in {job.folder}; the same command goes on", file=sys.stderr)
