@@ -61,6 +61,7 @@ def build_parser():
     add("--box", nargs=4, type=int, default=(-1, -1, -1, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"), help="fixed face box")
     add("--nosmooth", action="store_true", help="do not smooth the path of the face")
     add("--detector", default="mediapipe", help="mediapipe or face-alignment")
+    add("--detector_weights", metavar="PATH", help="folder with the weight files of face-alignment (default: torch's cache)")
     add("--face_det_batch_size", type=int, default=8, help="frames in one detection batch (face-alignment)")
     add("--face_index", type=int, help="which of several faces, counted from 0, from left to right (default: the largest)")
     add("--face_near", type=_point, metavar="X,Y", help="the face nearest to this point, in pixels")
@@ -141,7 +142,7 @@ class _Work:
         self._args, self._generator = args, None
         transform = Transform(args.resize_factor, args.rotate, tuple(args.crop))
         selection = FaceSelection(args.face_index, args.face_near)
-        self._face = FaceOptions(transform, args.static, args.fps, args.detector, selection)
+        self._face = FaceOptions(transform, args.static, args.fps, args.detector, selection, args.detector_weights)
         self._drive = DriveOptions(
             pads=args.pads and tuple(args.pads),
             box=None if args.box[0] == -1 else tuple(args.box),

@@ -45,6 +45,7 @@ class FaceOptions:
         fps: frame rate for a picture; None means 25.
         detector: name for `faces.detectors.build_detector`.
         selection: which face to follow.
+        detector_weights: folder with the detector's weight files; None takes the detector's own place.
     """
 
     transform: Transform = field(default_factory=Transform)
@@ -52,6 +53,7 @@ class FaceOptions:
     fps: Fraction | None = None
     detector: str = "mediapipe"
     selection: FaceSelection = field(default_factory=FaceSelection)
+    detector_weights: str | None = None
 
     def __post_init__(self):
         if self.detector not in DETECTORS:

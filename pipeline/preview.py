@@ -39,7 +39,7 @@ def write_preview(face, outfile, generator, face_options, options, *, store):
     frame = next(source.frames(index, index + 1))
     weights = paste_weights(generator, options)
     drawn = _draw_frame(
-        frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options.detector, str(generator.device))
+        frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options, str(generator.device))
     )
     picture = np.concatenate([drawn, _panel(crop.extract(frame), weights, len(drawn), generator.mask_row)], axis=1)
     _write_png(picture, outfile)
@@ -67,8 +67,8 @@ def _place(source, generator, face_options, options, store):
     raise InputError(f"{source.path}: the face is never inside the frame")
 
 
-def _faces(frame, detector_name, device):
-    detector = build_detector(detector_name, device=device)
+def _faces(frame, options, device):
+    detector = build_detector(options.detector, device=device, weights=options.detector_weights)
     try:
         return sorted(detector.detect(frame), key=lambda face: float(face.centre[0]))
     finally:

@@ -143,7 +143,7 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8):
 
 def _follow(source, options, limit, device, batch_size):
     """Run the detector over the first `limit` frames (None for all) of a FaceSource."""
-    detector = build_detector(options.detector, device=device, batch_size=batch_size)
+    detector = build_detector(options.detector, device=device, weights=options.detector_weights, batch_size=batch_size)
     known = [count for count in (source.claimed_frames, limit) if count]
     frames = prefetch(source.frames(0, limit), READ_AHEAD, lambda frame: frame.nbytes)
     try:

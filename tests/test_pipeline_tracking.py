@@ -136,3 +136,18 @@ def test_the_default_folder_follows_the_xdg_rule(tmp_path, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert default_cache() == tmp_path / "home" / ".cache" / "talkingface"
+
+
+def test_the_folder_of_weights_reaches_the_detector(tmp_path, monkeypatch):
+    asked_for = {}
+
+    def build(name, **options):
+        asked_for.update(options, name=name)
+        return CountingDetector()
+
+    monkeypatch.setattr(tracking, "build_detector", build)
+    video = write_video(tmp_path / "a.mp4", moving_portrait(3))
+    options = FaceOptions(detector="face-alignment", detector_weights=str(tmp_path))
+    prepare(FaceSource(video, options), options, store=TrackStore(None))
+    assert asked_for["name"] == "face-alignment" and asked_for["weights"] == str(tmp_path)
+    assert track_key(video, options) != track_key(video, FaceOptions(detector="face-alignment"))
