@@ -77,9 +77,8 @@ class AlignedCrop:
 
         A face smaller than the crop is shrunk by area, so that it does not alias.
         """
-
         height, width = frame.shape[:2]
-        corners = self.corners()
+        corners = apply_affine(inverse(self.matrix), _extent_of(mask))
         left, top = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
         right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int) + 2, (width, height))
         out = frame.copy()
@@ -131,7 +130,11 @@ class BoxCrop:
         extent = (x2 - x1, y2 - y1)
         laid, weight = cv2.resize(face, extent), cv2.resize(mask, extent)
         out = frame.copy()
-        out[y1:y2, x1:x2] = _blend(frame[y1:y2, x1:x2], laid, weight)
+        rows = np.flatnonzero(weight.any(axis=1))
+        if len(rows):
+            part = slice(rows[0], rows[-1] + 1)
+            inside = out[y1:y2, x1:x2]
+            inside[part] = _blend(inside[part], laid[part], weight[part])
         return out
 
 
@@ -248,6 +251,15 @@ def _lay_back(face, mask, matrix, extent):
     if fine == 1:
         return laid, weight
     return tuple(cv2.resize(picture, extent, interpolation=cv2.INTER_AREA) for picture in (laid, weight))
+
+
+def _extent_of(mask):
+    """(4, 2) float64 crop coordinates of the outer corners of the part of a mask that is not zero, one pixel wider."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return np.zeros((4, 2))
+    top, bottom, left, right = rows[0] - 1.5, rows[-1] + 1.5, columns[0] - 1.5, columns[-1] + 1.5
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
 def _scaled(matrix, factor):
