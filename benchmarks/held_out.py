@@ -102,6 +102,7 @@ def experiments(args, rows, generator, detector, corpus):
     rest = [measure.measure_rest(stage, clip, rng) for clip in tqdm(clips, "no sound", disable=hush)]
     drawn = {one.figures["clip"]: one.driven.opening for one in own}
     swaps = measure.summarise_swaps([swap for swap, _ in swapped], clips, drawn, rng) if swapped else None
+    lag = measure.pooled_lag([one.openings(clip) for one, clip in zip(own, clips, strict=True)])
     own_rows, rest_rows = [one.figures for one in own], [figures for figures, _ in rest]
     losses = {
         "real": count_lost([clip.real for clip in clips]),
@@ -121,7 +122,7 @@ def experiments(args, rows, generator, detector, corpus):
     }
     report = {
         "protocol": protocol,
-        "headline": headline(own_rows, swaps, rest_rows),
+        "headline": headline(own_rows, swaps, rest_rows, lag),
         "speakers": by_speaker(own_rows),
         "own": own_rows,
         "swaps": swaps,

@@ -26,6 +26,10 @@ class Own:
     figures: dict
     driven: object = field(repr=False)
 
+    def openings(self, clip):
+        """(driven, real) mouth opening of the common length."""
+        return self.driven.opening, clip.real.opening[: len(self.driven.opening)]
+
 
 @dataclass(frozen=True)
 class Swap:
@@ -98,10 +102,27 @@ def best_lag(made, truth):
     """Lag in frames, -5 to 5, at which the two openings correlate best; positive: `made` is late. None if undefined."""
     scores = {}
     for lag in LAGS:
-        late, early = made[max(lag, 0) : len(made) + min(lag, 0)], truth[max(-lag, 0) : len(truth) + min(-lag, 0)]
-        scores[lag] = pearson(late, early)
+        scores[lag] = pearson(*_shifted(made, truth, lag))
     scores = {lag: score for lag, score in scores.items() if np.isfinite(score)}
     return max(scores, key=scores.get) if scores else None
+
+
+def pooled_lag(series):
+    """Lag, to fractions of a frame, at which all clips together correlate best; a parabola through the best and its neighbours.
+
+    Args:
+        series: list of (made, truth) openings.
+
+    Returns:
+        float; None where it lies at the edge of the range or is undefined.
+    """
+    scores = []
+    for lag in LAGS:
+        scores.append(over_clips([_shifted(made, truth, lag) for made, truth in series]).pooled)
+    if not np.isfinite(scores).all() or not 0 < (best := int(np.argmax(scores))) < len(scores) - 1:
+        return None
+    before, top, after = scores[best - 1 : best + 2]
+    return float(LAGS[best] + 0.5 * (before - after) / (before - 2 * top + after))
 
 
 def choose_pairs(clips, per_target, rng):
@@ -167,6 +188,11 @@ def quantiles(values):
     names = {"median": 50, "low": 25, "high": 75, "p5": 5, "p95": 95}
     made = {name: float(np.percentile(values, at)) if len(values) else None for name, at in names.items()}
     return {**made, "count": len(values)}
+
+
+def _shifted(made, truth, lag):
+    """The common part of `made` and of `truth` delayed by `lag` frames."""
+    return made[max(lag, 0) : len(made) + min(lag, 0)], truth[max(-lag, 0) : len(truth) + min(-lag, 0)]
 
 
 def _unrelated(swap, clips, rng):

@@ -16,11 +16,13 @@ BARS = {  # issue 2; None: no number is asked for, the figure is reported
     "LMD raw / copy of the reference": ("<", 1.0),
     "LMD aligned / copy of the reference": ("<", 1.0),
     "lag in frames (median)": ("==", 0),
+    "lag in frames (all clips together, to fractions)": ("report", None),
     "follows the clip that is heard (pooled)": ("report", None),
     "plain correlation with the target (pooled)": ("report", None),
     "partial correlation with the target (pooled)": ("size <=", 0.15),
     "partial correlation with the target (median of pairs)": ("size <=", 0.15),
     "partial correlation with an unrelated mouth (pooled, median of draws)": ("report", None),
+    "partial correlation with the target beyond that with an unrelated mouth (pooled)": ("report", None),
     "partial correlation with the target, given what that sound draws on its own clip (pooled)": ("report", None),
     "partial correlation with the target, given the heard opening at lags -2 to 2 (pooled)": ("report", None),
     "silence: opening above closed / range (median)": ("report", None),
@@ -35,8 +37,8 @@ BARS = {  # issue 2; None: no number is asked for, the figure is reported
 SHEET_STEP, SHEET_ZOOM = 5, 2.5
 
 
-def headline(own, swaps, rest):
-    """{name of BARS: figure} from rows of (a), summary of (b), rows of (c)."""
+def headline(own, swaps, rest, lag=None):
+    """{name of BARS: figure} from rows of (a), summary of (b), rows of (c), and the pooled lag."""
 
     def median(rows, key):
         return quantiles([row[key] for row in rows])["median"]
@@ -44,13 +46,14 @@ def headline(own, swaps, rest):
     def share(kind):
         return quantiles([row[f"lmd_{kind}"] / row[f"lmd_{kind}_copy"] for row in own])["median"]
 
-    values = [median(own, "correlation"), share("raw"), share("aligned"), median(own, "lag")]
+    values = [median(own, "correlation"), share("raw"), share("aligned"), median(own, "lag"), lag]
     if swaps:
         values += [swaps[name]["pooled"] for name in ("follows", "plain", "partial")]
-        values += [swaps["partial"]["median"], swaps["null"]["pooled"]["median"]]
+        null = swaps["null"]["pooled"]["median"]
+        values += [swaps["partial"]["median"], null, None if null is None else swaps["partial"]["pooled"] - null]
         values += [swaps["partial_drawn"]["pooled"], swaps["partial_lags"]["pooled"]]
     else:
-        values += [None] * 7
+        values += [None] * 8
     values += [median(rest, key) for key in ("silence_level", "silence_spread", "noise_level", "noise_spread")]
     values += [median(own, key) for key in ("spread", "unsteadiness", "ssim_mouth", "sharpness")]
     return dict(zip(BARS, values, strict=True))

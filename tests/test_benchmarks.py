@@ -83,6 +83,14 @@ def test_lag_is_positive_for_a_late_mouth(late):
     made = np.roll(truth, late)
     made[5] = np.nan
     assert measure.best_lag(made, truth) == late
+    assert measure.pooled_lag([(made, truth)] * 2) == pytest.approx(late, abs=0.3)
+
+
+def test_half_a_frame_is_seen_over_many_clips():
+    rng = np.random.default_rng(6)
+    truths = [smooth(rng) for _ in range(20)]
+    assert measure.pooled_lag([((one + np.roll(one, 1)) / 2, one) for one in truths]) == pytest.approx(0.5, abs=0.1)
+    assert measure.pooled_lag([(np.ones(FRAMES), truths[0])]) is None
 
 
 def test_lagged_columns_repeat_the_ends():
