@@ -17,7 +17,7 @@ from common.cli import run
 from metrics.correlation import pearson
 from tests.synthetic import make_talking_head
 
-CLIPS, SECONDS, STEPS = 5, 5.0, 220
+CLIPS, SECONDS, STEPS = 5, 5.0, 160
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def job(tmp_path_factory):
         "name": "golden",
         "model": {"name": "wav2lip", "face_size": 96, "width": 0.25},
         "data": {"corpus": str(folder / "prepared"), "window": 1, "batch": 8, "workers": 0},
-        "losses": {"l1": {"weight": 1.0, "mouth_weight": 10.0}},
-        "optim": {"lr": 3e-3, "warmup": 10, "schedule": "cosine"},
+        "losses": {"l1": {"weight": 1.0, "mouth_weight": 20.0, "upper_weight": 0.1}},
+        "optim": {"lr": 2e-3, "warmup": 10, "schedule": "cosine"},
         "train": {"steps": STEPS, "device": "cpu", "runs": str(folder / "runs"), "validate_every": STEPS, "ema": 0.9},
     }
     (folder / "golden.yaml").write_text(yaml.safe_dump(config))
