@@ -6,38 +6,18 @@ import torch
 from common.errors import InputError
 from faces.crops import CropSpec
 from models import fuse_for_inference
+from models.devices import choose_device
 from pipeline.partial import decode_from
 from speech.windows import MODES
 from training.checkpoint import load_checkpoint
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-DEVICES = ("auto", "cuda", "cpu", "mps")
 DATA_CHOICES = {
     "crop": ("aligned", "box"),
     "audio_window": MODES,
     "channel_order": ("rgb", "bgr"),
     "reference": ("same", "fixed"),
 }
-
-
-def choose_device(name="auto"):
-    """torch.device for `--device`; "auto" takes CUDA, else MPS, else the CPU.
-
-    Raises:
-        InputError: that device is not there.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    kind = name.split(":")[0]
-    if kind not in there:
-        raise InputError(f"--device {name}: unknown; choose one of {', '.join(DEVICES)}")
-    if not there[kind]:
-        raise InputError(f"--device {name}: this machine, or this build of torch, has none; leave it at auto")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"--device {name}: not a device name; write cuda or cuda:1") from error
 
 
 def choose_precision(name, device):

@@ -4,7 +4,8 @@ import torch
 
 from common.errors import InputError
 from models import build_model
-from pipeline.generator import MouthGenerator, choose_device, choose_precision
+from models.devices import choose_device
+from pipeline.generator import MouthGenerator, choose_precision
 from tests.inference_kit import OWN, PUBLIC, save_tiny
 from training.checkpoint import load_checkpoint, save_checkpoint
 

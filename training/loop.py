@@ -7,6 +7,7 @@ import torch
 
 from common.errors import InputError
 from models import build_model
+from models.devices import choose_device
 from models.interface import INTERFACES
 from training.checkpoint import save_checkpoint
 from training.distributed import Group
@@ -18,7 +19,6 @@ from training.setup import (
     build_network,
     checkpoint_config,
     needed_fields,
-    pick_device,
 )
 from training.state import Average, load_state, save_state
 
@@ -34,7 +34,7 @@ class Run:
     def __init__(self, config):
         self.config, train = config, config["train"]
         self.group, device = Group.join(train["device"])
-        self.device = pick_device(device)
+        self.device = choose_device(device, flag="train.device", order=("cuda", "cpu"))
         if train["threads"]:
             torch.set_num_threads(train["threads"])
         self.model = build_network(config, self.device)

@@ -11,20 +11,6 @@ from models.interface import INTERFACES
 from training.checkpoint import load_checkpoint
 
 
-def pick_device(name):
-    """torch.device for "auto", "cuda", "cpu", "mps"; InputError where it is not there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device {name}: this machine has no CUDA GPU, or torch was built without CUDA; use cpu")
-    if name == "mps" and not torch.backends.mps.is_available():
-        raise InputError("device mps: not there; use cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"device {name!r}: unknown; choose auto, cuda, cpu or mps") from error
-
-
 def build_network(config, device):
     """The network to train, fresh or from `train.init`."""
     name = config["model"].get("name")
@@ -38,7 +24,7 @@ def build_network(config, device):
             model.load_state_dict(start.model.state_dict())
         except RuntimeError as error:
             raise InputError(f"train.init: {init} holds a network of another size than the section model") from error
-    return model.to(device, memory_format=torch.channels_last)  # a fifth faster, on CPUs too
+    return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
 
 
 def build_losses(config, device):
