@@ -7,11 +7,10 @@ retried, nothing is swallowed.
 import numpy as np
 
 from common.errors import InputError
+from datasets.augment import AudioChange, PictureChange
 from datasets.fields import check_fields
 from speech.windows import mel_window, mel_windows
 
-SILENCE = -4.0
-DECIBEL = 0.08  # mel units: 100 dB span 8 units (METHODS 5.1)
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
 
 
@@ -29,10 +28,8 @@ class WindowDataset:
         mask_top: share of the crop's height from which on `masked_face` is 0; 0.5 is the published half.
         balance: a clip is drawn with probability ~ (clips of its speaker) ** (balance - 1); 1 draws all clips alike, 0 all
             speakers.
-        augment: dict of strengths, or None: `flip` probability of mirroring; `shift` most pixels by which the crop is moved;
-            `colour` spread of gain and offset per channel;
-            `gain_db` spread of loudness; `noise` probability of a raised noise floor; `silence` probability that a window
-            without speech is replaced by digital silence.
+        augment: dict of strengths, or None, see datasets.augment.
+        exclude: ids, or the beginnings of ids, of clips that are left out.
 
     Items are dicts of numpy arrays, see datasets.fields.
     """
@@ -50,12 +47,14 @@ class WindowDataset:
         mask_top=0.5,
         balance=1.0,
         augment=None,
+        exclude=(),
         max_shift=50,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
         self.audio_window, self.augment, self.max_shift = audio_window, augment, max_shift
         self.mask_top = mask_top
-        self.rows = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
+        long_enough = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
+        self.rows = [row for row in long_enough if not row.id.startswith(tuple(exclude))]
         if not self.rows:
             raise InputError(
                 f"{corpus.folder}: no clip of split {split!r} has {self.window + REFERENCE_GAP + 1} frames or more"
@@ -84,8 +83,8 @@ class WindowDataset:
         start = int(rng.integers(row.frames - self.window + 1)) if start is None else start
         reference = _draw_outside(rng, row.frames, start - REFERENCE_GAP, start + self.window + REFERENCE_GAP)
         shift = self._draw_shift(rng, row.frames, start)
-        sound = _AudioChange(self.augment, rng, clip["mel"])
-        look = _PictureChange(self.augment, rng)
+        sound = AudioChange(self.augment, rng, clip["mel"])
+        look = PictureChange(self.augment, rng)
         frames = np.arange(start, start + self.window)
         made = {}
         for name in self.fields:
@@ -94,7 +93,7 @@ class WindowDataset:
                 if name == "masked_face":
                     made[name][:, :, int(self.mask_top * made[name].shape[2]) :] = 0
             elif name == "reference_face":
-                made[name] = np.repeat(look(clip["face"][reference : reference + 1], shifted=False), self.window, axis=0)
+                made[name] = np.repeat(look(clip["face"][reference : reference + 1], moved=False), self.window, axis=0)
             elif name == "mel":
                 made[name] = sound(mel_windows(clip["mel"], frames, row.fps, mode=self.audio_window))[:, None]
             elif name == "sync_mel":
@@ -141,73 +140,3 @@ def _draw_outside(rng, count, low, high):
         return 0 if (low + high) / 2 > count / 2 else count - 1
     pick = int(rng.integers(before + after))
     return pick if pick < before else count - after + (pick - before)
-
-
-class _PictureChange:
-    """One mirroring and one change of colour, the same for all frames of an item."""
-
-    def __init__(self, augment, rng):
-        augment = augment or {}
-        colour = augment.get("colour", 0.0)
-        self.flip = bool(rng.random() < augment.get("flip", 0.0))
-        self.gain = (1 + colour * rng.standard_normal((1, 3, 1, 1)) * 0.5 + colour * rng.standard_normal()).astype(np.float32)
-        self.offset = (colour * 0.3 * rng.standard_normal((1, 3, 1, 1))).astype(np.float32)
-        self.active = colour > 0
-        most = int(augment.get("shift", 0))
-        self.shift = tuple(int(step) for step in rng.integers(-most, most + 1, 2)) if most else (0, 0)
-
-    def __call__(self, frames, shifted=True):
-        """(T, S, S, 3) uint8 -> (T, 3, S, S) float32 in [0, 1]; the reference is not `shifted` with the others."""
-        if shifted and any(self.shift):
-            frames = _moved(frames, *self.shift)
-        faces = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).astype(np.float32) / 255
-        if self.flip:
-            faces = np.ascontiguousarray(faces[..., ::-1])
-        return np.clip(faces * self.gain + self.offset, 0, 1, dtype=np.float32) if self.active else faces
-
-    def points(self, landmarks, size):
-        """(T, 68, 2) crop pixels, moved and mirrored with the picture."""
-        landmarks = np.array(landmarks, np.float32) + np.array(self.shift[::-1], np.float32)
-        if not self.flip:
-            return landmarks
-        from faces.landmarks import MIRROR
-
-        mirrored = landmarks[:, list(MIRROR)]
-        mirrored[..., 0] = size - 1 - mirrored[..., 0]
-        return mirrored
-
-
-def _moved(frames, down, right):
-    """(T, H, W, 3) moved by whole pixels, the border repeated."""
-    height, width = frames.shape[1:3]
-    rows = np.clip(np.arange(height) - down, 0, height - 1)
-    columns = np.clip(np.arange(width) - right, 0, width - 1)
-    return frames[:, rows][:, :, columns]
-
-
-class _AudioChange:
-    """Loudness, noise floor and digital silence, the same for all windows of an item."""
-
-    def __init__(self, augment, rng, mel):
-        augment = augment or {}
-        self.shift = augment.get("gain_db", 0.0) * float(rng.standard_normal()) * DECIBEL
-        self.noisy = bool(rng.random() < augment.get("noise", 0.0))
-        self.floor = float(rng.uniform(-3.5, -1.5))
-        self.silent = bool(rng.random() < augment.get("silence", 0.0))
-        self.rng = rng
-        if self.silent:
-            loudness = np.asarray(mel).mean(0)
-            self.quiet = float(np.quantile(loudness, 0.1)) + 0.25 * float(np.ptp(np.quantile(loudness, (0.1, 0.95))))
-
-    def __call__(self, windows):
-        """(..., 80, 16) float32 mel windows -> the same shape."""
-        windows = np.array(windows, np.float32)
-        if self.silent:
-            hushed = windows.mean(-2).max(-1) < self.quiet
-            windows[hushed] = SILENCE
-        if self.shift:
-            windows = np.where(windows > SILENCE, windows + np.float32(self.shift), windows)
-        if self.noisy:
-            noise = self.floor + 0.25 * self.rng.standard_normal(windows.shape)
-            windows = np.maximum(windows, noise.astype(np.float32))
-        return np.clip(windows, -4, 4, dtype=np.float32)

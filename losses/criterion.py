@@ -5,10 +5,17 @@ from torch import nn
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
+from losses.landmarks import LandmarkDistance
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.sync import SyncClassification, SyncLoss
 
-LOSSES = {"l1": L1Loss, "laplacian": LaplacianLoss, "sync": SyncLoss, "sync_classification": SyncClassification}
+LOSSES = {
+    "l1": L1Loss,
+    "laplacian": LaplacianLoss,
+    "sync": SyncLoss,
+    "sync_classification": SyncClassification,
+    "landmark_distance": LandmarkDistance,
+}
 _OWN_KEYS = ("weight", "enable_when")
 
 

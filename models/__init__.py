@@ -7,12 +7,14 @@ from difflib import get_close_matches
 from common.errors import InputError
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.fuse import fuse_for_inference
+from models.lip_landmarks import LipLandmarks
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.wav2lip import Wav2Lip
 
 __all__ = [
     "MODELS",
     "ConditionalDiscriminator",
+    "LipLandmarks",
     "QualityDiscriminator",
     "SyncNetColor",
     "Wav2Lip",
@@ -27,6 +29,7 @@ MODELS = {
     "syncnet_color": SyncNetColor,
     "disc_quality": QualityDiscriminator,
     "disc_conditional": ConditionalDiscriminator,
+    "lip_landmarks": LipLandmarks,
 }
 
 

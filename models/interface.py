@@ -31,7 +31,13 @@ def _compare(model, batch):
     return {"audio_embedding": audio, "face_embedding": face}
 
 
+def _find(model, batch):
+    """`mouth` (B, T, 20, 2) float32 crop pixels: the mouth landmarks found in `face`."""
+    return {"mouth": model(batch["face"])}
+
+
 INTERFACES = {
     "wav2lip": Interface(("masked_face", "reference_face", "mel"), _generate),
     "syncnet_color": Interface(("face", "shifted_mel"), _compare),
+    "lip_landmarks": Interface(("face",), _find),
 }

@@ -11,7 +11,8 @@ from common.errors import InputError
 from datasets.corpora import assign_split, grid_transcript, list_clips
 from datasets.fields import FIELDS, check_fields
 from datasets.prepared import PreparedCorpus, clip_path, open_clip, read_manifest, write_clip
-from datasets.windows import REFERENCE_GAP, SILENCE, WindowDataset, _draw_outside, collate
+from datasets.augment import SILENCE
+from datasets.windows import REFERENCE_GAP, WindowDataset, _draw_outside, collate
 from tests.prepared_kit import make_corpus
 
 ALL = tuple(FIELDS)

@@ -28,6 +28,7 @@ ROLES = {
     "syncnet_color": "a lip-sync expert",
     "disc_quality": "a quality discriminator",
     "disc_conditional": "a conditional discriminator",
+    "lip_landmarks": "a lip-landmark network",
 }
 _NAMED = 3
 _LARGEST_HEADER = 100_000_000

@@ -19,7 +19,11 @@ DEFAULTS = {
         "audio_window": "centred",
         "mask_top": 0.5,  # share of the crop's height from which on the model must make up the face
         "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
-        "augment": {"flip": 0.5, "shift": 0, "colour": 0.0, "gain_db": 0.0, "noise": 0.0, "silence": 0.0},
+        "exclude": None,  # list of clip ids, or beginnings of ids, to leave out
+        "augment": {
+            **{"flip": 0.5, "shift": 0, "turn": 0.0, "zoom": 0.0, "colour": 0.0, "blur": 0.0, "grain": 0.0},
+            **{"gain_db": 0.0, "noise": 0.0, "silence": 0.0},
+        },
     },
     "losses": {},
     "optim": {"lr": 1e-4, "betas": [0.9, 0.999], "weight_decay": 0.0, "warmup": 100, "clip": 1.0, "schedule": "constant"},
@@ -70,6 +74,9 @@ def load_config(path, overrides=()):
             raise InputError(f"data.{key}: must be {low} or more")
     if not 0.1 <= config["data"]["mask_top"] <= 0.5:  # pasting begins at 0.44 of the crop
         raise InputError(f"data.mask_top: {config['data']['mask_top']}: must lie between 0.1 and 0.5")
+    exclude = config["data"]["exclude"]
+    if exclude is not None and not (isinstance(exclude, list) and all(isinstance(name, str) for name in exclude)):
+        raise InputError("data.exclude: must be a list of clip ids or beginnings of ids, such as [s3/, s4/bbaf2n]")
     if config["optim"]["schedule"] not in ("constant", "cosine"):
         raise InputError(f"optim.schedule: {config['optim']['schedule']!r}: unknown; choose constant or cosine")
     if config["train"]["precision"] not in ("fp32", "bf16"):

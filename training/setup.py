@@ -57,7 +57,7 @@ def build_datasets(config, fields):
         raise InputError(
             f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {size}"
         )
-    common = {"audio_window": data["audio_window"], "mask_top": data["mask_top"]}
+    common = {"audio_window": data["audio_window"], "mask_top": data["mask_top"], "exclude": data["exclude"] or ()}
     training = WindowDataset(
         corpus, "train", data["window"], fields, seed=train["seed"], balance=data["balance"], augment=data["augment"], **common
     )
