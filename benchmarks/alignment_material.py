@@ -1,0 +1,181 @@
+"""Material with known phone times: sentences spoken by flite, which says where each of its phones lies; noise; false texts."""
+
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from common.errors import InputError
+from datasets.corpora import GRID_WORDS
+from speech.alignment import Interval
+from speech.arpabet import NUMBER, SILENCE
+from speech.waveform import SAMPLE_RATE, load_waveform
+
+SENTENCES = Path(__file__).with_name("sentences.txt")
+VOICES = ("slt", "rms", "awb", "kal16")
+SHORT_PAUSE = "sp"
+_TO_ARPABET = {"ax": "AH", "pau": SILENCE}  # every other phone of flite's English is the ARPAbet one in lower case
+_SEGMENT = re.compile(r"(\S+):(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One sound whose borders are known from elsewhere than the aligner.
+
+    Attributes:
+        id: unique in the run.
+        group: what the tables divide by: a voice, a speaker, a file.
+        text: what is said.
+        waveform: (n,) float32 in [-1, 1], 16 kHz.
+        phones: tuple of Interval, the reference; () where it has none.
+        words: tuple of Interval, the reference, silence labelled ""; () where it has none.
+    """
+
+    id: str
+    group: str
+    text: str
+    waveform: np.ndarray
+    phones: tuple = ()
+    words: tuple = ()
+
+    @property
+    def seconds(self):
+        return len(self.waveform) / SAMPLE_RATE
+
+
+def read_sentences(path=SENTENCES):
+    """The lines of a text file, without blank ones and those that begin with "#"."""
+    lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def grid_sentences(count, seed=0):
+    """`count` different sentences built as those of GRID are: command, colour, preposition, letter, digit, adverb."""
+    draw, made = random.Random(seed), {}
+    letters = {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"}  # GRID leaves w out
+    while len(made) < count:
+        made[" ".join(draw.choice(sorted((table or letters).values())) for table in GRID_WORDS)] = True
+    return list(made)
+
+
+def find_flite(name):
+    """Path of the synthesiser.
+
+    Raises:
+        InputError: there is no such program.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise InputError(f"--flite {name}: no such program; install flite (Debian: apt-get install flite) or leave out --parts synthesised")
+    return found
+
+
+def parse_segments(printed):
+    """What `flite -psdur` prints, "pau:0.164 hh:0.255 ...", each phone with its end in seconds -> tuple of Interval.
+
+    Labels become phone classes ("ax" is AH, "pau" silence). Segments without length are dropped.
+
+    Raises:
+        InputError: nothing of that form is there, a phone is unknown, or times run backwards.
+    """
+    tier, at = [], 0.0
+    for word in printed.split():
+        match = _SEGMENT.fullmatch(word)
+        if match is None:
+            raise InputError(f"flite printed {word!r} where phone:seconds was expected")
+        label, end = _TO_ARPABET.get(match[1], match[1].upper()), float(match[2])
+        if label not in NUMBER:
+            raise InputError(f"flite printed the phone {match[1]!r}, which is no ARPAbet phone")
+        if end < at:
+            raise InputError(f"flite printed {word!r} after {at} s: times run backwards")
+        if end > at:
+            tier.append(Interval(at, end, label))
+        at = end
+    if not tier:
+        raise InputError("flite printed no segments; version 2.2 does with -psdur")
+    return tuple(tier)
+
+
+def synthesise(flite, voice, text):
+    """Speak `text`.
+
+    Returns:
+        (waveform (n,) float32 at 16 kHz, tuple of Interval).
+
+    Raises:
+        InputError: flite failed or lacks the voice.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        command = [flite, "-voice", voice, "-psdur", "-t", text, "-o", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode or not path.is_file():
+            raise InputError(f"flite -voice {voice} failed: {done.stderr.strip() or done.returncode}")
+        return load_waveform(path), parse_segments(done.stdout)
+
+
+def synthesised_cases(flite, sentences, voices=VOICES):
+    """A Case for each sentence in each voice; the group is the voice."""
+    cases = []
+    for voice in voices:
+        for number, text in enumerate(sentences):
+            waveform, phones = synthesise(flite, voice, text)
+            cases.append(Case(f"{voice}/{number:03d}", voice, text, waveform, phones))
+    return cases
+
+
+def speech_power(waveform, phones):
+    """Mean square of the samples under phones that are not silence."""
+    spoken = np.zeros(len(waveform), bool)
+    for phone in phones:
+        if phone.label != SILENCE:
+            spoken[round(phone.start * SAMPLE_RATE) : round(phone.end * SAMPLE_RATE)] = True
+    if not spoken.any():
+        raise ValueError("no phone but silence: no power of speech")
+    return float(np.square(waveform[spoken], dtype=np.float64).mean())
+
+
+def add_noise(waveform, phones, snr_db, rng):
+    """White Gaussian noise over the whole sound, `snr_db` below the power of the speech in it.
+
+    Where the sum leaves [-1, 1], all of it is scaled down: clipping would be a second disturbance.
+    """
+    noise = rng.normal(0, np.sqrt(speech_power(waveform, phones) / 10 ** (snr_db / 10)), len(waveform))
+    noisy = waveform + noise
+    return (noisy / max(1.0, np.abs(noisy).max())).astype(np.float32)
+
+
+def noisy_cases(cases, snr_db, seed=0):
+    """The cases with noise; that of a case depends on the seed, its id and the ratio alone."""
+    made = []
+    for case in cases:
+        rng = np.random.default_rng([seed, crc32(f"{case.id} {snr_db}".encode())])
+        made.append(replace(case, waveform=add_noise(case.waveform, case.phones, snr_db, rng)))
+    return made
+
+
+def false_texts(cases):
+    """{id: the text of another case}, of as nearly the same length as there is, and never the same words.
+
+    Within a group, cases are sorted by length of text; each takes the text of its nearest neighbour, the later one of two.
+    """
+    texts = {}
+    for group in {case.group: True for case in cases}:
+        row = sorted((case for case in cases if case.group == group), key=lambda case: (len(case.text), case.text, case.id))
+        for place, case in enumerate(row):
+            others = [other for other in row if _words(other.text) != _words(case.text)]
+            if not others:
+                raise InputError(f"{group}: all its utterances say the same; false transcripts need two different ones")
+            nearest = min(others, key=lambda other: (abs(len(other.text) - len(case.text)), row.index(other) < place))
+            texts[case.id] = nearest.text
+    return texts
+
+
+def _words(text):
+    return re.findall(r"[a-z']+", text.lower())
