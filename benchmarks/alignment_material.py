@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
@@ -13,13 +14,12 @@ import numpy as np
 
 from common.errors import InputError
 from datasets.corpora import GRID_WORDS
-from speech.alignment import Interval
+from speech.alignment import Interval, cover
 from speech.arpabet import NUMBER, SILENCE
 from speech.waveform import SAMPLE_RATE, load_waveform
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
 VOICES = ("slt", "rms", "awb", "kal16")
-SHORT_PAUSE = "sp"
 _TO_ARPABET = {"ax": "AH", "pau": SILENCE}  # every other phone of flite's English is the ARPAbet one in lower case
 _SEGMENT = re.compile(r"(\S+):(\d+(?:\.\d+)?)")
 
@@ -72,7 +72,9 @@ def find_flite(name):
     """
     found = shutil.which(name)
     if found is None:
-        raise InputError(f"--flite {name}: no such program; install flite (Debian: apt-get install flite) or leave out --parts synthesised")
+        raise InputError(
+            f"--flite {name}: no such program; install flite (Debian: apt-get install flite) or leave out --parts synthesised"
+        )
     return found
 
 
@@ -106,7 +108,7 @@ def synthesise(flite, voice, text):
     """Speak `text`.
 
     Returns:
-        (waveform (n,) float32 at 16 kHz, tuple of Interval).
+        (waveform (n,) float32 at 16 kHz, tuple of Interval over all of it: kal16 prints more closing silence than it writes).
 
     Raises:
         InputError: flite failed or lacks the voice.
@@ -117,17 +119,20 @@ def synthesise(flite, voice, text):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not path.is_file():
             raise InputError(f"flite -voice {voice} failed: {done.stderr.strip() or done.returncode}")
-        return load_waveform(path), parse_segments(done.stdout)
+        waveform = load_waveform(path)
+    return waveform, cover(parse_segments(done.stdout), len(waveform) / SAMPLE_RATE)
 
 
-def synthesised_cases(flite, sentences, voices=VOICES):
-    """A Case for each sentence in each voice; the group is the voice."""
-    cases = []
-    for voice in voices:
-        for number, text in enumerate(sentences):
-            waveform, phones = synthesise(flite, voice, text)
-            cases.append(Case(f"{voice}/{number:03d}", voice, text, waveform, phones))
-    return cases
+def synthesised_cases(flite, sentences, voices=VOICES, jobs=1):
+    """A Case for each sentence in each voice; the group is the voice. `jobs` synthesisers run at a time."""
+
+    def speak(voice, number, text):
+        waveform, phones = synthesise(flite, voice, text)
+        return Case(f"{voice}/{number:03d}", voice, text, waveform, phones)
+
+    wanted = [(voice, number, text) for voice in voices for number, text in enumerate(sentences)]
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(speak, *zip(*wanted, strict=True)))
 
 
 def speech_power(waveform, phones):
@@ -163,17 +168,21 @@ def noisy_cases(cases, snr_db, seed=0):
 def false_texts(cases):
     """{id: the text of another case}, of as nearly the same length as there is, and never the same words.
 
-    Within a group, cases are sorted by length of text; each takes the text of its nearest neighbour, the later one of two.
+    It comes from the case's own group where that says more than one thing, else from any. Of two as near, the later one in the
+    order of length counts, so that texts change hands all round.
+
+    Raises:
+        InputError: all cases say the same.
     """
-    texts = {}
-    for group in {case.group: True for case in cases}:
-        row = sorted((case for case in cases if case.group == group), key=lambda case: (len(case.text), case.text, case.id))
-        for place, case in enumerate(row):
-            others = [other for other in row if _words(other.text) != _words(case.text)]
-            if not others:
-                raise InputError(f"{group}: all its utterances say the same; false transcripts need two different ones")
-            nearest = min(others, key=lambda other: (abs(len(other.text) - len(case.text)), row.index(other) < place))
-            texts[case.id] = nearest.text
+    texts, order = {}, sorted(cases, key=lambda case: (len(case.text), case.text, case.id))
+    place = {case.id: at for at, case in enumerate(order)}
+    for case in cases:
+        others = [other for other in order if _words(other.text) != _words(case.text)]
+        if not others:
+            raise InputError("all utterances say the same; false transcripts need two different texts")
+        near = [other for other in others if other.group == case.group] or others
+        length, at = len(case.text), place[case.id]
+        texts[case.id] = min(near, key=lambda other: (abs(len(other.text) - length), place[other.id] < at)).text
     return texts
 
 

@@ -1,4 +1,4 @@
-"""How far borders lie from a reference: which phones of two pronunciations are the same, their errors, and what sums them up."""
+"""How far borders lie from a reference: which phones of two pronunciations are the same, their errors, what sums them up."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ CLASSES = {
 }
 CLASS_OF = {phone: name for name, phones in CLASSES.items() for phone in phones}
 GROSS_MS = 200.0  # an utterance whose median error is larger than this is not aligned at all
-_GAP, _ALIKE, _UNLIKE = 1.0, 1.0, 1.9
+_GAP, _ALIKE, _UNLIKE = 1.0, 1.1, 1.9
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Pairing:
 def pair_labels(reference, other):
     """Edit alignment of two label sequences; times play no part, so that it favours nobody.
 
-    A gap costs 1, another label of the same class of phones 1, any other label 1.9; silence pairs with silence alone. Of equally
-    cheap ways the one with more equal labels counts, then the one that pairs later places.
+    A gap costs 1, another label of the same class of phones 1.1, any other label 1.9; silence pairs with silence alone. Of
+    equally cheap ways the one that pairs later places counts.
 
     Args:
         reference, other: sequences of str.
@@ -58,7 +58,8 @@ def pair_labels(reference, other):
             )
     pairing, row, column = Pairing([], [], [], []), rows, columns
     while row or column:
-        if row and column and cost[row][column] == cost[row - 1][column - 1] + _substitution(reference[row - 1], other[column - 1]):
+        step = _substitution(reference[row - 1], other[column - 1]) if row and column else None
+        if step is not None and cost[row][column] == cost[row - 1][column - 1] + step:
             row, column = row - 1, column - 1
             (pairing.same if reference[row] == other[column] else pairing.substituted).append((row, column))
         elif row and cost[row][column] == cost[row - 1][column] + _GAP:

@@ -57,7 +57,9 @@ def grid_words(text, seconds):
     if not all(len(row) == 3 and row[0].isdigit() and row[1].isdigit() for row in rows):
         raise InputError("an .align file has lines of start, end, word")
     words = [(int(start) / GRID_UNIT, int(end) / GRID_UNIT, word.lower()) for start, end, word in rows]
-    return cover([Interval(start, end, word) for start, end, word in words if word not in ("sil", "sp") and end > start], seconds, "")
+    return cover(
+        [Interval(start, end, word) for start, end, word in words if word not in ("sil", "sp") and end > start], seconds, ""
+    )
 
 
 def htk_phones(text):
