@@ -4,7 +4,7 @@
 
 Parts: "synthesised" (flite speaks the sentences of benchmarks/sentences.txt and some like GRID's in four voices and says where
 each phone lies; clean, with white noise at 20 and 10 dB below the speech, and with another sentence's text), "grid" (word times
-of the .align files below --grid), "speech" (label files and TextGrids below --speech), "speed". Prints tables and a line per bar,
+of the .align files below --grid), "speech" (label files and TextGrids below --speech), "speed". Prints tables and a line a bar,
 writes the figures as JSON, and leaves with 0 whether or not the bars are reached.
 """
 
