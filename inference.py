@@ -76,6 +76,13 @@ def build_parser():
     add("--visible_mark", action="store_true", help="draw a small mark that says the lips are synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
+    speech = parser.add_argument_group("speech", "for a checkpoint with an audio gate; with none of them phones are recognised")
+    add = speech.add_argument
+    add("--transcript", metavar="PATH", help="text file with what is said")
+    add("--align", metavar="PATH", help="word or phone times: GRID .align, LRS2 text, csv, json, TextGrid")
+    add("--textgrid", metavar="PATH", help="the same, as a Praat TextGrid")
+    add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa")
+
     machine = parser.add_argument_group("machine")
     add = machine.add_argument
     add("--device", default="auto", help="auto, cuda, cpu or mps")
@@ -138,6 +145,7 @@ class _Work:
         from faces.track import FaceSelection
         from pipeline.options import DriveOptions, FaceOptions, Transform
         from pipeline.tracking import TrackStore, default_cache
+        from speech.labelling import SpeechText
 
         self._args, self._generator = args, None
         transform = Transform(args.resize_factor, args.rotate, tuple(args.crop))
@@ -152,6 +160,7 @@ class _Work:
             compat=args.compat,
             visible_mark=args.visible_mark,
             batch_size=args.wav2lip_batch_size,
+            speech=SpeechText(args.transcript, args.align, args.textgrid, args.aligner),
         )
         self._store = TrackStore(None if args.no_cache else Path(args.cache_dir or default_cache()))
         self._checkpoint = Path(args.checkpoint_path or DEFAULT_CHECKPOINT)
@@ -173,6 +182,9 @@ class _Work:
 
                 torch.set_num_threads(self._args.threads)
             self._generator = MouthGenerator(self._checkpoint, device=self._args.device, precision=self._args.precision)
+            if self._drive.speech.given and not self._generator.wants_phonemes:
+                note = f"{self._generator.name} has no audio gate, so {self._drive.speech.given} changes nothing"
+                print(f"note: {note}", file=sys.stderr)
         return self._generator
 
     def run(self, job):
@@ -225,6 +237,8 @@ def _check_combination(args):
         raise InputError("--face: give the picture or video with the face, or --jobs")
     if not args.jobs and not args.preview and not args.audio:
         raise InputError("--audio: give the speech: an audio file, or a video with sound")
+    if args.jobs and (args.transcript or args.align or args.textgrid):
+        raise InputError("--jobs: its rows have sounds of their own; leave --transcript, --align and --textgrid out")
     for flag in ("threads", "face_det_batch_size"):
         if getattr(args, flag) is not None and getattr(args, flag) < 1:
             raise InputError(f"--{flag} {getattr(args, flag)}: must be 1 or more")

@@ -65,6 +65,8 @@ def _describe(job, resumed):
     count = sum(parameter.numel() for parameter in job.model.parameters())
     validation = f"{len(job.validation.rows)} clips to validate" if job.validation else "none to validate"
     losses = ", ".join(job.criterion.terms)
+    if job.training.without_phones:
+        print(f"{job.training.without_phones} clips without phonemes are left out (their reasons stand in the manifest)")
     print(f"{job.config['model']['name']}: {count / 1e6:.2f} M parameters on {job.device}; losses {losses}; "
           f"{len(job.training.rows)} clips to train, {validation}")  # fmt: skip
 

@@ -4,11 +4,14 @@ An item is a deterministic function of (seed, epoch, index): nothing is drawn th
 retried, nothing is swallowed.
 """
 
+from fractions import Fraction
+
 import numpy as np
 
 from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 from datasets.fields import check_fields
+from speech.phonemes import phoneme_runs, shuffled_runs
 from speech.windows import mel_window, mel_windows
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
@@ -20,7 +23,11 @@ class WindowDataset:
     Args:
         corpus: datasets.prepared.PreparedCorpus.
         split: "train", "val", "test" or "unseen".
-        window: T, frames per window.
+        window: T, frames per item.
+        cut: "frames": windows of T frames from anywhere; "phoneme": windows of whole phoneme runs, as many as T frames hold,
+            padded with their last frame, `valid` 0 there. A run longer than T frames is cut into pieces of T.
+        phonemes: "aligned", or "shuffled": the runs of each clip in random order, the control of METHODS 1.6.
+        sync_frames: frames at the window's start that `sync_mel` and `shifted_mel` belong to; None means T.
         fields: names from datasets.fields.FIELDS.
         seed: int.
         length: items per epoch; None takes one item per T frames of the split.
@@ -48,13 +55,20 @@ class WindowDataset:
         balance=1.0,
         augment=None,
         exclude=(),
+        cut="frames",
+        phonemes="aligned",
+        sync_frames=None,
         max_shift=50,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
         self.audio_window, self.augment, self.max_shift = audio_window, augment, max_shift
-        self.mask_top = mask_top
+        self.mask_top, self.cut, self.phonemes, self.sync_frames = mask_top, cut, phonemes, sync_frames or self.window
         long_enough = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
-        self.rows = [row for row in long_enough if not row.id.startswith(tuple(exclude))]
+        rows = [row for row in long_enough if not row.id.startswith(tuple(exclude))]
+        self.rows = [row for row in rows if row.phones] if self._wants_phonemes else rows
+        self.without_phones = len(rows) - len(self.rows)
+        if rows and not self.rows:
+            raise InputError(f"{corpus.folder}: its clips hold no phonemes; run prepare.py on it again, which aligns them")
         if not self.rows:
             raise InputError(
                 f"{corpus.folder}: no clip of split {split!r} has {self.window + REFERENCE_GAP + 1} frames or more"
@@ -65,7 +79,11 @@ class WindowDataset:
         weights = np.array([counts[row.speaker] ** (balance - 1.0) for row in self.rows], np.float64)
         self._cumulative = np.cumsum(weights / weights.sum())
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
-        self._open = {}
+        self._open, self._runs = {}, {}
+
+    @property
+    def _wants_phonemes(self):
+        return self.cut == "phoneme" or bool({"phoneme", "run"} & set(self.fields))
 
     def __len__(self):
         return self.length
@@ -80,36 +98,62 @@ class WindowDataset:
     def item(self, number, rng, start=None):
         """One window of clip `number`; `start` None draws its first frame."""
         row, clip = self.rows[number], self._clip(number)
-        start = int(rng.integers(row.frames - self.window + 1)) if start is None else start
-        reference = _draw_outside(rng, row.frames, start - REFERENCE_GAP, start + self.window + REFERENCE_GAP)
+        start, count = self._draw_window(number, rng, start)
+        frames = start + np.minimum(np.arange(self.window), count - 1)
+        reference = _draw_outside(rng, row.frames, start - REFERENCE_GAP, start + count + REFERENCE_GAP)
         shift = self._draw_shift(rng, row.frames, start)
         sound = AudioChange(self.augment, rng, clip["mel"])
         look = PictureChange(self.augment, rng)
-        frames = np.arange(start, start + self.window)
         made = {}
         for name in self.fields:
             if name in ("face", "masked_face"):
-                made[name] = look(clip["face"][start : start + self.window])
+                made[name] = look(clip["face"][frames])
                 if name == "masked_face":
                     made[name][:, :, int(self.mask_top * made[name].shape[2]) :] = 0
             elif name == "reference_face":
                 made[name] = np.repeat(look(clip["face"][reference : reference + 1], moved=False), self.window, axis=0)
             elif name == "mel":
                 made[name] = sound(mel_windows(clip["mel"], frames, row.fps, mode=self.audio_window))[:, None]
-            elif name == "sync_mel":
-                made[name] = sound(mel_window(clip["mel"], start, row.fps, span=self.window, mode=self.audio_window))[None]
-            elif name == "shifted_mel":
-                at = start + shift
-                made[name] = sound(mel_window(clip["mel"], at, row.fps, span=self.window, mode=self.audio_window))[None]
+            elif name in ("sync_mel", "shifted_mel"):
+                at = start + (shift if name == "shifted_mel" else 0)
+                made[name] = sound(mel_window(clip["mel"], at, row.fps, span=self.sync_frames, mode=self.audio_window))[None]
             elif name == "in_sync":
                 made[name] = np.float32(shift == 0)
             elif name == "landmarks":
-                made[name] = look.points(clip["landmarks"][start : start + self.window], clip["face"].shape[2])
+                made[name] = look.points(clip["landmarks"][frames], clip["face"].shape[2])
+            elif name == "phoneme":
+                made[name] = self.runs(number).frame_labels()[frames]
+            elif name == "run":
+                run = self.runs(number).frame_runs()[frames]
+                made[name] = run - run[0]
+            elif name == "valid":
+                made[name] = (np.arange(self.window) < count).astype(np.float32)
             elif name == "clip":
                 made[name] = np.int64(number)
             elif name == "frame":
                 made[name] = np.int64(start)
         return made
+
+    def runs(self, number):
+        """speech.phonemes.Runs of clip `number`, in the order that `phonemes` asks for."""
+        if number not in self._runs:
+            row = self.rows[number]
+            runs = phoneme_runs(self.corpus.phones(row), Fraction(row.fps), row.frames)
+            self._runs[number] = shuffled_runs(runs, self.seed + number) if self.phonemes == "shuffled" else runs
+        return self._runs[number]
+
+    def _draw_window(self, number, rng, start):
+        """(first frame, frames that count) of a window; `start` None draws it."""
+        frames = self.rows[number].frames
+        if self.cut == "frames":
+            return int(rng.integers(frames - self.window + 1)) if start is None else start, self.window
+        runs = self.runs(number)
+        inside = int(rng.integers(frames)) if start is None else start  # any frame, so that all frames count alike
+        run = int(runs.frame_runs()[inside])
+        first = int(runs.starts[run]) + (inside - int(runs.starts[run])) // self.window * self.window
+        ends = runs.ends[run:]
+        whole = int(np.searchsorted(ends, first + self.window, side="right"))
+        return first, (int(ends[whole - 1]) if whole else first + self.window) - first
 
     def _draw_shift(self, rng, frames, start):
         """0 with probability 1/2, else a shift of at least 3 frames (120 ms) inside the clip, at most `max_shift`."""

@@ -8,6 +8,7 @@ from common.suggest import refuse_unknown
 from losses.landmarks import LandmarkDistance
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.sync import SyncClassification, SyncLoss
+from losses.temporal import TemporalLipLoss
 
 LOSSES = {
     "l1": L1Loss,
@@ -15,6 +16,7 @@ LOSSES = {
     "sync": SyncLoss,
     "sync_classification": SyncClassification,
     "landmark_distance": LandmarkDistance,
+    "temporal_lip": TemporalLipLoss,
 }
 _OWN_KEYS = ("weight", "enable_when")
 
@@ -25,6 +27,9 @@ class Criterion(nn.Module):
     A term is an nn.Module with `needs` (fields) and `forward(outputs, batch) -> scalar`. A term with `enable_when:
     {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit, and from then on; its
     value is measured in validation from the start.
+
+    A term that learns something of its own may have `memory`, a module whose state a resumed run gets back, and `facts()`, what
+    a checkpoint tells of it.
 
     Args:
         terms: dict of name -> term.
@@ -64,6 +69,19 @@ class Criterion(nn.Module):
         if total is None:
             total = torch.zeros((), device=next(iter(outputs.values())).device)
         return total, parts
+
+    def memory(self):
+        """dict of name -> state dict of the terms that have a memory."""
+        return {name: term.memory.state_dict() for name, term in self.terms.items() if hasattr(term, "memory")}
+
+    def remember(self, memory):
+        """Put back what `memory` gave."""
+        for name, state in memory.items():
+            self.terms[name].memory.load_state_dict(state)
+
+    def facts(self):
+        """dict of name -> what a checkpoint tells of the term."""
+        return {name: term.facts() for name, term in self.terms.items() if hasattr(term, "facts")}
 
     def update_gates(self, metrics):
         """Switch on the terms whose metric has fallen below its limit; returns the names of those switched on now."""

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from losses.masking import frame_mean
+
 
 class L1Loss(nn.Module):
     """Mean absolute difference (Wav2Lip's L_recon, arXiv 2008.10010 eq. 2), optionally with more weight on the mouth.
@@ -29,11 +31,12 @@ class L1Loss(nn.Module):
         """`face` (B, T, 3, S, S) generated and real -> scalar."""
         fake, real = outputs["face"], batch["face"]
         weight = self._weight(real)
-        loss = ((fake - real).abs() * weight).mean()
+        loss = frame_mean(((fake - real).abs() * weight).mean((2, 3, 4)), batch)
         if self.gradient:
             for axis in (-1, -2):
                 edge = (fake.diff(dim=axis) - real.diff(dim=axis)).abs()
-                loss = loss + self.gradient * (edge * weight.narrow(axis, 0, edge.shape[axis])).mean()
+                edge = edge * weight.narrow(axis, 0, edge.shape[axis])
+                loss = loss + self.gradient * frame_mean(edge.mean((2, 3, 4)), batch)
         return loss
 
     def _weight(self, faces):
@@ -59,11 +62,11 @@ class LaplacianLoss(nn.Module):
 
     def forward(self, outputs, batch):
         """`face` (B, T, 3, S, S) generated and real -> scalar."""
-        rest = (outputs["face"] - batch["face"]).flatten(0, 1)
-        loss = rest.new_zeros(())
+        difference = outputs["face"] - batch["face"]
+        rest, loss = difference.flatten(0, 1), difference.new_zeros(difference.shape[:2])
         for level in range(self.levels):
             coarse = F.avg_pool2d(rest, 2)
             detail = rest - F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-            loss = loss + 2**level * detail.abs().mean()
+            loss = loss + 2**level * detail.abs().mean((1, 2, 3)).view(loss.shape)
             rest = coarse
-        return loss / self.levels
+        return frame_mean(loss, batch) / self.levels

@@ -33,10 +33,18 @@ class SyncLoss(nn.Module):
         return self
 
     def forward(self, outputs, batch):
-        """`face` (B, T, 3, S, S) generated, `sync_mel` (B, 1, 80, 16) -> scalar."""
-        faces = outputs["face"] if self.channel_order == "rgb" else outputs["face"].flip(2)
+        """`face` (B, T, 3, S, S) generated, `sync_mel` (B, 1, 80, 16) -> scalar.
+
+        The expert judges the first 5 frames (`SyncNetColor.frames`) of the window; a padded window with fewer does not count.
+        """
+        faces = outputs["face"][:, : self.expert.frames]
+        faces = faces if self.channel_order == "rgb" else faces.flip(2)
         audio, face = self.expert(batch["sync_mel"], lower_halves(faces.transpose(1, 2)))
-        return -torch.log(sync_probability(audio, face).clamp_min(_EPSILON)).mean()
+        loss = -torch.log(sync_probability(audio, face).clamp_min(_EPSILON))
+        if "valid" not in batch:
+            return loss.mean()
+        whole = batch["valid"][:, self.expert.frames - 1].to(loss.dtype)
+        return (loss * whole).sum() / whole.sum().clamp_min(1)
 
 
 class SyncClassification(nn.Module):

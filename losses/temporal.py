@@ -1,7 +1,7 @@
 """Temporal consistency: lip loss over phoneme runs, with the adaptive lip weight (METHODS 1.6; inferred throughout).
 
-A temporal module is a run of frames that belong to one phoneme. Inside it the lips of the generated face should move as those of
-the real one: delta is how alike they are, w what a module weighs, and
+A temporal module is a run of frames that belong to one phoneme. Inside it the lips of the generated face should move as those
+of the real one: delta is how alike they are, w what a module weighs, and
 
     L_lip = (1 / sum |M_i|) sum_i w_i sum_{t in M_i} d_t.
 
@@ -38,7 +38,7 @@ def lip_shapes(points, eye_distance):
 
 
 def lip_distances(fake, real):
-    """d_t: mean distance of the points of two lip shapes, (..., 20, 2) each -> (...), in eye distances; smooth at 0, exactly 0 there."""
+    """d_t: mean distance of the points of two lip shapes, (..., 20, 2) each -> (...), in eye distances; 0 and smooth at 0."""
     square = (fake - real).square().sum(-1)
     return ((square + _SMOOTH**2).sqrt() - _SMOOTH).mean(-1)
 
@@ -46,9 +46,9 @@ def lip_distances(fake, real):
 def lip_similarity(fake, real, kind="motion", tau=TAU, rest=REST):
     """delta_t in [0, 1]: how alike the lips of frame t are, or move.
 
-    motion: (1 + cos(v^_t, v_t)) / 2 with v_t = l_t - l_(t-1), the movement that leads into frame t, so that a module of one frame
-    has one, too. Both vectors get a constant component `rest`, so that lips at rest in both videos are alike (1) and noise at
-    rest has no direction. The first frame of the window has no movement. shape: exp(-|l^_t - l_t| / (sqrt(20) tau)).
+    motion: (1 + cos(v^_t, v_t)) / 2 with v_t = l_t - l_(t-1), the movement that leads into frame t, so that a module of one
+    frame has one, too. Both vectors get a constant component `rest`, so that lips at rest in both videos are alike (1) and noise
+    at rest has no direction. The first frame of the window has no movement. shape: exp(-|l^_t - l_t| / (sqrt(20) tau)).
 
     Args:
         fake, real: (B, T, 20, 2) lip shapes.
@@ -108,11 +108,11 @@ def run_weights(delta, known, numbers, mode="tolerant", epsilon=EPSILON):
 class TemporalLipLoss(nn.Module):
     """Lip loss over phoneme runs, each weighed by how alike real and generated lips move in it (METHODS 1.6; inferred).
 
-    The weights take no gradient. A run without a known similarity - the single frame at the start of a window - weighs W[p], the
+    The weights take no gradient. A run without a known similarity - a single frame at the start of a window - weighs W[p], the
     running weight of its phoneme.
 
     Args:
-        landmarks: models.LipLandmarks, frozen here; real and generated faces both go through it, so that equal faces give 0.
+        landmarks: models.LipLandmarks, frozen here; real and generated faces go through it, so that equal faces give 0.
         table: models.audio_gate.PhonemeWeights to keep up to date in training; the generator's own, where it has a gate.
         similarity: "motion" or "shape".
         mode: "literal", "tolerant" or "uniform".
@@ -154,8 +154,8 @@ class TemporalLipLoss(nn.Module):
 
         Args:
             outputs: `face` (B, T, 3, S, S) generated.
-            batch: `face` real, `landmarks` (B, T, 68, 2) of the real face, `phoneme` (B, T) int64 class, `run` (B, T) int64 number
-                of the run in the window, and, where windows are padded, `valid` (B, T).
+            batch: `face` real, `landmarks` (B, T, 68, 2) of the real face, `phoneme` (B, T) int64 class, `run` (B, T) int64
+                number of the run in the window, and, where windows are padded, `valid` (B, T).
 
         Returns:
             scalar, in eye distances.

@@ -73,7 +73,7 @@ class PhonemeWeights(nn.Module):
 
 
 class AudioGate(nn.Module):
-    """a'_t = a_t (1 + beta (W[p(t)] - mean W)): audio codes scaled by how well lips move with this phoneme (METHODS 1.6, inferred).
+    """a'_t = a_t (1 + beta (W[p(t)] - mean W)): audio codes scaled by the lip weight of the phoneme (METHODS 1.6, inferred).
 
     beta is learned and begins at 0, where the gate changes nothing.
     """

@@ -1,7 +1,7 @@
 """How each network is fed from a batch: which fields it needs, and what it gives back by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -11,16 +11,23 @@ class Interface:
     """Attributes:
     needs: fields (datasets.fields) that the network is fed with.
     predict: (network, batch dict of tensors) -> dict of named outputs.
+    options: further fields, by the name of the network's part that needs them.
     """
 
     needs: tuple[str, ...]
     predict: Callable
+    options: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def needs_of(self, model):
+        """Fields that this very network is fed with."""
+        more = [name for part, names in self.options.items() if getattr(model, part, None) is not None for name in names]
+        return (*self.needs, *more)
 
 
 def _generate(model, batch):
     """`face` (B, T, 3, S, S) float32 in [0, 1]: the generated face."""
     faces = torch.cat([batch["masked_face"], batch["reference_face"]], 2).transpose(1, 2)  # (B, 6, T, S, S)
-    return {"face": model(batch["mel"], faces).transpose(1, 2)}
+    return {"face": model(batch["mel"], faces, batch.get("phoneme")).transpose(1, 2)}
 
 
 def _compare(model, batch):
@@ -37,7 +44,7 @@ def _find(model, batch):
 
 
 INTERFACES = {
-    "wav2lip": Interface(("masked_face", "reference_face", "mel"), _generate),
+    "wav2lip": Interface(("masked_face", "reference_face", "mel"), _generate, {"audio_gate": ("phoneme",)}),
     "syncnet_color": Interface(("face", "shifted_mel"), _compare),
     "lip_landmarks": Interface(("face",), _find),
 }

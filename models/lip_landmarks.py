@@ -38,11 +38,6 @@ class LipLandmarks(nn.Module):
                                      *residual_blocks(128, 1))  # fmt: skip
         self.back = ConvBlock(128, 48, kernel_size=1, padding=0)
         self.head = nn.Sequential(*residual_blocks(48, 1), ConvBlock(48, 64), nn.Conv2d(64, POINTS, kernel_size=1))
-        rows, columns = (SIDE - TOP) // STRIDE, (RIGHT - LEFT) // STRIDE
-        middle = (STRIDE - 1) / 2
-        grid = torch.meshgrid(torch.arange(rows) * STRIDE + TOP + middle, torch.arange(columns) * STRIDE + LEFT + middle,
-                              indexing="ij")  # fmt: skip
-        self.register_buffer("places", torch.stack((grid[1], grid[0]), -1).flatten(0, 1).float(), persistent=False)
 
     def forward(self, faces):
         """Find the points.
@@ -63,5 +58,13 @@ class LipLandmarks(nn.Module):
         fine = self.stem((part - mean) / (deviation + _EPSILON))
         coarse = F.interpolate(self.back(self.context(fine)), scale_factor=4, mode="bilinear", align_corners=False)
         heat = self.head(fine + coarse).flatten(2).float().softmax(-1)
-        points = ((heat @ self.places) + 0.5) * (size / SIDE) - 0.5
+        points = ((heat @ _places(heat.device)) + 0.5) * (size / SIDE) - 0.5
         return points.unflatten(0, faces.shape[:-3])
+
+
+def _places(device):
+    """(K, 2) float32: x, y of the middle of each cell of a heat map, in pixels of the 96-pixel crop."""
+    middle = (STRIDE - 1) / 2
+    rows = torch.arange(TOP, SIDE, STRIDE, device=device) + middle
+    columns = torch.arange(LEFT, RIGHT, STRIDE, device=device) + middle
+    return torch.cartesian_prod(rows, columns).flip(1)

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from common.errors import InputError
+from models.audio_gate import AudioGate
 from models.blocks import (
     ConvBlock,
     UpConvBlock,
@@ -65,24 +67,48 @@ class Wav2Lip(nn.Module):
     With `face_size` 96 and `width` 1.0 it is the published network, name by name. Other sizes are ours: 96 * 2^k ends in a 3x3
     map, 128 * 2^k in a 4x4 map.
 
+    Args:
+        face_size: S, side of the faces; width: multiplies the channels.
+        audio_gate: scale the audio code by the adaptive lip weight of the phoneme that is spoken (models.audio_gate; METHODS
+            1.6, inferred). Such a network must be told the phonemes.
+
     Raises:
-        InputError: `face_size` or `width` out of range.
+        InputError: `face_size`, `width` or `audio_gate` out of range.
     """
 
-    def __init__(self, face_size=96, width=1.0):
+    def __init__(self, face_size=96, width=1.0, audio_gate=False):
         super().__init__()
         check_size(face_size, width)
+        if not isinstance(audio_gate, bool):
+            raise InputError(f"model.audio_gate: {audio_gate!r} is not possible; give true or false")
         self.face_size, self.width = face_size, width
         levels, bottom = levels_of(face_size)
         self.face_encoder_blocks, skips = face_encoder(6, levels, bottom, width)
         self.audio_encoder = audio_encoder(width, last_residuals=1)
         self.face_decoder_blocks, channels = face_decoder(skips, levels, bottom, width)
         hidden = scaled(32, width)
+        self.audio_gate = AudioGate() if audio_gate else None
         self.output_block = nn.Sequential(ConvBlock(channels, hidden), nn.Conv2d(hidden, 3, kernel_size=1), nn.Sigmoid())
 
-    def encode_audio(self, mel):
-        """(N, 1, 80, 16) float32 in [-4, 4] -> (N, C, 1, 1) float32, C = 512 at width 1."""
-        return self.audio_encoder(mel)
+    def encode_audio(self, mel, phonemes=None):
+        """Audio codes.
+
+        Args:
+            mel: (N, 1, 80, 16) float32 in [-4, 4].
+            phonemes: (N,) int64 classes of `speech.arpabet.PHONES`; a network with an audio gate needs them.
+
+        Returns:
+            (N, C, 1, 1) float32, C = 512 at width 1.
+
+        Raises:
+            ValueError: a gate, and no phonemes.
+        """
+        codes = self.audio_encoder(mel)
+        if self.audio_gate is None:
+            return codes
+        if phonemes is None:
+            raise ValueError("this network has an audio gate: it must be given the phonemes")
+        return self.audio_gate(codes, phonemes)
 
     def encode_face(self, faces):
         """(N, 6, S, S) float32 in [0, 1] -> list of face maps, largest first; (N, C, 1, 1) is the last."""
@@ -108,18 +134,20 @@ class Wav2Lip(nn.Module):
             x = torch.cat((x, skip.expand(x.shape[0], -1, -1, -1)), dim=1)
         return self.output_block(x)
 
-    def forward(self, mel, faces):
+    def forward(self, mel, faces, phonemes=None):
         """Generate faces.
 
         Args:
             mel: (B, 1, 80, 16) or (B, T, 1, 80, 16) float32 in [-4, 4].
             faces: (B, 6, S, S) or (B, 6, T, S, S) float32 in [0, 1]; channels 0-2 the face with its lower half zeroed, 3-5 the
                 reference, both in the same colour order.
+            phonemes: (B,) or (B, T) int64, for a network with an audio gate; see `encode_audio`.
 
         Returns:
             (B, 3, S, S) or (B, 3, T, S, S) float32 in [0, 1], in that colour order.
         """
         if faces.dim() == 4:
-            return self.decode(self.encode_audio(mel), self.encode_face(faces))
+            return self.decode(self.encode_audio(mel, phonemes), self.encode_face(faces))
         mel, flat = mel.transpose(0, 1).flatten(0, 1), frames_to_batch(faces)
-        return batch_to_frames(self.decode(self.encode_audio(mel), self.encode_face(flat)), faces.shape[0])
+        phonemes = None if phonemes is None else phonemes.transpose(0, 1).flatten(0, 1)
+        return batch_to_frames(self.decode(self.encode_audio(mel, phonemes), self.encode_face(flat)), faces.shape[0])

@@ -139,7 +139,8 @@ def draw_shots(plan, generator, batch_size=None):
                 mels = plan.windows(shots[at].t for at in seen)
                 faces = np.stack([shots[at].face for at in seen])
                 references = faces if reference is None else reference
-                how = {"truncate": plan.truncate, "row": plan.first_row}
+                spoken = None if plan.phonemes is None else plan.phonemes[[shots[at].t for at in seen]]
+                how = {"phonemes": spoken, "truncate": plan.truncate, "row": plan.first_row}
                 if plan.source.still:  # the same picture all along: what the model sees of it is computed once
                     maps = maps or generator.encode(faces[:1], references[:1])
                     faces[:, plan.first_row :] = generator.draw(mels, maps, **how)

@@ -48,6 +48,7 @@ class MouthGenerator:
         mask_row: first row of a crop that the model does not see.
         name, sha256: of the checkpoint file.
         device: torch.device.
+        wants_phonemes: the network has an audio gate and must be told the phonemes.
 
     Raises:
         InputError: not a generator, damaged, or with data settings that this version does not know.
@@ -62,6 +63,7 @@ class MouthGenerator:
         self.data = _checked_data(checkpoint.config["data"], path)
         self.mask_row = int(self.data["mask_top"] * self.face_size)
         self._model = fuse_for_inference(checkpoint.model).to(self._dtype)
+        self.wants_phonemes = checkpoint.model.audio_gate is not None
         self._reverse = self.data["channel_order"] == "bgr"
 
     def crop_spec(self, pads=None):
@@ -86,12 +88,13 @@ class MouthGenerator:
         return self._model.encode_face(both.contiguous(memory_format=torch.channels_last))
 
     @torch.inference_mode()
-    def draw(self, mels, maps, *, truncate=False, row=0):
+    def draw(self, mels, maps, *, phonemes=None, truncate=False, row=0):
         """Faces with the mouths that are heard.
 
         Args:
             mels: (B, 80, 16) float32 mel windows.
             maps: from `encode`, of B faces or of one.
+            phonemes: (B,) int64 classes of the phonemes that are spoken, where the network wants them.
             truncate: cut off the fraction of a grey level, as the public script does, in place of rounding.
             row: the first row that is wanted; what lies above is not computed.
 
@@ -99,16 +102,18 @@ class MouthGenerator:
             (B, S - row, S, 3) uint8 RGB.
         """
         mels = torch.from_numpy(np.ascontiguousarray(mels)).to(self.device, self._dtype)[:, None]
-        faces = decode_from(self._model, self._model.encode_audio(mels), maps, row).float() * 255
+        if phonemes is not None:
+            phonemes = torch.from_numpy(np.ascontiguousarray(phonemes)).to(self.device)
+        faces = decode_from(self._model, self._model.encode_audio(mels, phonemes), maps, row).float() * 255
         faces = (faces if truncate else faces.round()).clamp_(0, 255).to(torch.uint8)
         if self._reverse:
             faces = faces.flip(1)
         return faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
-    def __call__(self, mels, faces, references, *, truncate=False, row=0):
+    def __call__(self, mels, faces, references, *, phonemes=None, truncate=False, row=0):
         """`encode` and `draw` in one; halves the batch as long as it does not fit into the GPU's memory."""
         try:
-            return self.draw(mels, self.encode(faces, references), truncate=truncate, row=row)
+            return self.draw(mels, self.encode(faces, references), phonemes=phonemes, truncate=truncate, row=row)
         except torch.OutOfMemoryError as error:
             if len(faces) == 1:
                 raise InputError("the GPU's memory does not hold one face; use --device cpu, or free the GPU") from error
@@ -116,7 +121,8 @@ class MouthGenerator:
         drawn = []
         for part in (slice(None, half), slice(half, None)):
             own = references[part] if len(references) > 1 else references
-            drawn.append(self(mels[part], faces[part], own, truncate=truncate, row=row))
+            spoken = None if phonemes is None else phonemes[part]
+            drawn.append(self(mels[part], faces[part], own, phonemes=spoken, truncate=truncate, row=row))
         return np.concatenate(drawn)
 
     def _planes(self, faces):

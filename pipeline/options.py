@@ -10,6 +10,7 @@ from common.files import require_file
 from faces.detectors import DETECTORS
 from faces.track import FaceSelection
 from pipeline.timeline import LOOP_MODES
+from speech.labelling import SpeechText
 
 MAX_FPS = 240
 OUTPUT_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -76,6 +77,7 @@ class DriveOptions:
         compat: None, or "wav2lip" for what the public inference script computes.
         visible_mark: draw a small mark into the picture.
         batch_size: most faces in one batch of the model; None chooses by device.
+        speech: what is known of the words, for a model that wants phonemes.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -86,6 +88,7 @@ class DriveOptions:
     compat: str | None = None
     visible_mark: bool = False
     batch_size: int | None = None
+    speech: SpeechText = field(default_factory=SpeechText)
 
     def __post_init__(self):
         if self.loop not in (None, *LOOP_MODES):

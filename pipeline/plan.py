@@ -10,7 +10,9 @@ from media import decode_audio
 from pipeline.compat import smooth_crops
 from pipeline.reference import choose_reference
 from pipeline.source import FaceSource
+from speech.labelling import align_speech
 from speech.mel import mel_spectrogram
+from speech.phonemes import phoneme_runs
 from speech.waveform import to_waveform
 from speech.windows import frame_count, gather_windows, mel_window_start, wav2lip_inference_starts
 
@@ -24,13 +26,13 @@ class Sound:
     Attributes:
         samples: (channels, n) float32 at `rate`, for the result's sound track.
         rate: samples a second.
-        length: samples at 16 kHz.
+        waveform: (n,) float32, 16 kHz mono.
         mel: (80, m) float32.
     """
 
     samples: np.ndarray
     rate: int
-    length: int
+    waveform: np.ndarray
     mel: np.ndarray
 
     @staticmethod
@@ -45,13 +47,13 @@ class Sound:
             waveform = to_waveform(samples, rate)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        return Sound(samples, rate, len(waveform), mel_spectrogram(waveform))
+        return Sound(samples, rate, waveform, mel_spectrogram(waveform))
 
     def window_starts(self, fps, mode, compat=None):
         """First mel column for each frame of the result, which thereby has as many frames: list of int."""
         if compat == "wav2lip":
             return wav2lip_inference_starts(self.mel.shape[1], fps)
-        return [mel_window_start(t, fps, mode=mode) for t in range(frame_count(self.length, fps))]
+        return [mel_window_start(t, fps, mode=mode) for t in range(frame_count(len(self.waveform), fps))]
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Plan:
         mel: (80, m) float32.
         mask: (S, S) float32, weights of the paste.
         truncate: cut off fractions of grey levels, as the public script does.
+        phonemes: (N,) int64, class of the phoneme spoken in each frame of the result; None where the model does not ask.
     """
 
     source: FaceSource
@@ -79,6 +82,7 @@ class Plan:
     mel: np.ndarray
     mask: np.ndarray
     truncate: bool
+    phonemes: np.ndarray | None
 
     @property
     def first_row(self):
@@ -126,7 +130,14 @@ def make_plan(source, track, sound, starts, generator, options):
         mel=sound.mel,
         mask=paste_weights(generator, options),
         truncate=options.compat is not None,
+        phonemes=_phonemes(sound, len(starts), source.fps, options) if generator.wants_phonemes else None,
     )
+
+
+def _phonemes(sound, frames, fps, options):
+    """(N,) int64 class of the phoneme that is spoken in each frame of the result."""
+    alignment = align_speech(sound.waveform, options.speech)
+    return phoneme_runs(alignment.phones, fps, frames).frame_labels()
 
 
 def lay_crops(source, track, generator, options):

@@ -13,7 +13,9 @@ DEFAULTS = {
     "model": {"name": "wav2lip", "face_size": 96, "width": 1.0},
     "data": {
         "corpus": None,  # folder made by prepare.py
-        "window": 5,  # frames per item
+        "window": 5,  # frames per item, or "phoneme": whole phoneme runs, padded to data.longest
+        "longest": 12,  # frames of a padded window; a longer run is cut
+        "phonemes": "aligned",  # or "shuffled": the runs of each clip in random order, a control
         "batch": 16,  # items per step
         "workers": 1,  # loader processes
         "audio_window": "centred",
@@ -43,6 +45,7 @@ DEFAULTS = {
         "snapshot_dtype": "float32",
     },
 }
+_WORDS = {"data.window": ("phoneme",)}  # words that may stand in place of a number
 _FREE = ("losses", "model")  # their keys are checked by whoever builds them
 
 
@@ -69,9 +72,11 @@ def load_config(path, overrides=()):
         _apply_override(given, override)
     config = _merge(DEFAULTS, given, "")
     config["name"] = config["name"] or path.stem
-    for key, low in (("window", 1), ("batch", 1), ("workers", 0)):
-        if config["data"][key] < low:
+    for key, low in (("window", 1), ("longest", 2), ("batch", 1), ("workers", 0)):
+        if config["data"][key] != "phoneme" and config["data"][key] < low:
             raise InputError(f"data.{key}: must be {low} or more")
+    if config["data"]["phonemes"] not in ("aligned", "shuffled"):
+        raise InputError(f"data.phonemes: {config['data']['phonemes']!r}: unknown; choose aligned or shuffled")
     if not 0.1 <= config["data"]["mask_top"] <= 0.5:  # pasting begins at 0.44 of the crop
         raise InputError(f"data.mask_top: {config['data']['mask_top']}: must lie between 0.1 and 0.5")
     exclude = config["data"]["exclude"]
@@ -122,7 +127,7 @@ def _merge(defaults, given, where):
 
 def _typed(default, value, where):
     """`value` with the type of `default`; YAML reads 1e-4 as text, so numbers are tried."""
-    if default is None or value is None:
+    if default is None or value is None or value in _WORDS.get(where, ()):
         return value
     if isinstance(default, float) and not isinstance(value, bool):
         try:

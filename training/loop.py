@@ -19,6 +19,7 @@ from training.setup import (
     build_network,
     checkpoint_config,
     needed_fields,
+    sync_frames_of,
 )
 from training.state import Average, load_state, save_state
 
@@ -40,9 +41,10 @@ class Run:
         self.model = build_network(config, self.device)
         self.interface = INTERFACES[config["model"]["name"]]
         self.network = self.group.wrap(self.model)  # what the steps go through; the same weights
-        self.criterion = build_losses(config, self.device)
-        fields = needed_fields(config["model"]["name"], self.criterion)
-        self.training, self.validation = build_datasets(config, fields)
+        self.criterion = build_losses(config, self.device, self.model)
+        fields = needed_fields(config, self.model, self.criterion)
+        frames = sync_frames_of(config, self.model, self.criterion)
+        self.training, self.validation = build_datasets(config, fields, frames)
         optim = config["optim"]
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=optim["lr"], betas=tuple(optim["betas"]), weight_decay=optim["weight_decay"]
@@ -65,6 +67,7 @@ class Run:
             self.average.values = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
             self.step, self.best = state["step"], state["best"]
             self.criterion.open.update(state["open"])
+            self.criterion.remember(state.get("memory", {}))
         return self.step
 
     def rate(self):
@@ -104,6 +107,7 @@ class Run:
         if self.validation is None:
             return {}
         self.averaged_model.load_state_dict(self.average.values)
+        self.criterion.eval()
         sums, count = {}, 0
         steps, batch_size = self.config["train"]["validate_batches"], self.config["data"]["batch"]
         for batch in batches(self.validation, batch_size, 0, steps, 0, self.device):
@@ -114,6 +118,7 @@ class Run:
             for name, value in {"total": total, **parts}.items():
                 sums[f"val/{name}"] = sums.get(f"val/{name}", 0.0) + float(value)
             count += 1
+        self.criterion.train()
         return {name: value / count for name, value in sums.items()}
 
     def store(self, *, best=False):
@@ -122,7 +127,7 @@ class Run:
             return
         settings = self.training.corpus.settings
         self.averaged_model.load_state_dict(self.average.values)
-        config = checkpoint_config(self.config, settings, self.step)
+        config = checkpoint_config(self.config, settings, self.step, self.criterion.facts())
         for name in ("last", "best") if best else ("last",):
             path = self.folder / f"{name}.safetensors"
             save_checkpoint(path, self.averaged_model, config, dtype=self.config["train"]["snapshot_dtype"])
@@ -134,6 +139,7 @@ class Run:
             step=self.step,
             best=self.best,
             open=dict(self.criterion.open),
+            memory=self.criterion.memory(),
         )
 
     def move(self, batch):

@@ -1,5 +1,7 @@
 """From a config to the parts of a run: data, network, losses."""
 
+from pathlib import Path
+
 import torch
 
 from common.errors import InputError
@@ -9,6 +11,8 @@ from losses.criterion import build_criterion
 from models import build_model
 from models.interface import INTERFACES
 from training.checkpoint import load_checkpoint
+
+LIP_LANDMARKS = Path(__file__).resolve().parents[1] / "checkpoints" / "lip_landmarks.safetensors"
 
 
 def build_network(config, device):
@@ -27,27 +31,50 @@ def build_network(config, device):
     return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
 
 
-def build_losses(config, device):
-    """Criterion on `device`; the experts that losses name are loaded here, because losses open no file."""
-    resources = {}
+def build_losses(config, device, model):
+    """Criterion on `device`; the frozen networks that losses name are loaded here, because losses open no file.
+
+    Args:
+        config: of the run.
+        device: torch.device.
+        model: the network that is trained; the lip loss keeps the table of its audio gate, where it has one.
+    """
     losses = {name: dict(options or {}) for name, options in (config["losses"] or {}).items()}
-    for name, options in losses.items():
-        if "expert" in options:
-            expert = load_checkpoint(options.pop("expert"), device, expect="syncnet_color")
-            if expert.model.face_size != config["model"].get("face_size", 96):
-                raise InputError(
-                    f"losses.{name}.expert: made for faces of {expert.model.face_size} pixels, the model makes others"
-                )
-            if expert.model.frames != config["data"]["window"]:
-                raise InputError(f"losses.{name}.expert: judges {expert.model.frames} frames at once; set data.window to that")
-            resources[name] = {"expert": expert.model, "channel_order": expert.config["data"].get("channel_order", "rgb")}
-        elif name == "sync":
-            raise InputError("losses.sync.expert: name the checkpoint of a lip-sync expert")
+    resources = {}
+    if "sync" in losses:
+        resources["sync"] = _sync_expert(losses["sync"], config, device)
+    if "temporal_lip" in losses:
+        lips = load_checkpoint(losses["temporal_lip"].pop("landmarks", LIP_LANDMARKS), device, expect="lip_landmarks")
+        gate = getattr(model, "audio_gate", None)
+        resources["temporal_lip"] = {"landmarks": lips.model, "table": gate and gate.table}
     return build_criterion(losses, resources).to(device)
 
 
-def build_datasets(config, fields):
-    """(training windows, validation windows or None) of the corpus that the config names."""
+def _sync_expert(options, config, device):
+    """The lip-sync expert that the options name, as arguments of the loss."""
+    if "expert" not in options:
+        raise InputError("losses.sync.expert: name the checkpoint of a lip-sync expert")
+    expert = load_checkpoint(options.pop("expert"), device, expect="syncnet_color")
+    if expert.model.face_size != config["model"].get("face_size", 96):
+        raise InputError(f"losses.sync.expert: made for faces of {expert.model.face_size} pixels, the model makes others")
+    if expert.model.frames > window_frames(config["data"]):
+        raise InputError(f"losses.sync.expert: judges {expert.model.frames} frames at once; data.window must not be shorter")
+    return {"expert": expert.model, "channel_order": expert.config["data"].get("channel_order", "rgb")}
+
+
+def window_frames(data):
+    """T, frames of an item, from the section `data` of a config."""
+    return data["longest"] if data["window"] == "phoneme" else data["window"]
+
+
+def build_datasets(config, fields, sync_frames):
+    """(training windows, validation windows or None) of the corpus that the config names.
+
+    Args:
+        config: of the run.
+        fields: names of the fields of a batch.
+        sync_frames: frames that `sync_mel` belongs to.
+    """
     data, train = config["data"], config["train"]
     if not data["corpus"]:
         raise InputError("data.corpus: name the folder that prepare.py made")
@@ -57,14 +84,16 @@ def build_datasets(config, fields):
         raise InputError(
             f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {size}"
         )
-    common = {"audio_window": data["audio_window"], "mask_top": data["mask_top"], "exclude": data["exclude"] or ()}
+    window, cut = window_frames(data), "phoneme" if data["window"] == "phoneme" else "frames"
+    common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
+    common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
     training = WindowDataset(
-        corpus, "train", data["window"], fields, seed=train["seed"], balance=data["balance"], augment=data["augment"], **common
+        corpus, "train", window, fields, seed=train["seed"], balance=data["balance"], augment=data["augment"], **common
     )
     validation = None
     if corpus.split("val"):
         length = data["batch"] * train["validate_batches"]
-        validation = WindowDataset(corpus, "val", data["window"], fields, seed=12345, length=length, **common)
+        validation = WindowDataset(corpus, "val", window, fields, seed=12345, length=length, **common)
     return training, validation
 
 
@@ -80,13 +109,23 @@ def batches(dataset, batch, first_step, steps, workers, device, rank=0, size=1):
     )
 
 
-def needed_fields(model_name, criterion):
+def needed_fields(config, model, criterion):
     """Fields that a batch must hold for this network and these losses."""
-    return tuple(sorted({*INTERFACES[model_name].needs, *criterion.needs}))
+    needed = {*INTERFACES[config["model"]["name"]].needs_of(model), *criterion.needs}
+    if config["data"]["window"] == "phoneme":
+        needed.add("valid")
+    return tuple(sorted(needed))
 
 
-def checkpoint_config(config, corpus_settings, step):
-    """What a checkpoint stores beside its weights, so that inference needs no second file."""
+def sync_frames_of(config, model, criterion):
+    """Frames that the mel window of the expert belongs to: the expert's own number, or the whole window where none listens."""
+    if "sync" in criterion.terms:
+        return criterion.terms["sync"].expert.frames
+    return getattr(model, "frames", window_frames(config["data"]))
+
+
+def checkpoint_config(config, corpus_settings, step, facts):
+    """What a checkpoint stores beside its weights, so that inference needs no second file; `facts` are the losses' own."""
     return {
         "model": config["model"],
         "data": {
@@ -97,5 +136,5 @@ def checkpoint_config(config, corpus_settings, step):
             "reference": "fixed",
             "mask_top": config["data"]["mask_top"],
         },
-        "training": {"step": step, "config": config},
+        "training": {"step": step, "config": config, **({"facts": facts} if facts else {})},
     }

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Temporal consistency, step by step: forced alignment, phoneme runs, lip loss and adaptive lip weight of each run.
+
+    python temporal_processing.py --audio y.wav --transcript y.txt --out results/temporal
+    python temporal_processing.py --audio y.wav --align y.align --video real.mp4 --generated fake.mp4
+    python temporal_processing.py --audio y.mp4                        # no words known: phones are recognised
+
+Writes alignment.TextGrid (words, phones, modules; opens in Praat), alignment.json, modules.json, with two videos lips.json, and
+temporal.png. METHODS 1.6 of the project has the formulas; the published script is a stub, so that they are inferred.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from common.cli import run
+from common.errors import InputError
+from common.files import atomic_output, require_file
+
+
+def parse(argv):
+    """Command line -> argparse.Namespace."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=__doc__.split("\n\n", 1)[1],
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    add = parser.add_argument
+    add("--audio", required=True, help="speech: an audio file, or a video with sound; any rate, brought to 16 kHz")
+    add("--transcript", help="text file with what is said")
+    add("--align", help="who says what when: GRID .align, LRS2 text, csv, json, TextGrid")
+    add("--textgrid", help="the same, as a Praat TextGrid")
+    add("--video", help="real video: mouth opening, and its frame rate")
+    add("--generated", help="generated video of the same clip: lip loss and weight")
+    add("--out", type=Path, default=Path("results/temporal"), help="folder (%(default)s)")
+    add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa (%(default)s)")
+    add("--strict", action="store_true", help="refuse a transcript that fits the sound poorly")
+    add("--fps", type=_rate, help="frame rate of the runs without a video (25)")
+    add("--similarity", default="motion", help="of lips: motion or shape (%(default)s)")
+    add("--mode", default="tolerant", help="of the weight: literal, tolerant or uniform (%(default)s)")
+    add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
+    add("--detector_weights", help="folder with face-alignment's weight files")
+    return parser.parse_args(argv)
+
+
+def _rate(text):
+    from media.rates import as_rate
+
+    return as_rate(text, "--fps")
+
+
+def main(argv):
+    """The four steps; see the module's docstring."""
+    args = parse(argv)
+    _check(args)
+    from speech.labelling import SpeechText
+    from speech.waveform import load_waveform
+
+    text = SpeechText(args.transcript, args.align, args.textgrid, args.aligner)
+    waveform = load_waveform(args.audio)
+    alignment = align(args, waveform, text)
+    real = generated = report = None
+    if args.video:
+        real, generated, fps = read_videos(args)
+    else:
+        fps = args.fps or 25
+    runs = find_runs(alignment, fps, None if real is None else min(map(len, filter(None, (real, generated)))))
+    write_alignment(args.out, alignment, runs)
+    if generated is not None:
+        report = weigh(args, real, generated, runs)
+    else:
+        print("\n3, 4  lip loss and lip weight: need --video and --generated")
+    from pipeline.temporal_plot import write_plot
+
+    title = f"{Path(args.audio).name}: {alignment.source}"
+    write_plot(args.out / "temporal.png", waveform, alignment, runs, real=real, generated=generated, report=report, title=title)
+    print(f"\nwritten: {', '.join(sorted(path.name for path in args.out.iterdir() if path.is_file()))} in {args.out}")
+    return None
+
+
+def _check(args):
+    """Refuse what cannot work before any work begins."""
+    from common.suggest import refuse_unknown
+    from faces.detectors import DETECTORS
+    from losses.temporal import MODES, SIMILARITIES
+
+    if args.generated and not args.video:
+        raise InputError("--generated: give the real video too, as --video")
+    if args.fps and args.video:
+        raise InputError("--fps: the runs follow the frames of --video; leave --fps out")
+    refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
+    refuse_unknown([args.mode], MODES, "--mode")
+    refuse_unknown([args.detector], DETECTORS, "--detector")
+    for flag, what in (("audio", "audio"), ("transcript", "transcript"), ("align", "alignment"), ("textgrid", "TextGrid"),
+                       ("video", "real video"), ("generated", "generated video")):  # fmt: skip
+        if getattr(args, flag) is not None:
+            require_file(getattr(args, flag), what)
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError(f"--out {args.out}: is a file; give a folder")
+
+
+def align(args, waveform, text):
+    """Step 1: Alignment, printed."""
+    from speech.alignment import poor_fit
+    from speech.arpabet import SILENCE
+    from speech.labelling import align_speech
+
+    alignment = align_speech(waveform, text, Path(args.audio).name)
+    phones = [phone for phone in alignment.phones if phone.label != SILENCE]
+    words = [word for word in alignment.words if word.label]
+    score = "" if alignment.score is None else f", score {alignment.score:.2f}"
+    print(f"1  forced alignment of {args.audio} ({alignment.seconds:.2f} s): {len(words)} words, {len(phones)} phones; "
+          f"{alignment.source}{score}")  # fmt: skip
+    for line in _lines(words or [None], phones):
+        print(line)
+    if alignment.unknown:
+        print(f"   in no dictionary, phones guessed from the spelling: {', '.join(alignment.unknown)}")
+    for note in alignment.notes:
+        print(f"   note: {note}")
+    if not phones:
+        raise InputError(f"{args.audio}: no speech in it")
+    if args.strict and poor_fit(alignment):
+        raise InputError(f"{text.transcript or text.align or text.textgrid}: fits {args.audio} poorly (score "
+                         f"{alignment.score:.2f}); give the right transcript, or leave --strict out")  # fmt: skip
+    return alignment
+
+
+def _lines(words, phones):
+    """One line for each word with its phones; ten phones a line where no words are known."""
+    if words == [None]:
+        groups = [("", phones[at : at + 10]) for at in range(0, len(phones), 10)]
+    else:
+        groups = [(word.label, [p for p in phones if word.start <= (p.start + p.end) / 2 < word.end]) for word in words]
+    for word, own in groups:
+        if own:
+            spelt = " ".join(phone.label + ("" if phone.stress is None else str(phone.stress)) for phone in own)
+            yield f"   {own[0].start:7.2f} - {own[-1].end:6.2f}  {word:14} {spelt}"
+
+
+def find_runs(alignment, fps, frames):
+    """Step 2: phoneme runs over the frames of the video, or of the sound where there is none; printed."""
+    from speech.arpabet import NUMBER, SILENCE
+    from speech.phonemes import phoneme_runs
+    from speech.waveform import SAMPLE_RATE
+    from speech.windows import frame_count
+
+    if frames is None:
+        frames = frame_count(round(alignment.seconds * SAMPLE_RATE), fps)
+    runs = phoneme_runs(alignment.phones, fps, frames)
+    lost = ", ".join(f"{one.label} at {one.start:.2f} s" for one in runs.lost)
+    print(f"\n2  temporal modules: {len(runs)} runs over {frames} frames at {float(fps):g} a second; {len(runs.moved)} phones "
+          f"without a frame of their own took a neighbouring one; lost: {lost or 'none'}")  # fmt: skip
+    if all(label == NUMBER[SILENCE] for label in runs.labels):
+        raise InputError(f"the {frames} frames of the video hold no phoneme: sound and video do not belong together")
+    return runs
+
+
+def write_alignment(out, alignment, runs):
+    """alignment.TextGrid, alignment.json and modules.json."""
+    from speech.alignment import Interval
+    from speech.arpabet import PHONES
+    from speech.given import write_json
+    from speech.textgrid import write_textgrid
+
+    fps = float(runs.fps)
+    edges = zip(runs.labels, runs.starts, runs.ends, strict=True)
+    modules = [Interval(start / fps, min(end / fps, alignment.seconds), PHONES[label])
+               for label, start, end in edges if start / fps < alignment.seconds]  # fmt: skip
+    write_textgrid(out / "alignment.TextGrid", alignment, {"modules": modules})
+    write_json(alignment, out / "alignment.json")
+    _write_json(out / "modules.json", runs.as_json())
+
+
+def read_videos(args):
+    """(Lips of the real video, of the generated one or None, frame rate of the real one)."""
+    from pipeline.lips import read_lips
+
+    finder = {"detector": args.detector, "weights": args.detector_weights}
+    real, fps = read_lips(args.video, **finder)
+    if not args.generated:
+        return real, None, fps
+    generated, _ = read_lips(args.generated, fps=fps, near=real.middle, **finder)
+    return real, generated, fps
+
+
+def weigh(args, real, generated, runs):
+    """Steps 3 and 4: lip loss and weight of each run, printed and written; LipReport."""
+    from pipeline.lips import compare_lips
+
+    report = compare_lips(real, generated, runs, similarity=args.similarity, mode=args.mode)
+    print(f"\n3  lip loss of each run, and   4  lip weight from the similarity of its {args.similarity} ({args.mode})")
+    print("   phoneme   frames   distance   similarity      weight")
+    for row in report.rows:
+        span = "     unknown" if row.least is None else f"{row.least:.2f} - {row.most:.2f}"
+        distance = f"{row.loss / row.compared:.4f}" if row.compared else "no face"
+        weight = "W[p]" if row.weight is None else f"{row.weight:.3f}"
+        print(f"   {row.phoneme:7} {row.start:4d}-{row.end - 1:<4d} {distance:>10}  {span:>12}  {weight:>8}")
+    print(f"   lip loss of the clip: {report.loss:.5f} eye distances")
+    print("   mean weight by phoneme: " + ", ".join(f"{name} {value:.2f}" for name, value in report.by_phoneme.items()))
+    _write_json(args.out / "lips.json", {
+        "similarity": args.similarity, "mode": args.mode, "lip_loss": report.loss, "weight_by_phoneme": report.by_phoneme,
+        "runs": [asdict(row) for row in report.rows],
+    })  # fmt: skip
+    return report
+
+
+def _write_json(path, content):
+    with atomic_output(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
