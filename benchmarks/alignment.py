@@ -69,8 +69,8 @@ def main(argv):
         report["synthesised"] = parts.measure_synthesised(spoken, args.aligner, args.jobs, ratios, args.seed)
         print(f"synthesised: {len(spoken)} utterances measured", file=sys.stderr)
     if "grid" in args.parts:
-        cases, suffixes = grid_cases(args.grid, args.jobs, 1 if args.quick else None)
-        report["grid"] = parts.measure_grid(cases, suffixes, args.aligner, args.jobs)
+        cases, facts = grid_cases(args.grid, args.jobs, 1 if args.quick else None)
+        report["grid"] = parts.measure_grid(cases, facts, args.aligner, args.jobs)
         print(f"grid: {len(cases)} clips measured", file=sys.stderr)
     if "speech" in args.parts:
         report["speech"] = parts.measure_speech(speech_cases(args.speech), args.aligner, args.jobs)

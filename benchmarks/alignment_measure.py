@@ -161,25 +161,36 @@ def score_separation(right, wrong):
     return float(((right[:, None] > wrong).mean() + (right[:, None] >= wrong).mean()) / 2)
 
 
-def speech_edges(waveform, rate, hop=0.005, window=0.02):
-    """Where the sound begins and ceases to be loud: (seconds, seconds).
+HOP = 0.005  # seconds between two levels
 
-    Level in decibels of `window` seconds around each `hop`; quiet and loud are its 5th and 95th percentile. Loud begins at the
-    first of three levels in a row in the upper two thirds between them, and ends after the last of such three.
 
-    Returns:
-        (onset, offset), or None where nothing stands out by 15 dB.
+def speech_level(waveform, rate):
+    """Level between 150 Hz and 4 kHz, where no rumble reaches, in 20 ms windows: (ceil(n / (HOP * rate)),) decibels."""
+    from scipy.signal import butter, sosfiltfilt
+
+    band = sosfiltfilt(butter(4, (150, 4000), "bandpass", fs=rate, output="sos"), np.asarray(waveform, np.float64))
+    size, step = round(0.02 * rate), round(HOP * rate)
+    padded = np.pad(band**2, (size // 2, size - size // 2 - 1))
+    return 10 * np.log10(np.convolve(padded, np.full(size, 1 / size), "valid")[::step] + 1e-10)
+
+
+def step_near(level, at, rising, reach=0.2, side=0.1):
+    """Where the level changes most near a time: seconds, or None when the sound leaves no room for the search.
+
+    Args:
+        level: of `speech_level`.
+        at: seconds.
+        rising: True for the steepest rise, False for the steepest fall.
+        reach: seconds around `at` that are searched.
+        side: seconds on each side whose mean levels are compared.
     """
-    size, step = round(window * rate), round(hop * rate)
-    padded = np.pad(np.asarray(waveform, np.float64), (size // 2, size))
-    power = np.convolve(padded**2, np.full(size, 1 / size), "valid")[: len(waveform) : step]
-    level = 10 * np.log10(power + 1e-12)
-    quiet, loud = np.percentile(level, (5, 95))
-    if loud - quiet < 15:
+    width, total = round(side / HOP), np.concatenate([[0.0], np.cumsum(level)])
+    first, last = round((at - reach) / HOP), round((at + reach) / HOP)
+    if first < width or last + width > len(level):
         return None
-    over = level > quiet + (loud - quiet) / 3
-    lasting = np.flatnonzero(over[:-2] & over[1:-1] & over[2:])
-    return (float(lasting[0] * hop), float((lasting[-1] + 3) * hop)) if lasting.size else None
+    places = np.arange(first, last + 1)
+    rise = total[places + width] - 2 * total[places] + total[places - width]
+    return float(places[(rise if rising else -rise).argmax()] * HOP)
 
 
 def line_through(x, y):

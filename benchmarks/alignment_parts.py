@@ -12,8 +12,9 @@ from benchmarks.alignment_measure import (
     compare,
     line_through,
     score_separation,
-    speech_edges,
+    speech_level,
     spread,
+    step_near,
 )
 from benchmarks.alignment_reference import GRID_UNIT
 from benchmarks.alignment_run import align_cases, kind_of
@@ -143,53 +144,50 @@ def against_false(right, wrong):
     }
 
 
-def measure_grid(cases, suffixes, aligner, jobs):
+def measure_grid(cases, facts, aligner, jobs):
     """Word borders of GRID clips: `summarise`, rows by suffix of the video, false texts, and what unit the files keep."""
     outcomes = align_cases(cases, aligner, jobs)
     figures = summarise(cases, outcomes, "words")
     wrong = align_cases(cases, aligner, jobs, false_texts(cases)) if len({case.text for case in cases}) > 1 else None
     figures["suffixes"] = {
-        suffix: summarise([case for case in cases if suffixes[case.id] == suffix], outcomes, "words")
-        for suffix in sorted(set(suffixes.values()))
+        suffix: summarise([case for case in cases if facts[case.id]["suffix"] == suffix], outcomes, "words")
+        for suffix in sorted({one["suffix"] for one in facts.values()})
     }
     for one in figures["suffixes"].values():
         del one["groups"], one["worst"]
-    figures["unit"] = grid_unit(cases, outcomes)
+    figures["unit"] = grid_unit(cases, facts, outcomes)
     if wrong is not None:
         figures["false texts"] = against_false(outcomes, wrong)
     return figures
 
 
-def grid_unit(cases, outcomes):
-    """The .align files beside the sound itself: what unit fits, and how far their outer borders lie from where it grows loud.
+def grid_unit(cases, facts, outcomes):
+    """The times of .align files, read with GRID_UNIT, beside the sound itself.
 
-    "energy": onset and offset of the level against the first start and the last end; "aligner": all starts that it found.
-    A unit is GRID_UNIT over the slope of the least squares line from the files' times to the sound's.
+    "ends": end of the last line less the length of the sound. "rise" and "fall": the steepest change of level near the first
+    word's start and the last word's end, less those; "middle": half way between the two, which a shift of the times would move
+    and wider or narrower words would not. "aligner": least squares line from the file's word starts to the aligner's, whose
+    slope is GRID_UNIT over the unit that fits best.
     """
-    given, heard, found, placed = [], [], [], []
+    edges, found, placed = [], [], []
     for case in cases:
         words = [word for word in case.words if word.label]
-        edges = speech_edges(case.waveform, SAMPLE_RATE)
-        if edges is not None and words:
-            given.append((words[0].start, words[-1].end))
-            heard.append(edges)
-        alignment = outcomes[case.id].alignment
-        if alignment is not None and not outcomes[case.id].marked:
-            mine = [word for word in alignment.words if word.label]
-            if [word.label for word in mine] == [word.label for word in words]:
-                found += [word.start for word in words]
-                placed += [word.start for word in mine]
-    report = {}
-    if given:
-        given, heard = np.asarray(given), np.asarray(heard)
-        slope, shift = line_through(given.ravel(), heard.ravel())
-        report["energy"] = {
-            "clips": len(given),
-            "unit": GRID_UNIT / slope,
-            "shift_ms": 1000 * shift,
-            "onset": spread(heard[:, 0] - given[:, 0]),
-            "offset": spread(heard[:, 1] - given[:, 1]),
-        }
+        level = speech_level(case.waveform, SAMPLE_RATE)
+        rise, fall = step_near(level, words[0].start, True), step_near(level, words[-1].end, False)
+        if rise is not None and fall is not None:
+            edges.append((rise - words[0].start, fall - words[-1].end))
+        outcome = outcomes[case.id]
+        mine = [word for word in outcome.alignment.words if word.label] if outcome.alignment and not outcome.marked else []
+        if [word.label for word in mine] == [word.label for word in words]:
+            found += [word.start for word in words]
+            placed += [word.start for word in mine]
+    rises, falls = zip(*edges, strict=True) if edges else ((), ())
+    report = {
+        "ends": spread(facts[case.id]["ends"] - case.seconds for case in cases),
+        "rise": spread(rises),
+        "fall": spread(falls),
+        "middle": spread((rise + fall) / 2 for rise, fall in edges),
+    }
     if found:
         slope, shift = line_through(found, placed)
         report["aligner"] = {"borders": len(found), "unit": GRID_UNIT / slope, "shift_ms": 1000 * shift}

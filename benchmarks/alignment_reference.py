@@ -27,7 +27,7 @@ def grid_cases(root, jobs, most=None):
         most: at most so many clips of a speaker; None: all.
 
     Returns:
-        (list of Case, {id: suffix of the video}).
+        (list of Case, {id: {"suffix": of the video, "ends": seconds at which the last line of its .align file ends}}).
     """
     clips, taken = [], {}
     for clip in list_clips("grid", root):
@@ -38,28 +38,30 @@ def grid_cases(root, jobs, most=None):
         raise InputError(f"--grid {root}: no clip there has an .align file (s1/align/*.align)")
     if jobs > 1:
         with ProcessPoolExecutor(jobs) as pool:
-            cases = list(pool.map(_grid_case, clips, chunksize=8))
+            read = list(pool.map(_grid_case, clips, chunksize=8))
     else:
-        cases = [_grid_case(clip) for clip in clips]
-    return cases, {clip.id: clip.path.suffix for clip in clips}
+        read = [_grid_case(clip) for clip in clips]
+    return [case for case, _ in read], {case.id: facts for case, facts in read}
 
 
 def _grid_case(clip):
     waveform = load_waveform(clip.path)
-    words = grid_words(clip.align.read_text(encoding="utf-8"), len(waveform) / SAMPLE_RATE)
+    seconds = len(waveform) / SAMPLE_RATE
+    try:
+        rows = grid_rows(clip.align.read_text(encoding="utf-8"))
+    except InputError as error:
+        raise InputError(f"{clip.align}: {error}") from error
+    words = cover([Interval(*row) for row in rows if row[2] not in ("sil", "sp") and row[1] > row[0]], seconds, "")
     text = " ".join(word.label for word in words if word.label)
-    return Case(clip.id, clip.speaker, text, waveform, words=words)
+    return Case(clip.id, clip.speaker, text, waveform, words=words), {"suffix": clip.path.suffix, "ends": rows[-1][1]}
 
 
-def grid_words(text, seconds):
-    """Words of an .align file -> gap-free tuple of Interval; "sil" and "sp" are silence."""
+def grid_rows(text):
+    """Lines of an .align file -> list of (start, end, word), in seconds by GRID_UNIT, words in lower case."""
     rows = [line.split() for line in text.splitlines() if line.strip()]
-    if not all(len(row) == 3 and row[0].isdigit() and row[1].isdigit() for row in rows):
-        raise InputError("an .align file has lines of start, end, word")
-    words = [(int(start) / GRID_UNIT, int(end) / GRID_UNIT, word.lower()) for start, end, word in rows]
-    return cover(
-        [Interval(start, end, word) for start, end, word in words if word not in ("sil", "sp") and end > start], seconds, ""
-    )
+    if not rows or not all(len(row) == 3 and row[0].isdigit() and row[1].isdigit() for row in rows):
+        raise InputError("not an .align file, whose lines hold start, end and word")
+    return [(int(start) / GRID_UNIT, int(end) / GRID_UNIT, word.lower()) for start, end, word in rows]
 
 
 def htk_phones(text):

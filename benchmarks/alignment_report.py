@@ -95,17 +95,17 @@ def _grid(figures):
 
 
 def _unit(unit):
-    lines = []
-    if "energy" in unit:
-        energy = unit["energy"]
-        lines += [f"  unit by the level of the sound: 1/{energy['unit']:.0f} s, {energy['clips']} clips"]
-        lines += [f"    it grows loud {_signed(energy['onset'])} after the first word's start"]
-        lines += [f"    it ceases {_signed(energy['offset'])} after the last word's end"]
+    lines = ["  times of the .align files, read as 1/25000 s, beside the sound (median; size; 85 % of sizes):"]
+    for key, what in (
+        ("ends", "last line's end after the end of the sound"),
+        ("rise", "level rises after the first word's start"),
+        ("fall", "level falls after the last word's end"),
+        ("middle", "middle of rise and fall after the middle of the words"),
+    ):
+        lines.append(f"    {what:56}{_signed(unit[key])}")
     if "aligner" in unit:
         found = unit["aligner"]
-        lines += [
-            f"  unit by the aligner: 1/{found['unit']:.0f} s, {found['borders']} word starts, shift {found['shift_ms']:+.1f} ms"
-        ]
+        lines += [f"    unit that fits the aligner's {found['borders']} word starts: 1/{found['unit']:.0f} s"]
     return lines
 
 
@@ -168,4 +168,6 @@ def _false(figures):
 
 
 def _signed(figures):
-    return f"{figures['shift_ms']:+.0f} ms (size {figures['median_ms']:.0f}, 85 % {figures['p85_ms']:.0f})"
+    if not figures["count"]:
+        return "      -"
+    return f"{figures['shift_ms']:+6.0f} ms ({figures['median_ms']:.0f}; {figures['p85_ms']:.0f}), {figures['count']} clips"
