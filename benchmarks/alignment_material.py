@@ -15,12 +15,12 @@ import numpy as np
 from common.errors import InputError
 from datasets.corpora import GRID_WORDS
 from speech.alignment import Interval, cover
-from speech.arpabet import NUMBER, SILENCE
+from speech.arpabet import SILENCE
+from speech.phone_labels import to_arpabet
 from speech.waveform import SAMPLE_RATE, load_waveform
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
 VOICES = ("slt", "rms", "awb", "kal16")
-_TO_ARPABET = {"ax": "AH", "pau": SILENCE}  # every other phone of flite's English is the ARPAbet one in lower case
 _SEGMENT = re.compile(r"(\S+):(\d+(?:\.\d+)?)")
 
 
@@ -91,13 +91,13 @@ def parse_segments(printed):
         match = _SEGMENT.fullmatch(word)
         if match is None:
             raise InputError(f"flite printed {word!r} where phone:seconds was expected")
-        label, end = _TO_ARPABET.get(match[1], match[1].upper()), float(match[2])
-        if label not in NUMBER:
-            raise InputError(f"flite printed the phone {match[1]!r}, which is no ARPAbet phone")
+        known, end = to_arpabet(match[1]), float(match[2])
+        if known is None:
+            raise InputError(f"flite printed {match[1]!r}, which is no phone of English")
         if end < at:
             raise InputError(f"flite printed {word!r} after {at} s: times run backwards")
         if end > at:
-            tier.append(Interval(at, end, label))
+            tier.append(Interval(at, end, known[0]))
         at = end
     if not tier:
         raise InputError("flite printed no segments; version 2.2 does with -psdur")

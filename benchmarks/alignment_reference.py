@@ -8,7 +8,7 @@ from benchmarks.alignment_material import Case
 from common.errors import InputError
 from datasets.corpora import list_clips
 from speech.alignment import Interval, cover
-from speech.arpabet import NUMBER, SILENCE, split_stress
+from speech.phone_labels import to_arpabet
 from speech.waveform import SAMPLE_RATE, load_waveform
 
 GRID_UNIT = 25000  # of the times in .align files, one second
@@ -78,8 +78,7 @@ def htk_phones(text):
         match = _HTK_PHONE.search(label)
         if match is None or not start.isdigit() or not end.isdigit():
             raise InputError(f"{line[:40]!r}: not a line of a full-context label file")
-        phone = {"ax": "AH", "sil": SILENCE, "pau": SILENCE}.get(match[1], match[1].upper())
-        tier.append(Interval(int(start) / 1e7, int(end) / 1e7, phone))
+        tier.append(Interval(int(start) / 1e7, int(end) / 1e7, _phone(match[1])))
     return tier
 
 
@@ -130,6 +129,8 @@ def _textgrid_case(path, grid):
 
 
 def _phone(label):
-    """Class of a TextGrid's phone; what is no ARPAbet phone (spn) counts as silence, IPA goes through the table of MFA."""
-    phone, _ = split_stress(label)
-    return phone if phone in NUMBER else SILENCE
+    """Class of a reference's phone; a label of no known set is refused, because it would pass for one said otherwise."""
+    known = to_arpabet(label)
+    if known is None:
+        raise InputError(f"{label!r} is no phone of a known set")
+    return known[0]
