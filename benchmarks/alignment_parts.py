@@ -16,8 +16,8 @@ from benchmarks.alignment_measure import (
     spread,
     step_near,
 )
-from benchmarks.alignment_reference import GRID_UNIT
 from benchmarks.alignment_run import align_cases, kind_of
+from speech.interval_files import GRID_RATE
 from speech.waveform import SAMPLE_RATE
 
 WORST = 8
@@ -162,12 +162,12 @@ def measure_grid(cases, facts, aligner, jobs):
 
 
 def grid_unit(cases, facts, outcomes):
-    """The times of .align files, read with GRID_UNIT, beside the sound itself.
+    """The times of .align files, read with GRID_RATE, beside the sound itself.
 
     "ends": end of the last line less the length of the sound. "rise" and "fall": the steepest change of level near the first
     word's start and the last word's end, less those; "middle": half way between the two, which a shift of the times would move
     and wider or narrower words would not. "aligner": least squares line from the file's word starts to the aligner's, whose
-    slope is GRID_UNIT over the unit that fits best.
+    slope is GRID_RATE over the unit that fits best.
     """
     edges, found, placed = [], [], []
     for case in cases:
@@ -190,7 +190,7 @@ def grid_unit(cases, facts, outcomes):
     }
     if found:
         slope, shift = line_through(found, placed)
-        report["aligner"] = {"borders": len(found), "unit": GRID_UNIT / slope, "shift_ms": 1000 * shift}
+        report["aligner"] = {"borders": len(found), "unit": GRID_RATE / slope, "shift_ms": 1000 * shift}
     return report
 
 

@@ -326,22 +326,6 @@ def test_a_shift_of_the_align_files_is_told_with_its_sign():
 # References
 
 
-def test_align_files_are_read_in_their_unit():
-    rows = reference.grid_rows("0 23750 sil\n23750 29500 BIN\n\n29500 34000 blue\n34000 74500 sil\n")
-    assert rows == [(0, 0.95, "sil"), (0.95, 1.18, "bin"), (1.18, 1.36, "blue"), (1.36, 2.98, "sil")]
-    for wrong in ("", "0 1.5 bin\n", "0 100\n"):
-        with pytest.raises(InputError, match="align"):
-            reference.grid_rows(wrong)
-
-
-def test_full_context_labels_give_the_middle_phone_and_seconds():
-    lines = "0 1300000 x^x-sil+hh=iy@x_x/A:0\n1300000 2050000 x^sil-hh+ax=t@1_2/A:0\n 2050000 2700000 sil^hh-ax+t=er@2_1\n"
-    assert reference.htk_phones(lines) == [Interval(0, 0.13, SILENCE), Interval(0.13, 0.205, "HH"), Interval(0.205, 0.27, "AH")]
-    for wrong in ("0 1300000 hello\n", "x y x^x-sil+hh=iy\n", "12\n"):
-        with pytest.raises(InputError, match="not a line"):
-            reference.htk_phones(wrong)
-
-
 def test_a_folder_without_material_is_a_users_mistake(tmp_path):
     for argv in (["--parts", "grid", "--grid", str(tmp_path)], ["--parts", "speech", "--speech", str(tmp_path)]):
         assert run(benchmark.main, [*argv, "--out", str(tmp_path / "out.json")]) == EXIT_INPUT
