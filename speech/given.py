@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from speech.alignment import Alignment, Interval, cover
-from speech.alignment_json import load_object, parse_rows
+from speech.alignment_json import load_object, parse_rows, read_json, write_json
 from speech.interval_files import (
     GRID_RATE,
     TIMIT_RATE,
@@ -33,21 +33,22 @@ class Given:
     Attributes:
         words: tuple of Interval, gap-free over [0, seconds], "" for silence; () where the file has none.
         phones: tuple of Interval, gap-free over [0, seconds], ARPAbet; () where the file has none.
-        seconds: length of the sound.
         notes: sentences for the user.
     """
 
     words: tuple[Interval, ...]
     phones: tuple[Interval, ...]
-    seconds: float
     notes: tuple[str, ...] = ()
 
-    @property
-    def alignment(self):
-        """Alignment (source "given") where the file has phones; else None: `words` are then for `Utterance.words`."""
+    def as_alignment(self, seconds, source="given"):
+        """Alignment of a file that has phones. Of one that has none, `words` are for `Utterance.words`, to be aligned inside.
+
+        Args:
+            seconds: length of the sound, as it was given to `read_alignment`.
+        """
         if not self.phones:
-            return None
-        return Alignment(phones=self.phones, words=self.words, seconds=self.seconds, source="given", notes=self.notes)
+            raise ValueError("the file has no phones; align inside its words")
+        return Alignment(phones=self.phones, words=self.words, seconds=float(seconds), source=source, notes=self.notes)
 
 
 def read_alignment(path, seconds, offset=0.0, part=None):
@@ -84,7 +85,7 @@ def read_alignment(path, seconds, offset=0.0, part=None):
         rows = _placed(tiers["phones"], path, seconds, offset, part)
         notes = _noise_notes(rows)
         phones = cover(_joined(_phones(rows, path), seconds), seconds)
-    return Given(words, phones, float(seconds), notes)
+    return Given(words, phones, notes)
 
 
 def read_transcript(path):
@@ -243,3 +244,6 @@ def _noise_notes(rows):
         return ()
     places = ", ".join(f"{row.start:.2f}-{row.end:.2f} s" for row in noises[:5])
     return (f"spoken noise, an unknown word or a laugh, is taken as silence: {places}{', ...' if len(noises) > 5 else ''}",)
+
+
+__all__ = ["SUFFIXES", "Given", "read_alignment", "read_json", "read_transcript", "write_json"]

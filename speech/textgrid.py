@@ -128,13 +128,13 @@ def _plain_name(name):
     return name.rpartition(" - ")[2].strip().lower()
 
 
-def write_textgrid(alignment, path, extra=None):
+def write_textgrid(path, alignment, extra=None):
     """Write an alignment as a long TextGrid in UTF-8.
 
     Args:
+        path: .TextGrid file; it appears whole or not at all.
         alignment: speech.alignment.Alignment; its words (where there are some) and phones become tiers "words" and "phones".
             Stress follows the phone ("AH0"); silence is "SIL" among phones, "" among words.
-        path: .TextGrid file; it appears whole or not at all.
         extra: {tier name: iterable of Interval} of further tiers, such as temporal modules; gaps become "".
 
     Raises:
