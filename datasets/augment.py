@@ -11,7 +11,8 @@ class PictureChange:
 
     Args:
         augment: dict of strengths, each 0 where it is missing, or None: `flip` probability of mirroring; `shift` most pixels by
-            which the crop is moved; `turn` spread in degrees; `zoom` spread of the size's logarithm; `colour` spread of gain
+            which the crop is moved; `turn` spread in degrees; `zoom` spread of the size's logarithm; `stretch` that of width
+            and height, each for itself; `colour` spread of gain
             and offset per channel; `blur` probability of being out of focus; `grain` most standard deviation of pixel noise.
         rng: numpy Generator.
     """
@@ -26,10 +27,11 @@ class PictureChange:
         most = int(augment.get("shift", 0))
         self.shift = tuple(int(step) for step in rng.integers(-most, most + 1, 2)) if most else (0, 0)
         self.linear = None  # (2, 2): about the middle of the crop
-        if augment.get("turn") or augment.get("zoom"):
+        if any(augment.get(key) for key in ("turn", "zoom", "stretch")):
             angle = np.deg2rad(augment.get("turn", 0.0) * rng.standard_normal())
-            size = np.exp(augment.get("zoom", 0.0) * rng.standard_normal())
-            self.linear = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+            size = augment.get("zoom", 0.0) * rng.standard_normal() + augment.get("stretch", 0.0) * rng.standard_normal(2)
+            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+            self.linear = (turn * np.exp(size)).astype(np.float32)
         self.blur = float(rng.uniform(0.4, 2.0)) if rng.random() < augment.get("blur", 0.0) else 0.0
         grain = float(augment.get("grain", 0.0))
         self.grain = float(rng.uniform(0, grain)) if grain else 0.0

@@ -14,6 +14,7 @@ from torch import nn
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from models.audio_gate import PhonemeWeights
+from models.fuse import fuse_for_inference
 from models.lip_landmarks import POINTS
 
 SIMILARITIES = ("motion", "shape")
@@ -47,7 +48,7 @@ def lip_similarity(fake, real, kind="motion", tau=TAU, rest=REST):
     """delta_t in [0, 1]: how alike the lips of frame t are, or move.
 
     motion: (1 + cos(v^_t, v_t)) / 2 with v_t = l_t - l_(t-1), the movement that leads into frame t, so that a module of one
-    frame has one, too. Both vectors get a constant component `rest`, so that lips at rest in both videos are alike (1) and noise
+    frame has one too. Both vectors get a constant component `rest`, so that lips at rest in both videos are alike (1) and noise
     at rest has no direction. The first frame of the window has no movement. shape: exp(-|l^_t - l_t| / (sqrt(20) tau)).
 
     Args:
@@ -112,7 +113,8 @@ class TemporalLipLoss(nn.Module):
     running weight of its phoneme.
 
     Args:
-        landmarks: models.LipLandmarks, frozen here; real and generated faces go through it, so that equal faces give 0.
+        landmarks: models.LipLandmarks; a frozen copy of it with its batch norms folded in is kept here. Real and generated faces
+            both go through it, so that equal faces give 0.
         table: models.audio_gate.PhonemeWeights to keep up to date in training; the generator's own, where it has a gate.
         similarity: "motion" or "shape".
         mode: "literal", "tolerant" or "uniform".
@@ -130,15 +132,9 @@ class TemporalLipLoss(nn.Module):
         refuse_unknown([mode], MODES, "losses.temporal_lip.mode")
         if tau <= 0 or epsilon < 0:
             raise InputError("losses.temporal_lip: tau must be above 0 and epsilon 0 or more")
-        self.landmarks = landmarks.eval().requires_grad_(False)
+        self.landmarks = fuse_for_inference(landmarks, winograd=False)
         self.table = table if table is not None else PhonemeWeights()
         self.similarity, self.mode, self.tau, self.epsilon = similarity, mode, float(tau), float(epsilon)
-
-    def train(self, mode=True):
-        """The landmark network's batch norm keeps its statistics."""
-        super().train(mode)
-        self.landmarks.eval()
-        return self
 
     @property
     def memory(self):

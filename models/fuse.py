@@ -16,14 +16,15 @@ class FusedBlock(nn.Module):
     (B, in, H, W) -> (B, out, H', W'), as the block that it is made from.
     """
 
-    def __init__(self, block):
+    def __init__(self, block, winograd=True):
         super().__init__()
         conv, norm = block.conv_block
         up = isinstance(conv, nn.ConvTranspose2d)
         self.conv = fuse_conv_bn_eval(conv, norm, transpose=up)
         self.residual = not up and block.residual
         on_cpu = self.conv.weight.device.type == "cpu"
-        self.winograd = Winograd(self.conv) if on_cpu and not up and Winograd.possible(self.conv) else None
+        possible = winograd and on_cpu and not up and Winograd.possible(self.conv)
+        self.winograd = Winograd(self.conv) if possible else None
 
     def forward(self, x):
         if self.winograd is not None and self.winograd.pays(x):
@@ -35,16 +36,20 @@ class FusedBlock(nn.Module):
         return y.relu_()
 
 
-def fuse_for_inference(model):
+def fuse_for_inference(model, *, winograd=True):
     """Return a copy of `model` for inference only: batch norms folded into the convolutions, maps stored channels last.
 
     On the CPU the wide 3x3 convolutions become Winograd's (`models.winograd`), so move the model to its device first. The
     original is left alone. The copy is in eval mode, its parameters take no gradient, and its outputs equal the original's in
     eval mode to 1e-4 or better. Its state dict has other names: save the original. Blocks without a norm stay as they are.
+
+    Args:
+        model: network of the Wav2Lip family.
+        winograd: False where a gradient shall go through the copy to its input.
     """
     fused = copy.deepcopy(model).eval()
     for parent in list(fused.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, ConvBlock | UpConvBlock):
-                setattr(parent, name, FusedBlock(child))
+                setattr(parent, name, FusedBlock(child, winograd))
     return fused.requires_grad_(False).to(memory_format=torch.channels_last)

@@ -54,7 +54,7 @@ class LipLandmarks(nn.Module):
         if size != SIDE:
             flat = F.interpolate(flat, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=size > SIDE)
         part = flat[:, :, TOP:, LEFT:RIGHT].float()
-        deviation, mean = torch.std_mean(part, (1, 2, 3), keepdim=True)
+        deviation, mean = torch.std_mean(part.detach(), (1, 2, 3), keepdim=True)  # constants: the gradient stays at the lips
         fine = self.stem((part - mean) / (deviation + _EPSILON))
         coarse = F.interpolate(self.back(self.context(fine)), scale_factor=4, mode="bilinear", align_corners=False)
         heat = self.head(fine + coarse).flatten(2).float().softmax(-1)
