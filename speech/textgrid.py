@@ -15,6 +15,7 @@ PHONE_TIERS = ("phones", "phone", "phonemes", "phoneme", "mau", "segments")
 _NEGATIVE = re.compile(r"^\s*(?:xmin|xmax) ?= ?-\s*(?=[\d.]*[1-9])", re.MULTILINE)
 _LONG_SIZE = re.compile(r"^\s*intervals ?: ?size ?= ?(\d{1,9})\s*$", re.MULTILINE)
 _SHORT_SIZE = re.compile(r'^"IntervalTier"\s*\n\s*"(?:[^"]|"")*"\s*\n\s*\S+\s*\n\s*\S+\s*\n\s*(\d{1,9})\s*$', re.MULTILINE)
+_TIERS = re.compile(r"<exists>\s*\n\s*(?:size ?= ?)?(\d{1,9})\s*$", re.MULTILINE)
 _TINY = re.compile(r"^(\s*(?:xmin|xmax) = )(\d\S*e-\d+)", re.MULTILINE)
 
 
@@ -60,20 +61,21 @@ def parse_textgrid(text, path):
         ]
     except (PraatioException, ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise InputError(f"{path}: no TextGrid that can be read ({str(error)[:80]}); write it again with Praat") from error
-    _check_sizes(text, read, path)
+    _check_sizes(text, grid, read, path)
     if not read:
         raise InputError(f"{path}: has no interval tier")
     return [Tier(str(name), _rows(str(name), entries, path)) for name, entries in read]
 
 
-def _check_sizes(text, read, path):
-    """praatio passes over what a short file that was cut off no longer has; the sizes that the file states tell."""
+def _check_sizes(text, grid, read, path):
+    """praatio passes over what a file that was cut off no longer has; the sizes that the file states tell."""
+    tiers = _TIERS.search(text)
+    if tiers and int(tiers[1]) != len(grid["tiers"]):
+        raise InputError(f"{path}: should have {int(tiers[1])} tiers and has {len(grid['tiers'])}; the file is damaged")
     stated = [int(size) for size in _LONG_SIZE.findall(text) or _SHORT_SIZE.findall(text)]
-    if len(stated) != len(read):
-        return
-    for size, (name, entries) in zip(stated, read, strict=True):
-        if size != len(entries):
-            raise InputError(f"{path}: tier {name!r} should have {size} intervals and has {len(entries)}; the file is damaged")
+    found = [len(entries) for _, entries in read]
+    if stated and stated != found:
+        raise InputError(f"{path}: its tiers should have {stated} intervals and have {found}; the file is damaged")
 
 
 def _rows(name, entries, path):
