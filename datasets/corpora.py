@@ -39,7 +39,8 @@ class ClipSource:
         path: the video.
         speaker: who speaks; in LRS2 and plain folders the folder's name stands for it.
         transcript: words, or "" where none is given.
-        align: path of a word alignment (GRID's .align), or None.
+        align: path of a file with word or phone times (GRID's .align, LRS2's pretrain text, a TextGrid), or None; seconds of it
+            are seconds of the video.
         split: "train", "val" or "test" where the corpus itself says so, else None.
     """
 
@@ -57,7 +58,8 @@ def list_clips(corpus, root):
     Args:
         corpus: "grid" (`s1/video/*.mpg|mp4`, `s1/align/*.align`), "lrs2" (`<video>/<clip>.mp4` with `.txt` beside it, under
             `root` or under `root/main`; file lists `train.txt`, `val.txt`, `test.txt`, `pretrain.txt` are used where they are
-            there), or "folder" (any videos below it; a `.txt` beside one is its transcript).
+            there), or "folder" (any videos below it; a `.txt` beside one is its transcript, a `.TextGrid` or `.align` its
+            alignment).
         root: folder.
 
     Raises:
@@ -123,19 +125,18 @@ def _lrs2(root):
     for folder in sorted(entry for entry in videos.iterdir() if entry.is_dir()):
         for path in _videos(folder, recursive=False):
             clip_id = f"{folder.name}/{path.stem}"
-            clips.append(
-                ClipSource(clip_id, path, folder.name, _lrs2_text(path.with_suffix(".txt")), None, listed.get(clip_id))
-            )
+            text, align = _lrs_text(path.with_suffix(".txt"))
+            clips.append(ClipSource(clip_id, path, folder.name, text.lower(), align, listed.get(clip_id)))
     return clips
 
 
-def _lrs2_text(path):
+def _lrs_text(path):
+    """(words of the line `Text:`, the path itself where it has the table of word times, else None); "" without such a line."""
     if not path.is_file():
-        return ""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("Text:"):
-            return line[len("Text:") :].strip().lower()
-    return ""
+        return "", None
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    words = next((" ".join(line[len("Text:") :].split()) for line in lines if line.startswith("Text:")), "")
+    return words, path if any(line.split()[:3] == ["WORD", "START", "END"] for line in lines) else None
 
 
 def _folder(root):
@@ -147,9 +148,12 @@ def _folder(root):
             clip_id = relative.as_posix()
         taken.add(clip_id)
         text = path.with_suffix(".txt")
-        transcript = " ".join(text.read_text(encoding="utf-8", errors="replace").split()) if text.is_file() else ""
+        words, times = _lrs_text(text)
+        transcript = words or (" ".join(text.read_text(encoding="utf-8", errors="replace").split()) if text.is_file() else "")
+        files = [path.with_suffix(suffix) for suffix in (".TextGrid", ".align")]
+        align = next((file for file in files if file.is_file()), times)
         speaker = relative.parent.as_posix() if relative.parent.parts else relative.stem
-        clips.append(ClipSource(clip_id, path, speaker, transcript))
+        clips.append(ClipSource(clip_id, path, speaker, transcript, align))
     return clips
 
 

@@ -1,14 +1,20 @@
 """One clip of a corpus -> the arrays of a prepared clip. Everything that is slow happens here, once."""
 
+import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from common.errors import InputError
-from common.files import content_hash, require_file
-from datasets.prepared import FORMAT, ClipRow, clip_path, write_clip
+from common.files import atomic_output, content_hash, require_file
+from datasets.clip_files import clip_path, write_clip
+from datasets.corpora import assign_split
+from datasets.prepared import FORMAT, ClipRow, read_manifest
+from datasets.work import write_rows
 
 MIN_FACE_SHARE = 0.9
+
+_detector = None  # one per worker process, made by _start
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,61 @@ class PrepareSettings:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
+def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False):
+    """Prepare the clips that a corpus does not hold yet; prints how many, shows progress, notes each in the manifest.
+
+    Args:
+        clips: ClipSources; settings: PrepareSettings; folder: of the prepared corpus; workers: processes.
+        retry_failed: try the clips again that failed before.
+
+    Raises:
+        InputError: the folder holds a corpus of other settings.
+    """
+    _check_settings(folder, settings)
+    rows = read_manifest(folder)
+    todo = [clip for clip in clips if _is_open(clip, rows.get(clip.id), folder, retry_failed)]
+    print(f"{len(clips)} clips, {len(clips) - len(todo)} done before, {len(todo)} to prepare", flush=True)
+    write_rows(folder, _prepare_one, [(clip, settings, folder) for clip in todo], workers, _start, (settings.detector,))
+
+
+def _check_settings(folder, settings):
+    """Write corpus.json, or make sure that the one there says the same."""
+    path = folder / "corpus.json"
+    wanted = {"format": FORMAT, "settings": settings.as_json()}
+    if path.is_file():
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored != wanted:
+            other = [key for key in wanted["settings"] if stored.get("settings", {}).get(key) != wanted["settings"][key]]
+            raise InputError(f"{path}: was prepared with other settings ({', '.join(other) or 'format'}); choose another --out")
+        return
+    with atomic_output(path) as temporary:
+        temporary.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+
+
+def _is_open(clip, row, folder, retry_failed):
+    """Whether a clip is still to be prepared."""
+    if row is None:
+        return True
+    if row.error:
+        return retry_failed
+    return not clip_path(folder, clip.id).is_file()
+
+
+def _start(detector):
+    global _detector
+    from faces.detectors import build_detector
+
+    _detector = build_detector(detector)
+
+
+def _prepare_one(job):
+    clip, settings, folder = job
+    shares = {"val_share": settings.val_share, "test_share": settings.test_share}
+    split = clip.split or assign_split(clip.id, clip.speaker, unseen_speakers=settings.unseen_speakers, **shares)
+    row = prepare_clip(clip, settings, _detector, split, folder)
+    return row, row.error
+
+
 def prepare_clip(source, settings, detector, split, folder):
     """Prepare one clip and write its file.
 
@@ -57,9 +118,9 @@ def prepare_clip(source, settings, detector, split, folder):
     try:
         require_file(source.path, "clip")
         row.source_hash = content_hash(source.path)
-        arrays, row.faces = _arrays(source.path, settings, detector)
+        arrays, row.faces, start = _arrays(source.path, settings, detector)
         row.frames = len(arrays["face"])
-        row.seconds = row.frames / settings.fps
+        row.seconds, row.offset = row.frames / settings.fps, start / settings.fps
         write_clip(clip_path(folder, source.id), arrays, {"format": FORMAT, "id": source.id, "fps": str(settings.fps)})
     except InputError as error:
         row.error = str(error)
@@ -67,6 +128,7 @@ def prepare_clip(source, settings, detector, split, folder):
 
 
 def _arrays(path, settings, detector):
+    """(arrays to store, frames with a face, first frame of the source that is stored)."""
     from faces.crops import CropSpec, plan_crops
     from faces.landmarks import apply_affine
     from faces.track import track_face
@@ -106,7 +168,7 @@ def _arrays(path, settings, detector):
         "mfcc": np.ascontiguousarray(mfcc(waveform), np.float32),
         "waveform": np.clip(np.rint(waveform * 32767), -32768, 32767).astype(np.int16),
     }
-    return arrays, int(track.present[start:end].sum())
+    return arrays, int(track.present[start:end].sum()), start
 
 
 def _longest_run(crops):

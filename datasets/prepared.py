@@ -2,30 +2,21 @@
 
 A corpus is a folder: `corpus.json` (format, settings), `manifest.jsonl` (one row per clip, failed ones with their reason) and
 `clips/<id>.safetensors`. A clip file is self-describing: each array has its dtype and shape in the header. Reading maps the
-file into memory, so that one window of one clip costs one small read; numpy and json are all it takes.
+file into memory, so that one window of one clip costs one small read; numpy and json are all it takes. What can be remade
+without cutting faces again, such as the phones, lies in files of its own beside the clips, see `datasets.clip_files`.
 """
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from common.errors import InputError
-from common.files import atomic_output
+from datasets.clip_files import clip_path, open_clip, read_side, side_path
+from speech.alignment import Interval
+from speech.arpabet import PHONES
+from speech.phonemes import phoneme_runs
 
 FORMAT = "talkingface-prepared-1"
-_DTYPES = {
-    "U8": np.uint8,
-    "I16": np.int16,
-    "I32": np.int32,
-    "I64": np.int64,
-    "F32": np.float32,
-    "F64": np.float64,
-    "BOOL": np.bool_,
-}
-_NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
-_HEADER_LIMIT = 1 << 24
 
 
 @dataclass
@@ -38,6 +29,9 @@ class ClipRow:
         frames, fps, seconds: of the prepared clip.
         faces: frames in which a face was found.
         error: "" or why the clip failed.
+        offset: seconds of the source at which the prepared clip begins; 0 in rows written before this was noted.
+        phones: where its phones come from, see `speech.alignment.Alignment.source`; "" where it has none.
+        phones_error: "" or why there are none.
     """
 
     id: str
@@ -51,6 +45,9 @@ class ClipRow:
     seconds: float = 0.0
     faces: int = 0
     error: str = ""
+    offset: float = 0.0
+    phones: str = ""
+    phones_error: str = ""
 
 
 @dataclass
@@ -99,15 +96,37 @@ class PreparedCorpus:
         """Arrays of one clip, mapped into memory."""
         return open_clip(clip_path(self.folder, row.id))
 
+    def phones(self, row):
+        """Phones of one clip as a tuple of Interval, gap-free from 0 to its length in seconds; None where it has none.
 
-def clip_path(folder, clip_id):
-    """Where a clip's file lies; folders of the id stay folders, so equal base names never collide."""
-    return Path(folder) / "clips" / f"{clip_id}.safetensors"
+        Raises:
+            InputError: the row has phones but their file is missing or broken.
+        """
+        if not row.phones:
+            return None
+        arrays, _ = read_side(self.folder, "phones", row.id)
+        try:
+            numbers, stress, times = (arrays[name].tolist() for name in ("phone", "stress", "phone_times"))
+            edges = zip(numbers, stress, times[:-1], times[1:], strict=True)
+            return tuple(Interval(start, end, PHONES[one], None if mark < 0 else mark) for one, mark, start, end in edges)
+        except (KeyError, IndexError, ValueError) as error:
+            path = side_path(self.folder, "phones", row.id)
+            raise InputError(f"{path}: holds no phones ({error}); run prepare.py again with --realign") from error
+
+    def phoneme_runs(self, row):
+        """speech.phonemes.Runs over the frames of one clip; None where it has no phones."""
+        phones = self.phones(row)
+        return None if phones is None else phoneme_runs(phones, row.fps, row.frames)
+
+
+def manifest_path(folder):
+    """Where the manifest of a corpus lies."""
+    return Path(folder) / "manifest.jsonl"
 
 
 def read_manifest(folder):
     """Rows by id; a later line replaces an earlier one. A torn last line, left by a crash, is dropped."""
-    path = Path(folder) / "manifest.jsonl"
+    path = manifest_path(folder)
     rows = {}
     if not path.is_file():
         return rows
@@ -121,54 +140,3 @@ def read_manifest(folder):
             raise InputError(f"{path}, line {number}: not a manifest row ({error})") from error
         rows[row.id] = row
     return rows
-
-
-def write_clip(path, arrays, metadata):
-    """Write arrays by name to `path` in the safetensors layout, whole or not at all.
-
-    Args:
-        arrays: dict of contiguous numpy arrays with a dtype of uint8, int16, int32, int64, float32, float64 or bool.
-        metadata: dict of str.
-    """
-    header, offset = {"__metadata__": metadata}, 0
-    for name, array in arrays.items():
-        header[name] = {
-            "dtype": _NAMES[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [offset, offset + array.nbytes],
-        }
-        offset += array.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with atomic_output(path) as temporary, open(temporary, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for array in arrays.values():
-            file.write(np.ascontiguousarray(array).tobytes())
-
-
-def open_clip(path):
-    """dict of read-only numpy arrays, mapped into memory, from a clip file.
-
-    Raises:
-        InputError: the file is missing, truncated or not a clip.
-    """
-    path = Path(path)
-    try:
-        raw = np.memmap(path, np.uint8, mode="r")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); prepare the corpus anew") from error
-    try:
-        length = int.from_bytes(bytes(raw[:8]), "little")
-        if not 2 <= length <= min(_HEADER_LIMIT, len(raw) - 8):
-            raise ValueError("no header")
-        header = json.loads(bytes(raw[8 : 8 + length]))
-        header.pop("__metadata__", None)
-        arrays = {}
-        for name, entry in header.items():
-            start, end = (8 + length + offset for offset in entry["data_offsets"])
-            if end > len(raw):
-                raise ValueError("truncated")
-            arrays[name] = raw[start:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        return arrays
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a whole prepared clip ({error}); prepare the corpus anew") from error

@@ -4,8 +4,12 @@ import json
 
 import numpy as np
 
+from datasets.alignment import store
+from datasets.clip_files import clip_path, write_clip
 from datasets.preparation import PrepareSettings
-from datasets.prepared import FORMAT, ClipRow, clip_path, write_clip
+from datasets.prepared import FORMAT, ClipRow
+from speech.alignment import Alignment, Interval
+from speech.arpabet import PHONES
 
 
 def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=("train", "train", "train", "val", "test", "unseen")):
@@ -35,5 +39,16 @@ def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=("train", "t
                 "waveform": np.zeros(frames * 640, np.int16),
             }
             write_clip(clip_path(folder, row.id), arrays, {"format": FORMAT, "id": row.id, "fps": "25"})
+            store(folder, row.id, make_alignment(np.random.default_rng([seed, number]), frames / 25), "given")
+            row.phones = "given"
             manifest.write(json.dumps(vars(row)) + "\n")
     return folder
+
+
+def make_alignment(rng, seconds):
+    """Alignment of random phones of 50 to 190 ms from beginning to end."""
+    edges = np.cumsum(rng.integers(50, 191, int(seconds * 20) + 1)) / 1000
+    edges = [0.0, *edges[edges < seconds].tolist(), seconds]
+    labels = rng.choice(PHONES, len(edges) - 1).tolist()
+    phones = tuple(Interval(*pair, label) for pair, label in zip(zip(edges[:-1], edges[1:], strict=True), labels, strict=True))
+    return Alignment(phones, (), seconds, "given")

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from datasets.augment import SILENCE
+from datasets.clip_files import clip_path, open_clip, write_clip
 from datasets.corpora import assign_split, grid_transcript, list_clips
 from datasets.fields import FIELDS, check_fields
-from datasets.prepared import PreparedCorpus, clip_path, open_clip, read_manifest, write_clip
+from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.windows import REFERENCE_GAP, WindowDataset, _draw_outside, collate
 from tests.prepared_kit import make_corpus
 
