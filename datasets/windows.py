@@ -4,14 +4,12 @@ An item is a deterministic function of (seed, epoch, index): nothing is drawn th
 retried, nothing is swallowed.
 """
 
-from fractions import Fraction
-
 import numpy as np
 
 from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 from datasets.fields import check_fields
-from speech.phonemes import phoneme_runs, shuffled_runs
+from speech.phonemes import shuffled_runs
 from speech.windows import mel_window, mel_windows
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
@@ -137,8 +135,7 @@ class WindowDataset:
     def runs(self, number):
         """speech.phonemes.Runs of clip `number`, in the order that `phonemes` asks for."""
         if number not in self._runs:
-            row = self.rows[number]
-            runs = phoneme_runs(self.corpus.phones(row), Fraction(row.fps), row.frames)
+            runs = self.corpus.phoneme_runs(self.rows[number])
             self._runs[number] = shuffled_runs(runs, self.seed + number) if self.phonemes == "shuffled" else runs
         return self._runs[number]
 

@@ -10,12 +10,15 @@ import torch
 
 from benchmarks.peer_models import PEERS, outputs, recipe_inputs, recipe_state, sample
 from common.errors import InputError
-from models import MODELS, Wav2Lip, build_model, fuse_for_inference, lower_halves, sync_probability
+from models import Wav2Lip, build_model, fuse_for_inference, lower_halves, sync_probability
 from models.blocks import FACE_SIZES, batch_to_frames, frames_to_batch
 from models.discriminators import lower_half, run_blocks
 from models.winograd import Winograd
 
 GOLDEN = Path(__file__).parent / "golden"
+
+
+FAMILY = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional")  # those with a face_size and a width
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def inputs_for(name, face_size, batch):
     return ((face,) if name == "disc_quality" else (mel, face, face)), [(batch, 1)]
 
 
-@pytest.mark.parametrize(("name", "face_size"), [*product(MODELS, FACE_SIZES)])
+@pytest.mark.parametrize(("name", "face_size"), [*product(FAMILY, FACE_SIZES)])
 def test_every_size_goes_forward_and_backward(name, face_size):
     model = build_model({"name": name, "face_size": face_size, "width": 0.25})
     arguments, shapes = inputs_for(name, face_size, batch=2)
@@ -66,7 +69,7 @@ def test_every_size_goes_forward_and_backward(name, face_size):
     assert silent == []
 
 
-@pytest.mark.parametrize(("name", "width"), [*product(MODELS, (0.25, 0.4, 0.5, 0.75, 1.0))])
+@pytest.mark.parametrize(("name", "width"), [*product(FAMILY, (0.25, 0.4, 0.5, 0.75, 1.0))])
 def test_every_width_has_shapes_that_fit(name, width):
     with torch.device("meta"):
         model = build_model({"name": name, "width": width})

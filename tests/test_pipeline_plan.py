@@ -31,9 +31,9 @@ def test_window_starts_have_as_many_as_frames(tmp_path):
 def test_rows_above_the_paste_are_not_wanted():
     mask = np.zeros((96, 96), np.float32)
     mask[42:, 10:80] = 0.5
-    made = Plan(None, None, None, "loop", None, [], None, mask, False)
+    made = Plan(None, None, None, "loop", None, [], None, mask, False, None)
     assert made.first_row == 39
-    assert Plan(None, None, None, "loop", None, [], None, np.ones((96, 96), np.float32), False).first_row == 0
+    assert Plan(None, None, None, "loop", None, [], None, np.ones((96, 96), np.float32), False, None).first_row == 0
 
 
 def test_sound_that_is_none_is_named(tmp_path):

@@ -180,6 +180,8 @@ def test_sync_loss_is_lowest_for_what_the_expert_believes():
     class Believer(torch.nn.Module):
         """Cosine = mean brightness of the lower half."""
 
+        frames = 5
+
         def forward(self, mel, faces):
             bright = faces.mean((1, 2, 3)).clamp(0, 1)
             return torch.stack([bright, (1 - bright**2).sqrt()], 1), torch.tensor([[1.0, 0.0]]).expand(len(faces), 2)
@@ -189,6 +191,11 @@ def test_sync_loss_is_lowest_for_what_the_expert_believes():
     bright, dark = torch.full((2, 5, 3, 8, 8), 0.9), torch.full((2, 5, 3, 8, 8), 0.1)
     assert loss({"face": bright}, batch) < loss({"face": dark}, batch)
     assert float(loss({"face": bright}, batch)) == pytest.approx(0.10536, abs=1e-4)  # -ln 0.9
+    longer = torch.cat([bright, dark], 1)  # ten frames: the expert judges the first five
+    assert loss({"face": longer}, batch) == loss({"face": bright}, batch)
+    padded = {**batch, "valid": torch.tensor([[1.0] * 5, [1.0] * 4 + [0.0]])}
+    mixed = torch.cat([bright[:1], dark[1:]])  # the second window has but four frames: it does not count
+    assert float(loss({"face": mixed}, padded)) == pytest.approx(0.10536, abs=1e-4)
     faces = dark.clone().requires_grad_()
     loss({"face": faces}, batch).backward()
     assert faces.grad[:, :, :, 4:].abs().sum() > 0 and faces.grad[:, :, :, :4].abs().sum() == 0  # the mouth half alone

@@ -24,8 +24,11 @@ def build_network(config, device):
     model = build_model(config["model"])
     if init := config["train"]["init"]:
         start = load_checkpoint(init, expect=name)
+        state = start.model.state_dict()
+        if (gate := getattr(model, "audio_gate", None)) is not None:  # a gate may be added, closed at first
+            state = {**{f"audio_gate.{key}": value for key, value in gate.state_dict().items()}, **state}
         try:
-            model.load_state_dict(start.model.state_dict())
+            model.load_state_dict(state)
         except RuntimeError as error:
             raise InputError(f"train.init: {init} holds a network of another size than the section model") from error
     return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
