@@ -2,8 +2,8 @@
 
     python -m benchmarks.temporal_loss [--width 1.0 0.25] [--device cuda] [--rounds 7]
 
-A step is forward, losses, backward and the optimiser's update of a Wav2Lip generator with L1 and, in the other form, the lip loss
-beside it, on random faces in windows of ragged runs. The two forms take turns, so that other load meets both.
+A step is forward, losses, backward and the optimiser's update of a Wav2Lip generator with L1 and, in the other form, the lip
+loss beside it, on random faces in windows of ragged runs. The two forms take turns, so that other load meets both.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def measure(width, args):
     shares = sorted(1 - bare / full for bare, full in zip(times["without"], times["with"], strict=True))
     share = 1 - medians["without"] / medians["with"]
     print(f"width {width:g}: {1000 * medians['with']:.0f} ms a step with the lip loss, {1000 * medians['without']:.0f} without: "
-          f"{share:.1%} of the step (quartiles {shares[len(shares) // 4]:.1%} to {shares[-1 - len(shares) // 4]:.1%}); "
+          f"{share:.1%} of it (quartiles {shares[len(shares) // 4]:.1%} to {shares[-1 - len(shares) // 4]:.1%}); "
           f"bar {BAR:.0%}: {'reached' if share <= BAR else 'not reached'}")  # fmt: skip
     return share
 

@@ -26,7 +26,7 @@ FIELDS = {
     ),
     "reference_face": Field("(T, 3, S, S)", "float32", "[0, 1]", "the same person's face from elsewhere in the clip, RGB"),
     "mel": Field("(T, 1, 80, 16)", "float32", "[-4, 4]", "the mel window centred on each frame (speech.windows)"),
-    "sync_mel": Field("(1, 80, 16)", "float32", "[-4, 4]", "the mel window of the frames that the expert judges: the first ones"),
+    "sync_mel": Field("(1, 80, 16)", "float32", "[-4, 4]", "mel window of the frames that the expert judges, the first ones"),
     "shifted_mel": Field(
         "(1, 80, 16)", "float32", "[-4, 4]", "sync_mel, or with probability 1/2 that of another time of the clip"
     ),

@@ -81,7 +81,7 @@ def run_numbers(run):
 def run_weights(delta, known, numbers, mode="tolerant", epsilon=EPSILON):
     """w_i of each run, from the similarities of its frames.
 
-    literal: the published rule, w = max if min < max else mean (METHODS 1.3). Where min = max the mean is that maximum too, so
+    literal: the published rule, w = max if min < max else mean (METHODS 1.3). Where min = max the mean is that maximum, so
     that the rule equals w = max always; it is kept as it was published, and a test holds the identity. tolerant: w = max if
     max - min > epsilon else mean. uniform: w = 1.
 

@@ -80,7 +80,7 @@ def test_shuffled_runs_keep_their_lengths_and_lose_their_places(corpus):
     differ = []
     for number in range(len(aligned.rows)):
         own, other = aligned.runs(number), shuffled.runs(number)
-        assert np.bincount(own.frame_labels(), minlength=40).tolist() == np.bincount(other.frame_labels(), minlength=40).tolist()
+        assert sorted(own.frame_labels()) == sorted(other.frame_labels())
         differ.append((own.frame_labels() != other.frame_labels()).mean())
         again = WindowDataset(corpus, "train", 5, FIELDS, phonemes="shuffled").runs(number)
         assert (again.frame_labels() == other.frame_labels()).all(), "the same in every epoch"
