@@ -4,8 +4,8 @@
     python -m benchmarks.lip_landmarks --corpus prepared/faces --overlay results/lip_landmarks.png
 
 Mean Euclidean distance of the 20 mouth points in pixels of a 96 x 96 crop, by speaker; the same with crops moved by a few
-pixels and blurred as generated faces are. `flicker` is the movement of the difference from frame to frame: what of the distance a
-similarity of movements sees.
+pixels and blurred as generated faces are. `flicker` is the movement of the difference from frame to frame: what of the
+distance a similarity of movements sees.
 """
 
 import argparse

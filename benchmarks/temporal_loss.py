@@ -49,7 +49,7 @@ def measure(width, args):
     medians = {name: statistics.median(values) for name, values in times.items()}
     shares = sorted(1 - bare / full for bare, full in zip(times["without"], times["with"], strict=True))
     share = 1 - medians["without"] / medians["with"]
-    print(f"width {width:g}: {1000 * medians['with']:.0f} ms a step with the lip loss, {1000 * medians['without']:.0f} without: "
+    print(f"width {width:g}: {1000 * medians['with']:.0f} ms a step with lip loss, {1000 * medians['without']:.0f} without: "
           f"{share:.1%} of it (quartiles {shares[len(shares) // 4]:.1%} to {shares[-1 - len(shares) // 4]:.1%}); "
           f"bar {BAR:.0%}: {'reached' if share <= BAR else 'not reached'}")  # fmt: skip
     return share

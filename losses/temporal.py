@@ -113,8 +113,8 @@ class TemporalLipLoss(nn.Module):
     running weight of its phoneme.
 
     Args:
-        landmarks: models.LipLandmarks; a frozen copy of it with its batch norms folded in is kept here. Real and generated faces
-            both go through it, so that equal faces give 0.
+        landmarks: models.LipLandmarks; a frozen copy of it with its batch norms folded in is kept here. Real and generated
+            faces both go through it, so that equal faces give 0.
         table: models.audio_gate.PhonemeWeights to keep up to date in training; the generator's own, where it has a gate.
         similarity: "motion" or "shape".
         mode: "literal", "tolerant" or "uniform".
