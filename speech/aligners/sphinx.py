@@ -44,5 +44,5 @@ class SphinxAligner(Aligner):
     def _learn(self, words):
         for word in words:
             if word not in self._guessed and self._decoder.lookup(word) is None:
-                self._decoder.add(word, self._pronouncer.guess(word))
+                self._decoder.add(word, self._pronouncer.guesses(word))
                 self._guessed.add(word)

@@ -11,6 +11,9 @@ from speech.waveform import SAMPLE_RATE
 
 PAD = 0.2  # seconds of digital silence at both ends: without it 9 of 160 utterances found no way to their last word
 FRAME = 0.01
+# A window is 25.625 ms long. What begins between the middles of the windows of frames k - 1 and k begins here after 10 ms x k.
+# Measured on 248 utterances of flite's four voices, starts without it lay 7.0 ms too early in the mean.
+_SHIFT = (0.025625 - FRAME) / 2
 _LEVEL = 0.3  # full scale 1: what the 99.9th percentile of the samples' size is brought to
 _INSTALL = "PocketSphinx is not installed: pip install pocketsphinx (the version is in pyproject.toml)"
 
@@ -58,9 +61,10 @@ class SphinxDecoder:
         phones = self._decoder.lookup_word(word)
         return tuple(phones.split()) if phones else None
 
-    def add(self, word, phones):
-        """Put a word into the dictionary of this decoder."""
-        self._decoder.add_word(word, " ".join(phones), False)
+    def add(self, word, pronunciations):
+        """Put a word into the dictionary of this decoder, with all ways to say it (tuples of labels)."""
+        for number, phones in enumerate(pronunciations, 1):
+            self._decoder.add_word(word if number == 1 else f"{word}({number})", " ".join(phones), False)
 
     def align(self, waveform, words):
         """Forced alignment in two passes: words first, then the phones inside them.
@@ -139,5 +143,5 @@ def _path(alignment, words):
 
 
 def _interval(entry, label):
-    start = entry.start * FRAME - PAD
+    start = entry.start * FRAME - PAD + _SHIFT
     return Interval(start, start + entry.duration * FRAME, label)
