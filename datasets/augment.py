@@ -11,9 +11,8 @@ class PictureChange:
 
     Args:
         augment: dict of strengths, each 0 where it is missing, or None: `flip` probability of mirroring; `shift` most pixels by
-            which the crop is moved; `turn` spread in degrees; `zoom` spread of the size's logarithm; `stretch` that of width
-            and height, each for itself; `colour` spread of gain and offset per channel; `grey` probability of losing its
-            colours; `blur` probability of being out of focus; `grain` most standard deviation of pixel noise.
+            which the crop is moved; `turn` spread in degrees; `zoom` spread of the size's logarithm; `colour` spread of gain
+            and offset per channel; `blur` probability of being out of focus; `grain` most standard deviation of pixel noise.
         rng: numpy Generator.
     """
 
@@ -27,12 +26,10 @@ class PictureChange:
         most = int(augment.get("shift", 0))
         self.shift = tuple(int(step) for step in rng.integers(-most, most + 1, 2)) if most else (0, 0)
         self.linear = None  # (2, 2): about the middle of the crop
-        if any(augment.get(key) for key in ("turn", "zoom", "stretch")):
+        if augment.get("turn") or augment.get("zoom"):
             angle = np.deg2rad(augment.get("turn", 0.0) * rng.standard_normal())
-            size = augment.get("zoom", 0.0) * rng.standard_normal() + augment.get("stretch", 0.0) * rng.standard_normal(2)
-            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-            self.linear = (turn * np.exp(size)).astype(np.float32)
-        self.grey = bool(rng.random() < augment["grey"]) if augment.get("grey") else False
+            size = np.exp(augment.get("zoom", 0.0) * rng.standard_normal())
+            self.linear = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
         self.blur = float(rng.uniform(0.4, 2.0)) if rng.random() < augment.get("blur", 0.0) else 0.0
         grain = float(augment.get("grain", 0.0))
         self.grain = float(rng.uniform(0, grain)) if grain else 0.0
@@ -47,8 +44,6 @@ class PictureChange:
             faces = self._warped(faces)
         if self.flip:
             faces = np.ascontiguousarray(faces[..., ::-1])
-        if self.grey:
-            faces = np.repeat(faces.mean(1, keepdims=True), 3, axis=1)
         if self.blur:
             faces = _blurred(faces, self.blur)
         if self.grain:

@@ -23,8 +23,8 @@ DEFAULTS = {
         "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
         "exclude": None,  # list of clip ids, or beginnings of ids, to leave out
         "augment": {
-            **{"flip": 0.5, "shift": 0, "turn": 0.0, "zoom": 0.0, "stretch": 0.0},
-            **{"colour": 0.0, "grey": 0.0, "blur": 0.0, "grain": 0.0},
+            **{"flip": 0.5, "shift": 0, "turn": 0.0, "zoom": 0.0},
+            **{"colour": 0.0, "blur": 0.0, "grain": 0.0},
             **{"gain_db": 0.0, "noise": 0.0, "silence": 0.0},
         },
     },
