@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import alignment_parts as parts
+from benchmarks.alignment_grid import measure_grid
 from benchmarks.alignment_material import SENTENCES, VOICES, Case, find_flite, grid_sentences, read_sentences, synthesised_cases
 from benchmarks.alignment_reference import grid_cases, speech_cases
 from benchmarks.alignment_report import bars, text
@@ -70,7 +71,7 @@ def main(argv):
         print(f"synthesised: {len(spoken)} utterances measured", file=sys.stderr)
     if "grid" in args.parts:
         cases, facts = grid_cases(args.grid, args.jobs, 1 if args.quick else None)
-        report["grid"] = parts.measure_grid(cases, facts, args.aligner, args.jobs)
+        report["grid"] = measure_grid(cases, facts, args.aligner, args.jobs)
         print(f"grid: {len(cases)} clips measured", file=sys.stderr)
     if "speech" in args.parts:
         report["speech"] = parts.measure_speech(speech_cases(args.speech), args.aligner, args.jobs)

@@ -165,10 +165,10 @@ HOP = 0.005  # seconds between two levels
 
 
 def speech_level(waveform, rate):
-    """Level between 150 Hz and 4 kHz, where no rumble reaches, in 20 ms windows: (ceil(n / (HOP * rate)),) decibels."""
+    """Level above 150 Hz, where no rumble reaches, in 20 ms windows: (ceil(n / (HOP * rate)),) decibels."""
     from scipy.signal import butter, sosfiltfilt
 
-    band = sosfiltfilt(butter(4, (150, 4000), "bandpass", fs=rate, output="sos"), np.asarray(waveform, np.float64))
+    band = sosfiltfilt(butter(4, 150, "highpass", fs=rate, output="sos"), np.asarray(waveform, np.float64))
     size, step = round(0.02 * rate), round(HOP * rate)
     padded = np.pad(band**2, (size // 2, size - size // 2 - 1))
     return 10 * np.log10(np.convolve(padded, np.full(size, 1 / size), "valid")[::step] + 1e-10)
@@ -193,7 +193,10 @@ def step_near(level, at, rising, reach=0.2, side=0.1):
     return float(places[(rise if rising else -rise).argmax()] * HOP)
 
 
-def line_through(x, y):
-    """Least squares y = slope x + shift -> (slope, shift)."""
-    slope, shift = np.polyfit(np.asarray(x, float), np.asarray(y, float), 1)
-    return float(slope), float(shift)
+def slope_within(groups, x, y):
+    """Slope of the least squares lines y = slope x + shift of all groups, each with a shift of its own; None without spread."""
+    groups, x, y = np.asarray(groups), np.array(x, float), np.array(y, float)
+    for group in np.unique(groups):
+        x[groups == group] -= x[groups == group].mean()
+        y[groups == group] -= y[groups == group].mean()
+    return float(x @ y / (x @ x)) if x @ x > 0 else None

@@ -10,15 +10,10 @@ from benchmarks.alignment_measure import (
     CLASSES,
     GROSS_MS,
     compare,
-    line_through,
     score_separation,
-    speech_level,
     spread,
-    step_near,
 )
 from benchmarks.alignment_run import align_cases, kind_of
-from speech.interval_files import GRID_RATE
-from speech.waveform import SAMPLE_RATE
 
 WORST = 8
 
@@ -142,56 +137,6 @@ def against_false(right, wrong):
             for name, side in zip(("right", "wrong"), scores, strict=True)
         },
     }
-
-
-def measure_grid(cases, facts, aligner, jobs):
-    """Word borders of GRID clips: `summarise`, rows by suffix of the video, false texts, and what unit the files keep."""
-    outcomes = align_cases(cases, aligner, jobs)
-    figures = summarise(cases, outcomes, "words")
-    wrong = align_cases(cases, aligner, jobs, false_texts(cases)) if len({case.text for case in cases}) > 1 else None
-    figures["suffixes"] = {
-        suffix: summarise([case for case in cases if facts[case.id]["suffix"] == suffix], outcomes, "words")
-        for suffix in sorted({one["suffix"] for one in facts.values()})
-    }
-    for one in figures["suffixes"].values():
-        del one["groups"], one["worst"]
-    figures["unit"] = grid_unit(cases, facts, outcomes)
-    if wrong is not None:
-        figures["false texts"] = against_false(outcomes, wrong)
-    return figures
-
-
-def grid_unit(cases, facts, outcomes):
-    """The times of .align files, read with GRID_RATE, beside the sound itself.
-
-    "ends": end of the last line less the length of the sound. "rise" and "fall": the steepest change of level near the first
-    word's start and the last word's end, less those; "middle": half way between the two, which a shift of the times would move
-    and wider or narrower words would not. "aligner": least squares line from the file's word starts to the aligner's, whose
-    slope is GRID_RATE over the unit that fits best.
-    """
-    edges, found, placed = [], [], []
-    for case in cases:
-        words = [word for word in case.words if word.label]
-        level = speech_level(case.waveform, SAMPLE_RATE)
-        rise, fall = step_near(level, words[0].start, True), step_near(level, words[-1].end, False)
-        if rise is not None and fall is not None:
-            edges.append((rise - words[0].start, fall - words[-1].end))
-        outcome = outcomes[case.id]
-        mine = [word for word in outcome.alignment.words if word.label] if outcome.alignment and not outcome.marked else []
-        if [word.label for word in mine] == [word.label for word in words]:
-            found += [word.start for word in words]
-            placed += [word.start for word in mine]
-    rises, falls = zip(*edges, strict=True) if edges else ((), ())
-    report = {
-        "ends": spread(facts[case.id]["ends"] - case.seconds for case in cases),
-        "rise": spread(rises),
-        "fall": spread(falls),
-        "middle": spread((rise + fall) / 2 for rise, fall in edges),
-    }
-    if found:
-        slope, shift = line_through(found, placed)
-        report["aligner"] = {"borders": len(found), "unit": GRID_RATE / slope, "shift_ms": 1000 * shift}
-    return report
 
 
 def measure_speech(cases, aligner, jobs):

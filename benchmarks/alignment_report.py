@@ -89,7 +89,13 @@ def _grid(figures):
     rows |= {f"  *{suffix}": one for suffix, one in figures["suffixes"].items()}
     for name, one in rows.items():
         lines += [_row(name, one["starts"], one), _row("", one["ends"])]
+    lines += [_row(f"  {name}", one) for name, one in figures["places"].items()]
     lines += ["  " + _pairs(figures), *_trouble("GRID", figures)]
+    disputed = figures["disputed"]
+    lines += [
+        f"  first words that start over 100 ms apart: {disputed['count']}; by the level of the sound the aligner is wrong in "
+        f"{disputed['aligner wrong']}, the file in {disputed['file wrong']}"
+    ]
     lines += _unit(figures["unit"])
     return [*lines, *(_false(figures["false texts"]) if "false texts" in figures else [])]
 
@@ -105,7 +111,7 @@ def _unit(unit):
         lines.append(f"    {what:56}{_signed(unit[key])}")
     if "aligner" in unit:
         found = unit["aligner"]
-        lines += [f"    unit that fits the aligner's {found['borders']} word starts: 1/{found['unit']:.0f} s"]
+        lines += [f"    unit that fits the aligner's {found['borders']} starts between words: 1/{found['unit']:.0f} s"]
     return lines
 
 

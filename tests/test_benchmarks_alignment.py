@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import alignment as benchmark
+from benchmarks import alignment_grid as grid
 from benchmarks import alignment_material as material
 from benchmarks import alignment_measure as measure
 from benchmarks import alignment_parts as parts
@@ -315,12 +316,35 @@ def grid_case(shift):
 
 def test_a_shift_of_the_align_files_is_told_with_its_sign():
     case = grid_case(0.05)
-    heard = outcome(case.id, tier("B L", length=1.4), cover([Interval(1.0, 1.5, "bin"), Interval(1.5, 2.0, "blue")], 3.0, ""))
-    unit = parts.grid_unit([case], {case.id: {"suffix": ".mpg", "ends": 2.98}}, {case.id: heard})
+    unit = grid.grid_unit([case], {case.id: {"suffix": ".mpg", "ends": 2.98}}, {})
     assert unit["middle"]["shift_ms"] == pytest.approx(-50, abs=8)
     assert unit["rise"]["shift_ms"] == pytest.approx(-50, abs=12) and unit["fall"]["shift_ms"] == pytest.approx(-50, abs=12)
-    assert unit["ends"]["shift_ms"] == pytest.approx(-20)
-    assert unit["aligner"]["unit"] == pytest.approx(25000) and unit["aligner"]["shift_ms"] == pytest.approx(-50)
+    assert unit["ends"]["shift_ms"] == pytest.approx(-20) and "aligner" not in unit
+
+
+def test_the_unit_is_found_under_a_shift_of_each_place():
+    rng, pairs = np.random.default_rng(0), {}
+    for clip in range(20):
+        starts = 0.5 + rng.uniform(0, 0.3) + np.arange(4) * 0.3
+        heard = starts * 25 / 24.5 + np.array([0.5, 0.03, 0.01, -0.03])
+        pairs[str(clip)] = [
+            [Interval(float(at), float(at) + 0.1, f"w{place}") for place, at in enumerate(side)] for side in (starts, heard)
+        ]
+    assert grid.grid_unit([], {}, pairs)["aligner"] == {"borders": 60, "unit": pytest.approx(24500)}
+
+
+@pytest.mark.parametrize(
+    ("given_at", "heard_at", "verdict"),
+    [(1.0, 0.4, "aligner wrong"), (0.4, 1.0, "file wrong"), (1.0, 1.3, "aligner wrong"), (1.3, 1.0, "file wrong")],
+)
+def test_of_two_first_words_the_level_of_the_sound_takes_the_better(given_at, heard_at, verdict):
+    case = grid_case(0.0)
+    first = [[Interval(at, 1.5, "bin"), Interval(1.5, 2.0, "blue")] for at in (given_at, heard_at)]
+    judged = grid.judge_first_words([case], {case.id: first})
+    assert judged["count"] == 1 and judged[verdict] == 1
+    assert judged["ids"] == ([case.id] if verdict == "aligner wrong" else [])
+    agreed = grid.judge_first_words([case], {case.id: (first[0], first[0])})
+    assert agreed["count"] == 0
 
 
 # References
@@ -442,7 +466,7 @@ def test_quick_run_on_recorded_speech(shared_media, tmp_path):
 @pytest.mark.media
 def test_times_of_grid_are_read_in_the_right_unit(shared_media):
     cases, facts = reference.grid_cases(shared_media / "grid", 1, most=1)
-    unit = parts.grid_unit(cases, facts, {case.id: Outcome(case.id, None, "not aligned") for case in cases})
+    unit = grid.grid_unit(cases, facts, {})
     assert len(cases) == len({case.group for case in cases}) > 5
     assert abs(unit["ends"]["shift_ms"]) < 40 and abs(unit["middle"]["shift_ms"]) < 60
     assert "aligner" not in unit
