@@ -162,7 +162,7 @@ def write_alignment(out, alignment, runs):
     from speech.textgrid import write_textgrid
 
     fps = float(runs.fps)
-    edges = zip(runs.labels, runs.starts, runs.ends, strict=True)
+    edges = zip(runs.labels.tolist(), runs.starts.tolist(), runs.ends.tolist(), strict=True)
     modules = [Interval(start / fps, min(end / fps, alignment.seconds), PHONES[label])
                for label, start, end in edges if start / fps < alignment.seconds]  # fmt: skip
     write_textgrid(out / "alignment.TextGrid", alignment, {"modules": modules})

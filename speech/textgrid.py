@@ -159,7 +159,7 @@ def write_textgrid(path, alignment, extra=None):
                 "name": " ".join(name.split()),
                 "xmin": 0.0,
                 "xmax": alignment.seconds,
-                "entries": [(one.start, one.end, " ".join(one.label.split())) for one in intervals],
+                "entries": [(float(one.start), float(one.end), " ".join(one.label.split())) for one in intervals],
             }
             for name, intervals in tiers.items()
         ],

@@ -47,14 +47,7 @@ class SphinxDecoder:
     """
 
     def __init__(self, **config):
-        try:
-            from pocketsphinx import Decoder, get_model_path
-        except ImportError as error:
-            raise InputError(_INSTALL) from error
-        folder = f"{get_model_path()}/en-us"
-        settings = {"hmm": f"{folder}/en-us", "dict": f"{folder}/cmudict-en-us.dict", "lm": None, "loglevel": "FATAL"}
-        settings |= {"cmn": "batch", "compallsen": True, "bestpath": False} | config
-        self._decoder = Decoder(**settings)
+        self._decoder = _load(**config)
 
     def lookup(self, word):
         """Phones of a word as the dictionary has it first: tuple of labels, or None where it does not hold it."""
@@ -109,6 +102,50 @@ class SphinxDecoder:
                 self._decoder.end_utt()
             except RuntimeError as error:
                 raise DecodingError(f"decoding {what} did not reach the end ({error})") from error
+
+
+class PhoneListener:
+    """PocketSphinx's phone decoder: phones without any words, by its trigram model of English phones.
+
+    Raises:
+        InputError: PocketSphinx is not installed.
+    """
+
+    def __init__(self):
+        self._decoder = _load(allphone="en-us-phone.lm.bin", lw=2.0)
+
+    def phones(self, waveform):
+        """Phones that are heard, silence and noises left out: list of Interval.
+
+        Raises:
+            DecodingError: the decoder found no path.
+        """
+        self._decoder.start_utt()
+        self._decoder.process_raw(_padded_pcm(waveform), full_utt=True)
+        self._decoder.end_utt()
+        segments = self._decoder.seg()
+        if segments is None:
+            raise DecodingError("no path through the phones")
+        found = []
+        for segment in segments:
+            if segment.word in NUMBER and segment.word != SILENCE:
+                start = segment.start_frame * FRAME - PAD + _SHIFT
+                found.append(Interval(start, start + (segment.end_frame + 1 - segment.start_frame) * FRAME, segment.word))
+        return found
+
+
+def _load(allphone=None, **config):
+    """A decoder of PocketSphinx with the English model of its wheel."""
+    try:
+        from pocketsphinx import Decoder, get_model_path
+    except ImportError as error:
+        raise InputError(_INSTALL) from error
+    folder = f"{get_model_path()}/en-us"
+    settings = {"hmm": f"{folder}/en-us", "dict": f"{folder}/cmudict-en-us.dict", "lm": None, "loglevel": "FATAL"}
+    settings |= {"cmn": "batch", "compallsen": True, "bestpath": False} | config
+    if allphone:
+        settings["allphone"] = f"{folder}/{allphone}"
+    return Decoder(**settings)
 
 
 _FILLERS = {"<s>", "</s>", "<sil>", "[NOISE]", "[SPEECH]", "(NULL)"}
