@@ -14,7 +14,7 @@ from datasets.clip_files import clip_path, open_clip, side_path, write_side
 from datasets.prepared import read_manifest
 from datasets.work import append_rows, write_rows
 from speech.align import Utterance, build_aligner
-from speech.alignment import AlignmentError
+from speech.alignment import POOR_FIT, AlignmentError, poor_fit
 from speech.arpabet import NUMBER
 from speech.given import read_alignment
 from speech.waveform import SAMPLE_RATE
@@ -71,6 +71,8 @@ def report(rows):
     parts = ", ".join(f"{count} {source}" for source, count in sources.most_common())
     reasons = Counter(_kind_of(row) for row in rows if not row.phones)
     yield f"phones: {parts or 'none'}; {sum(reasons.values())} clips without"
+    if poor := sum("pocketsphinx" in row.phones and (row.phones_score or 0) < POOR_FIT for row in rows):
+        yield f"  {poor} of them from words that fit the sound poorly, as wrong transcripts do (phones_score in the manifest)"
     for reason, count in reasons.most_common():
         yield f"  {count} x {reason}"
 
@@ -189,14 +191,14 @@ def _known_of(row, source, folder):
 
 def _finish(row, source, folder, how, found):
     """(row, complaint) of a clip whose Alignment, or InputError why there is none, was found; the side file is written."""
-    row = replace(row, transcript=source.transcript, phones="", phones_error="")
+    row = replace(row, transcript=source.transcript, phones="", phones_error="", phones_score=None)
     if isinstance(found, InputError):
         row.phones_error = _without_id(found, row.id)
         side_path(folder, KIND, row.id).unlink(missing_ok=True)
         return row, f"no phones: {row.phones_error}"
     store(folder, row.id, found, how)
-    row.phones = found.source
-    return row, ""
+    row.phones, row.phones_score = found.source, found.score
+    return row, f"the words fit the sound poorly (score {found.score:.1f})" if poor_fit(found) else ""
 
 
 def _without_id(error, clip_id):

@@ -31,7 +31,7 @@ class ClipRow:
         error: "" or why the clip failed.
         offset: seconds of the source at which the prepared clip begins; 0 in rows written before this was noted.
         phones: where its phones come from, see `speech.alignment.Alignment.source`; "" where it has none.
-        phones_error: "" or why there are none.
+        phones_error: "" or why there are none; phones_score: how well they fit, see `speech.alignment.Alignment.score`.
     """
 
     id: str
@@ -48,6 +48,7 @@ class ClipRow:
     offset: float = 0.0
     phones: str = ""
     phones_error: str = ""
+    phones_score: float | None = None
 
 
 @dataclass

@@ -38,7 +38,8 @@ class StubAligner(Aligner):
             raise AlignmentError(f"{utterance.id}: the sound does not fit (score -{len(self.seen)}.5)")
         source = "given words, pocketsphinx" if labels else "pocketsphinx" if utterance.transcript else "recognised"
         seconds = len(utterance.waveform) / 16000
-        return Alignment(cover([Interval(0.2, 0.9, "AH", 1), Interval(0.9, 1.1, "T")], seconds), (), seconds, source, -1.25)
+        score = -7.5 if "mumble" in utterance.transcript else -1.25
+        return Alignment(cover([Interval(0.2, 0.9, "AH", 1), Interval(0.9, 1.1, "T")], seconds), (), seconds, source, score)
 
     def align_many(self, utterances):
         type(self).runs += 1
@@ -64,7 +65,7 @@ def folder(tmp_path):
     shutil.rmtree(folder / "phones")
     rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     for row in rows:
-        for key in ("offset", "phones", "phones_error"):
+        for key in ("offset", "phones", "phones_error", "phones_score"):
             del row[key]
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -157,6 +158,14 @@ def test_failures_are_counted_by_reason_and_do_not_fail_the_clip(folder, stub, c
     rows = by_name(folder)
     assert rows["clip0"].error == "" and not rows["clip0"].phones_error.startswith("s1/")
     assert len(PreparedCorpus.open_folder(folder).rows) == 3
+
+
+def test_words_that_fit_poorly_are_said_and_counted(folder, stub, capsys):
+    align_corpus(clips_of(folder, clip0={"transcript": "mumble"}, clip1={"transcript": "hello"}), folder)
+    out, err = capsys.readouterr()
+    assert "s1/clip0: the words fit the sound poorly (score -7.5)" in err and "s2/clip1" not in err
+    assert "1 of them from words that fit the sound poorly" in out
+    assert by_name(folder)["clip0"].phones_score == -7.5
 
 
 def test_goes_on_where_it_stopped(folder, stub, capsys):

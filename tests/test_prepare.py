@@ -8,8 +8,11 @@ import pytest
 import prepare
 from common.cli import run
 from datasets.prepared import PreparedCorpus
+from speech.arpabet import NUMBER
+from speech.waveform import load_waveform
+from tests.conftest import ROOT
 from tests.make_media import make_video
-from tests.synthetic import make_talking_head
+from tests.synthetic import TalkingPicture, make_talking_head
 
 
 def rows_of(folder):
@@ -38,7 +41,7 @@ def test_lrs2_with_bad_clips_beside_a_good_one(head, tmp_path, capsys):
     assert run(prepare.main, arguments) == 0
     rows = rows_of(out)
     assert rows["100/00001"]["error"] == "" and rows["100/00001"]["split"] == "train"
-    assert rows["100/00001"]["transcript"] == "hello there"
+    assert rows["100/00001"]["transcript"] == "hello there" and rows["100/00001"]["offset"] == 0
     assert "00002.mp4" in rows["100/00002"]["error"] and "face" in rows["100/00003"]["error"]
     assert "2 failed" in capsys.readouterr().out
 
@@ -63,6 +66,55 @@ def test_box_crop_and_another_size(head, tmp_path):
     assert 40 < mouth[0] < 88 and 64 < mouth[1] < 120  # in the lower half, which is what gets masked
 
 
+def test_offset_is_where_the_clip_begins_in_its_source(tmp_path):
+    root, out = tmp_path / "root", tmp_path / "out"
+    root.mkdir()
+    picture = TalkingPicture().with_mouth(0.4)
+    seconds = np.arange(64000) / 16000
+    sound = np.where(seconds < 1, 0, 0.5 * np.sin(2 * np.pi * 440 * seconds)).astype(np.float32)
+    frames = [np.zeros_like(picture)] * 7 + [picture] * 93
+    make_video(root / "late.mp4", frames, 25, audio=sound[None], sample_rate=16000)
+    assert (
+        run(prepare.main, ["--corpus", "folder", "--root", str(root), "--out", str(out), "--workers", "1", "--align", "none"])
+        == 0
+    )
+    row = PreparedCorpus.open_folder(out).rows[0]
+    assert row.offset == pytest.approx(7 / 25) and row.frames == 93
+    onset = np.flatnonzero(np.abs(PreparedCorpus.open_folder(out).open(row)["waveform"]) > 4000)[0] / 16000
+    assert onset + row.offset == pytest.approx(1, abs=0.01)
+
+
+def test_phones_of_real_speech(tmp_path, capsys):
+    """A corpus prepared without phones gets them afterwards, in two processes, and its faces are not cut again."""
+    pytest.importorskip("pocketsphinx")
+    root, out = tmp_path / "root", tmp_path / "out"
+    root.mkdir()
+    speech, picture = load_waveform(ROOT / "samples" / "speech.wav"), TalkingPicture().with_mouth(0.4)
+    make_video(root / "told.mp4", [picture] * 60, 10, audio=speech[None], sample_rate=16000)
+    (root / "told.txt").write_text((ROOT / "samples" / "speech.txt").read_text())
+    (root / "heard.mp4").write_bytes((root / "told.mp4").read_bytes())
+    arguments = ["--corpus", "folder", "--root", str(root), "--out", str(out), "--fps", "10"]
+    assert run(prepare.main, [*arguments, "--workers", "1", "--align", "none"]) == 0
+    cut = (out / "clips" / "told.safetensors").stat().st_mtime_ns
+    assert {row["phones"] for row in rows_of(out).values()} == {""}
+    assert run(prepare.main, [*arguments, "--workers", "2"]) == 0
+    assert (out / "clips" / "told.safetensors").stat().st_mtime_ns == cut
+    assert "0 to prepare" in (said := capsys.readouterr().out) and "0 clips without" in said
+    assert {name: row["phones"] for name, row in rows_of(out).items()} == {"told": "pocketsphinx", "heard": "recognised"}
+    corpus = PreparedCorpus.open_folder(out)
+    for row in corpus.rows:
+        phones = corpus.phones(row)
+        sound = np.abs(corpus.open(row)["waveform"].astype(np.float64))
+        assert phones[0].start == 0 and phones[-1].end == len(sound) / 16000
+        loud = [sound[int(one.start * 16000) : int(one.end * 16000)].mean() for one in phones]
+        silent = [one.label == "SIL" for one in phones]
+        assert np.mean(np.array(loud)[~np.array(silent)]) > 4 * np.mean(np.array(loud)[silent])
+        assert len(phones) > 40
+    told = next(row for row in corpus.rows if row.id == "told")
+    runs = corpus.phoneme_runs(told)
+    assert runs.frames == told.frames and len(set(runs.labels.tolist()) - {NUMBER["SIL"]}) > 15
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -72,6 +124,7 @@ def test_box_crop_and_another_size(head, tmp_path):
         (["--fps", "0"], "--fps"),
         (["--val_share", "0.9", "--test_share", "0.2"], "--val_share"),
         (["--detector", "dlib"], "dlib"),
+        (["--align", "kaldi"], "kaldi"),
     ],
 )
 def test_mistakes_end_with_code_2(head, tmp_path, capsys, change, word):
