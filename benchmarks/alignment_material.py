@@ -166,23 +166,27 @@ def noisy_cases(cases, snr_db, seed=0):
 
 
 def false_texts(cases):
-    """{id: the text of another case}, of as nearly the same length as there is, and never the same words.
+    """{id: the text of another case}: of those of similar length the one with the fewest words in common.
 
-    It comes from the case's own group where that says more than one thing, else from any. Of two as near, the later one in the
-    order of length counts, so that texts change hands all round.
+    Similar is a difference of at most a tenth of the letters, or the nearest there is. The text comes from the case's own group
+    where that says more than one thing, else from any. Of texts that are as good, the next one in the order of length is taken, so
+    that they change hands all round.
 
     Raises:
         InputError: all cases say the same.
     """
     texts, order = {}, sorted(cases, key=lambda case: (len(case.text), case.text, case.id))
-    place = {case.id: at for at, case in enumerate(order)}
+    place, words = {case.id: at for at, case in enumerate(order)}, {case.id: _words(case.text) for case in cases}
     for case in cases:
-        others = [other for other in order if _words(other.text) != _words(case.text)]
+        others = [other for other in order if words[other.id] != words[case.id]]
         if not others:
             raise InputError("all utterances say the same; false transcripts need two different texts")
         near = [other for other in others if other.group == case.group] or others
-        length, at = len(case.text), place[case.id]
-        texts[case.id] = min(near, key=lambda other: (abs(len(other.text) - length), place[other.id] < at)).text
+        apart = {other.id: abs(len(other.text) - len(case.text)) for other in near}
+        limit, own, at = max(len(case.text) / 10, min(apart.values())), set(words[case.id]), place[case.id]
+        near = [other for other in near if apart[other.id] <= limit]
+        chosen = min(near, key=lambda other: (len(own & set(words[other.id])), (place[other.id] - at) % len(order)))
+        texts[case.id] = chosen.text
     return texts
 
 

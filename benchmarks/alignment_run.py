@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from speech.align import Utterance, build_aligner
-from speech.alignment import Alignment, AlignmentError
+from speech.alignment import Alignment, AlignmentError, poor_fit
 
 CHUNK = 8
 _aligner = None  # of a worker process: its model takes longer to load than an utterance to align
@@ -30,13 +30,8 @@ class Outcome:
 
     @property
     def marked(self):
-        """True for an alignment that was passed on with the remark that it fits badly."""
-        return self.alignment is not None and is_marked(self.alignment)
-
-
-def is_marked(alignment):
-    """Whether the aligner itself says that sound and transcript fit badly."""
-    return any("fit" in note for note in alignment.notes)
+        """True for an alignment that was passed on as one that fits poorly."""
+        return self.alignment is not None and poor_fit(self.alignment)
 
 
 def align_cases(cases, aligner, jobs, texts=None):

@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 import stat
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,10 +17,10 @@ from benchmarks import alignment_measure as measure
 from benchmarks import alignment_parts as parts
 from benchmarks import alignment_reference as reference
 from benchmarks.alignment_report import Bar, bars, text
-from benchmarks.alignment_run import Outcome, is_marked, kind_of
+from benchmarks.alignment_run import Outcome, kind_of
 from common.cli import EXIT_INPUT, run
 from common.errors import InputError
-from speech.alignment import Alignment, Interval, cover
+from speech.alignment import POOR_FIT, Alignment, Interval, cover
 from speech.arpabet import PHONES, SILENCE
 
 RATE = 16000
@@ -34,8 +33,8 @@ def tier(labels, length=0.1, shift=0.0):
     return cover(made, made[-1].end + 0.2)
 
 
-def outcome(name, phones, words=(), notes=(), score=None):
-    return Outcome(name, Alignment(phones, words, phones[-1].end, "pocketsphinx", score, notes=notes))
+def outcome(name, phones, words=(), score=None):
+    return Outcome(name, Alignment(phones, words, phones[-1].end, "pocketsphinx", score))
 
 
 # What flite prints
@@ -130,6 +129,14 @@ def test_a_false_text_is_anothers_of_similar_length_and_never_the_same_words():
     texts = material.false_texts(cases)
     assert texts["v/2"] == "cc cc cc c" and texts["v/3"] == "cc cc cc cc"
     assert texts["v/0"] == "bb b" and texts["v/4"] == "bb b", "the same words with other marks are no false text"
+
+
+def test_of_texts_of_similar_length_the_false_one_shares_the_fewest_words():
+    texts = material.false_texts(
+        made_cases(["bin blue at a one", "bin blue at b one", "lay red by a ten", "one two three four five six"])
+    )
+    assert texts["v/0"] == "lay red by a ten" and texts["v/1"] == "lay red by a ten"
+    assert texts["v/2"] == "bin blue at b one"
 
 
 def test_a_speaker_with_one_sentence_borrows_anothers():
@@ -364,7 +371,7 @@ def test_failures_marks_and_gross_errors_are_told_apart():
     heard = {
         "v/0": outcome("v/0", tier("AH B", shift=0.01)),
         "v/1": outcome("v/1", tier("AH B", shift=0.5)),
-        "v/2": outcome("v/2", tier("AH B", shift=0.5), notes=("The transcript fits the sound badly.",)),
+        "v/2": outcome("v/2", tier("AH B", shift=0.5), score=POOR_FIT - 1),
         "v/3": Outcome("v/3", None, "v/3: no path through 'd' after 12.5 s"),
     }
     figures = parts.summarise(cases, heard)
@@ -383,21 +390,14 @@ def test_an_alignment_without_a_single_equal_phone_is_gross():
 
 
 def test_false_transcripts_are_caught_by_refusal_or_mark():
-    note = ("a poor fit",)
-    right = {str(at): outcome(str(at), tier("AH"), score=-1.0) for at in range(3)} | {
-        "3": outcome("3", tier("AH"), score=-2.0, notes=note)
-    }
-    wrong = {"0": Outcome("0", None, "no"), "1": outcome("1", tier("AH"), score=-5.0, notes=note)}
-    wrong |= {"2": outcome("2", tier("AH"), score=-1.5), "3": outcome("3", tier("AH"), score=-4.0, notes=note)}
+    right = {str(at): outcome(str(at), tier("AH"), score=score) for at, score in enumerate((-1.0, -1.0, -1.0, POOR_FIT - 0.5))}
+    wrong = {"0": Outcome("0", None, "no"), "1": outcome("1", tier("AH"), score=POOR_FIT - 2)}
+    wrong |= {"2": outcome("2", tier("AH"), score=-1.5), "3": outcome("3", tier("AH"), score=POOR_FIT - 1)}
     figures = parts.against_false(right, wrong)
     assert (figures["refused"], figures["marked"], figures["caught"]) == (1, 2, 0.75)
     assert figures["passed"] == ["2"]
     assert figures["right_marked"] == 0.25 and figures["right_refused"] == 0
     assert figures["separation"] == pytest.approx(11 / 12)
-
-
-def test_a_note_about_something_else_marks_nothing():
-    assert not is_marked(SimpleNamespace(notes=("2 words were guessed from their spelling.",)))
 
 
 def test_reasons_of_one_kind_count_together():
