@@ -169,7 +169,7 @@ def false_texts(cases):
     """{id: the text of another case}: of those of similar length the one with the fewest words in common.
 
     Similar is a difference of at most a tenth of the letters, or the nearest there is. The text comes from the case's own group
-    where that says more than one thing, else from any. Of texts that are as good, the next one in the order of length is taken, so
+    where that says more than one thing, else from any. Of texts that are as good, the next in the order of length is taken, so
     that they change hands all round.
 
     Raises:
