@@ -25,8 +25,9 @@ def build_network(config, device):
     if init := config["train"]["init"]:
         start = load_checkpoint(init, expect=name)
         state = start.model.state_dict()
-        if (gate := getattr(model, "audio_gate", None)) is not None:  # a gate may be added, closed at first
-            state = {**{f"audio_gate.{key}": value for key, value in gate.state_dict().items()}, **state}
+        for part in ("audio_gate", "spatial_input"):  # these may be added; fresh ones change nothing
+            if (added := getattr(model, part, None)) is not None:
+                state = {**{f"{part}.{key}": value for key, value in added.state_dict().items()}, **state}
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
