@@ -106,7 +106,8 @@ def texture_modules(image, clusters=CLUSTERS, compactness=COMPACTNESS, iteration
     lab = rgb2lab(image)
     # slic stretches its input to 0 ... 1; taking the same factor out of m leaves D as it stands above
     compactness = compactness / (float(np.ptp(lab)) or 1.0)
-    found = slic(lab, clusters, compactness, iterations, convert2lab=False, start_label=0, channel_axis=-1,
+    # the first of slic's passes is by place alone: it makes the blocks
+    found = slic(lab, clusters, compactness, iterations + 1, convert2lab=False, start_label=0, channel_axis=-1,
                  min_size_factor=SMALLEST, max_size_factor=float(clusters))  # fmt: skip
     return (label(found, background=-1, connectivity=1) - 1).astype(np.int32)
 

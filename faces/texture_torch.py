@@ -69,7 +69,7 @@ def cluster(lab, grid, size, compactness, iterations, window=1.0):
     batch, _, height, width = lab.shape
     rows, columns = grid
     down, along = (torch.arange(side, device=lab.device) for side in (height, width))
-    block_row, block_column = down * rows // height, along * columns // width
+    block_row, block_column = _nearest_middle(down, rows), _nearest_middle(along, columns)
     place = torch.stack(torch.meshgrid(down.to(lab), along.to(lab), indexing="ij")) / size
     pixels = torch.cat([lab / compactness, place.expand(batch, -1, -1, -1)], 1).flatten(2)  # D / m is a plain distance here
     own = (block_row[:, None] * columns + block_column).flatten()
@@ -82,6 +82,14 @@ def cluster(lab, grid, size, compactness, iterations, window=1.0):
             centres = torch.where(counts[:, None] > 0, means, centres)  # an empty cluster stays where it was
         labels = _assign(pixels, centres, around, labels, window)
     return labels.view(batch, height, width)
+
+
+def _nearest_middle(places, count):
+    """(side,) number of the block whose middle pixel is nearest, the lower of two: where scikit-image begins, too."""
+    side = len(places)
+    middles = (2 * torch.arange(count, device=places.device) + 1) * side // (2 * count)
+    edges = (middles[1:] + middles[:-1]) // 2  # the last pixel of each block but the last
+    return torch.searchsorted(edges, places)
 
 
 _STEPS = [(down, along) for down in (-1, 0, 1) for along in (-1, 0, 1)]
