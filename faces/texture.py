@@ -45,12 +45,13 @@ class TextureSpec:
                 raise InputError(f"{name}: {value} must be {low} or more")
         if not 0 < self.compactness < float("inf"):
             raise InputError(f"compactness: {self.compactness} must be above 0 and finite")
+        object.__setattr__(self, "compactness", float(self.compactness))  # 10 and 10.0 are one
 
     @property
     def name(self):
         """Short and without spaces, such as "64-10"; the iterations are named where they are not the usual ones."""
         more = "" if self.iterations == ITERATIONS else f"-{self.iterations}"
-        return f"{self.clusters}-{float(self.compactness):g}{more}"
+        return f"{self.clusters}-{self.compactness:g}{more}"
 
 
 def block_size(height, width, clusters=CLUSTERS):
