@@ -184,7 +184,7 @@ def mouth_zone(landmarks, size):
 
 
 def usual_lips(size, kind="aligned"):
-    """(68, 2) float64 crop pixels: the outer lips of a mean face, for a crop without landmarks; the other points lie amid them."""
+    """(68, 2) float64 crop pixels: outer lips of a mean face, for a crop without landmarks; all other points lie amid them."""
     left, top, right, bottom = BOX_EXTENT
     if kind == "aligned":
         left, top, right, bottom = -ALIGNED_SIDE / 2, ALIGNED_TOP, ALIGNED_SIDE / 2, ALIGNED_TOP + ALIGNED_SIDE
