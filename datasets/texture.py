@@ -38,7 +38,7 @@ def add_texture(folder, spec, workers=1, ids=None):
     counts = f"{len(rows)} clips, {len(rows) - len(todo)} done before, {len(todo)} to do"
     print(f"texture modules ({spec.clusters} clusters, compactness {spec.compactness:g}): {counts}", flush=True)
     jobs = [(row, folder, spec) for row in todo]
-    for _ in tqdm(results(_store, jobs, workers, _start, ()), total=len(jobs), unit="clip", disable=not jobs):
+    for _ in tqdm(results(_make, jobs, workers, _start, ()), total=len(jobs), unit="clip", disable=not jobs):
         pass
 
 
@@ -46,11 +46,15 @@ def _start():
     """Nothing is to be made ready."""
 
 
-def _store(job):
-    """Write the modules of one clip: `labels` (N, S, S) uint8, or int16 where a face has more than 256 modules."""
+def _make(job):
     row, folder, spec = job
     faces = open_clip(clip_path(folder, row.id))["face"]
     labels = np.stack([texture_modules(face, spec.clusters, spec.compactness, spec.iterations) for face in faces])
+    store_modules(folder, row, spec, labels)
+
+
+def store_modules(folder, row, spec, labels):
+    """Write the modules of one clip: `labels` (N, S, S), as uint8, or int16 where a face has more than 256 modules."""
     labels = labels.astype(np.uint8 if labels.max() < 256 else np.int16)
     write_side(folder, kind_of(spec), row.id, {"labels": labels}, _parameters(row, spec))
 
