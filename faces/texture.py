@@ -85,7 +85,8 @@ def grid_modules(height, width, clusters=CLUSTERS):
 def texture_modules(image, clusters=CLUSTERS, compactness=COMPACTNESS, iterations=ITERATIONS):
     """Texture modules of a picture.
 
-    scikit-image takes S as a whole number of pixels and searches 4S x 4S around a centre, where METHODS has 2S x 2S.
+    scikit-image takes S in whole pixels, and searches 4S x 4S around a centre where METHODS, and the version in torch, have
+    2S x 2S.
 
     Args:
         image: (H, W, 3) uint8 RGB.

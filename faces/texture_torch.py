@@ -7,7 +7,7 @@ scattered mean.
 
 import torch
 
-from faces.texture import CLUSTERS, COMPACTNESS, ITERATIONS, SMALLEST, TextureSpec, block_grid, block_size, texture_modules
+from faces.texture import CLUSTERS, COMPACTNESS, ITERATIONS, SMALLEST, TextureSpec, block_size, texture_modules
 
 _SRGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
 _WHITE = (0.95047, 1.0, 1.08883)  # D65
@@ -38,9 +38,8 @@ def slic(images, clusters=CLUSTERS, compactness=COMPACTNESS, iterations=ITERATIO
     """SLIC of a batch; arguments and result as of `batch_texture_modules`."""
     TextureSpec(clusters, compactness, iterations)
     size = block_size(*images.shape[2:], clusters)
-    labels = cluster(rgb_to_lab(images.float()), block_grid(*images.shape[2:], clusters), size, compactness, iterations)
-    smallest = int(SMALLEST * size**2)
-    return number_regions(merge_small(connected_regions(labels), smallest))
+    labels = cluster(rgb_to_lab(images.float()), max(1, round(size)), compactness, iterations)
+    return number_regions(merge_small(connected_regions(labels), int(SMALLEST * size**2)))
 
 
 def rgb_to_lab(images):
@@ -53,29 +52,27 @@ def rgb_to_lab(images):
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
-def cluster(lab, grid, size, compactness, iterations, window=1.0):
+def cluster(lab, step, compactness, iterations, window=1.0):
     """Number of the nearest centre for each pixel, after `iterations` moves of the centres.
 
     Args:
         lab: (B, 3, H, W) CIELAB.
-        grid: (rows, columns) of blocks, see faces.texture.block_grid.
-        size: S.
+        step: S in whole pixels, as scikit-image takes it.
         compactness: m.
         window: half of the search window's side in S.
 
     Returns:
-        (B, H, W) int64 cluster numbers below rows * columns; a cluster may be empty or in pieces.
+        (B, H, W) int64 cluster numbers, in reading order of the blocks; a cluster may be empty or in pieces.
     """
     batch, _, height, width = lab.shape
-    rows, columns = grid
+    (rows, block_row), (columns, block_column) = (_blocks(side, step, lab.device) for side in (height, width))
     down, along = (torch.arange(side, device=lab.device) for side in (height, width))
-    block_row, block_column = _nearest_middle(down, rows), _nearest_middle(along, columns)
-    place = torch.stack(torch.meshgrid(down.to(lab), along.to(lab), indexing="ij")) / size
+    place = torch.stack(torch.meshgrid(down.to(lab), along.to(lab), indexing="ij")) / step
     pixels = torch.cat([lab / compactness, place.expand(batch, -1, -1, -1)], 1).flatten(2)  # D / m is a plain distance here
     own = (block_row[:, None] * columns + block_column).flatten()
     labels = own.expand(batch, -1)
     centres = _means(pixels, labels, rows * columns)[0]
-    around = [_neighbours(block_row, block_column, grid, step) for step in _STEPS]
+    around = [_neighbours(block_row, block_column, (rows, columns), way) for way in _WAYS]
     for turn in range(iterations):
         if turn:
             means, counts = _means(pixels, labels, rows * columns)
@@ -84,20 +81,19 @@ def cluster(lab, grid, size, compactness, iterations, window=1.0):
     return labels.view(batch, height, width)
 
 
-def _nearest_middle(places, count):
-    """(side,) number of the block whose middle pixel is nearest, the lower of two: where scikit-image begins, too."""
-    side = len(places)
-    middles = (2 * torch.arange(count, device=places.device) + 1) * side // (2 * count)
+def _blocks(side, step, device):
+    """(how many blocks a side has, (side,) number of the one whose middle is nearest, the lower of two)."""
+    middles = torch.arange(min(step, side) // 2, side, step, device=device)
     edges = (middles[1:] + middles[:-1]) // 2  # the last pixel of each block but the last
-    return torch.searchsorted(edges, places)
+    return len(middles), torch.searchsorted(edges, torch.arange(side, device=device))
 
 
-_STEPS = [(down, along) for down in (-1, 0, 1) for along in (-1, 0, 1)]
+_WAYS = [(down, along) for down in (-1, 0, 1) for along in (-1, 0, 1)]
 
 
-def _neighbours(block_row, block_column, grid, step):
+def _neighbours(block_row, block_column, grid, way):
     """((HW,) cluster numbers of the block one step away, (HW,) bool whether there is one)."""
-    row, column = block_row + step[0], block_column + step[1]
+    row, column = block_row + way[0], block_column + way[1]
     inside = ((row >= 0) & (row < grid[0]))[:, None] & ((column >= 0) & (column < grid[1]))
     number = row.clamp(0, grid[0] - 1)[:, None] * grid[1] + column.clamp(0, grid[1] - 1)
     return number.flatten(), inside.flatten()
@@ -201,7 +197,9 @@ def _borders(region):
 
 
 def number_regions(region):
-    """(B, H, W) regions -> labels 0 ... K_b - 1 of each picture, in the order of the regions' numbers."""
-    used = torch.zeros(region.numel(), dtype=torch.int64, device=region.device).index_fill_(0, region.flatten(), 1)
+    """(B, H, W) regions -> labels 0 ... K_b - 1 of each picture, in reading order of their first pixels."""
+    flat, places = region.flatten(), torch.arange(region.numel(), device=region.device)
+    first = torch.full_like(places, region.numel()).scatter_reduce(0, flat, places, "amin")[flat]
+    used = torch.zeros(region.numel(), dtype=torch.int64, device=region.device).index_fill_(0, first, 1)
     order = used.view(len(region), -1).cumsum(1).flatten() - 1
-    return order[region.flatten()].view_as(region)
+    return order[first].view_as(region)
