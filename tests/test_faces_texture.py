@@ -127,7 +127,7 @@ def test_one_step_is_the_formula_of_methods():
 
 
 def test_both_versions_take_the_same_steps(monkeypatch):
-    """With scikit-image's wider search, before regions are joined, and with colours that reach no farther than the next block."""
+    """With scikit-image's wider search, before regions are joined, and where no colour reaches beyond the next block."""
     from skimage import segmentation
 
     raw, usual = {}, segmentation.slic
