@@ -50,6 +50,7 @@ class MouthGenerator:
         name, sha256: of the checkpoint file.
         device: torch.device.
         wants_phonemes: the network has an audio gate and must be told the phonemes.
+        wants_modules: the network has a spatial input; the modules of the reference are found here.
 
     Raises:
         InputError: not a generator, damaged, or with data settings that this version does not know.
@@ -65,7 +66,8 @@ class MouthGenerator:
         self.mask_row = int(self.data["mask_top"] * self.face_size)
         self._model = fuse_for_inference(checkpoint.model).to(self._dtype)
         self.wants_phonemes = checkpoint.model.audio_gate is not None
-        self._texture = None if checkpoint.model.spatial_input is None else _texture_of(checkpoint.config["data"], path)
+        self.wants_modules = checkpoint.model.spatial_input is not None
+        self._texture = _texture_of(checkpoint.config["data"], path) if self.wants_modules else None
         self._reference = (None, None)  # the last one, and its modules
         self._reverse = self.data["channel_order"] == "bgr"
 

@@ -228,7 +228,7 @@ def test_modules_of_one_reference_are_found_once(checkpoint, monkeypatch):
 
 def test_texture_settings_of_a_checkpoint_are_checked_and_an_old_checkpoint_is_left_alone(tmp_path):
     generator = MouthGenerator(save_tiny(tmp_path / "plain.safetensors"), device="cpu")
-    assert generator._texture is None
+    assert generator.wants_modules is False
     for wrong in ({"clusters": 0}, {"blobs": 3}, None):
         path = tmp_path / "wrong.safetensors"
         save_checkpoint(path, spatial(), {"model": SPATIAL, "data": {**OWN, "texture": wrong}, "training": {}})
