@@ -14,7 +14,6 @@ DEFAULTS = {
     "data": {
         "corpus": None,  # folder made by prepare.py
         "crop": None,  # aligned | box: what the corpus must hold; it is the corpus that decides
-        "crop": None,  # aligned | box: what the corpus must hold; it is the corpus that decides
         "window": 5,  # frames per item, or "phoneme": whole phoneme runs, padded to data.longest
         "longest": 12,  # frames of a padded window; a longer run is cut
         "phonemes": "aligned",  # or "shuffled": the runs of each clip in random order, a control
@@ -81,8 +80,6 @@ def load_config(path, overrides=()):
             raise InputError(f"data.{key}: must be {low} or more")
     if config["data"]["phonemes"] not in ("aligned", "shuffled"):
         raise InputError(f"data.phonemes: {config['data']['phonemes']!r}: unknown; choose aligned or shuffled")
-    if config["data"]["crop"] not in (None, "aligned", "box"):
-        raise InputError(f"data.crop: {config['data']['crop']!r}: unknown; choose aligned or box")
     if config["data"]["crop"] not in (None, "aligned", "box"):
         raise InputError(f"data.crop: {config['data']['crop']!r}: unknown; choose aligned or box")
     if not 0.1 <= config["data"]["mask_top"] <= 0.5:  # pasting begins at 0.44 of the crop

@@ -11,7 +11,6 @@ from models.devices import choose_device
 from models.interface import INTERFACES
 from training.checkpoint import save_checkpoint
 from training.crop_kind import require_one_crop
-from training.crop_kind import require_one_crop
 from training.distributed import Group
 from training.log import Log
 from training.setup import (
@@ -49,7 +48,6 @@ class Run:
         frames = sync_frames_of(config, self.model, self.criterion)
         self.training, self.validation = build_datasets(config, fields, frames, textures_of(config, self.criterion))
         require_one_crop(config, self.training.corpus.settings)
-        require_one_crop(config, self.training.corpus.settings)
         optim = config["optim"]
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=optim["lr"], betas=tuple(optim["betas"]), weight_decay=optim["weight_decay"]
@@ -64,9 +62,6 @@ class Run:
         path = self.folder / "state.pt"
         if path.is_file():
             state = load_state(path)
-            crop = self.training.corpus.settings["crop"]
-            if state.get("crop", crop) != crop:
-                raise InputError(f"{path}: learnt from {state['crop']} crops, the corpus holds {crop} ones; choose another name")
             crop = self.training.corpus.settings["crop"]
             if state.get("crop", crop) != crop:
                 raise InputError(f"{path}: learnt from {state['crop']} crops, the corpus holds {crop} ones; choose another name")
@@ -151,7 +146,6 @@ class Run:
             best=self.best,
             open=dict(self.criterion.open),
             memory=self.criterion.memory(),
-            crop=settings["crop"],
             crop=settings["crop"],
         )
 
