@@ -12,12 +12,13 @@ import numpy as np
 
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
-from faces.smoothing import segments, smooth_series
+from faces.smoothing import segments, smooth_poses
 
 # In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an
 # open mouth; its middle row lies at the base of the nose. The box spans cheek to cheek and mid-forehead to chin, the usual
 # extent of S3FD boxes [inferred: no S3FD weights could be had to measure it].
 ALIGNED_SIDE, ALIGNED_TOP = 2.8, -0.7
+CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SIDE / 2) for y in (0, ALIGNED_SIDE)])
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
@@ -154,7 +155,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time, without lead or lag.
+        smooth: smooth the path of the crop over time, without lead or lag, see `faces.smoothing.smooth_poses`.
 
     Returns:
         list of N crops; None where there is no face.
@@ -164,7 +165,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
     for start, end in segments(track.present):
         points = track.landmarks[start:end][:, list(STABLE)].astype(np.float64)
         pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
-        parameters = smooth_series(np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), sigma)
+        parameters = smooth_poses(np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), CORNERS, sigma)
         for offset, (a, b, x, y) in enumerate(parameters):
             plan[start + offset] = _crop(a, b, x, y, spec, track.width, track.height)
     return plan
