@@ -174,9 +174,8 @@ def report(summary, spec):
     print(f"1  texture blocks: {rows} x {columns} of {texture.size:.1f} pixels on {wide}x{high} for k = {spec.clusters}")
     print(f"2  distance of a pixel to the centre of its module: {summary.distance / seen:.2f} in the mean "
           f"(CIELAB; a block's side counts {spec.compactness:g})")  # fmt: skip
-    sizes = sorted((texture.labels == number).sum() for number in range(texture.count))
-    print(f"3  spatial modules: {summary.modules / seen:.1f} a frame over {seen} frames; {texture.count} of {sizes[0]} to "
-          f"{sizes[-1]} pixels in frame {summary.shown.index}")  # fmt: skip
+    print(f"3  spatial modules: {summary.modules / seen:.1f} in the mean of frames; in frame {summary.shown.index} "
+          f"{texture.count}, of {texture.pixels.min()} to {texture.pixels.max()} pixels")  # fmt: skip
     if summary.without_face:
         print(f"   without a face, left out: {summary.without_face} frames")
     if not summary.losses:
@@ -185,7 +184,7 @@ def report(summary, spec):
     before, after = summary.mean_loss(1), summary.mean_loss(2)
     optimised = "not asked for, or no face" if after is None else f"spatial loss {before:.5f} -> {after:.5f}"
     print(f"4  face optimisation: {optimised}")
-    print(f"5  spatial loss between real and generated: {before:.5f} in the mean of {seen} frames")
+    print(f"5  spatial loss between real and generated: {before:.5f} in the mean")
     values = [f"{loss:.4f}" if loss is not None else "no face" for _, loss, _ in summary.losses]
     for start in range(0, min(len(values), MOST_LINES * 10), 10):
         print(f"   {start:5d}  " + " ".join(values[start : start + 10]))

@@ -32,6 +32,11 @@ class Texture:
         """K, modules found."""
         return int(self.labels.max()) + 1
 
+    @property
+    def pixels(self):
+        """(K,) int, pixels of each module."""
+        return np.bincount(self.labels.ravel())
+
 
 def find_texture(picture, spec):
     """Texture of a (H, W, 3) uint8 RGB picture.
@@ -81,7 +86,7 @@ def statistics(texture):
     """List of one dict for each module: pixels, centre (x, y), mean and deviation of colour and of gradient, mean distance."""
     picture, labels, slope = texture.picture, texture.labels, gradient(texture.picture)
     columns = {
-        "pixels": np.bincount(labels.ravel()),
+        "pixels": texture.pixels,
         "centre": module_centres(labels),
         "colour_mean": module_means(picture, labels),
         "colour_deviation": module_deviations(picture, labels),
