@@ -64,7 +64,7 @@ class PictureChange:
         labels = np.asarray(frames, np.int64)
         if moved and self.linear is not None:
             labels = self._warped(labels[:, None].astype(np.float32), "nearest")[:, 0].astype(np.int64)
-        return np.ascontiguousarray(labels[..., ::-1]) if self.flip else labels
+        return np.ascontiguousarray(labels[..., ::-1] if self.flip else labels)
 
     def points(self, landmarks, size):
         """(T, 68, 2) crop pixels, moved, turned, zoomed and mirrored with the picture."""

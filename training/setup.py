@@ -130,7 +130,10 @@ def textures_of(config, criterion):
     Raises:
         InputError: a value out of range.
     """
-    textures = {"reference_module": TextureSpec(**config["data"]["texture"])}
+    try:
+        textures = {"reference_module": TextureSpec(**config["data"]["texture"])}
+    except InputError as error:
+        raise InputError(f"data.texture.{error}") from error
     if "spatial_texture" in criterion.terms:
         textures["module"] = criterion.terms["spatial_texture"].spec
     return textures
