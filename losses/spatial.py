@@ -22,6 +22,7 @@ MODULES = ("slic", "grid")
 LABELS = ("stored", "computed")
 _LUMA = (0.299, 0.587, 0.114)
 _SMOOTH = 1 / 255  # one grey level: below it roots are quadratic, so that their gradient exists at 0
+_VALIDATED = 16  # directions in validation
 _APART = 4.0  # more than projected colours can differ: sets modules apart in one sort
 
 
@@ -118,14 +119,14 @@ class SpatialTextureLoss(nn.Module):
         labels: "stored": field `module`, prepared beforehand. "computed": made in each step from the real faces, quickly on a
             GPU; on a CPU scikit-image makes them, which costs more than the rest of the loss.
         distribution: "moments" or "sliced", see `spatial_texture_loss`.
-        projections: directions of "sliced"; drawn anew in each training step, always the same in validation.
+        projections: directions of "sliced", drawn anew in each training step; validation always has the same 16.
 
     Raises:
         InputError: an unknown word, or a value out of range.
     """
 
     def __init__(self, clusters=CLUSTERS, compactness=COMPACTNESS, modules="slic", labels="stored", distribution="moments",
-                 projections=4):  # fmt: skip
+                 projections=2):  # fmt: skip
         super().__init__()
         for key, value, known in (("modules", modules, MODULES), ("labels", labels, LABELS),
                                   ("distribution", distribution, DISTRIBUTIONS)):  # fmt: skip
@@ -139,7 +140,7 @@ class SpatialTextureLoss(nn.Module):
         except InputError as error:
             raise InputError(f"losses.spatial_texture.{error}") from error
         self.modules, self.labels, self.distribution, self.projections = modules, labels, distribution, projections
-        fixed = random_directions(projections, torch.Generator().manual_seed(0))
+        fixed = random_directions(_VALIDATED, torch.Generator().manual_seed(0))
         self.register_buffer("fixed_directions", fixed, persistent=False)
 
     @property
