@@ -175,9 +175,9 @@ def mouth_zone(landmarks, size):
     import cv2
 
     lips = np.asarray(landmarks, np.float64)[MOUTH]
-    middle, width = lips.mean(0), np.ptp(lips[:, 0])
+    middle, (along, down) = lips.mean(0), lips[6] - lips[0]  # from corner to corner
     grown = middle + ZONE_MARGIN * (lips - middle)
-    outline = np.concatenate([grown, grown + (0, ZONE_DROP * width)])
+    outline = np.concatenate([grown, grown + ZONE_DROP * np.array([-down, along])])
     zone = np.zeros((size, size), np.uint8)
     cv2.fillConvexPoly(zone, cv2.convexHull(np.rint(outline).astype(np.int32)), 1)
     return zone > 0

@@ -38,9 +38,9 @@ def detail(face):
 def landmarks_at(x, y, width, gap, size=96):
     """(68, 2) landmarks with nothing but lips."""
     points = np.full((68, 2), (x, y), float)
-    turn = 2 * np.pi * np.arange(12) / 12
+    turn = np.pi + 2 * np.pi * np.arange(12) / 12
     points[48:60] += np.stack([width / 2 * np.cos(turn), (gap / 2 + 0.12 * width) * np.sin(turn)], 1)
-    turn = 2 * np.pi * np.arange(8) / 8
+    turn = np.pi + 2 * np.pi * np.arange(8) / 8
     points[60:68] += np.stack([0.4 * width * np.cos(turn), gap / 2 * np.sin(turn)], 1)
     return points
 
@@ -146,6 +146,16 @@ def test_usual_lips_lie_where_an_upright_faces_lips_are():
     for kind in ("aligned", "box"):
         (crop,) = plan_crops(track_of([points]), CropSpec(kind, 96, (0, 0, 0, 0)), smooth=False)
         np.testing.assert_allclose(usual_lips(96, kind)[48:60], apply_affine(crop.matrix, points[48:60]), atol=0.7)
+
+
+@pytest.mark.parametrize("roll", [-40, 0, 25, 90])
+def test_the_zone_holds_the_mouth_when_it_opens_whatever_the_roll(roll):
+    rest, wide = (landmarks_at(48, 40, 24, gap) for gap in (1, 1))
+    wide[54:60] += (0, 6)
+    wide[65:68] += (0, 6)
+    turned = cv2.getRotationMatrix2D((48, 48), roll, 1)
+    rest, wide = apply_affine(turned, rest), apply_affine(turned, wide)
+    assert mouth_zone(rest, 96)[polygon(wide[48:60])].mean() > 0.98
 
 
 def test_one_optimiser_serves_many_faces():
