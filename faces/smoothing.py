@@ -64,7 +64,7 @@ def smooth_poses(poses, corners, sigma):
     moved = np.hypot(a * corners[:, 0] - b * corners[:, 1] + x, b * corners[:, 0] + a * corners[:, 1] + y).max(-1)
     slack = SLACK * np.hypot(smooth[:, 0], smooth[:, 1])
     share = np.clip(1 - slack / np.maximum(moved, 1e-9), 0, 1)
-    return smooth + share[:, None] * behind
+    return smooth + smooth_series(share[:, None] * behind, 2 * QUICK * sigma)  # it comes and goes without a jerk
 
 
 def segments(present):
