@@ -8,7 +8,7 @@ itself - on the mirrored picture, where only the place of the start differs, by 
 tells how much agreement can be asked for, and regular blocks tell what chance gives.
 
 The cost is that of a training step: forward, losses, backward and the optimiser's update of a Wav2Lip generator with L1 alone
-and with the texture loss beside it, on random smooth pictures. The loss's own forward and backward are timed by themselves, too:
+and with the texture loss beside it, on smooth random pictures. The loss's forward and backward are timed by themselves, too:
 that is the share that counts. On a CPU all times are CPU times.
 """
 
