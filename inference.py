@@ -1,6 +1,7 @@
 """Talking video from a face and speech: python inference.py --face x.mp4 --audio y.wav"""
 
 import argparse
+import difflib
 import logging
 import signal
 import sys
@@ -31,7 +32,11 @@ class Parser(argparse.ArgumentParser):
                     raise InputError(f"{word}: needs a path after it (write {word}=PATH for a path that is named like a flag)")
                 word = f"{word}={value}"
             joined.append(word)
-        return self.parse_args(joined)
+        args, unknown = self.parse_known_args(joined)
+        if unknown:
+            near = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1, cutoff=0.7)
+            self.error(f"unknown flag {unknown[0]}" + (f"; did you mean {near[0]}?" if near else ""))
+        return args
 
 
 def build_parser():
@@ -73,6 +78,8 @@ def build_parser():
     add("--loop", help="video shorter than the audio: pingpong, loop or hold (default: pingpong)")
     add("--reference", type=_reference, help="same, fixed, or the number of a frame (default: the checkpoint's way)")
     add("--compat", help="wav2lip: compute what the public Wav2Lip script computes")
+    add("--optimise_face", action="store_true", help="give the drawn face the colours and the detail of the reference frame")
+    add("--paste", help="how the face is laid over the frame: feather, laplacian or poisson (default: feather)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the lips are synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
@@ -161,6 +168,8 @@ class _Work:
             visible_mark=args.visible_mark,
             batch_size=args.wav2lip_batch_size,
             speech=SpeechText(args.transcript, args.align, args.textgrid, args.aligner),
+            optimise_face=args.optimise_face,
+            paste=args.paste,
         )
         self._store = TrackStore(None if args.no_cache else Path(args.cache_dir or default_cache()))
         self._checkpoint = Path(args.checkpoint_path or DEFAULT_CHECKPOINT)

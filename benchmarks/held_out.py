@@ -37,6 +37,7 @@ def parse(argv):
     add("--out", type=Path, default=Path("results/held_out"), help="name of the outputs, without suffix (%(default)s)")
     add("--seed", type=int, default=0, help="decides pairs and noise (%(default)s)")
     add("--device", default="cpu", help="where the generator runs (%(default)s)")
+    add("--optimise_face", action="store_true", help="optimise the drawn faces, as inference.py --optimise_face does")
     add("--no_pictures", action="store_true", help="write no plots and contact sheets")
     args = parser.parse_args(argv)
     if args.end_to_end and not args.root:
@@ -93,7 +94,7 @@ def experiments(args, rows, generator, detector, corpus):
     from benchmarks.held_out_drive import Stage, count_lost
     from benchmarks.held_out_report import headline
 
-    stage, rng = Stage(generator, detector, corpus), np.random.default_rng(args.seed)
+    stage, rng = Stage(generator, detector, corpus, optimise=args.optimise_face), np.random.default_rng(args.seed)
     hush = not sys.stderr.isatty()
     clips = [stage.open(row) for row in tqdm(rows, "real clips", disable=hush)]
     own = [measure.measure_own(stage, clip) for clip in tqdm(clips, "own sound", disable=hush)]
@@ -118,6 +119,7 @@ def experiments(args, rows, generator, detector, corpus):
         "speakers": sorted({clip.speaker for clip in clips}),
         "pairs_per_target": args.pairs,
         "seed": args.seed,
+        "optimise_face": args.optimise_face,
         "detector": f"{detector.name} {detector.version}, on crops enlarged three times, generated and real alike",
     }
     report = {
@@ -177,6 +179,7 @@ def end_to_end(args, rows, detector):
             outfile = Path(folder) / "driven.mp4"
             command = [sys.executable, ROOT / "inference.py", "--face", clip, "--audio", clip, "--outfile", outfile]
             command += ["--no_cache", "--checkpoint_path", args.checkpoint.resolve(), "--device", args.device]
+            command += ["--optimise_face"] * args.optimise_face
             done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise InputError(f"inference.py failed on {row['clip']}: {done.stderr.strip().splitlines()[-1:]}")

@@ -15,6 +15,8 @@ from datasets.windows import REFERENCE_GAP
 from faces.crops import inverse, paste_mask
 from faces.landmarks import apply_affine
 from faces.mouth import mouth_opening
+from faces.optimise import FaceOptimiser
+from faces.texture import texture_modules
 from faces.track import FaceTrack, track_face
 from pipeline.reference import choose_reference
 from speech.windows import mel_windows
@@ -63,6 +65,11 @@ class Clip:
     def __len__(self):
         return len(self.real.crops)
 
+    def optimiser(self):
+        """FaceOptimiser for the reference, which knows nothing of the mouth in other frames."""
+        crop, points = self.real.crops[self.reference], self.real.landmarks[self.reference]
+        return FaceOptimiser(crop, texture_modules(crop), points if np.isfinite(points).all() else None)
+
 
 class Stage:
     """Generator and detector, ready to drive clips.
@@ -71,13 +78,14 @@ class Stage:
         generator: pipeline.generator.MouthGenerator.
         detector: faces.detectors.Detector.
         corpus: datasets.prepared.PreparedCorpus.
+        optimise: optimise the drawn faces, as `inference.py --optimise_face` does.
 
     Raises:
         InputError: the corpus was prepared with other crops than the generator was trained on.
     """
 
-    def __init__(self, generator, detector, corpus):
-        self._generator, self._detector, self._corpus = generator, detector, corpus
+    def __init__(self, generator, detector, corpus, *, optimise=False):
+        self._generator, self._detector, self._corpus, self._optimise = generator, detector, corpus, optimise
         spec = generator.crop_spec()
         made = (corpus.settings["crop"], corpus.settings["size"])
         if made != (spec.kind, spec.size):
@@ -117,6 +125,9 @@ class Stage:
         for start in range(0, count, BATCH):
             part = slice(start, min(start + BATCH, count))
             made[part] = generator(mels[part], faces[part], shown[part] if len(shown) > 1 else shown)
+        if self._optimise:
+            optimise = clip.optimiser()
+            made = np.stack([optimise(face) for face in made])
         return self.read(np.rint(faces + (made.astype(np.float32) - faces) * self._mask).astype(np.uint8))
 
 

@@ -52,7 +52,8 @@ def measure_own(stage, clip):
     Figures: correlation of the mouth opening with the real one; lag in frames at which that is highest (positive: the mouth is
     late); LMD raw and aligned in crop pixels, of the generated and of the reference held still; spread of the opening over the
     real spread; unsteadiness, the mean size of its second difference over the real one; SSIM of the mouth and its sharpness
-    (variance of the Laplacian) over the real one.
+    (variance of the Laplacian) over the real one; flicker of the skin around it, the mean change from frame to frame over
+    the real one.
     """
     driven = stage.drive(clip, clip.mel)
     count = len(driven.opening)
@@ -69,6 +70,7 @@ def measure_own(stage, clip):
     pairs = [(mouth_region(a), mouth_region(b)) for a, b, far in zip(driven.crops, real.crops, away, strict=False) if far]
     figures["ssim_mouth"] = float(np.mean([ssim(a, b) for a, b in pairs]))
     figures["sharpness"] = float(np.mean([_sharpness(a) for a, _ in pairs]) / np.mean([_sharpness(b) for _, b in pairs]))
+    figures["flicker"] = _flicker(driven.crops, clip) / _flicker(real.crops[:count], clip)
     return Own(figures, driven)
 
 
@@ -204,6 +206,13 @@ def _unrelated(swap, clips, rng):
 
 def _roughness(opening):
     return _mean(np.abs(np.diff(opening, 2)))
+
+
+def _flicker(crops, clip):
+    """Mean size of the change from frame to frame, in grey levels, in the mouth's part of the crop outside the mouth itself."""
+    skin = mouth_region(~clip.optimiser().zone)
+    parts = np.stack([mouth_region(crop)[skin] for crop in crops]).astype(np.float32)
+    return float(np.abs(np.diff(parts, axis=0)).mean())
 
 
 def _sharpness(picture):

@@ -33,6 +33,7 @@ BARS = {  # issue 2; None: no number is asked for, the figure is reported
     "unsteadiness / real (median)": ("report", None),
     "SSIM of the mouth (median)": ("report", None),
     "sharpness of the mouth / real (median)": ("report", None),
+    "flicker of the skin around the mouth / real (median)": ("report", None),
 }
 SHEET_STEP, SHEET_ZOOM = 5, 2.5
 
@@ -55,7 +56,7 @@ def headline(own, swaps, rest, lag=None):
     else:
         values += [None] * 8
     values += [median(rest, key) for key in ("silence_level", "silence_spread", "noise_level", "noise_spread")]
-    values += [median(own, key) for key in ("spread", "unsteadiness", "ssim_mouth", "sharpness")]
+    values += [median(own, key) for key in ("spread", "unsteadiness", "ssim_mouth", "sharpness", "flicker")]
     return dict(zip(BARS, values, strict=True))
 
 

@@ -52,6 +52,15 @@ class PictureChange:
             faces = faces * self.gain + self.offset
         return np.clip(faces, 0, 1, dtype=np.float32) if self.active or self.grain else faces
 
+    def labels(self, frames, moved=True):
+        """(T, S, S) integers, one a pixel -> (T, S, S) int64, moved, turned, zoomed and mirrored with the picture."""
+        if moved and self.linear is None and any(self.shift):
+            frames = _moved(frames, *self.shift)
+        labels = np.asarray(frames, np.int64)
+        if moved and self.linear is not None:
+            labels = self._warped(labels[:, None].astype(np.float32), "nearest")[:, 0].astype(np.int64)
+        return np.ascontiguousarray(labels[..., ::-1] if self.flip else labels)
+
     def points(self, landmarks, size):
         """(T, 68, 2) crop pixels, moved, turned, zoomed and mirrored with the picture."""
         landmarks = np.array(landmarks, np.float32)
@@ -67,7 +76,7 @@ class PictureChange:
         mirrored[..., 0] = size - 1 - mirrored[..., 0]
         return mirrored
 
-    def _warped(self, faces):
+    def _warped(self, faces, mode="bilinear"):
         """Turned, zoomed and moved, the border repeated."""
         import torch
 
@@ -77,12 +86,12 @@ class PictureChange:
         offset = -inverse @ np.array([right, down], np.float32) * (2 / size)  # grid_sample counts half crops
         matrix = torch.from_numpy(np.concatenate([inverse, offset[:, None]], 1).astype(np.float32))[None]
         grid = torch.nn.functional.affine_grid(matrix, (1, 1, size, size), align_corners=False).expand(len(faces), -1, -1, -1)
-        options = {"mode": "bilinear", "padding_mode": "border", "align_corners": False}
+        options = {"mode": mode, "padding_mode": "border", "align_corners": False}
         return torch.nn.functional.grid_sample(torch.from_numpy(faces), grid, **options).numpy()
 
 
 def _moved(frames, down, right):
-    """(T, H, W, 3) moved by whole pixels, the border repeated."""
+    """(T, H, W) or (T, H, W, 3) moved by whole pixels, the border repeated."""
     height, width = frames.shape[1:3]
     rows = np.clip(np.arange(height) - down, 0, height - 1)
     columns = np.clip(np.arange(width) - right, 0, width - 1)

@@ -35,6 +35,8 @@ FIELDS = {
     "phoneme": Field("(T,)", "int64", "0 ... 39", "class of the phoneme in each frame (speech.arpabet.PHONES)"),
     "run": Field("(T,)", "int64", "0 ... T - 1", "number of each frame's phoneme run in the window"),
     "valid": Field("(T,)", "float32", "0 or 1", "0 in frames that only pad a window of whole phoneme runs"),
+    "module": Field("(T, S, S)", "int64", "0 ...", "texture module of each pixel of face (faces.texture)"),
+    "reference_module": Field("(T, S, S)", "int64", "0 ...", "texture module of each pixel of reference_face"),
     "clip": Field("()", "int64", "0 ...", "number of the clip in the split"),
     "frame": Field("()", "int64", "0 ...", "first frame of the window in the clip"),
 }

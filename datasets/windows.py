@@ -9,10 +9,13 @@ import numpy as np
 from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 from datasets.fields import check_fields
+from datasets.texture import check_modules, open_modules
+from faces.texture import TextureSpec
 from speech.phonemes import shuffled_runs
 from speech.windows import mel_window, mel_windows
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
+_MODULES = ("module", "reference_module")
 
 
 class WindowDataset:
@@ -34,6 +37,7 @@ class WindowDataset:
         balance: a clip is drawn with probability ~ (clips of its speaker) ** (balance - 1); 1 draws all clips alike, 0 all
             speakers.
         augment: dict of strengths, or None, see datasets.augment.
+        textures: dict of field `module` or `reference_module` -> faces.texture.TextureSpec, where not the usual one.
         exclude: ids, or the beginnings of ids, of clips that are left out.
 
     Items are dicts of numpy arrays, see datasets.fields.
@@ -56,6 +60,7 @@ class WindowDataset:
         cut="frames",
         phonemes="aligned",
         sync_frames=None,
+        textures=None,
         max_shift=50,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
@@ -71,6 +76,9 @@ class WindowDataset:
             raise InputError(
                 f"{corpus.folder}: no clip of split {split!r} has {self.window + REFERENCE_GAP + 1} frames or more"
             )
+        self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
+        for spec in set(self._textures.values()):
+            check_modules(corpus.folder, self.rows, spec)
         counts = {}
         for row in self.rows:
             counts[row.speaker] = counts.get(row.speaker, 0) + 1
@@ -126,6 +134,11 @@ class WindowDataset:
                 made[name] = run - run[0]
             elif name == "valid":
                 made[name] = (np.arange(self.window) < count).astype(np.float32)
+            elif name == "module":
+                made[name] = look.labels(self._labels(number, name)[frames])
+            elif name == "reference_module":
+                own = look.labels(self._labels(number, name)[reference : reference + 1], moved=False)
+                made[name] = np.repeat(own, self.window, axis=0)
             elif name == "clip":
                 made[name] = np.int64(number)
             elif name == "frame":
@@ -160,11 +173,19 @@ class WindowDataset:
         return 0 if rng.random() < 0.5 else other
 
     def _clip(self, number):
-        if number not in self._open:
+        return self._kept(number, lambda: self.corpus.open(self.rows[number]))
+
+    def _labels(self, number, name):
+        spec = self._textures[name]
+        return self._kept((number, spec), lambda: open_modules(self.corpus.folder, self.rows[number], spec))
+
+    def _kept(self, key, opened):
+        """What `opened` gives, once for a key."""
+        if key not in self._open:
             if len(self._open) >= 2000:  # keep well below the limit of open files
                 self._open.pop(next(iter(self._open)))
-            self._open[number] = self.corpus.open(self.rows[number])
-        return self._open[number]
+            self._open[key] = opened()
+        return self._open[key]
 
 
 def collate(items):

@@ -20,7 +20,7 @@ def write_rows(folder, work, jobs, workers, start, arguments):
     Returns:
         list of the ClipRows.
     """
-    return append_rows(folder, _results(work, jobs, workers, start, arguments), len(jobs))
+    return append_rows(folder, results(work, jobs, workers, start, arguments), len(jobs))
 
 
 def append_rows(folder, results, total):
@@ -60,7 +60,8 @@ def _is_json(text):
     return True
 
 
-def _results(work, jobs, workers, start, arguments):
+def results(work, jobs, workers, start, arguments):
+    """Results of jobs as they come, not in order; arguments as of `write_rows`."""
     if workers <= 1 or len(jobs) < 2:
         if jobs:
             start(*arguments)

@@ -12,12 +12,13 @@ import numpy as np
 
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
-from faces.smoothing import segments, smooth_series
+from faces.smoothing import segments, smooth_poses
 
 # In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an
 # open mouth; its middle row lies at the base of the nose. The box spans cheek to cheek and mid-forehead to chin, the usual
 # extent of S3FD boxes [inferred: no S3FD weights could be had to measure it].
 ALIGNED_SIDE, ALIGNED_TOP = 2.8, -0.7
+CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SIDE / 2) for y in (0, ALIGNED_SIDE)])
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
@@ -72,23 +73,27 @@ class AlignedCrop:
         square = np.array([(-0.5, -0.5), (edge, -0.5), (edge, edge), (-0.5, edge)])
         return apply_affine(inverse(self.matrix), square)
 
-    def paste(self, frame, face, mask):
-        """Copy of `frame` with `face` (S, S, 3) uint8 laid back where it was, weighted by `mask` (S, S) float32 in [0, 1].
+    def lay(self, shape, face, mask):
+        """`face` (S, S, 3) uint8 and `mask` (S, S) float32 in [0, 1] on the pixels of a frame of `shape` (H, W, ...).
 
         A face smaller than the crop is shrunk by area, so that it does not alias.
+
+        Returns:
+            (rows, columns) slices of the frame, (h, w, 3) uint8, (h, w) float32; None if nothing of the mask is in the frame.
         """
-        height, width = frame.shape[:2]
+        height, width = shape[:2]
         corners = apply_affine(inverse(self.matrix), _extent_of(mask))
         left, top = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
         right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int) + 2, (width, height))
-        out = frame.copy()
         if right <= left or bottom <= top:
-            return out
+            return None
         shifted = self.matrix.copy()
         shifted[:, 2] += shifted[:, :2] @ (left, top)
-        laid, weight = _lay_back(face, mask, shifted, (int(right - left), int(bottom - top)))
-        out[top:bottom, left:right] = _blend(frame[top:bottom, left:right], laid, weight)
-        return out
+        return (slice(top, bottom), slice(left, right)), *_lay_back(face, mask, shifted, (int(right - left), int(bottom - top)))
+
+    def paste(self, frame, face, mask):
+        """Copy of `frame` with `face` (S, S, 3) uint8 laid back where it was, weighted by `mask` (S, S) float32 in [0, 1]."""
+        return _paste(self.lay(frame.shape, face, mask), frame)
 
 
 @dataclass(frozen=True)
@@ -122,20 +127,22 @@ class BoxCrop:
         y1, y2, x1, x2 = self.box
         return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], np.float64) - 0.5
 
-    def paste(self, frame, face, mask):
-        """Copy of `frame` with `face` (S, S, 3) uint8 resized back into the box, weighted by `mask` (S, S) float32."""
+    def lay(self, shape, face, mask):
+        """As AlignedCrop.lay."""
         import cv2
 
         y1, y2, x1, x2 = self.box
         extent = (x2 - x1, y2 - y1)
         laid, weight = cv2.resize(face, extent), cv2.resize(mask, extent)
-        out = frame.copy()
         rows = np.flatnonzero(weight.any(axis=1))
-        if len(rows):
-            part = slice(rows[0], rows[-1] + 1)
-            inside = out[y1:y2, x1:x2]
-            inside[part] = _blend(inside[part], laid[part], weight[part])
-        return out
+        if not len(rows):
+            return None
+        part = slice(rows[0], rows[-1] + 1)
+        return (slice(y1 + part.start, y1 + part.stop), slice(x1, x2)), laid[part], weight[part]
+
+    def paste(self, frame, face, mask):
+        """Copy of `frame` with `face` (S, S, 3) uint8 resized back into the box, weighted by `mask` (S, S) float32."""
+        return _paste(self.lay(frame.shape, face, mask), frame)
 
 
 Crop = AlignedCrop | BoxCrop
@@ -148,7 +155,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time, without lead or lag.
+        smooth: smooth the path of the crop over time, without lead or lag, see `faces.smoothing.smooth_poses`.
 
     Returns:
         list of N crops; None where there is no face.
@@ -158,7 +165,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
     for start, end in segments(track.present):
         points = track.landmarks[start:end][:, list(STABLE)].astype(np.float64)
         pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
-        parameters = smooth_series(np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), sigma)
+        parameters = smooth_poses(np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), CORNERS, sigma)
         for offset, (a, b, x, y) in enumerate(parameters):
             plan[start + offset] = _crop(a, b, x, y, spec, track.width, track.height)
     return plan
@@ -274,6 +281,15 @@ def _ramp(at, start, end):
     if end <= start:
         return np.ones_like(at)
     return 0.5 - 0.5 * np.cos(np.pi * np.clip((at - start) / (end - start), 0, 1))
+
+
+def _paste(lay, frame):
+    """Copy of the frame with what `lay` returned blended in."""
+    out = frame.copy()
+    if lay is not None:
+        place, laid, weight = lay
+        out[place] = _blend(frame[place], laid, weight)
+    return out
 
 
 def _blend(frame, face, weight):

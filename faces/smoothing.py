@@ -3,6 +3,8 @@
 import numpy as np
 
 LEAST_SIGMA = 0.2  # frames; below it the neighbours weigh less than 4e-6
+SLACK = 0.08  # eye distances by which a corner may stay behind a fast movement; speech moves it less
+QUICK = 0.25  # width of the kernel that follows fast movements, over that of the slow one
 
 
 def smooth_series(values, sigma):
@@ -39,6 +41,30 @@ def smooth_series(values, sigma):
     determinant = s0 * s2 - s1 * s1
     smooth = (s2[:, None] * m0 - s1[:, None] * m1) / determinant[:, None]
     return smooth.reshape(values.shape)
+
+
+def smooth_poses(poses, corners, sigma):
+    """Path of a crop: smoothed widely, but never far behind a head that moves fast.
+
+    A wide kernel flattens a quick nod or roll, and the face would leave its place in the crop. What it leaves of the path is
+    smoothed by a narrow kernel, and put back as far as it carries a corner of the crop further than SLACK. In speech without
+    fast movements nothing is put back, so that the mouth, which moves the points a little, does not move the crop.
+
+    Args:
+        poses: (N, 4) float a, b, x, y: the similarity transform [[a, -b, x], [b, a, y]], face -> frame; of unit eye distance.
+        corners: (K, 2) float, points of the crop in the unit of the face.
+        sigma: width of the wide kernel in frames.
+
+    Returns:
+        (N, 4) float64.
+    """
+    smooth = smooth_series(poses, sigma)
+    behind = smooth_series(poses - smooth, QUICK * sigma)
+    a, b, x, y = behind.T[..., None]
+    moved = np.hypot(a * corners[:, 0] - b * corners[:, 1] + x, b * corners[:, 0] + a * corners[:, 1] + y).max(-1)
+    slack = SLACK * np.hypot(smooth[:, 0], smooth[:, 1])
+    share = np.clip(1 - slack / np.maximum(moved, 1e-9), 0, 1)
+    return smooth + smooth_series(share[:, None] * behind, 2 * QUICK * sigma)  # it comes and goes without a jerk
 
 
 def segments(present):

@@ -11,6 +11,7 @@ from common.files import atomic_output
 from faces.smoothing import segments
 
 FORMAT = "talkingface-track-1"
+METHOD = 2  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
 MAX_GAP_SECONDS = 0.25
 
 

@@ -7,6 +7,7 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from losses.landmarks import LandmarkDistance
 from losses.reconstruction import L1Loss, LaplacianLoss
+from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncClassification, SyncLoss
 from losses.temporal import TemporalLipLoss
 
@@ -17,6 +18,7 @@ LOSSES = {
     "sync_classification": SyncClassification,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
+    "spatial_texture": SpatialTextureLoss,
 }
 _OWN_KEYS = ("weight", "enable_when")
 

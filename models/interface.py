@@ -27,7 +27,7 @@ class Interface:
 def _generate(model, batch):
     """`face` (B, T, 3, S, S) float32 in [0, 1]: the generated face."""
     faces = torch.cat([batch["masked_face"], batch["reference_face"]], 2).transpose(1, 2)  # (B, 6, T, S, S)
-    return {"face": model(batch["mel"], faces, batch.get("phoneme")).transpose(1, 2)}
+    return {"face": model(batch["mel"], faces, batch.get("phoneme"), batch.get("reference_module")).transpose(1, 2)}
 
 
 def _compare(model, batch):
@@ -44,7 +44,11 @@ def _find(model, batch):
 
 
 INTERFACES = {
-    "wav2lip": Interface(("masked_face", "reference_face", "mel"), _generate, {"audio_gate": ("phoneme",)}),
+    "wav2lip": Interface(
+        ("masked_face", "reference_face", "mel"),
+        _generate,
+        {"audio_gate": ("phoneme",), "spatial_input": ("reference_module",)},
+    ),
     "syncnet_color": Interface(("face", "shifted_mel"), _compare),
     "lip_landmarks": Interface(("face",), _find),
 }

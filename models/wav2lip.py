@@ -16,6 +16,7 @@ from models.blocks import (
     residual_blocks,
     scaled,
 )
+from models.spatial_input import SpatialInput
 
 CODE_CHANNELS = 512
 
@@ -71,16 +72,19 @@ class Wav2Lip(nn.Module):
         face_size: S, side of the faces; width: multiplies the channels.
         audio_gate: scale the audio code by the adaptive lip weight of the phoneme that is spoken (models.audio_gate; METHODS
             1.6, inferred). Such a network must be told the phonemes.
+        spatial_input: show the generator mean colour and centre of the reference's texture modules (models.spatial_input;
+            METHODS 1.6, inferred). Such a network must be given the modules.
 
     Raises:
-        InputError: `face_size`, `width` or `audio_gate` out of range.
+        InputError: `face_size`, `width`, `audio_gate` or `spatial_input` out of range.
     """
 
-    def __init__(self, face_size=96, width=1.0, audio_gate=False):
+    def __init__(self, face_size=96, width=1.0, audio_gate=False, spatial_input=False):
         super().__init__()
         check_size(face_size, width)
-        if not isinstance(audio_gate, bool):
-            raise InputError(f"model.audio_gate: {audio_gate!r} is not possible; give true or false")
+        for name, value in (("audio_gate", audio_gate), ("spatial_input", spatial_input)):
+            if not isinstance(value, bool):
+                raise InputError(f"model.{name}: {value!r} is not possible; give true or false")
         self.face_size, self.width = face_size, width
         levels, bottom = levels_of(face_size)
         self.face_encoder_blocks, skips = face_encoder(6, levels, bottom, width)
@@ -88,6 +92,7 @@ class Wav2Lip(nn.Module):
         self.face_decoder_blocks, channels = face_decoder(skips, levels, bottom, width)
         hidden = scaled(32, width)
         self.audio_gate = AudioGate() if audio_gate else None
+        self.spatial_input = SpatialInput(skips[0]) if spatial_input else None
         self.output_block = nn.Sequential(ConvBlock(channels, hidden), nn.Conv2d(hidden, 3, kernel_size=1), nn.Sigmoid())
 
     def encode_audio(self, mel, phonemes=None):
@@ -110,12 +115,27 @@ class Wav2Lip(nn.Module):
             raise ValueError("this network has an audio gate: it must be given the phonemes")
         return self.audio_gate(codes, phonemes)
 
-    def encode_face(self, faces):
-        """(N, 6, S, S) float32 in [0, 1] -> list of face maps, largest first; (N, C, 1, 1) is the last."""
-        maps = []
+    def encode_face(self, faces, modules=None):
+        """Face maps.
+
+        Args:
+            faces: (N, 6, S, S) float32 in [0, 1]; see `forward`.
+            modules: (N, S, S) int64 labels of the texture modules of the reference; a network with a spatial input needs them.
+
+        Returns:
+            list of maps, largest first; (N, C, 1, 1) is the last.
+
+        Raises:
+            ValueError: a spatial input, and no modules.
+        """
+        maps, x = [], faces
         for block in self.face_encoder_blocks:
-            faces = block(faces)
-            maps.append(faces)
+            x = block(x)
+            if not maps and self.spatial_input is not None:
+                if modules is None:
+                    raise ValueError("this network has a spatial input: it must be given the modules of the reference")
+                x = x + self.spatial_input(faces[:, 3:], modules)
+            maps.append(x)
         return maps
 
     def decode(self, audio, maps):
@@ -134,7 +154,7 @@ class Wav2Lip(nn.Module):
             x = torch.cat((x, skip.expand(x.shape[0], -1, -1, -1)), dim=1)
         return self.output_block(x)
 
-    def forward(self, mel, faces, phonemes=None):
+    def forward(self, mel, faces, phonemes=None, modules=None):
         """Generate faces.
 
         Args:
@@ -142,12 +162,13 @@ class Wav2Lip(nn.Module):
             faces: (B, 6, S, S) or (B, 6, T, S, S) float32 in [0, 1]; channels 0-2 the face with its lower half zeroed, 3-5 the
                 reference, both in the same colour order.
             phonemes: (B,) or (B, T) int64, for a network with an audio gate; see `encode_audio`.
+            modules: (B, S, S) or (B, T, S, S) int64, for a network with a spatial input; see `encode_face`.
 
         Returns:
             (B, 3, S, S) or (B, 3, T, S, S) float32 in [0, 1], in that colour order.
         """
         if faces.dim() == 4:
-            return self.decode(self.encode_audio(mel, phonemes), self.encode_face(faces))
+            return self.decode(self.encode_audio(mel, phonemes), self.encode_face(faces, modules))
         mel, flat = mel.transpose(0, 1).flatten(0, 1), frames_to_batch(faces)
-        phonemes = None if phonemes is None else phonemes.transpose(0, 1).flatten(0, 1)
-        return batch_to_frames(self.decode(self.encode_audio(mel, phonemes), self.encode_face(flat)), faces.shape[0])
+        phonemes, modules = (None if x is None else x.transpose(0, 1).flatten(0, 1) for x in (phonemes, modules))
+        return batch_to_frames(self.decode(self.encode_audio(mel, phonemes), self.encode_face(flat, modules)), faces.shape[0])

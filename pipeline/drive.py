@@ -15,6 +15,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces.crops import AlignedCrop, BoxCrop
+from faces.paste import Paster
 from media import VideoWriter
 from pipeline.marking import draw_mark, synthetic_tags
 from pipeline.plan import Sound, make_plan
@@ -103,7 +104,7 @@ def run_job(job, generator, face_options, options, *, store, detector_batch=8):
 def _write(outfile, plan, sound, shots, tags, mark):
     """Paste and encode all shots; returns the numbers of the source frames that had no face."""
     size = {"width": plan.source.width, "height": plan.source.height, "fps": plan.source.fps}
-    faceless = set()
+    faceless, paste = set(), Paster(plan.mask, plan.paste)
     with (
         bar("drawing lips", len(plan.starts)) as progress,
         VideoWriter(outfile, **size, audio=sound.samples, sample_rate=sound.rate, metadata=tags) as writer,
@@ -114,10 +115,19 @@ def _write(outfile, plan, sound, shots, tags, mark):
                 frame = shot.frame
                 faceless.add(shot.index)
             else:
-                frame = shot.crop.paste(shot.frame, shot.face, plan.mask)
+                frame = paste(shot.crop, shot.frame, finish_face(shot.face, plan))
             writer.write(draw_mark(frame) if mark else frame)
             progress.update()
     return sorted(faceless)
+
+
+def finish_face(face, plan):
+    """The drawn face (S, S, 3) uint8, optimised where the plan says so; what lies above the drawn rows is left alone."""
+    if plan.optimiser is None:
+        return face
+    better = plan.optimiser(face)
+    better[: plan.first_row] = face[: plan.first_row]
+    return better
 
 
 def draw_shots(plan, generator, batch_size=None):

@@ -5,6 +5,7 @@ import torch
 
 from common.errors import InputError
 from faces.crops import CropSpec
+from faces.texture import TextureSpec, texture_modules
 from models import fuse_for_inference
 from models.devices import choose_device
 from pipeline.partial import decode_from
@@ -49,6 +50,7 @@ class MouthGenerator:
         name, sha256: of the checkpoint file.
         device: torch.device.
         wants_phonemes: the network has an audio gate and must be told the phonemes.
+        wants_modules: the network has a spatial input; the modules of the reference are found here.
 
     Raises:
         InputError: not a generator, damaged, or with data settings that this version does not know.
@@ -64,6 +66,9 @@ class MouthGenerator:
         self.mask_row = int(self.data["mask_top"] * self.face_size)
         self._model = fuse_for_inference(checkpoint.model).to(self._dtype)
         self.wants_phonemes = checkpoint.model.audio_gate is not None
+        self.wants_modules = checkpoint.model.spatial_input is not None
+        self._texture = _texture_of(checkpoint.config["data"], path) if self.wants_modules else None
+        self._reference = (None, None)  # the last one, and its modules
         self._reverse = self.data["channel_order"] == "bgr"
 
     def crop_spec(self, pads=None):
@@ -81,11 +86,12 @@ class MouthGenerator:
         Returns:
             list of feature maps for `draw`.
         """
+        modules = None if self._texture is None else self._modules(references).expand(len(faces), -1, -1)
         faces, references = self._planes(faces), self._planes(references)
         masked = faces.clone()
         masked[:, :, self.mask_row :] = 0
         both = torch.cat((masked, references.expand_as(masked)), dim=1)
-        return self._model.encode_face(both.contiguous(memory_format=torch.channels_last))
+        return self._model.encode_face(both.contiguous(memory_format=torch.channels_last), modules)
 
     @torch.inference_mode()
     def draw(self, mels, maps, *, phonemes=None, truncate=False, row=0):
@@ -125,10 +131,30 @@ class MouthGenerator:
             drawn.append(self(mels[part], faces[part], own, phonemes=spoken, truncate=truncate, row=row))
         return np.concatenate(drawn)
 
+    def _modules(self, references):
+        """(B, S, S) int64: texture modules of the references; those of one reference for all faces are found once."""
+        if len(references) == 1 and self._reference[0] is not None and np.array_equal(self._reference[0], references):
+            return self._reference[1]
+        spec = self._texture
+        labels = [texture_modules(picture, spec.clusters, spec.compactness, spec.iterations) for picture in references]
+        labels = torch.from_numpy(np.stack(labels).astype(np.int64)).to(self.device)
+        if len(references) == 1:
+            self._reference = references.copy(), labels
+        return labels
+
     def _planes(self, faces):
         """(B, S, S, 3) uint8 RGB -> (B, 3, S, S) in [0, 1], channels in the model's order."""
         planes = torch.from_numpy(np.ascontiguousarray(faces)).to(self.device).permute(0, 3, 1, 2)
         return (planes.flip(1) if self._reverse else planes).to(torch.float32).div(255).to(self._dtype)
+
+
+def _texture_of(data, path):
+    """TextureSpec of the reference's modules, or InputError."""
+    texture = data.get("texture", {})
+    try:
+        return TextureSpec(**texture)
+    except (TypeError, InputError) as error:
+        raise InputError(f"{path}: its config says data.texture = {texture!r}; clusters and compactness are needed") from error
 
 
 def _checked_data(data, path):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.files import require_file
+from common.suggest import refuse_unknown
 from faces.detectors import DETECTORS
+from faces.paste import PASTE_STYLES
 from faces.track import FaceSelection
 from pipeline.timeline import LOOP_MODES
 from speech.labelling import SpeechText
@@ -78,6 +80,8 @@ class DriveOptions:
         visible_mark: draw a small mark into the picture.
         batch_size: most faces in one batch of the model; None chooses by device.
         speech: what is known of the words, for a model that wants phonemes.
+        optimise_face: match colour and detail of the drawn face to those of the reference frame, see `faces.optimise`.
+        paste: one of `faces.paste.PASTE_STYLES`; None takes "feather", and the whole square with `compat`.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -89,8 +93,15 @@ class DriveOptions:
     visible_mark: bool = False
     batch_size: int | None = None
     speech: SpeechText = field(default_factory=SpeechText)
+    optimise_face: bool = False
+    paste: str | None = None
 
     def __post_init__(self):
+        if self.paste is not None:
+            refuse_unknown([self.paste], PASTE_STYLES, "style of --paste")
+        if self.compat and (self.optimise_face or self.paste):
+            flag = "--optimise_face" if self.optimise_face else "--paste"
+            raise InputError(f"--compat wav2lip computes what the public script computes; leave {flag} out")
         if self.loop not in (None, *LOOP_MODES):
             raise InputError(f"--loop {self.loop}: unknown; choose one of {', '.join(LOOP_MODES)}")
         if self.compat not in (None, "wav2lip"):

@@ -6,6 +6,9 @@ import numpy as np
 
 from common.errors import InputError
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box, paste_mask, plan_crops
+from faces.landmarks import apply_affine
+from faces.optimise import FaceOptimiser
+from faces.texture import texture_modules
 from media import decode_audio
 from pipeline.compat import smooth_crops
 from pipeline.reference import choose_reference
@@ -71,6 +74,8 @@ class Plan:
         mask: (S, S) float32, weights of the paste.
         truncate: cut off fractions of grey levels, as the public script does.
         phonemes: (N,) int64, class of the phoneme spoken in each frame of the result; None where the model does not ask.
+        paste: one of `faces.paste.PASTE_STYLES`.
+        optimiser: FaceOptimiser for the drawn faces, or None.
     """
 
     source: FaceSource
@@ -83,6 +88,8 @@ class Plan:
     mask: np.ndarray
     truncate: bool
     phonemes: np.ndarray | None
+    paste: str = "feather"
+    optimiser: FaceOptimiser | None = None
 
     @property
     def first_row(self):
@@ -101,12 +108,7 @@ class Plan:
         """
         if self.reference is None:
             return None
-        frame = next(self.source.frames(self.reference, self.reference + 1), None)
-        if frame is None or (self.count is not None and self.reference >= self.count):
-            raise InputError(f"--reference {self.reference}: {self.source.path} has no such frame among those that are used")
-        if self.crops[self.reference] is None:
-            raise InputError(f"--reference {self.reference}: no face in that frame; choose another")
-        return self.crops[self.reference].extract(frame)[None]
+        return cut_reference(self.source, self.crops, self.count, self.reference)[None]
 
 
 def make_plan(source, track, sound, starts, generator, options):
@@ -120,18 +122,50 @@ def make_plan(source, track, sound, starts, generator, options):
         generator: MouthGenerator, for the conventions of its checkpoint.
         options: DriveOptions.
     """
+    crops = lay_crops(source, track, generator, options)
+    reference = _reference(track, generator, options)
     return Plan(
         source=source,
-        crops=lay_crops(source, track, generator, options),
+        crops=crops,
         count=None if track is None else len(track),
         loop=options.loop or ("loop" if options.compat else "pingpong"),
-        reference=_reference(track, generator, options),
+        reference=reference,
         starts=starts,
         mel=sound.mel,
         mask=paste_weights(generator, options),
         truncate=options.compat is not None,
         phonemes=_phonemes(sound, len(starts), source.fps, options) if generator.wants_phonemes else None,
+        paste=options.paste or "feather",
+        optimiser=_optimiser(source, crops, track, reference, generator) if options.optimise_face else None,
     )
+
+
+def cut_reference(source, crops, count, number):
+    """(S, S, 3) uint8 crop of source frame `number`.
+
+    Raises:
+        InputError: that frame does not exist, or has no face.
+    """
+    frame = next(source.frames(number, number + 1), None)
+    if frame is None or (count is not None and number >= count):
+        raise InputError(f"--reference {number}: {source.path} has no such frame among those that are used")
+    if crops[number] is None:
+        raise InputError(f"--reference {number}: no face in that frame; choose another")
+    return crops[number].extract(frame)
+
+
+def _optimiser(source, crops, track, reference, generator):
+    """FaceOptimiser for the reference frame; one frame for all also where the model is shown each its own, or textures flicker.
+
+    It knows the reference's mouth only: what the real mouth does in the other frames must not reach the drawn one.
+    """
+    if reference is None:
+        reference = 0 if track is None else choose_reference(track)
+    face = cut_reference(source, crops, None if track is None else len(track), reference)
+    landmarks = None
+    if track is not None:
+        landmarks = apply_affine(crops[reference].matrix, track.landmarks[reference].astype(np.float64))
+    return FaceOptimiser(face, texture_modules(face), landmarks, kind=generator.data["crop"])
 
 
 def _phonemes(sound, frames, fps, options):

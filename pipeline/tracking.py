@@ -18,7 +18,7 @@ from common.errors import InputError
 from common.files import atomic_output, content_hash
 from common.version import __version__
 from faces.detectors import build_detector
-from faces.track import FORMAT, FaceTrack, track_face
+from faces.track import FORMAT, METHOD, FaceTrack, track_face
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
 
@@ -105,6 +105,7 @@ def track_key(path, options):
         "options": dataclasses.asdict(options),
         "detector": detector_version,
         "format": FORMAT,
+        "method": METHOD,
         "version": __version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

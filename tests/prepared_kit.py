@@ -8,6 +8,8 @@ from datasets.alignment import store
 from datasets.clip_files import clip_path, write_clip
 from datasets.preparation import PrepareSettings
 from datasets.prepared import FORMAT, ClipRow
+from datasets.texture import store_modules
+from faces.texture import TextureSpec, grid_modules
 from speech.alignment import Alignment, Interval
 from speech.arpabet import PHONES
 
@@ -41,6 +43,7 @@ def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=("train", "t
             write_clip(clip_path(folder, row.id), arrays, {"format": FORMAT, "id": row.id, "fps": "25"})
             store(folder, row.id, make_alignment(np.random.default_rng([seed, number]), frames / 25), "given")
             row.phones = "given"
+            store_modules(folder, row, TextureSpec(), np.tile(grid_modules(size, size), (frames, 1, 1)))  # quick to make
             manifest.write(json.dumps(vars(row)) + "\n")
     return folder
 

@@ -115,7 +115,7 @@ def test_rest_is_told_in_units_of_the_real_range():
 
 def test_table_names_every_bar_and_what_misses_it():
     own = [{"correlation": 0.5, "lag": 0, "spread": 1.0, "unsteadiness": 1.0, "ssim_mouth": 0.9, "sharpness": 0.5}]
-    own[0] |= {"lmd_raw": 1.0, "lmd_raw_copy": 2.0, "lmd_aligned": 3.0, "lmd_aligned_copy": 2.0}
+    own[0] |= {"flicker": 0.5} | {"lmd_raw": 1.0, "lmd_raw_copy": 2.0, "lmd_aligned": 3.0, "lmd_aligned_copy": 2.0}
     rest = [dict.fromkeys(("silence_level", "silence_spread", "noise_level", "noise_spread"), 0.1)]
     figures = headline(own, None, rest)
     protocol = {"split": "test", "clips": 1, "speakers": ["s1"], "checkpoint": "x", "sha256": "0" * 64, "detector": "d"}

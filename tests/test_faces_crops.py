@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from faces.crops import AlignedCrop, BoxCrop, CropSpec, fixed_box, paste_mask, plan_crops
-from faces.landmarks import CANONICAL_STABLE, MOUTH, STABLE, apply_affine
+from faces.crops import CORNERS, AlignedCrop, BoxCrop, CropSpec, fixed_box, paste_mask, plan_crops
+from faces.landmarks import CANONICAL_STABLE, MOUTH, STABLE, apply_affine, fit_similarity
+from faces.smoothing import smooth_poses, smooth_series
 from tests.faces_kit import plain_face, smooth_picture, track_of
 
 KINDS = ("aligned", "box")
@@ -137,6 +138,37 @@ def test_a_steady_movement_is_not_delayed_and_jitter_is_calmed():
     raw = path(steady, False)
     np.testing.assert_allclose(path(steady, True), raw, atol=1e-3)
     assert np.abs(path(shaky, True) - raw).mean() < 0.75 * np.abs(path(shaky, False) - raw).mean()
+
+
+@pytest.mark.parametrize("roll, seconds", [(40, 2.0), (20, 1.0)])
+def test_a_head_that_rolls_fast_keeps_its_place_in_the_crop(roll, seconds):
+    """A wide kernel alone leaves the eyes a third of their distance behind."""
+    faces = [plain_face(roll=roll * np.sin(2 * np.pi * t / 25 / seconds)) for t in range(75)]
+    (still,) = plan_crops(track_of([plain_face()]), CropSpec())
+    usual = apply_affine(still.matrix, plain_face()[[36, 45]].astype(float))
+    plan = plan_crops(track_of(faces), CropSpec())
+    away = [np.linalg.norm(apply_affine(crop.matrix, face[[36, 45]].astype(float)) - usual, axis=1).max()
+            for crop, face in zip(plan, faces, strict=True)]  # fmt: skip
+    assert max(away) < 0.15 * 96 / 2.8
+
+
+def test_small_movements_move_the_crop_no_more_than_the_wide_kernel_does():
+    """The leak guard of fast movements: what speech does to the points stays below the slack, and is not followed."""
+    rng = np.random.default_rng(0)
+    faces = [plain_face(x=150 + t) + rng.uniform(-0.6, 0.6, 2).astype(np.float32) for t in range(40)]
+    points = np.stack(faces)[:, list(STABLE)].astype(float)
+    pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)
+    path = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1)
+    np.testing.assert_array_equal(smooth_poses(path, CORNERS, 4.0), smooth_series(path, 4.0))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 30), st.floats(0, 8), st.integers(0, 5))
+def test_a_smoothed_path_stays_near_the_path(count, sigma, seed):
+    path = np.cumsum(np.random.default_rng(seed).normal(size=(count, 4)), 0) + (40, 0, 160, 120)
+    smooth = smooth_poses(path, CORNERS, sigma)
+    assert smooth.shape == path.shape and np.isfinite(smooth).all()
+    np.testing.assert_allclose(smooth_poses(np.tile(path[:1], (count, 1)), CORNERS, sigma), path[:1] + np.zeros((count, 1)))
 
 
 def test_a_box_is_taken_and_laid_back_as_wav2lip_does():

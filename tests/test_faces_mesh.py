@@ -91,6 +91,30 @@ def test_a_turned_head(detector, upright, roll):
     assert away.mean() < 0.06 * interocular(face.landmarks)
 
 
+@pytest.mark.parametrize(("roll", "scale"), [(-90, 1.2), (-65, 0.6), (-65, 1.2), (65, 0.6), (90, 1.2), (90, 2.0)])
+def test_a_head_that_lies_on_its_side_is_seen_as_well_as_an_upright_one(detector, upright, roll, scale):
+    matrix = at(320, 240, scale, roll)
+    (face,) = detector.detect(placed(matrix))
+    away = np.linalg.norm(face.landmarks - apply_affine(matrix, upright.landmarks), axis=1)
+    assert away.mean() < 0.04 * interocular(face.landmarks)
+
+
+def test_a_head_is_followed_while_it_rolls_from_shoulder_to_shoulder(detector, upright):
+    matrices = [at(320, 240, 1.2, roll) for roll in np.linspace(-90, 90, 46)]
+    track = track_face((placed(matrix) for matrix in matrices), detector, fps=25)
+    assert track.present.all() and not track.interpolated.any()
+    wanted = apply_affine(np.stack(matrices), upright.landmarks[None])
+    away = np.linalg.norm(track.landmarks - wanted, axis=-1).mean(1) / interocular(wanted)
+    assert away.max() < 0.08 and np.median(away) < 0.04
+
+
+def test_a_face_that_is_seen_for_certain_costs_one_look(detector, monkeypatch):
+    looks = []
+    monkeypatch.setattr("faces.detectors.mesh.turned_views", lambda frame: looks.append(1) or ())
+    assert len(detector.detect(placed(at(320, 240, 1.2)))) == 1 and not looks
+    assert detector.detect(np.zeros((480, 640, 3), np.uint8)) == [] and len(looks) == 1
+
+
 def test_two_faces_largest_first(detector):
     frame = placed(at(150, 200, 0.9))
     frame[:, 320:] = placed(at(480, 200, 1.3))[:, 320:]

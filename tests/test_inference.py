@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.version import __version__
+from faces.landmarks import MOUTH
 from media import decode_audio, probe, read_metadata
 from speech.windows import frame_count
 from tests.inference_kit import (
@@ -171,6 +172,60 @@ def test_compat_gives_the_public_scripts_frames(job, kit, tmp_path, capsys):
     assert mean_change(made[20:], source[:6], slice(0, 30)) < 3, "the public script starts again from the first frame"
     assert job("--compat", "wav2lip") == 2
     assert "aligned crops" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("face", "checkpoint", "box"),
+    [("face.mp4", "own", []), ("face.mp4", "public", []), ("face.png", "own", ["--box", "40", "180", "70", "190"])],
+)
+def test_face_optimisation_and_pasting_styles_change_the_drawn_half_only(job, kit, tmp_path, face, checkpoint, box):
+    made = {}
+    for name, flags in {
+        "plain": [],
+        "optimised": ["--optimise_face", "--paste", "feather"],
+        "laplacian": ["--paste", "laplacian"],
+        "poisson": ["--paste", "poisson"],
+    }.items():
+        assert job(*box, *flags, face=kit / face, checkpoint_path=kit / f"{checkpoint}.safetensors") == 0
+        made[name] = read_video(tmp_path / "out.mp4")
+    for name in ("optimised", "laplacian", "poisson"):
+        assert made[name].shape == made["plain"].shape
+        drawn = mean_change(made[name], made["plain"], slice(110, 170), slice(80, 180))
+        assert drawn > 3 * mean_change(made[name], made["plain"], slice(0, 60)), "the rest differs by H.264 alone"
+
+
+def test_both_flags_serve_all_rows_of_a_jobs_file(job, kit, tmp_path):
+    flags = ["--optimise_face", "--paste", "laplacian"]
+    assert job(*flags, outfile=tmp_path / "alone.mp4") == 0
+    listed = tmp_path / "jobs.csv"
+    listed.write_text("".join(f"{kit / 'face.mp4'},{kit / 'a.wav'},{tmp_path / name}\n" for name in ("1.mp4", "2.mp4")))
+    common = ["--checkpoint_path", kit / "own.safetensors", "--cache_dir", kit / "cache"]
+    assert infer("--jobs", listed, *common, *flags) == 0
+    alone, first, second = (read_video(tmp_path / f"{name}.mp4") for name in ("alone", "1", "2"))
+    np.testing.assert_array_equal(alone, first)
+    np.testing.assert_array_equal(alone, second)
+    assert infer("--jobs", listed, *common, "--paste", "poison") == 2
+
+
+def test_the_optimisation_is_not_told_the_real_mouth(kit):
+    """It looks at one frame, and the lips are left as they are drawn."""
+    from faces.track import FaceTrack
+    from pipeline.generator import MouthGenerator
+    from pipeline.options import DriveOptions, FaceOptions
+    from pipeline.plan import Sound, make_plan
+    from pipeline.source import FaceSource
+    from pipeline.tracking import TrackStore, prepare
+
+    source, options = FaceSource(kit / "face.mp4", FaceOptions()), DriveOptions(optimise_face=True, reference=0)
+    generator, sound = MouthGenerator(kit / "own.safetensors", device="cpu"), Sound.read(kit / "a.wav")
+    track = prepare(source, FaceOptions(), store=TrackStore(kit / "cache"), frames=30, device="cpu", batch_size=8)
+    other = track.landmarks.copy()
+    other[1:, MOUTH] += 9
+    moved = FaceTrack(other, track.present, track.interpolated, track.width, track.height)
+    face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    first, second = (make_plan(source, one, sound, [0], generator, options).optimiser for one in (track, moved))
+    np.testing.assert_array_equal(first(face), second(face))
+    np.testing.assert_array_equal(first(face)[first.zone], face[first.zone])
 
 
 def test_the_mark_is_there_when_asked_for(job, kit, tmp_path):

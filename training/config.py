@@ -13,6 +13,7 @@ DEFAULTS = {
     "model": {"name": "wav2lip", "face_size": 96, "width": 1.0},
     "data": {
         "corpus": None,  # folder made by prepare.py
+        "crop": None,  # aligned | box: what the corpus must hold; it is the corpus that decides
         "window": 5,  # frames per item, or "phoneme": whole phoneme runs, padded to data.longest
         "longest": 12,  # frames of a padded window; a longer run is cut
         "phonemes": "aligned",  # or "shuffled": the runs of each clip in random order, a control
@@ -21,6 +22,7 @@ DEFAULTS = {
         "audio_window": "centred",
         "mask_top": 0.5,  # share of the crop's height from which on the model must make up the face
         "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
+        "texture": {"clusters": 64, "compactness": 10.0},  # modules of the reference, for model.spatial_input
         "exclude": None,  # list of clip ids, or beginnings of ids, to leave out
         "augment": {
             **{"flip": 0.5, "shift": 0, "turn": 0.0, "zoom": 0.0},
@@ -78,6 +80,8 @@ def load_config(path, overrides=()):
             raise InputError(f"data.{key}: must be {low} or more")
     if config["data"]["phonemes"] not in ("aligned", "shuffled"):
         raise InputError(f"data.phonemes: {config['data']['phonemes']!r}: unknown; choose aligned or shuffled")
+    if config["data"]["crop"] not in (None, "aligned", "box"):
+        raise InputError(f"data.crop: {config['data']['crop']!r}: unknown; choose aligned or box")
     if not 0.1 <= config["data"]["mask_top"] <= 0.5:  # pasting begins at 0.44 of the crop
         raise InputError(f"data.mask_top: {config['data']['mask_top']}: must lie between 0.1 and 0.5")
     exclude = config["data"]["exclude"]

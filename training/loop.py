@@ -10,6 +10,7 @@ from models import build_model
 from models.devices import choose_device
 from models.interface import INTERFACES
 from training.checkpoint import save_checkpoint
+from training.crop_kind import require_one_crop
 from training.distributed import Group
 from training.log import Log
 from training.setup import (
@@ -20,6 +21,7 @@ from training.setup import (
     checkpoint_config,
     needed_fields,
     sync_frames_of,
+    textures_of,
 )
 from training.state import Average, load_state, save_state
 
@@ -44,7 +46,8 @@ class Run:
         self.criterion = build_losses(config, self.device, self.model)
         fields = needed_fields(config, self.model, self.criterion)
         frames = sync_frames_of(config, self.model, self.criterion)
-        self.training, self.validation = build_datasets(config, fields, frames)
+        self.training, self.validation = build_datasets(config, fields, frames, textures_of(config, self.criterion))
+        require_one_crop(config, self.training.corpus.settings)
         optim = config["optim"]
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=optim["lr"], betas=tuple(optim["betas"]), weight_decay=optim["weight_decay"]
@@ -59,6 +62,9 @@ class Run:
         path = self.folder / "state.pt"
         if path.is_file():
             state = load_state(path)
+            crop = self.training.corpus.settings["crop"]
+            if state.get("crop", crop) != crop:
+                raise InputError(f"{path}: learnt from {state['crop']} crops, the corpus holds {crop} ones; choose another name")
             try:
                 self.model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
@@ -140,6 +146,7 @@ class Run:
             best=self.best,
             open=dict(self.criterion.open),
             memory=self.criterion.memory(),
+            crop=settings["crop"],
         )
 
     def move(self, batch):

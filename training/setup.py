@@ -7,6 +7,7 @@ import torch
 from common.errors import InputError
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
+from faces.texture import TextureSpec
 from losses.criterion import build_criterion
 from models import build_model
 from models.interface import INTERFACES
@@ -25,8 +26,9 @@ def build_network(config, device):
     if init := config["train"]["init"]:
         start = load_checkpoint(init, expect=name)
         state = start.model.state_dict()
-        if (gate := getattr(model, "audio_gate", None)) is not None:  # a gate may be added, closed at first
-            state = {**{f"audio_gate.{key}": value for key, value in gate.state_dict().items()}, **state}
+        for part in ("audio_gate", "spatial_input"):  # these may be added; fresh ones change nothing
+            if (added := getattr(model, part, None)) is not None:
+                state = {**{f"{part}.{key}": value for key, value in added.state_dict().items()}, **state}
         try:
             model.load_state_dict(state)
         except RuntimeError as error:
@@ -70,13 +72,14 @@ def window_frames(data):
     return data["longest"] if data["window"] == "phoneme" else data["window"]
 
 
-def build_datasets(config, fields, sync_frames):
+def build_datasets(config, fields, sync_frames, textures=None):
     """(training windows, validation windows or None) of the corpus that the config names.
 
     Args:
         config: of the run.
         fields: names of the fields of a batch.
         sync_frames: frames that `sync_mel` belongs to.
+        textures: see `textures_of`.
     """
     data, train = config["data"], config["train"]
     if not data["corpus"]:
@@ -90,6 +93,7 @@ def build_datasets(config, fields, sync_frames):
     window, cut = window_frames(data), "phoneme" if data["window"] == "phoneme" else "frames"
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
     common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
+    common["textures"] = textures
     training = WindowDataset(
         corpus, "train", window, fields, seed=train["seed"], balance=data["balance"], augment=data["augment"], **common
     )
@@ -120,6 +124,21 @@ def needed_fields(config, model, criterion):
     return tuple(sorted(needed))
 
 
+def textures_of(config, criterion):
+    """dict of field -> TextureSpec: what makes the modules: the target's as the loss asks, the reference's by data.texture.
+
+    Raises:
+        InputError: a value out of range.
+    """
+    try:
+        textures = {"reference_module": TextureSpec(**config["data"]["texture"])}
+    except InputError as error:
+        raise InputError(f"data.texture.{error}") from error
+    if "spatial_texture" in criterion.terms:
+        textures["module"] = criterion.terms["spatial_texture"].spec
+    return textures
+
+
 def sync_frames_of(config, model, criterion):
     """Frames that the mel window of the expert belongs to: the expert's own number, or the whole window where none listens."""
     if "sync" in criterion.terms:
@@ -138,6 +157,7 @@ def checkpoint_config(config, corpus_settings, step, facts):
             "channel_order": "rgb",
             "reference": "fixed",
             "mask_top": config["data"]["mask_top"],
+            **({"texture": config["data"]["texture"]} if config["model"].get("spatial_input") else {}),
         },
         "training": {"step": step, "config": config, **({"facts": facts} if facts else {})},
     }

@@ -1,25 +1,32 @@
 """MediaPipe face mesh: works offline, its models lie inside the wheel.
 
-Faces are found by MediaPipe's full-range detector, on overlapping tiles when the whole frame shows none. Landmarks come from
-the face mesh with refined lips, run on a square window around the face. The window stands still while the face stays in its
-middle, so that the mesh can track inside it, and is laid anew when the face leaves it. Windows keep the true aspect ratio:
-squeezed input gives wrong lips.
+Faces are found by MediaPipe's full-range detector, on overlapping tiles when the whole frame shows none, and on turned frames
+when it shows none for certain. Landmarks come from the face mesh with refined lips, run on a square window around the face, in
+which a face that leans far stands upright. The window stands still while the face stays in its middle, so that the mesh can
+track inside it, and is laid anew when the face leaves it or leans. Windows keep the true aspect ratio: squeezed input gives
+wrong lips.
 """
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
 from common.errors import InputError
+from faces.crops import inverse
 from faces.detectors import Face
 from faces.detectors.quiet import silent_stderr
-from faces.landmarks import MESH_TO_68
+from faces.detectors.views import LEAN, Window, between, roll_of, turned_views
+from faces.landmarks import MESH_TO_68, apply_affine
 
 WINDOW_SIDE = 288  # pixels of the window that the mesh sees
 WINDOW_SCALE = 2.0  # side of the window over the size of the face
-BOX_SCALE = 1.6  # side of the window over the longer side of a box of the finder
+BOX_SCALES = (1.6, 2.2)  # side of the window over the longer side of a box of the finder; where the mesh sees no face, wider
 DRIFT = 0.22  # the window is laid anew when the face's centre leaves its middle by this share of the face's size ...
 GROWTH = 1.3  # ... or its size changes by this factor
+MOST_LEAN = 50.0  # degrees that a face may lean in its window before the window is laid anew
+CERTAIN = 0.8  # score of the finder below which turned frames are searched too: faces seen the wrong way up seldom score more
+UPRIGHT_VOTE = 1.5  # weight of a hit on the frame as it is, against those on turned ones
 MIN_DETECTION, MIN_PRESENCE = 0.5, 0.5
 TILE_FROM = 480  # frames with a longer side than this are searched in tiles too when the whole shows no face
 TILE_LEAST = 96  # strips narrower than this are not searched in tiles: there would be very many, and no face with a mouth
@@ -52,7 +59,7 @@ class MeshDetector:
             self._moving = solutions.face_mesh.FaceMesh(static_image_mode=False, **options)
             for graph in (self._finder, self._still, self._moving):
                 graph.process(_nothing_to_see())
-        self._window = None  # (x, y, side) of the standing window
+        self._window = None  # the standing window
         self._window_size = 0.0  # size of the face when the window was laid
         self._last_view = None
 
@@ -60,12 +67,10 @@ class MeshDetector:
         """(H, W, 3) uint8 RGB -> list of Face, largest first."""
         frame = np.ascontiguousarray(frame)
         faces = []
-        for box, score in self._find_boxes(frame):
-            centre, size = (box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max())
-            landmarks = self._mesh(self._still, frame, _square(centre, size * BOX_SCALE))
-            if landmarks is not None:
-                faces.append(Face.from_landmarks(landmarks, score))
-        faces = _distinct([face for face in faces if face.size >= MIN_FACE])
+        for hits in self._find(frame):
+            seen = (self._read(frame, hit, scale) for scale in BOX_SCALES for hit in hits)
+            faces.append(next((face for face in seen if face is not None), None))
+        faces = _distinct([face for face in faces if face is not None and face.size >= MIN_FACE])
         self._window = None
         return sorted(faces, key=lambda face: -face.size)
 
@@ -73,7 +78,8 @@ class MeshDetector:
         """The face again, in the next frame, or None when it left, was covered, or the picture was cut."""
         frame = np.ascontiguousarray(frame)
         if not self._window_fits(face):
-            self._window, self._window_size, self._last_view = _square(face.centre, face.size * WINDOW_SCALE), face.size, None
+            self._window = Window.around(face.centre, face.size * WINDOW_SCALE, roll_of(face.landmarks))
+            self._window_size, self._last_view = face.size, None
             self._forget()
         landmarks = self._mesh(self._moving, frame, self._window, watch_cut=True)
         if landmarks is None:
@@ -94,8 +100,9 @@ class MeshDetector:
     def _window_fits(self, face):
         if self._window is None:
             return False
-        x, y, side = self._window
-        away = np.abs(face.centre - (x + side / 2, y + side / 2)).max()
+        if between(roll_of(face.landmarks), self._window.angle) > MOST_LEAN:
+            return False
+        away = np.abs(face.centre - self._window.middle).max()
         return away < DRIFT * self._window_size and 1 / GROWTH < face.size / self._window_size < GROWTH
 
     def _forget(self):
@@ -109,18 +116,11 @@ class MeshDetector:
                 self._moving.reset()
 
     def _mesh(self, graph, frame, window, watch_cut=False):
-        """Landmarks (68, 2) in frame pixels from the square window (x, y, side), or None."""
+        """Landmarks (68, 2) in frame pixels from a Window, or None."""
         import cv2
 
-        x, y, side = window
-        shown = min(WINDOW_SIDE, max(int(side), 96))
-        scale = shown / side
-        half = (scale - 1) / 2  # pixel centres
-        matrix = np.array([[scale, 0, half - x * scale], [0, scale, half - y * scale]])
-        if scale < 0.5:
-            view = _area_window(frame, window, shown)
-        else:
-            view = cv2.warpAffine(frame, matrix, (shown, shown), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        shown = min(WINDOW_SIDE, max(window.side, 96))
+        view = window.cut(frame, shown)
         if watch_cut:
             small = cv2.resize(view, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
             cut = self._last_view is not None and float(np.abs(small - self._last_view).mean()) > CUT_LEVEL
@@ -135,19 +135,39 @@ class MeshDetector:
         if np.ptp(points) < MIN_LANDMARK_SPREAD:
             return None
         # MediaPipe's x = 1 is the right edge of the picture, so pixel centres sit at (index + 0.5) / shown.
-        points = (points - 0.5 - matrix[:, 2]) / scale
-        return points.astype(np.float32)
+        return apply_affine(inverse(window.matrix(shown)), points - 0.5).astype(np.float32)
 
-    def _find_boxes(self, frame):
-        """Boxes of faces, on the whole frame, else on tiles: list of ((4,) float pixels, score)."""
+    def _read(self, frame, found, scale):
+        """Face at a place that the finder named, or None where the mesh sees none."""
+        window = Window.around(found.centre, found.size * scale, found.angle)
+        landmarks = self._mesh(self._still, frame, window)
+        if landmarks is None:
+            return None
+        roll = roll_of(landmarks)
+        if between(roll, window.angle) > LEAN:  # once more, upright: the mesh has seen few faces that lean
+            again = self._mesh(self._still, frame, Window.around(found.centre, found.size * scale, roll))
+            landmarks = landmarks if again is None else again
+        return Face.from_landmarks(landmarks, found.score)
+
+    def _find(self, frame):
+        """Places where the finder sees a face, as `_agreed` has them: on the whole frame, else on tiles; where none of these is
+        certain, on turned frames too.
+        """
         height, width = frame.shape[:2]
-        boxes = self._boxes_in(frame, 0, 0)
-        if not boxes and max(height, width) > TILE_FROM and min(height, width) >= TILE_LEAST:
+        found = self._boxes_in(frame, 0, 0)
+        if not found and max(height, width) > TILE_FROM and min(height, width) >= TILE_LEAST:
             for top, left, rows, columns in _tiles(height, width):
-                boxes += self._boxes_in(frame[top : top + rows, left : left + columns], left, top)
-        return boxes
+                found += self._boxes_in(frame[top : top + rows, left : left + columns], left, top)
+        if max((one.score for one in found), default=0.0) < CERTAIN:
+            for angle, view, to_frame in turned_views(frame):
+                scale = float(np.sqrt(abs(np.linalg.det(to_frame[:, :2]))))
+                for one in self._boxes_in(view, 0, 0):
+                    centre = apply_affine(to_frame, one.centre[None])[0]
+                    found.append(_Found(centre, one.size * scale, one.score, angle))
+        return _agreed(found)
 
     def _boxes_in(self, view, left, top):
+        """list of _Found on a part of the frame that begins at (left, top)."""
         import cv2
 
         rows, columns = view.shape[:2]
@@ -160,28 +180,38 @@ class MeshDetector:
         boxes = []
         for found in result.detections or ():
             box = found.location_data.relative_bounding_box
-            corners = np.array([box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height]) * side
-            boxes.append((corners + (left, top, left, top), float(found.score[0])))
+            centre = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2]) * side + (left, top)
+            boxes.append(_Found(centre, max(box.width, box.height) * side, float(found.score[0]), 0.0))
         return boxes
 
 
-def _square(centre, side):
-    """(x, y, side) of the square window around `centre`, whole pixels."""
-    side = max(16, int(round(side)))
-    return int(round(centre[0] - side / 2)), int(round(centre[1] - side / 2)), side
+@dataclass(frozen=True)
+class _Found:
+    """What the finder saw: centre (2,) and longer side of the box in frame pixels, score, and how the face stands (degrees)."""
+
+    centre: np.ndarray
+    size: float
+    score: float
+    angle: float
 
 
-def _area_window(frame, window, shown):
-    """Cut the square window out, black outside the frame, and shrink it by area, which does not alias."""
-    import cv2
+def _agreed(found):
+    """Places as lists of the hits there, on views turned this way and that, in the order in which the others support them;
+    hits that most speak against are left out.
 
-    x, y, side = window
-    height, width = frame.shape[:2]
-    cut = np.zeros((side, side, 3), np.uint8)
-    left, top, right, bottom = max(0, x), max(0, y), min(width, x + side), min(height, y + side)
-    if right > left and bottom > top:
-        cut[top - y : bottom - y, left - x : right - x] = frame[top:bottom, left:right]
-    return cv2.resize(cut, (shown, shown), interpolation=cv2.INTER_AREA)
+    The finder takes a face the wrong way up now and then, with a score like a right one, but then in a single view; the right
+    way up it shows in neighbouring views too.
+    """
+    left, places = sorted(found, key=lambda one: -one.score), []
+    while left:
+        near = [np.linalg.norm(left[0].centre - one.centre) <= 0.4 * max(left[0].size, one.size) for one in left]
+        here = [one for one, is_near in zip(left, near, strict=True) if is_near]
+        left = [one for one, is_near in zip(left, near, strict=True) if not is_near]
+        weight = np.array([other.score * (UPRIGHT_VOTE if other.angle == 0 else 1) for other in here])
+        angles = np.deg2rad([other.angle for other in here])
+        support = np.cos(angles[:, None] - angles) @ weight
+        places.append([here[at] for at in np.argsort(-support, kind="stable") if support[at] > 0])
+    return places
 
 
 def _tiles(height, width):
