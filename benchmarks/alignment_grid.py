@@ -19,7 +19,8 @@ def measure_grid(cases, facts, aligner, jobs):
 
     Returns:
         `summarise` of the words, with "places" (borders by their place in the sentence), "suffixes" (`summarise` by suffix of
-        the video), "unit" (`grid_unit`), "disputed" (`judge_first_words`), and "false texts" where the clips differ in words.
+        the video), "unit" (`grid_unit`), "disputed" (`judge_first_words`), and where the clips differ in words "false texts", with as few words in common as
+        there are, and "false words", with most of them in common.
     """
     outcomes = align_cases(cases, aligner, jobs)
     pairs = {case.id: _both(case, outcomes[case.id]) for case in cases}
@@ -40,7 +41,8 @@ def measure_grid(cases, facts, aligner, jobs):
         rows = summarise([case for case in cases if facts[case.id]["suffix"] == suffix], outcomes, "words")
         figures["suffixes"][suffix] = {key: value for key, value in rows.items() if key not in ("groups", "worst")}
     if len({case.text for case in cases}) > 1:
-        figures["false texts"] = against_false(outcomes, align_cases(cases, aligner, jobs, false_texts(cases)))
+        for name, alike in (("false texts", False), ("false words", True)):
+            figures[name] = against_false(outcomes, align_cases(cases, aligner, jobs, false_texts(cases, alike)))
     return figures
 
 

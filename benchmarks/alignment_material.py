@@ -165,8 +165,8 @@ def noisy_cases(cases, snr_db, seed=0):
     return made
 
 
-def false_texts(cases):
-    """{id: the text of another case}: of those of similar length the one with the fewest words in common.
+def false_texts(cases, alike=False):
+    """{id: the text of another case}: of those of similar length the one with the fewest words in common, or, `alike`, the most.
 
     Similar is a difference of at most a tenth of the letters, or the nearest there is. The text comes from the case's own group
     where that says more than one thing, else from any. Of texts that are as good, the next in the order of length is taken, so
@@ -185,7 +185,8 @@ def false_texts(cases):
         apart = {other.id: abs(len(other.text) - len(case.text)) for other in near}
         limit, own, at = max(len(case.text) / 10, min(apart.values())), set(words[case.id]), place[case.id]
         near = [other for other in near if apart[other.id] <= limit]
-        chosen = min(near, key=lambda other: (len(own & set(words[other.id])), (place[other.id] - at) % len(order)))
+        sign = -1 if alike else 1
+        chosen = min(near, key=lambda other: (sign * len(own & set(words[other.id])), (place[other.id] - at) % len(order)))
         texts[case.id] = chosen.text
     return texts
 

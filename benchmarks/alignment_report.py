@@ -97,7 +97,9 @@ def _grid(figures):
         f"{disputed['aligner wrong']}, the file in {disputed['file wrong']}"
     ]
     lines += _unit(figures["unit"])
-    return [*lines, *(_false(figures["false texts"]) if "false texts" in figures else [])]
+    for key in ("false texts", "false words"):
+        lines += _false(figures[key], key) if key in figures else []
+    return lines
 
 
 def _unit(unit):
@@ -162,14 +164,14 @@ def _trouble(name, figures):
     return lines
 
 
-def _false(figures):
+def _false(figures, name="false texts"):
     separation = figures["separation"]
     lines = [
-        f"  false transcripts: {figures['caught']:.1%} of {figures['utterances']} caught ({figures['refused']} refused, "
+        f"  {name}: {figures['caught']:.1%} of {figures['utterances']} caught ({figures['refused']} refused, "
         f"{figures['marked']} marked); right ones marked {figures['right_marked']:.1%}, refused {figures['right_refused']:.1%}"
     ]
     if separation is not None:
-        lines.append(f"  a right transcript scores higher than a false one in {separation:.1%} of all pairs")
+        lines.append(f"  the right text scores higher than a false one in {separation:.1%} of all pairs")
     return lines
 
 

@@ -139,6 +139,11 @@ def test_of_texts_of_similar_length_the_false_one_shares_the_fewest_words():
     assert texts["v/2"] == "bin blue at b one"
 
 
+def test_of_texts_of_similar_length_the_alike_one_shares_the_most_words():
+    texts = material.false_texts(made_cases(["bin blue at a one", "lay red by a ten", "bin blue at b one"]), alike=True)
+    assert texts["v/0"] == "bin blue at b one" and texts["v/2"] == "bin blue at a one"
+
+
 def test_a_speaker_with_one_sentence_borrows_anothers():
     cases = made_cases(["one"], "a") + made_cases(["two", "five"], "b")
     assert material.false_texts(cases)["a/0"] in ("two", "five")
