@@ -19,8 +19,8 @@ def measure_grid(cases, facts, aligner, jobs):
 
     Returns:
         `summarise` of the words, with "places" (borders by their place in the sentence), "suffixes" (`summarise` by suffix of
-        the video), "unit" (`grid_unit`), "disputed" (`judge_first_words`), and where the clips differ in words "false texts", with as few words in common as
-        there are, and "false words", with most of them in common.
+        the video), "unit" (`grid_unit`), "disputed" (`judge_first_words`), and where the clips differ in words "false texts",
+        with as few words in common as there are, and "false words", with most of them in common.
     """
     outcomes = align_cases(cases, aligner, jobs)
     pairs = {case.id: _both(case, outcomes[case.id]) for case in cases}

@@ -166,7 +166,7 @@ def noisy_cases(cases, snr_db, seed=0):
 
 
 def false_texts(cases, alike=False):
-    """{id: the text of another case}: of those of similar length the one with the fewest words in common, or, `alike`, the most.
+    """{id: the text of another case}: of those of similar length the one with fewest words in common, or, `alike`, with most.
 
     Similar is a difference of at most a tenth of the letters, or the nearest there is. The text comes from the case's own group
     where that says more than one thing, else from any. Of texts that are as good, the next in the order of length is taken, so
