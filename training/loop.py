@@ -64,7 +64,8 @@ class Run:
             state = load_state(path)
             crop = self.training.corpus.settings["crop"]
             if state.get("crop", crop) != crop:
-                raise InputError(f"{path}: learnt from {state['crop']} crops, the corpus holds {crop}; choose another name")
+                learnt = f"learnt from {state['crop']} crops, the corpus holds {crop} ones"
+                raise InputError(f"{path}: {learnt}; choose another name")
             try:
                 self.model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
