@@ -183,7 +183,7 @@ def end_to_end(args, rows, detector):
             done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise InputError(f"inference.py failed on {row['clip']}: {done.stderr.strip().splitlines()[-1:]}")
-            figures = compare_videos(outfile, clip, detector).rows["generated"]
+            figures = compare_videos(outfile, clip, detector).values
         made.append({
             "clip": row["clip"],
             "correlation": figures["mouth_correlation"], "correlation_crops": row["correlation"],

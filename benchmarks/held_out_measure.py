@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from metrics.correlation import over_clips, partial_correlation, pearson
-from metrics.image import mouth_region, ssim
+from metrics.image import mouth_region, sharpness, ssim
 from metrics.landmarks import mouth_distances
 from speech.mel import SILENCE, mel_spectrogram
 from speech.waveform import SAMPLE_RATE
@@ -69,7 +69,7 @@ def measure_own(stage, clip):
     figures["unsteadiness"] = _roughness(driven.opening) / _roughness(truth)
     pairs = [(mouth_region(a), mouth_region(b)) for a, b, far in zip(driven.crops, real.crops, away, strict=False) if far]
     figures["ssim_mouth"] = float(np.mean([ssim(a, b) for a, b in pairs]))
-    figures["sharpness"] = float(np.mean([_sharpness(a) for a, _ in pairs]) / np.mean([_sharpness(b) for _, b in pairs]))
+    figures["sharpness"] = float(np.mean([sharpness(a) for a, _ in pairs]) / np.mean([sharpness(b) for _, b in pairs]))
     figures["flicker"] = _flicker(driven.crops, clip) / _flicker(real.crops[:count], clip)
     return Own(figures, driven)
 
@@ -213,12 +213,6 @@ def _flicker(crops, clip):
     skin = mouth_region(~clip.optimiser().zone)
     parts = np.stack([mouth_region(crop)[skin] for crop in crops]).astype(np.float32)
     return float(np.abs(np.diff(parts, axis=0)).mean())
-
-
-def _sharpness(picture):
-    import cv2
-
-    return float(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 
 
 def _mean(values):

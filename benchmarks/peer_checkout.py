@@ -57,24 +57,11 @@ class PeerCheckout:
         torch.save({"state_dict": recipe_state(model)}, self.weights)
 
     def _write_detector(self):
-        """Random S3FD weights that keep the activations' size and give no face anywhere: the cheapest case for the peer.
-
-        With scores as random as the weights, the peer's Python loop over every hit would take far longer than in real use.
-        """
         path = self.folder / "face_detection" / "detection" / "sfd"
         spec = importlib.util.spec_from_file_location("peer_net_s3fd", path / "net_s3fd.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        random, state = torch.Generator().manual_seed(0), {}
-        for name, tensor in module.s3fd().state_dict().items():
-            if tensor.dim() == 4:
-                gain = 1e-4 if "conf" in name else 2.0
-                state[name] = torch.randn(tensor.shape, generator=random) * (gain / tensor[0].numel()) ** 0.5
-            elif "_conf" in name:
-                state[name] = torch.tensor([BACKGROUND] * (len(tensor) - 1) + [FACE])
-            else:
-                state[name] = torch.full(tensor.shape, 5.0 if "norm.weight" in name else 0.0)
-        torch.save(state, path / "s3fd.pth")
+        torch.save(random_detector_state(module.s3fd()), path / "s3fd.pth")
 
     def run(self, face, audio, stand_in, *, box=None, dump=None):
         """Time one run of the peer.
@@ -102,6 +89,30 @@ class PeerCheckout:
             raise InputError("the peer wrote no video; its ffmpeg must have failed (try another one with --ffmpeg)")
         took = {"seconds": done.seconds, "cpu_seconds": done.cpu_seconds}
         return {**took, **json.loads((self.folder / "report.json").read_text())}
+
+
+def random_detector_state(network):
+    """Random S3FD weights that keep the activations' size and give no face anywhere: the cheapest case for a peer.
+
+    With scores as random as the weights, a peer's Python loop over every hit would take far longer than in real use.
+
+    Args:
+        network: the peer's S3FD.
+
+    Returns:
+        state dict.
+    """
+    random, state = torch.Generator().manual_seed(0), {}
+    for name, tensor in network.state_dict().items():
+        if tensor.dim() == 4:
+            gain = 1e-4 if "conf" in name else 2.0
+            state[name] = torch.randn(tensor.shape, generator=random) * (gain / tensor[0].numel()) ** 0.5
+        elif "conf" in name:
+            state[name] = torch.tensor([BACKGROUND] * (len(tensor) - 1) + [FACE])
+        else:
+            norm = "norm" in name.lower() and name.endswith("weight")
+            state[name] = torch.full(tensor.shape, 5.0 if norm else 0.0)
+    return state
 
 
 def find_ffmpeg(given=None):

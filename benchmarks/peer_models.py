@@ -8,6 +8,7 @@ mode. `--write_golden` stores samples of the peer's outputs, and its parameter n
 """
 
 import argparse
+import importlib.machinery
 import importlib.util
 import json
 import sys
@@ -28,7 +29,8 @@ BATCH, FRAMES, SAMPLE = 3, 2, 97
 def recipe_state(model):
     """Weights that anyone can make again: a state dict for `model` drawn by numpy, each tensor from a seed of its name.
 
-    Convolutions are normal with deviation sqrt(gain / fan-in), gain 1 in networks with batch norms and 2 in those without,
+    Convolutions and linear layers are normal with deviation sqrt(gain / fan-in), gain 1 in networks with batch norms and 2 in
+    those without,
     to keep outputs off their limits; fan-in is the product of all dimensions but the first. Biases, batch-norm shifts and
     means are normal with deviation 0.1, batch-norm scales and variances uniform in [0.5, 1.5].
     """
@@ -36,7 +38,7 @@ def recipe_state(model):
     gain = 1 if any(name.endswith("running_var") for name in model.state_dict()) else 2
     for name, tensor in model.state_dict().items():
         random, shape = np.random.default_rng(crc32(name.encode())), tuple(tensor.shape)
-        if tensor.dim() == 4:
+        if tensor.dim() >= 2:
             value = random.normal(0, np.sqrt(gain / np.prod(shape[1:])), shape)
         elif name.endswith("running_var") or (name.endswith("weight") and tensor.dim() == 1):
             value = random.uniform(0.5, 1.5, shape)
@@ -78,10 +80,26 @@ def import_peer(folder):
     package = Path(folder) / "models"
     if not (package / "wav2lip.py").is_file():
         raise InputError(f"{folder}: no models/wav2lip.py in it; give the folder of a Wav2Lip checkout")
-    start, folders = package / "__init__.py", [str(package)]
-    spec = importlib.util.spec_from_file_location("peer_wav2lip", start, submodule_search_locations=folders)
+    return import_file(package / "__init__.py", "peer_wav2lip", package)
+
+
+def import_file(path, name, package=None):
+    """A module of a peer, imported under a name that is not ours.
+
+    Args:
+        path: its file.
+        name: for sys.modules; "a.b" makes `b` of `package` known as `a.b`.
+        package: folder in which it may import its neighbours; None where it imports none.
+    """
+    folders = None if package is None else [str(package)]
+    top, _, inner = name.partition(".")
+    if inner:
+        parent = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(top, None, is_package=True))
+        parent.__path__ = folders
+        sys.modules[top], folders = parent, None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folders)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["peer_wav2lip"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 

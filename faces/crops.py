@@ -171,6 +171,27 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
     return plan
 
 
+def face_boxes(track):
+    """The upright box of each detected face, as wide and high as S3FD's boxes usually are, see BOX_EXTENT [inferred].
+
+    Neither smoothed nor cut off at the frame's border, and blind to jaw and lips.
+
+    Args:
+        track: FaceTrack.
+
+    Returns:
+        (N, 4) float64 x1, y1, x2, y2 in pixels; NaN where no face was detected.
+    """
+    boxes = np.full((len(track), 4), np.nan)
+    found = np.flatnonzero(track.present & ~track.interpolated)
+    points = track.landmarks[found][:, list(STABLE)].astype(np.float64)
+    pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)
+    for frame, matrix in zip(found, pose, strict=True):
+        middle, half = _upright(matrix[0, 0], matrix[1, 0], matrix[0, 2], matrix[1, 2])
+        boxes[frame] = *(middle - half), *(middle + half)
+    return boxes
+
+
 def fixed_box(box, spec, width, height):
     """A crop from a box given by hand, the same for every frame.
 
@@ -230,11 +251,7 @@ def _crop(a, b, x, y, spec, width, height):
         start = np.array([-ALIGNED_SIDE / 2 + unit / 2, ALIGNED_TOP + unit / 2])
         crop_to_frame = np.concatenate([to_frame[:, :2] * unit, (to_frame[:, :2] @ start + to_frame[:, 2])[:, None]], 1)
         return AlignedCrop(inverse(crop_to_frame), spec.size)
-    scale = float(np.hypot(a, b))
-    left, top, right, bottom = BOX_EXTENT
-    # The box turns about its own middle.
-    middle = np.array([[a, -b], [b, a]]) @ ((left + right) / 2, (top + bottom) / 2) + (x, y)
-    half = np.array([right - left, bottom - top]) * scale / 2
+    middle, half = _upright(a, b, x, y)
     pad_top, pad_bottom, pad_left, pad_right = spec.pads
     y1, y2 = int(round(middle[1] - half[1])) - pad_top, int(round(middle[1] + half[1])) + pad_bottom
     x1, x2 = int(round(middle[0] - half[0])) - pad_left, int(round(middle[0] + half[0])) + pad_right
@@ -242,6 +259,14 @@ def _crop(a, b, x, y, spec, width, height):
     if y2 - y1 < MIN_BOX or x2 - x1 < MIN_BOX:
         return None  # the face has left the frame
     return BoxCrop((y1, y2, x1, x2), spec.size)
+
+
+def _upright(a, b, x, y):
+    """(middle (2,), half width and height (2,)) in pixels of the upright box of a pose (canonical -> frame)."""
+    left, top, right, bottom = BOX_EXTENT
+    # The box turns about its own middle.
+    middle = np.array([[a, -b], [b, a]]) @ ((left + right) / 2, (top + bottom) / 2) + (x, y)
+    return middle, np.array([right - left, bottom - top]) * float(np.hypot(a, b)) / 2
 
 
 def _lay_back(face, mask, matrix, extent):

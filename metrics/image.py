@@ -1,4 +1,4 @@
-"""Likeness of two pictures: SSIM and PSNR."""
+"""Likeness of two pictures, SSIM and PSNR; sharpness of one."""
 
 import numpy as np
 
@@ -58,6 +58,22 @@ def psnr(first, second):
     if error == 0:
         return PSNR_IDENTICAL
     return min(PSNR_IDENTICAL, float(10 * np.log10(DATA_RANGE**2 / error)))
+
+
+def sharpness(picture):
+    """Variance of the Laplacian of the grey levels: large where there is fine detail, or noise.
+
+    Pech-Pacheco et al. 2000 (ICPR, "Diatom autofocusing in brightfield microscopy"); the 3x3 Laplacian of OpenCV.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+
+    Returns:
+        float, not negative, grey levels squared.
+    """
+    import cv2
+
+    return float(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
 
 
 def mouth_region(crop):

@@ -7,16 +7,20 @@ from difflib import get_close_matches
 from common.errors import InputError
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.fuse import fuse_for_inference
+from models.inception import FidInception
 from models.lip_landmarks import LipLandmarks
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
+from models.syncnet_v2 import SyncNetV2
 from models.wav2lip import Wav2Lip
 
 __all__ = [
     "MODELS",
     "ConditionalDiscriminator",
+    "FidInception",
     "LipLandmarks",
     "QualityDiscriminator",
     "SyncNetColor",
+    "SyncNetV2",
     "Wav2Lip",
     "build_model",
     "fuse_for_inference",
@@ -30,6 +34,8 @@ MODELS = {
     "disc_quality": QualityDiscriminator,
     "disc_conditional": ConditionalDiscriminator,
     "lip_landmarks": LipLandmarks,
+    "syncnet_v2": SyncNetV2,
+    "fid_inception": FidInception,
 }
 
 
@@ -38,7 +44,8 @@ def build_model(config):
 
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
-            384; default 96), "width" (0.25-1.0; default 1.0), and for syncnet_color "frames" (default 5).
+            384; default 96), "width" (0.25-1.0; default 1.0), and for syncnet_color "frames" (default 5); syncnet_v2 and
+            fid_inception take none.
 
     Raises:
         InputError: an unknown name or key (the nearest known one is named), or a value out of range.

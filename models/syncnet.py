@@ -50,9 +50,20 @@ class SyncNetColor(nn.Module):
         Returns:
             audio (B, D), face (B, D) float32, unit length, not negative; D = 512 at width 1.
         """
-        face = self.face_encoder(faces).flatten(1)
-        audio = self.audio_encoder(mel).flatten(1)
-        return F.normalize(audio, dim=1), F.normalize(face, dim=1)
+        return self.embed_sound(mel), self.embed_faces(faces)
+
+    @property
+    def dimension(self):
+        """D, numbers in an embedding."""
+        return self.face_encoder[-1].conv_block[0].out_channels
+
+    def embed_sound(self, mel):
+        """(B, 1, 80, 16) -> (B, D), see `forward`."""
+        return F.normalize(self.audio_encoder(mel).flatten(1), dim=1)
+
+    def embed_faces(self, faces):
+        """(B, 3 * frames, S / 2, S) -> (B, D), see `forward`."""
+        return F.normalize(self.face_encoder(faces).flatten(1), dim=1)
 
 
 def lower_halves(faces):

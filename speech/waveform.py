@@ -61,3 +61,33 @@ def to_waveform(samples, source_rate, rate=SAMPLE_RATE):
         mono = soxr.resample(mono, source_rate, rate, quality="HQ")[:length]
         mono = np.pad(mono, (0, length - mono.size))
     return np.clip(mono, -1.0, 1.0).astype(np.float32, copy=False)
+
+
+def to_pcm16(samples, source_rate, rate=SAMPLE_RATE):
+    """Mix down and resample as `ffmpeg -ac 1 -ar 16000 -acodec pcm_s16le` does: what SyncNet's published code hears.
+
+    The filter of ffmpeg's libswresample reaches nearer to half the rate than soxr's, which SyncNet's MFCC notice: on GRID's
+    44.1 kHz sound the two differ by 0.36 in the mean, this one from the ffmpeg program by less than 0.06.
+
+    Args:
+        samples: (channels, n) float32, full scale 1, n >= 1.
+        source_rate: samples a second of `samples`.
+        rate: samples a second of the result.
+
+    Returns:
+        (m,) int16, m at most ceil(n * rate / source_rate).
+    """
+    import av
+
+    from media.mixing import downmix
+
+    samples = np.ascontiguousarray(downmix(np.asarray(samples, np.float32)))
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+    parts = []
+    for start in range(0, samples.shape[1], source_rate):
+        block = np.ascontiguousarray(samples[:, start : start + source_rate])
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono" if len(samples) == 1 else "stereo")
+        frame.sample_rate = source_rate
+        parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+    parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+    return np.concatenate(parts)[: -(-samples.shape[1] * rate // source_rate)]

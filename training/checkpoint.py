@@ -29,7 +29,10 @@ ROLES = {
     "disc_quality": "a quality discriminator",
     "disc_conditional": "a conditional discriminator",
     "lip_landmarks": "a lip-landmark network",
+    "syncnet_v2": "the published SyncNet",
+    "fid_inception": "the Inception network of FID",
 }
+_SIZED = ("wav2lip", "syncnet_color", "disc_quality")  # published networks for faces of 96 pixels
 _NAMED = 3
 _LARGEST_HEADER = 100_000_000
 
@@ -107,7 +110,8 @@ def load_checkpoint(path, device="cpu", *, expect=None):
     else:
         state, origin = own[1] if own else read_foreign(path), "foreign"
         name = network_of(state, path)
-        config = {"model": {"name": name, "face_size": 96, "width": 1.0}, "data": dict(FOREIGN_DATA), "training": {}}
+        size, data = ({"face_size": 96, "width": 1.0}, dict(FOREIGN_DATA)) if name in _SIZED else ({}, {})
+        config = {"model": {"name": name, **size}, "data": data, "training": {}}
     name = config["model"].get("name")
     if expect is not None and name != expect:
         found, wanted = ROLES.get(name, repr(name)), ROLES.get(expect, expect)

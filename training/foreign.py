@@ -15,6 +15,8 @@ SIGNS = {
     "wav2lip": ("output_block.1.weight", "face_decoder_blocks.0.0.conv_block.0.weight"),
     "disc_quality": ("binary_pred.0.weight", "face_encoder_blocks.0.0.conv_block.0.weight"),
     "syncnet_color": ("face_encoder.0.conv_block.0.weight", "audio_encoder.0.conv_block.0.weight"),
+    "syncnet_v2": ("netcnnlip.0.weight", "netcnnaud.0.weight"),
+    "fid_inception": ("Conv2d_1a_3x3.conv.weight", "Mixed_7c.branch_pool.conv.weight"),
 }
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _REFUSED = re.compile(r"unsupported global:?\s+(?:GLOBAL\s+)?([\w.]+)", re.IGNORECASE)  # torch's wording and ours
@@ -33,7 +35,7 @@ def network_of(state, path):
     some = ", ".join(list(state)[:3])
     raise InputError(
         f"{path}: weights of an unknown network (first names: {some}); give a Wav2Lip generator, its lip-sync expert, its "
-        "quality discriminator, or a checkpoint of this project"
+        "quality discriminator, syncnet_v2.model, FID's Inception, or a checkpoint of this project"
     )
 
 
@@ -55,7 +57,7 @@ def read_foreign(path):
     else:
         web = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
         what = "is a web page, not the file behind it" if web else "is not a checkpoint"
-        raise InputError(f"{path}: {what}; give a .safetensors of this project or a .pth of Wav2Lip")
+        raise InputError(f"{path}: {what}; give a .safetensors of this project, or the published weights themselves")
     return _state_dict(content, path)
 
 

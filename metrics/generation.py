@@ -1,0 +1,99 @@
+"""Videos of a list of pairs, generated with checkpoints before they are measured; what is there already is not made again."""
+
+from collections import Counter
+from pathlib import Path
+
+from common.errors import InputError
+from media import read_metadata
+from metrics.rows import Row
+from metrics.scorer import Item, Variant
+from pipeline.drive import run_job
+from pipeline.generator import MouthGenerator
+from pipeline.marking import synthetic_tags
+from pipeline.options import DriveOptions, FaceOptions, Job
+
+_MARK = "comment"
+
+
+class Studio:
+    """Makes the videos of Items, a folder for each checkpoint.
+
+    Args:
+        checkpoints: list of paths.
+        folder: where the videos go: FOLDER/<system>/<name of the pair>.mp4.
+        store: pipeline.tracking.TrackStore.
+        device: where the generators run.
+        face_options: pipeline.options.FaceOptions.
+
+    Attributes:
+        systems: names of the checkpoints, in their order.
+        facts: {system: sha256}.
+
+    Raises:
+        InputError: a checkpoint that cannot be read or is no generator.
+    """
+
+    def __init__(self, checkpoints, folder, *, store, device="cpu", face_options=None):
+        self.systems = system_names(checkpoints)
+        self._folder, self._store, self._face_options = Path(folder), store, face_options or FaceOptions()
+        self._generators = {name: MouthGenerator(path, device=device)
+                            for name, path in zip(self.systems, checkpoints, strict=True)}
+        self.facts = {name: generator.sha256 for name, generator in self._generators.items()}
+        self._pairs = {}
+
+    def items(self, pairs):
+        """List of Item for a list of metrics.protocols.Pair; nothing is generated yet."""
+        faces = {}
+        for pair in pairs:
+            for system in self.systems:
+                path = self._folder / system / f"{pair.name}.mp4"
+                variant = Variant(pair.name, Row("generated", system, pair.protocol), path)
+                faces.setdefault(pair.face_id, (pair.face, []))[1].append(variant)
+                self._pairs[path] = pair
+        return [Item(face, real, tuple(variants)) for face, (real, variants) in faces.items()]
+
+    def make(self, item):
+        """Generate the videos of an Item that are not there.
+
+        Returns:
+            (Item of those that are there now, list of (Variant, reason) of those that could not be made).
+        """
+        made, failed = [], []
+        for variant in item.variants:
+            try:
+                self._make(variant)
+                made.append(variant)
+            except InputError as error:
+                failed.append((variant, f"could not be generated: {error}"))
+        return Item(item.face, item.real, tuple(made)), failed
+
+    def _make(self, variant):
+        generator, pair = self._generators[variant.row.system], self._pairs[variant.path]
+        if not variant.path.is_file() or not self._is_of(variant.path, generator):
+            job = Job.of(pair.face, pair.audio, variant.path)
+            run_job(job, generator, self._face_options, DriveOptions(), store=self._store)
+
+    @staticmethod
+    def _is_of(path, generator):
+        """The video says that this very checkpoint has made it."""
+        try:
+            return read_metadata(path).get(_MARK) == synthetic_tags(generator.name, generator.sha256)[_MARK]
+        except InputError:
+            return False
+
+
+def system_names(paths):
+    """A name for each path: its stem, with the folder before it where two have the same.
+
+    Raises:
+        InputError: two of them are the same file or folder, or still have the same name.
+    """
+    paths = [Path(path) for path in paths]
+    stems = [path.stem if path.suffix in (".safetensors", ".pth", ".pt", ".mp4") else path.name for path in paths]
+    twice = {stem for stem, count in Counter(stems).items() if count > 1}
+    names = [f"{path.absolute().parent.name}~{stem}" if stem in twice else stem
+             for path, stem in zip(paths, stems, strict=True)]
+    again = [name for name, count in Counter(names).items() if count > 1]
+    if again:
+        raise InputError(f"{again[0]}: two of the given systems have this name; rename one of them")
+    return names

@@ -1,0 +1,224 @@
+"""All measures of one face: its real video, the same without motion, and every generated video of it."""
+
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import InputError
+from faces.crops import CropSpec
+from faces.track import FaceSelection
+from metrics.compare import FACE_SIZE, compare_footage, open_generated
+from metrics.footage import KEEP_BYTES, open_footage
+from metrics.image import mouth_region, sharpness
+from metrics.rows import COPY, REAL, Row
+from metrics.strip import draw_strip
+from metrics.sync_crops import TrackRules
+from metrics.sync_video import judge_video
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One generated video of a face: its name among those of its row, the row, and the file."""
+
+    name: str
+    row: Row
+    path: Path
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is measured together: a real video and the videos that were generated on its face.
+
+    Attributes:
+        face: name of the real clip.
+        real: its video.
+        variants: tuple of Variant.
+    """
+
+    face: str
+    real: Path
+    variants: tuple
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides the figures, beside the networks.
+
+    Attributes:
+        face_size: side of the aligned face crop in pixels.
+        frames: look at the first so many frames only; None: all.
+        selection: FaceSelection for the real video; generated ones follow the face that is nearest to it.
+        sync_crop: "tracked" or "whole", for SyncNet.
+        rules: TrackRules, for "tracked".
+        frechet_crop: "face" or "frame": what the Inception network sees.
+        keep_bytes: frames of a video are held in memory while they need no more than this, else decoded anew for each look.
+    """
+
+    face_size: int = FACE_SIZE
+    frames: int | None = None
+    selection: FaceSelection = field(default_factory=FaceSelection)
+    sync_crop: str = "tracked"
+    rules: TrackRules = field(default_factory=TrackRules)
+    frechet_crop: str = "face"
+    keep_bytes: int = KEEP_BYTES
+
+
+@dataclass
+class Scores:
+    """What came out for one Item.
+
+    Attributes:
+        records, failed: see docs/evaluation.md; lists of dict with "row": Row.
+        features: {Row: (N, D) float32} for the Frechet distance.
+        pictures: list of {"name", "row", "value", "jpeg"}: a strip of faces for each generated video.
+    """
+
+    records: list = field(default_factory=list)
+    failed: list = field(default_factory=list)
+    features: dict = field(default_factory=dict)
+    pictures: list = field(default_factory=list)
+
+
+class Scorer:
+    """Measures Items.
+
+    Args:
+        detector: see `faces.detectors.build_detector`.
+        judge: see `metrics.judges.load_judge`; None leaves sync out.
+        inception: metrics.fid.InceptionFeatures, or None: the Frechet distance is then of the judge's lip embeddings.
+        lpips: metrics.perceptual.Lpips, or None.
+        options: Options.
+        needs_real_features: False where the real set's statistics are known already.
+    """
+
+    def __init__(self, detector, judge=None, inception=None, lpips=None, options=None, *, needs_real_features=True):
+        self._detector, self._judge, self._inception, self._lpips = detector, judge, inception, lpips
+        self._options, self._real_features = options or Options(), needs_real_features
+        self._spec = CropSpec("aligned", self._options.face_size)
+
+    def measure(self, item):
+        """Scores of an Item; what cannot be measured becomes an entry of `failed` with its reason."""
+        scores, options = Scores(), self._options
+        try:
+            real = open_footage(item.real, self._detector, selection=options.selection, limit=options.frames,
+                                keep_bytes=options.keep_bytes)
+            sound, silence = _sound_of(item.real)
+            self._measure_real(item, real, sound, silence, scores)
+        except InputError as error:
+            reason = f"the real video: {error}"
+            failed = [(item.face, REAL, item.real), *((one.name, one.row, one.path) for one in item.variants)]
+            scores.failed = [_failure(item, *one, reason) for one in failed]
+            scores.records, scores.features = [], {}
+            return scores
+        for variant in item.variants:
+            try:
+                self._measure_variant(item, variant, real, scores)
+            except InputError as error:
+                scores.failed.append(_failure(item, variant.name, variant.row, variant.path, str(error)))
+        return scores
+
+    def _measure_real(self, item, real, sound, silence, scores):
+        """The rows of the real video and of its first frame with a face, held."""
+        first = int(np.flatnonzero(real.detected)[0])
+        for row, footage, skip in ((REAL, real, 0), (COPY, real.held(first), 1)):
+            if len(real) - first <= skip:
+                continue
+            compared = compare_footage(footage, real, face_size=self._options.face_size, skip=skip, lpips=self._lpips)
+            view = self._view(footage, sound, silence, features=row == COPY or self._real_features)
+            self._record(item, item.face, row, item.real, footage, compared, view, scores)
+
+    def _measure_variant(self, item, variant, real, scores):
+        made = open_generated(variant.path, real, self._detector, limit=self._options.frames,
+                              keep_bytes=self._options.keep_bytes)
+        compared = None
+        if variant.row.protocol == "paired":
+            compared = compare_footage(made, real, face_size=self._options.face_size, lpips=self._lpips)
+        view = self._view(made, *_sound_of(variant.path))
+        record = self._record(item, variant.name, variant.row, variant.path, made, compared, view, scores)
+        value = record["values"].get("sync_confidence", record["values"].get("ssim_mouth"))
+        if value is not None:
+            strip = draw_strip([self._faces(made), self._faces(real)])
+            scores.pictures.append({"name": variant.name, "row": variant.row, "value": value, "jpeg": strip})
+
+    def _record(self, item, name, row, path, footage, compared, view, scores):
+        values, curve, features, notes = view
+        if compared is None:
+            seen = int(footage.detected.sum())
+            frames = {"compared": seen, "generated": len(footage), "real": None,
+                      "left_out": {"no_face_generated": len(footage) - seen}}
+            notes = [*notes, *([f"{path}: {footage.damage}"] if footage.damage else [])]
+        else:
+            values, frames, notes = {**values, **compared.values}, compared.frames, [*compared.notes, *notes]
+        scores.records.append({
+            "name": name, "face": item.face, "row": row, "path": str(path), "real": str(item.real), "values": values,
+            "curve": curve, "frames": frames, "fps": str(footage.info.fps), "notes": notes,
+        })  # fmt: skip
+        if features is not None:
+            scores.features[row] = np.concatenate([scores.features[row], features]) if row in scores.features else features
+        return scores.records[-1]
+
+    def _view(self, footage, sound, silence, *, features=True):
+        """(values, curve, features or None, notes) of one video by itself."""
+        values, notes = {"sharpness": self._sharpness(footage)}, []
+        curve = seen = None
+        if self._judge is not None:
+            verdict = None
+            try:
+                verdict = self._verdict(footage, sound, silence)
+            except InputError as error:
+                notes.append(f"no sync figures: {error}")
+            score = verdict and verdict.score
+            values |= {"sync_distance": score and score.distance, "sync_confidence": score and score.confidence,
+                       "sync_offset": score and score.offset, "sync_zero": score and score.zero_distance}
+            if verdict is not None:
+                curve, seen = score.curve.tolist(), verdict.lips
+                if verdict.tracks > 1:
+                    notes.append(f"{verdict.tracks} face tracks were judged; their mean is given")
+        if self._inception is not None and features:
+            seen = self._inception_features(footage)
+        return values, curve, seen if features else None, notes
+
+    def _verdict(self, footage, sound, silence):
+        if sound is None:
+            raise InputError(silence)
+        return judge_video(footage, sound, self._judge, self._options.sync_crop, self._options.rules)
+
+    def _inception_features(self, footage):
+        """(N, 2048) float32 of every frame with a face, or of every frame whole."""
+        pictures = footage.frames() if self._options.frechet_crop == "frame" else self._faces(footage)
+        if footage.still:
+            first = self._inception(np.stack([next(iter(pictures))]))
+            return np.repeat(first, len(footage), 0)
+        parts = []
+        while batch := list(islice(pictures, _BATCH)):
+            parts.append(self._inception(np.stack(batch)))
+        return np.concatenate(parts)
+
+    def _faces(self, footage):
+        """Yield the aligned face crop of each frame that has one."""
+        for frame, crop in zip(footage.frames(), footage.crops(self._spec), strict=True):
+            if crop is not None:
+                yield crop.extract(frame)
+
+    def _sharpness(self, footage):
+        """Mean over the frames with a face."""
+        faces = islice(self._faces(footage), 1) if footage.still else self._faces(footage)
+        return float(np.mean([sharpness(mouth_region(face)) for face in faces]))
+
+
+def _failure(item, name, row, path, reason):
+    return {"name": name, "face": item.face, "row": row, "path": str(path), "reason": reason}
+
+
+def _sound_of(path):
+    """(((channels, n) float32, rate) or None, why there is none)."""
+    from media import decode_audio
+
+    try:
+        return decode_audio(path), None
+    except InputError as error:
+        return None, str(error)

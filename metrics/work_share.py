@@ -1,0 +1,63 @@
+"""Several processes that evaluate together, started by `accelerate launch`: each takes its share of the videos."""
+
+import os
+from dataclasses import dataclass
+
+from common.errors import InputError
+
+
+@dataclass(frozen=True)
+class WorkShare:
+    """This process among those of the run.
+
+    Attributes:
+        rank, size: number of this process and of all.
+        device: name of the device it works on.
+    """
+
+    rank: int
+    size: int
+    device: str
+
+    @staticmethod
+    def join(device):
+        """Join the group of a launcher, or be alone.
+
+        Args:
+            device: "auto", "cpu", "cuda", ...; under a launcher, "auto" and "cuda" become the device of this process.
+
+        Raises:
+            InputError: a launcher started this, and accelerate is not installed.
+        """
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            return WorkShare(0, 1, device)
+        state = _accelerate_state(cpu=device == "cpu")
+        own = str(state.device) if device in ("auto", "cuda") else device
+        return WorkShare(state.process_index, state.num_processes, own)
+
+    @property
+    def first(self):
+        """True in the process that writes the report."""
+        return self.rank == 0
+
+    def of(self, items):
+        """This process's share of a list."""
+        return items[self.rank :: self.size]
+
+    def wait(self):
+        """Wait until every process has come so far."""
+        if self.size > 1:
+            _accelerate_state().wait_for_everyone()
+
+    def leave(self):
+        """End the group."""
+        if self.size > 1:
+            _accelerate_state().destroy_process_group()
+
+
+def _accelerate_state(**options):
+    try:
+        from accelerate import PartialState
+    except ImportError as error:
+        raise InputError("several processes need the package accelerate: pip install accelerate") from error
+    return PartialState(**options)
