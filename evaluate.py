@@ -34,7 +34,7 @@ def parse(argv):
     """Command line -> argparse.Namespace."""
     parser = Parser(prog="evaluate.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False)
     add = parser.add_argument
-    add("--out", type=Path, default=Path("results/table"), help="name of the table, without suffix (%(default)s)")
+    add("--out", type=Path, help="name of the table, without suffix (results/table; results/comparison with --compare)")
 
     add = parser.add_argument_group("videos that are there").add_argument
     add("--generated", nargs="+", type=Path, help="generated video, or folder of them; several folders are several systems")
@@ -82,11 +82,27 @@ def parse(argv):
     return parser.parse_args(argv)
 
 
+def check_out(args):
+    """`--out` without suffix; refused where no file can be made, or where it would replace what is compared."""
+    from metrics.report import SUFFIXES
+
+    out = args.out or Path("results/comparison" if args.compare else "results/table")
+    if out.is_dir():
+        raise InputError(f"--out {out}: is a folder; give the name of the table, without suffix, such as {out}/table")
+    folder = next(place for place in out.absolute().parents if place.exists())
+    if not folder.is_dir():
+        raise InputError(f"--out {out}: {folder} is a file, not a folder")
+    out = out.with_suffix("") if out.suffix in SUFFIXES else out
+    if out.with_name(out.name + ".json").resolve() in [path.resolve() for path in args.compare or ()]:
+        raise InputError(f"--out {out}: would replace a table that is compared; give another name")
+    return out
+
+
 def check(args):
     """Refuse what does not go together or is out of range."""
-    if args.out.is_dir():
-        raise InputError(f"--out {args.out}: is a folder; give the name of the table, without suffix, such as {args.out}/table")
     if args.compare:
+        if args.generated or args.checkpoint or args.with_published:
+            raise InputError("--compare takes two tables and --out alone; measure, or print published numbers, in another run")
         return
     if bool(args.generated) == bool(args.checkpoint):
         raise InputError("give --generated and --real (videos that are there), or --checkpoint, --pairs and --data_root "
@@ -97,12 +113,18 @@ def check(args):
         raise InputError("--checkpoint: give the list with --pairs and the folder of its clips with --data_root, too")
     if args.unpaired and len(args.unpaired) != len(args.generated or []):
         raise InputError("--unpaired: give one folder for each of --generated")
+    mode, others = ("generated", ("pairs", "data_root", "videos", "limit")) if args.generated else ("checkpoint", ("real",))
+    for flag in others:
+        if getattr(args, flag) is not None:
+            raise InputError(f"--{flag} does not go with --{mode}; leave one of them out")
+    if args.fid_reference and not args.inception_weights:
+        raise InputError(f"--fid_reference {args.fid_reference}: holds Inception features; give --inception_weights, too")
     if args.syncnet_weights and args.expert:
         raise InputError("--syncnet_weights and --expert exclude each other; give one")
     least = {"frames": 1, "limit": 1, "min_track": 1, "min_face": 0, "face_index": 0}
     for flag, value in least.items():
         given = getattr(args, flag)
-        if given is not None and given < value:
+        if given is not None and not given >= value:
             raise InputError(f"--{flag} {given}: must be at least {value}")
     if not 32 <= args.face_size <= 1024:
         raise InputError(f"--face_size {args.face_size}: must be between 32 and 1024")
@@ -112,6 +134,7 @@ def main(argv):
     """Evaluate, or compare two tables; see the module's docstring."""
     args = parse(argv)
     check(args)
+    args.out = check_out(args)
     if args.compare:
         return compare(args)
     from faces.detectors import build_detector
@@ -119,14 +142,16 @@ def main(argv):
     from metrics.report import write_report
     from metrics.report_text import format_published_table, format_table
     from metrics.work_share import WorkShare
+    from models.devices import choose_device
 
     published = None
     if args.with_published:
         rows = select(args.with_published)
         published = *format_published(rows), footnotes(rows)
     share = WorkShare.join(args.device)
-    evaluation = plan(args, share)
-    detector = build_detector(args.detector, device=share.device, weights=args.detector_weights)
+    device = str(choose_device(share.device))
+    evaluation = plan(args, device, note=print_note if share.first else lambda _: None)
+    detector = build_detector(args.detector, device=device, weights=args.detector_weights)
     evaluation.facts["detector"] = f"{detector.name} {detector.version}"
     try:
         found = evaluation.run(detector, share, args.out.with_name(args.out.name + ".progress"))
@@ -136,6 +161,8 @@ def main(argv):
     if found is None:
         return cli.EXIT_OK
     tally, progress = found
+    if not any(record["row"].kind == "generated" for record in tally.records):
+        progress.remove()  # nothing to go on with: the next run looks at everything again
     report = evaluation.report(tally)
     paths = write_report(report, args.out, tally.pictures(), published)
     progress.remove()
@@ -146,8 +173,13 @@ def main(argv):
     return cli.EXIT_FAILED_JOB if report["failed"] else cli.EXIT_OK
 
 
-def plan(args, share):
-    """metrics.evaluation.Evaluation of the arguments."""
+def print_note(text):
+    """Something that the user should know, and that is no mistake."""
+    print(f"note: {text}", file=sys.stderr)
+
+
+def plan(args, device, note):
+    """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out."""
     from faces.track import FaceSelection
     from metrics.evaluation import Evaluation, Networks
     from metrics.scorer import Options
@@ -156,29 +188,29 @@ def plan(args, share):
     rules = TrackRules(min_track=args.min_track, min_face=args.min_face)
     options = Options(args.face_size, args.frames, FaceSelection(index=args.face_index), args.sync_crop, rules, args.fid_crop)
     expert = args.syncnet_weights or (None if args.expert == "none" else args.expert or DEFAULT_EXPERT)
-    from models.devices import choose_device
-
-    device = str(choose_device(share.device))
     networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, device=device)
-    items, systems, facts, studio = (given_videos if args.generated else videos_to_make)(args, device)
+    if args.generated:
+        items, systems, facts, studio = given_videos(args, note)
+    else:
+        items, systems, facts, studio = videos_to_make(args, device, options.selection, note)
     refuse_few_frames(args, networks, items)
     return Evaluation(items, systems, networks, options, facts, studio, args.fid_reference, args.force)
 
 
-def given_videos(args, device):
+def given_videos(args, note):
     """(Items, systems, facts, None) of --generated and --real."""
     from metrics.generation import system_names
     from metrics.items import match_items
 
     systems = system_names(args.generated)
     items, lonely = match_items(args.generated, args.unpaired, args.real, systems, args.protocol)
-    for folder, names in lonely:
-        print(f"note: {folder}: {len(names)} video(s) have no partner and are left out: {', '.join(names)}", file=sys.stderr)
     unmatched = {str(folder): names for folder, names in lonely}
+    for folder, names in unmatched.items():
+        note(f"{folder}: {len(names)} video(s) without a partner, left out: {', '.join(names)}")
     return items, systems, {"pairing": "by name", "unmatched": unmatched}, None
 
 
-def videos_to_make(args, device):
+def videos_to_make(args, device, selection, note):
     """(Items, systems, facts, Studio) of --checkpoint, --pairs and --data_root."""
     from metrics.generation import Studio
     from metrics.protocols import read_pairs
@@ -187,11 +219,11 @@ def videos_to_make(args, device):
 
     pairs = read_pairs(args.pairs, args.data_root, protocol=args.protocol or "both", seed=args.seed, limit=args.limit)
     for line, reason in pairs.missing:
-        print(f"note: {args.pairs} {line}: left out: {reason}", file=sys.stderr)
+        note(f"{args.pairs} {line}: left out: {reason}")
     folder = args.videos or args.out.with_name(args.out.name + "_videos")
     weights = args.detector_weights and str(args.detector_weights)
     studio = Studio(args.checkpoint, folder, store=TrackStore(args.cache_dir or default_cache()), device=device,
-                    face_options=FaceOptions(detector=args.detector, detector_weights=weights))
+                    face_options=FaceOptions(detector=args.detector, selection=selection, detector_weights=weights))
     facts = {"pairing": pairs.source, "checkpoints": studio.facts, "missing": [list(map(str, one)) for one in pairs.missing]}
     return studio.items(pairs.pairs), studio.systems, facts, studio
 
@@ -204,7 +236,10 @@ def refuse_few_frames(args, networks, items):
         return
     needed, seen = networks.inception.dimension, 0
     for item in items:
-        claimed = probe(item.real).frames
+        try:
+            claimed = probe(item.real).frames
+        except InputError:
+            continue  # becomes a row with this reason
         if claimed is None:
             return
         seen += min(claimed, args.frames or claimed)
@@ -218,8 +253,8 @@ def compare(args):
     """Two tables side by side."""
     from metrics.report_compare import compare_reports, format_comparison, read_report, write_comparison
 
-    reports = [read_report(path) for path in args.compare]
-    comparison = compare_reports(*reports, [path.stem for path in args.compare])
+    reports, names = [read_report(path) for path in args.compare], [path.stem for path in args.compare]
+    comparison = compare_reports(*reports, names if names[0] != names[1] else [str(path) for path in args.compare])
     print(format_comparison(comparison))
     print(f"written: {', '.join(map(str, write_comparison(comparison, args.out)))}")
     return cli.EXIT_OK

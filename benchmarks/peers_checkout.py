@@ -18,6 +18,16 @@ from models import build_model
 RUNNER = Path(__file__).resolve().with_name("peers_runner.py")
 SYNCNET_FILES = ("SyncNetInstance.py", "SyncNetModel.py", "run_pipeline.py", "run_syncnet.py", "detectors/s3fd/nets.py")
 SCORES = "evaluation/scores_LSE"
+# Stands before ffmpeg where nothing shall be compressed on the way: pictures become PNG (whatever their name, the peer reads
+# them by content), videos FFV1, sound PCM. Streams that are copied stay as they are.
+LOSSLESS = """#!/usr/bin/env bash
+case " $* " in
+    *" copy "*) exec "{ffmpeg}" "$@" ;;
+    *.jpg" ") exec "{ffmpeg}" "${{@:1:$#-1}}" -c:v png "${{@: -1}}" ;;
+    *.avi" ") exec "{ffmpeg}" "${{@:1:$#-1}}" -c:v ffv1 -c:a pcm_s16le "${{@: -1}}" ;;
+    *) exec "{ffmpeg}" "$@" ;;
+esac
+"""
 SCORE_FILES = ("SyncNetInstance_calc_scores.py", "calculate_scores_LRS.py", "calculate_scores_real_videos.py")
 
 
@@ -58,6 +68,11 @@ class SyncNetCheckout:
         tools = self.folder / "bin"
         tools.mkdir()
         (tools / "ffmpeg").symlink_to(find_ffmpeg(ffmpeg))
+        self._lossless = self.folder / "lossless"
+        self._lossless.mkdir()
+        shim = self._lossless / "ffmpeg"
+        shim.write_text(LOSSLESS.format(ffmpeg=tools / "ffmpeg"))
+        shim.chmod(0o755)
         self._environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"}
         if site:
             self._environment["PYTHONPATH"] = str(Path(site).resolve())
@@ -79,8 +94,15 @@ class SyncNetCheckout:
         network.load_state_dict(torch.load(self.weights, weights_only=True))
         return network.eval()
 
-    def run(self, script, *arguments, boxes=None, crops=None):
+    def run(self, script, *arguments, boxes=None, crops=None, lossless=False):
         """Run a script of the copy.
+
+        Args:
+            script: its name.
+            arguments: its arguments.
+            boxes: (N, 4) float, NaN where there is none: what the detector finds in each frame.
+            crops: name of a .npy file for the crops that are given to its video writer.
+            lossless: let nothing be compressed on the way.
 
         Returns:
             (report of benchmarks/peers_runner.py, benchmarks.process.Finished).
@@ -91,7 +113,10 @@ class SyncNetCheckout:
             (self.folder / "boxes.json").write_text(json.dumps(listed))
             command += ["--boxes", "boxes.json"]
         command += ["--crops", crops] if crops else []
+        command += ["--lossless"] * lossless
         (self.folder / "report.json").unlink(missing_ok=True)
-        done = measure_process([*command, "--", script, *arguments], folder=self.folder, environment=self._environment,
-                               what=script)
+        environment = dict(self._environment)
+        if lossless:
+            environment["PATH"] = f"{self._lossless}{os.pathsep}{environment['PATH']}"
+        done = measure_process([*command, "--", script, *arguments], folder=self.folder, environment=environment, what=script)
         return json.loads((self.folder / "report.json").read_text()), done

@@ -32,14 +32,16 @@ def markdown(report, bars):
         f"SyncNet: {network['names']} names, {'the same' if network['same'] else 'OTHER'} shapes; outputs differ by "
         f"{network['difference']:.1e} of their largest, folded for speed by {network['fused']:.1e}.",
         "",
-        "| clip | crop | offset: peer, ours on its files, ours on the clip | distance | confidence |",
+        "Peer as it is, ours on the peer's files; peer without compression on the way, ours on the clip itself.",
+        "",
+        "| clip | crop | offset | distance | confidence |",
         "|---|---|---|---|---|",
     ]
     for crop in ("whole", "tracked"):
         for one in report[crop]:
-            sides = [one["peer"], one["same_files"], one["clip_itself"]]
-            cells = [", ".join(f"{side['offset']}" for side in sides)]
-            cells += [", ".join(f"{side[key]:.4f}" for side in sides) for key in FIGURES[1:]]
+            sides = [(one["peer"], one["same_files"]), (one["lossless"], one["clip_itself"])]
+            cells = ["; ".join(f"{a['offset']}, {b['offset']}" for a, b in sides)]
+            cells += ["; ".join(f"{a[key]:.4f}, {b[key]:.4f}" for a, b in sides) for key in FIGURES[1:]]
             lines.append(f"| {one['clip']} | {crop} | {' | '.join(cells)} |")
     lines += ["", "| largest difference | measured | bar |", "|---|---|---|"]
     late = missed(report, bars)

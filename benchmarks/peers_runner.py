@@ -1,12 +1,12 @@
 """Runs a script of public syncnet_python or of Wav2Lip's scoring, unchanged, in the current folder; for benchmarks/peers.py.
 
-    python peers_runner.py --report FILE [--boxes FILE] [--crops FILE] -- SCRIPT ARGUMENTS
+    python peers_runner.py --report FILE [--boxes FILE] [--crops FILE] [--lossless] -- SCRIPT ARGUMENTS
 
 Mends what its age and a machine without a GPU need, from outside: `.cuda()` gives the CPU, numpy has `int` again, and
-torchvision, which the detector's file imports and does not use, may be missing. The detector's weights are random, so it finds nothing: its
-network runs as it is, then the boxes of the file stand in for the faces, one for each frame. The report holds every verdict
-(offset, confidence, distance), the smoothed boxes of the tracks, and the seconds after all imports; the crops are the pictures
-of all tracks before they are encoded.
+torchvision, which the detector's file imports and does not use, may be missing. The detector's weights are random, so it finds
+nothing: its network runs as it is, then the boxes of the file stand in for the faces, one for each frame. The report holds
+every verdict (offset, confidence, distance), the smoothed boxes of the tracks, and the seconds after all imports; the crops are
+the pictures of all tracks before they are encoded, which `--lossless` leaves uncompressed.
 """
 
 import argparse
@@ -67,16 +67,38 @@ def stand_in(boxes):
     detectors.S3FD.detect_faces = find
 
 
-def watch_crops(crops):
-    """Keep every picture that goes to a video writer."""
+class Lossless:
+    """Stands for cv2.VideoWriter; writes FFV1 in RGB."""
+
+    def __init__(self, path, codec, rate, size):
+        import av
+
+        self._file = av.open(path, "w")
+        self._stream = self._file.add_stream("ffv1", rate=rate)
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = "bgr0"
+
+    def write(self, picture):
+        import av
+
+        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+
+    def release(self):
+        self._file.mux(self._stream.encode())
+        self._file.close()
+
+
+def watch_crops(crops, lossless):
+    """Keep every picture that goes to a video writer in `crops`, unless it is None; compress none where `lossless`."""
     import cv2
 
     class Watched:
         def __init__(self, *arguments):
-            self._writer = cv2_writer(*arguments)
+            self._writer = (Lossless if lossless else cv2_writer)(*arguments)
 
         def write(self, picture):
-            crops.append(picture.copy())
+            if crops is not None:
+                crops.append(picture.copy())
             self._writer.write(picture)
 
         def release(self):
@@ -90,6 +112,7 @@ def main():
     parser.add_argument("--report", required=True)
     parser.add_argument("--boxes")
     parser.add_argument("--crops")
+    parser.add_argument("--lossless", action="store_true")
     parser.add_argument("arguments", nargs="+")
     args = parser.parse_args()
     sys.path[0] = os.getcwd()
@@ -98,8 +121,7 @@ def main():
     if args.boxes:
         with open(args.boxes) as file:
             stand_in(json.load(file))
-    if args.crops:
-        watch_crops(crops)
+    watch_crops(crops if args.crops else None, args.lossless)
     if script != "run_pipeline.py":
         watch_verdicts("SyncNetInstance" if script == "run_syncnet.py" else "SyncNetInstance_calc_scores", report)
     else:

@@ -97,7 +97,8 @@ class Evaluation:
     def protocol(self):
         """Dict of everything that decides the figures."""
         options = self.options
-        return {**self.facts, **self.networks.facts(options), "face_size": options.face_size, "first_frames": options.frames}
+        return {**self.facts, **self.networks.facts(options), "face_size": options.face_size, "first_frames": options.frames,
+                "face_index": options.selection.index}
 
     def run(self, detector, share, folder):
         """Measure all items; goes on where an earlier run of the same evaluation stopped.
@@ -113,7 +114,7 @@ class Evaluation:
         from tqdm import tqdm
 
         videos = [_fingerprint(item, made_here=self.studio is not None) for item in self.items]
-        progress = Progress(folder, {"protocol": self.protocol(), "videos": videos})
+        progress = Progress(folder, {"protocol": self.protocol(), "videos": videos, "real_features": self._needs_real_features})
         done = set(progress.earlier.faces)
         share.wait()
         left = share.of([item for item in self.items if item.face not in done])
@@ -146,13 +147,26 @@ class Evaluation:
             entries.sort(key=lambda entry: (order[entry["face"]], entry["name"]))
         frechet = tally.distances(self._stored, force=self.force)
         self._write_reference(tally)
-        columns, protocol = self.networks.columns(), self.protocol()
+        columns, protocol = self.networks.columns(), {**self.protocol(), **self._counts(tally, frechet)}
         return build_report(columns, tally.records, tally.failed, frechet, protocol, systems=self.systems)
 
+    @property
+    def _needs_real_features(self):
+        return self.networks.inception is None or self._stored is None
+
     def _scorer(self, detector):
-        needed = self.networks.inception is None or self._stored is None
         return Scorer(detector, self.networks.judge, self.networks.inception, self.networks.lpips, self.options,
-                      needs_real_features=needed)
+                      needs_real_features=self._needs_real_features)
+
+    def _counts(self, tally, frechet):
+        """{"counts": how many samples the Frechet distances come from}; {} without such a column."""
+        if not tally.statistics:
+            return {}
+        real = self._stored or tally.real_statistics()
+        source = {"frechet_reference": Path(self.reference).name} if self._stored else {}
+        count = "an unknown number" if real.count is None else real.count
+        samples = [f"{count} of real video", *(f"{frechet[row]['samples']} of {row.label}" for row in frechet if row != REAL)]
+        return {"counts": {**source, "frechet_samples": samples}}
 
     def _measure(self, scorer, item):
         """Scores of one Item, its videos generated first where that is asked for."""

@@ -9,10 +9,10 @@ import numpy as np
 from common.errors import InputError
 from faces.crops import face_boxes, plan_crops
 from faces.track import FaceTrack, track_face
+from media.timeline import on_timeline
 from metrics.sync import FPS
 
 KEEP_BYTES = 512 << 20
-_EARLY = Fraction(1, 4)  # of a frame, as in media.timeline.on_timeline
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,11 @@ class Footage:
         return face_boxes(self.track)
 
     def sync_frames(self):
-        """(M,) int: number of the frame that is on screen at each twenty-fifth of a second."""
+        """(M,) int: number of the frame that is on screen at each twenty-fifth of a second, as VideoReader(fps=25) has it."""
         fps = self.info.fps
         if fps == FPS:
             return np.arange(len(self))
-        times = range(max(1, round(len(self) / fps * FPS)))
-        return np.array([min(len(self) - 1, int(at * fps / FPS + _EARLY)) for at in times])
+        return np.array(list(on_timeline(((at / fps, 1 / fps, at) for at in range(len(self))), Fraction(FPS))))
 
     def held(self, at):
         """The same length without motion: the picture of frame `at` all along."""

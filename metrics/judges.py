@@ -98,6 +98,8 @@ class _Judge:
         Returns:
             (count, D) float32 on the CPU.
         """
+        if not count:
+            return torch.zeros(0, self.dimension)
         windows = self._windows(samples, rate, count)
         parts = [self._sound(torch.from_numpy(part).to(self._device)[:, None]).float().cpu()
                  for part in np.split(windows, range(4 * self._chunk, count, 4 * self._chunk))]

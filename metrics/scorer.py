@@ -74,7 +74,8 @@ class Scores:
     Attributes:
         records, failed: see docs/evaluation.md; lists of dict with "row": Row.
         features: {Row: (N, D) float32} for the Frechet distance.
-        pictures: list of {"name", "row", "value", "jpeg"}: a strip of faces for each generated video.
+        pictures: list of {"name", "row", "value", "measure", "jpeg"}: a strip of faces for each generated video; measure says
+            what the value is.
     """
 
     records: list = field(default_factory=list)
@@ -125,7 +126,7 @@ class Scorer:
         """The rows of the real video and of its first frame with a face, held."""
         first = int(np.flatnonzero(real.detected)[0])
         for row, footage, skip in ((REAL, real, 0), (COPY, real.held(first), 1)):
-            if len(real) - first <= skip:
+            if real.detected.sum() <= skip:
                 continue
             compared = compare_footage(footage, real, face_size=self._options.face_size, skip=skip, lpips=self._lpips)
             view = self._view(footage, sound, silence, features=row == COPY or self._real_features)
@@ -139,10 +140,11 @@ class Scorer:
             compared = compare_footage(made, real, face_size=self._options.face_size, lpips=self._lpips)
         view = self._view(made, *_sound_of(variant.path))
         record = self._record(item, variant.name, variant.row, variant.path, made, compared, view, scores)
-        value = record["values"].get("sync_confidence", record["values"].get("ssim_mouth"))
+        key, measure = ("ssim_mouth", "SSIM mouth") if self._judge is None else ("sync_confidence", "sync confidence")
+        value = record["values"].get(key)
         if value is not None:
-            strip = draw_strip([self._faces(made), self._faces(real)])
-            scores.pictures.append({"name": variant.name, "row": variant.row, "value": value, "jpeg": strip})
+            scores.pictures.append({"name": variant.name, "row": variant.row, "value": value, "measure": measure,
+                                    "jpeg": draw_strip([self._faces(made), self._faces(real)])})
 
     def _record(self, item, name, row, path, footage, compared, view, scores):
         values, curve, features, notes = view

@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass
+from math import floor
 
 import numpy as np
 
@@ -20,12 +21,13 @@ class TrackRules:
     """When boxes of consecutive frames are one track, and which tracks count; the defaults are run_pipeline.py's.
 
     Attributes:
-        min_track: a track counts when it has more detections than this.
+        min_track: a track counts when it has more detections than this, and more than half of `median`, for the smoothed box
+            of a shorter one is empty.
         min_face: ... and when its mean box is wider or higher than this, in pixels.
         max_missing: frames without a detection after which a track ends.
         min_overlap: least intersection over union of two consecutive boxes.
         crop_scale: share of the box by which the crop is widened.
-        median: frames over which the box is smoothed, a median.
+        median: frames over which the box is smoothed, a median; odd.
     """
 
     min_track: int = 100
@@ -67,10 +69,11 @@ def find_tracks(boxes, rules=None):
     """
     rules, boxes = rules or TrackRules(), np.asarray(boxes, np.float64)
     left, tracks, longest, largest = list(np.flatnonzero(np.isfinite(boxes).all(1))), [], 0, 0.0
+    least = max(rules.min_track, rules.median // 2)
     while left:
         frames, left = _take_track(boxes, left, rules)
         longest = max(longest, len(frames))
-        if len(frames) <= rules.min_track:
+        if len(frames) <= least:
             continue
         every = np.arange(frames[0], frames[-1] + 1)
         whole = np.stack([np.interp(every, frames, boxes[frames, side]) for side in range(4)], 1)
@@ -78,8 +81,8 @@ def find_tracks(boxes, rules=None):
         largest = max(largest, size)
         if size > rules.min_face:
             tracks.append(BoxTrack(int(frames[0]), whole))
-    if not tracks and longest <= rules.min_track:
-        raise InputError(f"the longest face track has {longest} detections; more than {rules.min_track} are needed, as in "
+    if not tracks and longest <= least:
+        raise InputError(f"the longest face track has {longest} detections; more than {least} are needed, as in "
                          "run_pipeline.py (--min_track; or --sync_crop whole for videos that are face crops)")
     if not tracks:
         raise InputError(f"the face is {largest:.0f} pixels large; more than {rules.min_face:.0f} are needed, as in "
@@ -107,18 +110,17 @@ def _overlap(first, second):
 def track_squares(track, rules=None):
     """Smoothed centre and half side of each frame's box: (N, 3) float64 x, y, s.
 
-    The median at the ends is over frames of zero beyond them, as scipy's medfilt and so run_pipeline.py has it.
+    At the ends the median counts zeros beyond them, as scipy's medfilt and so run_pipeline.py has it.
     """
-    from scipy.signal import medfilt
-
     rules, boxes = rules or TrackRules(), track.boxes
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     half = np.maximum(boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]) / 2
-    return np.stack([medfilt(series, rules.median) for series in (x, y, half)], 1)
+    padded = np.pad(np.stack([x, y, half], 1), ((rules.median // 2, rules.median // 2), (0, 0)))
+    return np.median(np.lib.stride_tricks.sliding_window_view(padded, rules.median, 0), -1)
 
 
 def cut_square(frame, square, crop_scale=TrackRules.crop_scale):
-    """The crop of one frame: from the top of the box to below the chin, grey outside the frame.
+    """The crop of one frame: a square from the top of the box to below the chin, grey outside the frame.
 
     Args:
         frame: (H, W, 3) uint8.
@@ -131,11 +133,12 @@ def cut_square(frame, square, crop_scale=TrackRules.crop_scale):
     import cv2
 
     x, y, half = square
-    border = int(half * (1 + 2 * crop_scale))
+    below, aside, (height, width) = half * (1 + 2 * crop_scale), half * (1 + crop_scale), frame.shape[:2]
+    x, y, pad = x + int(below), y + int(below), int(below)  # run_pipeline.py pads before it rounds
+    top, bottom, left, right = (floor(edge) - pad for edge in (y - half, y + below, x - aside, x + aside))
+    border = max(0, -top, -left, bottom - height, right - width)
     wide = cv2.copyMakeBorder(frame, *[border] * 4, cv2.BORDER_CONSTANT, value=[_GREY] * 3)
-    x, y, reach = x + border, y + border, half * (1 + crop_scale)
-    part = wide[max(0, int(y - half)) : int(y + half * (1 + 2 * crop_scale)), max(0, int(x - reach)) : int(x + reach)]
-    return cv2.resize(part, (SIDE, SIDE))
+    return cv2.resize(wide[top + border : bottom + border, left + border : right + border], (SIDE, SIDE))
 
 
 def whole_frame(frame):

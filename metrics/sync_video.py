@@ -8,7 +8,7 @@ import numpy as np
 from common.errors import InputError
 from faces.smoothing import segments
 from metrics.sync import FPS, WINDOW, SyncScore, score_sync, window_count
-from metrics.sync_crops import cut_square, find_tracks, track_squares, whole_frame
+from metrics.sync_crops import TrackRules, cut_square, find_tracks, track_squares, whole_frame
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,16 @@ def _tracks(footage, shown, judge, crop, rules):
         return [(start, [one.extract for one in plan[start:end]]) for start, end in runs]
     if crop == "whole":
         return [(0, [whole_frame] * len(shown))]
-    found = []
-    for track in find_tracks(footage.boxes()[shown], rules):
-        found.append((track.start, [_cutter(square) for square in track_squares(track, rules)]))
-    return found
+    rules = rules or TrackRules()
+    try:
+        tracks = find_tracks(footage.boxes()[shown], rules)
+    except InputError as error:
+        raise InputError(f"{footage.path}: {error}") from error
+    return [(track.start, [_cutter(square, rules.crop_scale) for square in track_squares(track, rules)]) for track in tracks]
 
 
-def _cutter(square):
-    return lambda frame: cut_square(frame, square)
+def _cutter(square, crop_scale):
+    return lambda frame: cut_square(frame, square, crop_scale)
 
 
 def _crops(footage, wanted, cut):

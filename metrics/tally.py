@@ -19,6 +19,10 @@ from metrics.rows import REAL, Row
 FORMAT = "talkingface-tally-1"
 PICTURES = 3  # worst and best of each row
 SAVE_SECONDS, SAVE_SHARE = 60.0, 0.05  # not before so long, nor for more than such a share of the time
+_UNREADABLE = (  # what numpy, json and zipfile raise over a damaged or foreign file
+    OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, MemoryError, RuntimeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 
 
 class Tally:
@@ -40,6 +44,8 @@ class Tally:
         self.records += scores.records
         self.failed += scores.failed
         for row, features in scores.features.items():
+            if not len(features):
+                continue
             half = hashlib.sha256(face.encode("utf-8", "surrogateescape")).digest()[0] % 2 if row == REAL else 0
             self.statistics.setdefault((row, half), GaussianStatistics()).add(features)
         self._keep(scores.pictures)
@@ -96,8 +102,11 @@ class Tally:
             if row != REAL:
                 found[row] = _distance(statistics, real, force)
         halves = [self.statistics.get((REAL, half)) for half in (0, 1)]
-        if all(halves) and reference is None:
+        if reference is None and all(halves):
             found[REAL] = {**_distance(*halves, force), "samples": real.count}
+        elif reference is None and real.count:
+            reason = "too few real videos to compare one half of them with the other"
+            found[REAL] = {"value": None, "samples": real.count, "reason": reason}
         return found
 
     def save(self, path):
@@ -134,7 +143,7 @@ class Tally:
                     tally.statistics[Row.from_dict(key["row"]), key["half"]] = GaussianStatistics.from_state(**state)
             tally.faces, tally.records, tally.failed = facts["faces"], _of_rows(facts["records"]), _of_rows(facts["failed"])
             tally._keep({**one, "jpeg": base64.b64decode(one["jpeg"])} for one in _of_rows(facts["pictures"]))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except _UNREADABLE as error:
             raise InputError(f"{path}: not a saved evaluation, or damaged; remove it to measure its videos again") from error
         return tally
 
@@ -158,10 +167,14 @@ class Progress:
         self._saved, self._took = time.monotonic(), 0.0
 
     def read(self):
-        """Tally of all files of this plan."""
+        """Tally of all files of this plan; InputError for a damaged one, or for two that hold the same face."""
         tally = Tally()
         for path in sorted(self._folder.glob(f"{self._plan}-*.npz")):
-            tally.merge(Tally.load(path))
+            found = Tally.load(path)
+            if set(found.faces) & set(tally.faces):
+                raise InputError(f"{path}: holds what another file of this folder holds, too; do two evaluations run with the "
+                                 f"same --out? Remove {self._folder} to measure its videos again")
+            tally.merge(found)
         return tally
 
     def save(self, tally, *, now=False):

@@ -2,8 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 from common.errors import InputError
+from models.devices import choose_device
+
+PATIENCE = timedelta(days=7)  # one process may be done long before the others
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,15 @@ class WorkShare:
             device: "auto", "cpu", "cuda", ...; under a launcher, "auto" and "cuda" become the device of this process.
 
         Raises:
-            InputError: a launcher started this, and accelerate is not installed.
+            InputError: a launcher started this, and accelerate is not installed, or there is no such device.
         """
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return WorkShare(0, 1, device)
-        state = _accelerate_state(cpu=device == "cpu")
-        own = str(state.device) if device in ("auto", "cuda") else device
-        return WorkShare(state.process_index, state.num_processes, own)
+        kind = choose_device(device).type
+        state = _accelerate_state(cpu=kind != "cuda", timeout=PATIENCE)
+        if kind == "cuda" and device in ("auto", "cuda"):
+            device = str(state.device)
+        return WorkShare(state.process_index, state.num_processes, kind if device == "auto" else device)
 
     @property
     def first(self):

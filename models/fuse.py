@@ -55,7 +55,6 @@ def fuse_for_inference(model, *, winograd=True):
     return fused.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-
 def fuse_sequences(model):
     """Return a copy of `model` for inference only with the batch norms of its `nn.Sequential` parts folded in.
 

@@ -1,0 +1,357 @@
+"""Whole videos before a judge: which pictures and which sound meet, tracks, held frames, and verdicts on real clips."""
+
+from dataclasses import replace
+from fractions import Fraction
+from math import floor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.peers_checkout import syncnet_state
+from common.errors import InputError
+from faces.crops import CropSpec, face_boxes
+from faces.detectors import Face, build_detector
+from faces.track import FaceTrack, track_face
+from media import VideoReader, VideoWriter, decode_audio
+from metrics.footage import Footage, open_footage
+from metrics.judges import load_judge
+from metrics.sync import score_sync
+from metrics.sync_crops import TrackRules, cut_square, find_tracks, track_squares, whole_frame
+from metrics.sync_video import judge_video
+from models import build_model
+from tests.faces_kit import plain_face
+from tests.inference_kit import OWN
+from training.checkpoint import save_checkpoint
+
+WIDTH, HEIGHT, EYES = 160, 176, 32.0
+RULES = TrackRules(min_track=6, min_face=20)
+RATE = 16000
+
+
+class RedSpot:
+    """Finds the face that `draw` marks with a red square between its eyes."""
+
+    name, version = "red spot", "1"
+
+    def detect(self, frame):
+        rows, columns = np.nonzero((frame[..., 0] > 150) & (frame[..., 1] < 90) & (frame[..., 2] < 90))
+        if len(rows) < 16:
+            return []
+        return [Face.from_landmarks(plain_face(columns.mean() + 0.5, rows.mean() + 0.5, EYES), 1.0)]
+
+    def follow(self, frame, face):
+        return next(iter(self.detect(frame)), None)
+
+    def close(self):
+        pass
+
+
+def draw(number, level=0, seen=True):
+    """A frame that no other equals; the face sways, and above it is a field whose brightness is `level`."""
+    random = np.random.default_rng(number)
+    frame = np.repeat(np.repeat(random.integers(60, 160, (HEIGHT // 16, WIDTH // 16, 1), np.uint8), 16, 0), 16, 1).repeat(3, 2)
+    x, y = 80 + 4 * (number % 3), 68
+    frame[:60] = level
+    if seen:
+        frame[y - 4 : y + 4, x - 4 : x + 4] = (255, 0, 0)
+    return frame
+
+
+def write(path, frames, fps=25):
+    with VideoWriter(path, width=WIDTH, height=HEIGHT, fps=Fraction(fps), crf=1) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return path
+
+
+def flashes(count, times, fps=25):
+    """Brightness of each frame: 255 where it is on screen at one of the times, else 0."""
+    lit = {int(time * fps + 0.01) for time in times}
+    return [255 * (at in lit) for at in range(count)]
+
+
+def clicks(seconds, times, rate=RATE):
+    """(1, n) float32: quiet, and loud for a twenty-fifth of a second from each time on."""
+    sound = np.zeros((1, round(seconds * rate)), np.float32)
+    for time in times:
+        sound[0, round(time * rate) : round((time + 0.04) * rate)] = 0.9
+    return sound
+
+
+class Level:
+    """A judge that compares brightness with loudness, frame by frame, and keeps what it was shown."""
+
+    dimension = 1
+
+    def __init__(self, crop_spec=None):
+        self.crop_spec, self.shown, self.heard = crop_spec, [], []
+
+    def lips(self, crops):
+        crops = [np.array(crop) for crop in crops]
+        self.shown.append(crops)
+        level = [float(crop[: len(crop) // 8].mean()) / 255 for crop in crops]
+        return torch.tensor(level)[: max(0, len(crops) - 4), None]
+
+    def sound(self, samples, rate, count):
+        self.heard.append(samples)
+        edges = [round(at / 25 * rate) for at in range(count + 1)]
+        peaks = [np.abs(samples[0, a:b]).mean() for a, b in zip(edges, edges[1:], strict=False)]
+        return torch.tensor(np.array(peaks), dtype=torch.float32)[:, None]
+
+
+# which picture is on screen when
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from([25, 24, 30, 50, 60, 100, 120, 240, 12, 15, "30000/1001", "24000/1001", "60000/1001", "1/2", "37/3"]),
+       st.integers(1, 200))
+def test_the_frames_at_25_a_second_are_the_readers(fps, count):
+    fps, track = Fraction(fps), FaceTrack(np.zeros((count, 68, 2), np.float32), *np.ones((2, count), bool), WIDTH, HEIGHT)
+    found = Footage("x", SimpleNamespace(fps=fps), track).sync_frames()
+    begun = [floor((time + Fraction(1, 4)) / 25 * fps) for time in range(len(found))]
+    assert found.tolist() == [min(at, count - 1) for at in begun]  # the last that has begun, at most 10 ms early
+    assert abs(len(found) - max(1, count / fps * 25)) <= Fraction(3, 4)
+
+
+@pytest.mark.parametrize("fps", [30, 50, 60, "30000/1001"])
+@pytest.mark.parametrize("crop", ["tracked", "whole"])
+def test_other_rates_are_judged_on_the_pictures_of_25_a_second(tmp_path, fps, crop):
+    count = round(1.2 * Fraction(fps))
+    path = write(tmp_path / "clip.mp4", [draw(at) for at in range(count)], fps)
+    sound = clicks(1.2, [0.5])
+    native, direct = Level(), Level()
+    found = judge_video(open_footage(path, RedSpot()), (sound, RATE), native, crop, RULES)
+    expected = judge_video(open_footage(path, RedSpot(), fps=25), (sound, RATE), direct, crop, RULES)
+    frames = list(VideoReader(path, fps=25))
+    assert len(frames) == 30 and found.score.windows == expected.score.windows == 25
+    if crop == "whole":
+        by_hand = [whole_frame(frame) for frame in frames]
+    else:
+        track = track_face(frames, RedSpot())
+        squares = track_squares(find_tracks(face_boxes(track), RULES)[0], RULES)
+        by_hand = [cut_square(frame, square) for frame, square in zip(frames, squares, strict=True)]
+    np.testing.assert_array_equal(native.shown[0], by_hand[:29])
+    np.testing.assert_array_equal(direct.shown[0], by_hand[:29])
+    np.testing.assert_array_equal(found.score.curve, expected.score.curve)
+
+
+@pytest.mark.parametrize(("fps", "late"), [(25, 0), (30, 0), (50, 0), (25, 3), (50, 3), (30, -2)])
+def test_a_flash_meets_its_click(tmp_path, fps, late):
+    times = [0.2, 0.52, 0.8, 1.4]
+    frames = [draw(*one) for one in enumerate(flashes(2 * fps, times, fps))]
+    sound = clicks(2, [time + late / 25 for time in times])
+    footage = open_footage(write(tmp_path / "clip.mp4", frames, fps), RedSpot())
+    score = judge_video(footage, (sound, RATE), Level(), "whole").score
+    assert score.offset == -late
+    assert score.distance < 0.03 and (score.zero_distance > 0.1) == (late != 0)
+
+
+def test_a_second_track_meets_its_own_sound(tmp_path):
+    times, hidden = [0.2, 0.52, 2.2, 2.6], range(20, 50)
+    frames = [draw(at, level, at not in hidden) for at, level in enumerate(flashes(80, times))]
+    footage = open_footage(write(tmp_path / "clip.mp4", frames), RedSpot())
+    samples = clicks(3.2, times, 44100)
+    judge = Level()
+    found = judge_video(footage, (samples, 44100), judge, "tracked", RULES)
+    assert found.tracks == 2 and found.score.windows == 15 + 25 and found.lips.shape == (40, 1)
+    assert [len(shown) for shown in judge.shown] == [19, 29] and found.score.offset == 0
+    np.testing.assert_array_equal(judge.heard[0], samples[:, : 20 * 1764])
+    np.testing.assert_array_equal(judge.heard[1], samples[:, 50 * 1764 :])
+    single = [score_sync(*parts) for parts in ((found.lips[:15], judge.sound(judge.heard[0], 44100, 15)),
+                                               (found.lips[15:], judge.sound(judge.heard[1], 44100, 25)))]  # fmt: skip
+    for name in ("distance", "confidence", "zero_distance", "curve"):
+        mean = (getattr(single[0], name) + getattr(single[1], name)) / 2
+        np.testing.assert_allclose(getattr(found.score, name), mean, rtol=1e-6)
+
+
+def test_the_offset_is_that_of_the_longest_track(tmp_path):
+    times, hidden = [0.2, 0.52, 2.2, 2.6], range(20, 50)
+    frames = [draw(at, level, at not in hidden) for at, level in enumerate(flashes(80, times))]
+    footage = open_footage(write(tmp_path / "clip.mp4", frames), RedSpot())
+    sound = clicks(3.2, [0.2, 0.52, 2.32, 2.72])
+    assert judge_video(footage, (sound, RATE), Level(), "tracked", RULES).score.offset == -3
+
+
+def test_a_judge_with_a_crop_of_its_own_gets_runs_with_a_face(tmp_path):
+    frames = [draw(at, seen=at not in range(30, 42) and at != 10) for at in range(70)]
+    footage = open_footage(write(tmp_path / "clip.mp4", frames), RedSpot())
+    judge, spec = Level(CropSpec("aligned", 96)), CropSpec("aligned", 96)
+    found = judge_video(footage, (clicks(2.8, [0.5]), RATE), judge, "whole")  # the crop is the judge's own affair
+    assert found.tracks == 2 and [len(shown) for shown in judge.shown] == [29, 27]
+    plan = footage.crops(spec)
+    read = list(footage.frames())
+    np.testing.assert_array_equal(judge.shown[0], [plan[at].extract(read[at]) for at in range(29)])
+    np.testing.assert_array_equal(judge.shown[1], [plan[at].extract(read[at]) for at in range(42, 69)])
+
+
+def test_a_crop_of_its_own_lies_on_the_same_frames_at_50_a_second(tmp_path):
+    path = write(tmp_path / "clip.mp4", [draw(at, seen=not 40 <= at < 80) for at in range(120)], 50)
+    footage, judge, spec = open_footage(path, RedSpot()), Level(CropSpec("aligned", 96)), CropSpec("aligned", 96)
+    assert judge_video(footage, (clicks(2.4, [0.5]), RATE), judge).tracks == 2
+    plan, read = footage.crops(spec), list(footage.frames())
+    np.testing.assert_array_equal(judge.shown[0], [plan[at].extract(read[at]) for at in range(0, 38, 2)])
+    np.testing.assert_array_equal(judge.shown[1], [plan[at].extract(read[at]) for at in range(80, 118, 2)])
+
+
+def test_rules_reach_the_crop(tmp_path):
+    footage = open_footage(write(tmp_path / "clip.mp4", [draw(at) for at in range(12)]), RedSpot())
+    wide, narrow = Level(), Level()
+    judge_video(footage, (clicks(0.48, []), RATE), wide, "tracked", RULES)
+    judge_video(footage, (clicks(0.48, []), RATE), narrow, "tracked", replace(RULES, crop_scale=0.1))
+    assert np.abs(np.float32(wide.shown[0]) - narrow.shown[0]).mean() > 5
+
+
+# what cannot be judged
+
+
+def test_what_is_too_short_or_too_small_is_refused(tmp_path):
+    path = write(tmp_path / "clip.mp4", [draw(at) for at in range(40)])
+    footage = open_footage(path, RedSpot())
+    for sound in (clicks(0.2, []), np.zeros((1, 0), np.float32)):
+        for judge in (Level(), Level(CropSpec("aligned", 96))):
+            with pytest.raises(InputError, match=r"clip\.mp4: too short to be judged.*at least 6 frames"):
+                judge_video(footage, (sound, RATE), judge, "whole")
+    short = open_footage(path, RedSpot(), limit=5)
+    with pytest.raises(InputError, match=r"clip\.mp4: too short to be judged"):
+        judge_video(short, (clicks(2, []), RATE), Level(), "whole")
+    assert judge_video(open_footage(path, RedSpot(), limit=6), (clicks(2, []), RATE), Level(), "whole").score.windows == 1
+    with pytest.raises(InputError, match=r"clip\.mp4: the longest face track has 40 detections; more than 100"):
+        judge_video(footage, (clicks(2, []), RATE), Level())
+    with pytest.raises(InputError, match=r"clip\.mp4: the face is 84 pixels large"):
+        judge_video(footage, (clicks(2, []), RATE), Level(), "tracked", TrackRules(min_track=20))
+
+
+def test_a_track_without_sound_is_left_out(tmp_path):
+    frames = [draw(at, seen=at not in range(20, 50)) for at in range(80)]
+    footage = open_footage(write(tmp_path / "clip.mp4", frames), RedSpot())
+    found = judge_video(footage, (clicks(1, [0.2]), RATE), Level(), "tracked", RULES)
+    assert found.tracks == 1 and found.score.windows == 15
+
+
+# footage
+
+
+def test_a_video_that_does_not_fit_into_memory_gives_the_same_figures(tmp_path):
+    path = write(tmp_path / "clip.mp4", [draw(at, 5 * at) for at in range(45)], 30)
+    sound, size = (clicks(1.5, [0.5]), RATE), WIDTH * HEIGHT * 3
+    scores = []
+    for keep, kept in ((45 * size, True), (45 * size - 1, False), (10 * size, False), (0, False)):
+        footage = open_footage(path, RedSpot(), keep_bytes=keep)
+        first, again = next(iter(footage.frames())), next(iter(footage.frames()))
+        assert (first is again) == kept
+        np.testing.assert_array_equal(first, again)
+        assert len(list(footage.frames())) == len(footage) == 45
+        scores.append(judge_video(footage, sound, Level(), "tracked", RULES).score)
+    for score in scores[1:]:
+        np.testing.assert_array_equal(score.curve, scores[0].curve)
+
+
+def test_footage_is_cut_changed_and_refused(tmp_path):
+    path = write(tmp_path / "clip.mp4", [draw(at, seen=at != 4) for at in range(30)])
+    seen = []
+    footage = open_footage(path, RedSpot(), limit=12, fit=lambda info: seen.append(info) or (lambda frame: frame[:170]),
+                           keep_bytes=0)
+    assert len(footage) == 12 and {frame.shape for frame in footage.frames()} == {(170, WIDTH, 3)}
+    assert seen[0].height == HEIGHT and footage.track.height == 170 and footage.damage is None and not footage.still
+    assert footage.detected.tolist() == [at != 4 for at in range(12)] and footage.track.present.all()
+    assert np.isnan(footage.boxes()).all(1).tolist() == [at == 4 for at in range(12)]
+    blank = write(tmp_path / "blank.mp4", [draw(at, seen=False) for at in range(8)])
+    with pytest.raises(InputError, match=r"blank\.mp4: no face was found in any of its 8 frames"):
+        open_footage(blank, RedSpot())
+    from PIL import Image
+
+    Image.fromarray(draw(0)).save(tmp_path / "still.png")
+    with pytest.raises(InputError, match=r"still\.png: is a picture"):
+        open_footage(tmp_path / "still.png", RedSpot())
+
+
+@pytest.mark.parametrize("fps", [25, 50])
+def test_a_held_frame_is_judged_as_a_video_of_it(tmp_path, fps):
+    levels = [5 * at for at in range(40)]
+    footage = open_footage(write(tmp_path / "clip.mp4", [draw(*one) for one in enumerate(levels)], fps), RedSpot())
+    held = footage.held(7)
+    read = list(footage.frames())
+    assert held.still and len(held) == 40 and all((frame == read[7]).all() for frame in held.frames())
+    assert (held.track.landmarks == footage.track.landmarks[7]).all() and held.detected.all() and not footage.still
+    sound = clicks(40 / fps, [0.2]), RATE
+    for judge, crop in ((Level(), "whole"), (Level(), "tracked"), (Level(CropSpec("aligned", 96)), "tracked")):
+        quick = judge_video(held, sound, judge, crop, RULES)
+        slow = judge_video(replace(held, still=False), sound, judge, crop, RULES)
+        assert len(judge.shown[0]) == 5 < len(judge.shown[1]) and quick.score.windows == slow.score.windows
+        np.testing.assert_allclose(quick.score.curve, slow.score.curve, rtol=1e-6)
+        np.testing.assert_array_equal(quick.lips, slow.lips)
+    assert footage.held(3).held(9).still
+
+
+# the judges themselves
+
+
+@pytest.fixture(scope="module")
+def judges(tmp_path_factory):
+    """Both kinds, with seeded weights."""
+    folder = tmp_path_factory.mktemp("judges")
+    torch.save(syncnet_state(), folder / "syncnet_v2.model")
+    torch.manual_seed(0)
+    config = {"name": "syncnet_color", "face_size": 96, "width": 0.25}
+    save_checkpoint(folder / "expert.safetensors", build_model(config), {"model": config, "data": OWN, "training": {}})
+    return [load_judge(folder / name) for name in ("syncnet_v2.model", "expert.safetensors")]
+
+
+@pytest.mark.parametrize(("which", "crop"), [(0, "tracked"), (0, "whole"), (1, "tracked")])
+def test_a_real_judge_from_file_to_verdict(tmp_path, judges, which, crop):
+    judge, count = judges[which], 24
+    footage = open_footage(write(tmp_path / "clip.mp4", [draw(at) for at in range(count)]), RedSpot())
+    samples = np.random.default_rng(0).normal(0, 0.1, (2, count * 1764)).astype(np.float32)
+    found = judge_video(footage, (samples, 44100), judge, crop, RULES)
+    frames = list(footage.frames())
+    if which:
+        crops = [one.extract(frame) for one, frame in zip(footage.crops(judge.crop_spec), frames, strict=True)]
+    elif crop == "whole":
+        crops = [whole_frame(frame) for frame in frames]
+    else:
+        squares = track_squares(find_tracks(footage.boxes(), RULES)[0], RULES)
+        crops = [cut_square(frame, square) for frame, square in zip(frames, squares, strict=True)]
+    lips, sound = judge.lips(crops[:-1]), judge.sound(samples, 44100, count - 5)
+    expected = score_sync(lips, sound)
+    assert found.tracks == 1 and found.lips.shape == (count - 5, judge.dimension) and found.lips.dtype == np.float32
+    np.testing.assert_allclose(found.lips, lips, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.score.curve, expected.curve, rtol=1e-5)
+    assert found.score.windows == count - 5 and np.ptp(found.score.curve) > 1e-3
+
+
+@pytest.fixture(scope="module")
+def spoken(shared_media, request):
+    """[(Footage, sound)] of two GRID clips, and the expert that was trained on GRID."""
+    clips = sorted((shared_media / "grid" / "s1" / "video").iterdir())[:2]
+    detector = build_detector("mediapipe")
+    request.addfinalizer(detector.close)
+    expert = load_judge(request.config.rootpath / "checkpoints" / "expert_grid.safetensors")
+    return [(open_footage(clip, detector), decode_audio(clip)) for clip in clips], expert
+
+
+@pytest.mark.media
+def test_the_expert_knows_real_speech(spoken):
+    clips, expert = spoken
+    own = []
+    for footage, (samples, rate) in clips:
+        own.append(judge_video(footage, (samples, rate), expert).score)
+        assert own[-1].offset == 0 and own[-1].windows >= 65
+        late = np.pad(samples, ((0, 0), (rate // 5, 0)))
+        shifted = judge_video(footage, (late, rate), expert).score
+        assert abs(shifted.offset + 5) <= 1 and shifted.zero_distance > own[-1].zero_distance + 0.1
+        assert shifted.distance == pytest.approx(own[-1].distance, abs=0.1)
+    for at, other in ((0, 1), (1, 0)):
+        strange = judge_video(clips[at][0], clips[other][1], expert).score
+        assert strange.distance > own[at].distance and strange.zero_distance > own[at].zero_distance
+        assert strange.confidence < own[at].confidence
+
+
+@pytest.mark.media
+def test_a_held_real_face_says_nothing(spoken):
+    (footage, sound), expert = spoken[0][0], spoken[1]
+    moving, still = judge_video(footage, sound, expert).score, judge_video(footage.held(0), sound, expert).score
+    assert still.zero_distance > moving.zero_distance and still.confidence < moving.confidence
