@@ -76,7 +76,7 @@ def shifted(samples, rate, frames):
 
 
 def measure(path, other, judge, detector, crop):
-    """{condition: {"zero", "least", "offset"}} of one clip, or None where nothing can be judged."""
+    """{condition: {"zero", "least", "offset"}} of one clip."""
     from media import decode_audio
     from metrics.footage import open_footage
     from metrics.sync_video import judge_video

@@ -49,7 +49,7 @@ class Lpips:
         if not path.exists():
             raise InputError(
                 f"{path}: no such file; LPIPS ({backbone}) needs it there ($TORCH_HOME/hub/checkpoints), "
-                f"download https://download.pytorch.org/models/{path.name}"
+                f"get {path.name}, torchvision's ImageNet weights"
             )
         sha256 = content_hash(require_file(path, "backbone of LPIPS"))
         if not sha256.startswith(path.stem.rpartition("-")[2]):

@@ -1,0 +1,170 @@
+"""evaluate.py with --checkpoint: videos of a list of pairs are generated, kept, and measured."""
+
+import json
+import os
+import shutil
+
+import pytest
+import torch
+
+from common.errors import InputError
+from media import read_metadata
+from metrics.generation import system_names
+from models import build_model
+from tests.evaluate_kit import cells, run, table, use_drawn_faces, values, write_clips
+from tests.inference_kit import OWN, TINY, enliven, save_tiny, tone, write_wav
+from training.checkpoint import save_checkpoint
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    return use_drawn_faces(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """clips/ with three faces, and two checkpoints."""
+    folder = tmp_path_factory.mktemp("generation")
+    write_clips(folder / "clips", {"a": 0, "b": 5, "e": 9}, count=8)
+    save_tiny(folder / "tiny.safetensors")
+    save_other(folder / "other.safetensors")
+    return folder
+
+
+def save_other(path):
+    torch.manual_seed(4)
+    save_checkpoint(path, enliven(build_model(TINY)), {"model": TINY, "data": OWN, "training": {}})
+
+
+def generate(material, out, *more, checkpoints=("tiny",), pairs="folder"):
+    """Exit code of evaluate.py for these checkpoints."""
+    paths = [material / f"{name}.safetensors" for name in checkpoints]
+    return run("--checkpoint", *paths, "--pairs", pairs, "--data_root", material / "clips", "--out", out, "--expert", "none",
+               "--device", "cpu", "--cache_dir", out.parent / "cache", *more)
+
+
+@pytest.fixture
+def copied(monkeypatch):
+    """Nothing is drawn: the face's video stands for the result. List of the results' paths."""
+    made = []
+
+    def run_job(job, generator, face_options, options, *, store):
+        made.append(job.outfile)
+        job.outfile.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(job.face, job.outfile)
+
+    monkeypatch.setattr("metrics.generation.run_job", run_job)
+    return made
+
+
+def written(folder):
+    """{name below the folder: time of its last change} of the videos."""
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in folder.rglob("*.mp4")}
+
+
+def test_videos_are_generated_once_and_measured(material, tmp_path, drawn):
+    out, videos = tmp_path / "t", tmp_path / "t_videos"
+    assert generate(material, out, checkpoints=("tiny", "other")) == 0
+    report, first = table(out), written(videos)
+    names = {path.removesuffix(".mp4") for path in first}
+    assert len(names) == 12 and {"tiny/a", "tiny/b", "tiny/e", "other/a"} < names
+    assert sum("__" in name for name in names) == 6
+    tags = read_metadata(videos / "tiny" / "a.mp4")
+    assert "synthetic media" in tags["comment"] and "tiny.safetensors" in tags["comment"]
+    assert {row["label"]: row["videos"] for row in report["rows"]} == {
+        "real video": 3, "no motion": 3, "tiny, paired": 3, "tiny, unpaired": 3, "other, paired": 3, "other, unpaired": 3}
+    assert report["protocol"]["pairing"] == "folder; sounds drawn with seed 0"
+    assert values(report, "tiny, paired", "a") != values(report, "other, paired", "a")
+    assert set(report["protocol"]["checkpoints"]) == {"tiny", "other"}
+    assert cells(report, "tiny, unpaired")["ssim_face"]["mean"] is None
+    assert cells(report, "tiny, unpaired")["sharpness"]["mean"] is not None
+    assert generate(material, out, checkpoints=("tiny", "other")) == 0
+    assert written(videos) == first and table(out) == report
+    assert not (tmp_path / "t.progress").exists()
+
+
+def test_another_checkpoint_of_the_same_name_generates_again(material, tmp_path, drawn):
+    shutil.copytree(material / "clips", tmp_path / "clips")
+    shutil.copy(material / "tiny.safetensors", tmp_path)
+    out, arguments = tmp_path / "t", ["--protocol", "paired", "--limit", 1, "--videos", tmp_path / "videos"]
+    assert generate(tmp_path, out, *arguments) == 0
+    first, before = table(out), written(tmp_path / "videos")
+    assert list(before) == ["tiny/a.mp4"]
+    save_other(tmp_path / "tiny.safetensors")
+    assert generate(tmp_path, out, *arguments) == 0
+    second, after = table(out), written(tmp_path / "videos")
+    assert after != before and values(second, "tiny, paired") != values(first, "tiny, paired")
+    source = tmp_path / "clips" / "a.mp4"
+    os.utime(source, ns=(after["tiny/a.mp4"] + 10**9,) * 2)
+    assert generate(tmp_path, out, *arguments) == 0
+    assert written(tmp_path / "videos") != after, "the face's video is newer"
+
+
+def test_videos_of_another_face_are_not_taken(material, tmp_path, drawn, copied, capsys):
+    arguments = ["--protocol", "paired", "--videos", tmp_path / "videos"]
+    assert generate(material, tmp_path / "t", *arguments) == 0 and len(copied) == 3
+    assert json.loads((tmp_path / "videos" / "made.json").read_text()) == {"detector": "mediapipe", "face_index": None}
+    capsys.readouterr()
+    assert generate(material, tmp_path / "u", *arguments, "--face_index", 0) == 2
+    assert "its videos were made with" in capsys.readouterr().err and len(copied) == 3
+    (tmp_path / "videos" / "made.json").write_text("{")
+    assert generate(material, tmp_path / "u", *arguments) == 2 and "made.json: cannot be read" in capsys.readouterr().err
+
+
+def test_a_pair_with_a_broken_sound_is_a_row_and_one_without_is_left_out(material, tmp_path, drawn, capsys):
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / "clips").mkdir(exist_ok=True)
+        shutil.copy(material / "clips" / name, tmp_path / "clips")
+    write_wav(tmp_path / "clips" / "good.wav", tone(0.32))
+    (tmp_path / "clips" / "bad.wav").write_text("no sound at all")
+    listed = tmp_path / "list.txt"
+    listed.write_text("a.mp4 good.wav\nb.mp4 bad.wav\na.mp4 gone.wav\n")
+    shutil.copy(material / "tiny.safetensors", tmp_path)
+    assert generate(tmp_path, tmp_path / "t", pairs=listed) == 1
+    report, error = table(tmp_path / "t"), capsys.readouterr().err
+    (failed,) = report["failed"]
+    assert failed["name"] == "b__bad.wav" and failed["reason"].startswith("could not be generated: ")
+    assert "bad.wav" in failed["reason"] and "line 3: a.mp4 gone.wav: left out: sound gone.wav: no such file" in error
+    assert report["protocol"]["missing"] == [["line 3: a.mp4 gone.wav", "sound gone.wav: no such file"]]
+    assert {row["label"]: (row["videos"], row["failed"]) for row in report["rows"][2:]} == {
+        "tiny, paired": (2, 0), "tiny, unpaired": (1, 1)}
+
+
+def test_a_face_that_shows_none_is_a_row(material, tmp_path, drawn, copied):
+    shutil.copytree(material / "clips", tmp_path / "clips")
+    shutil.copy(material / "tiny.safetensors", tmp_path)
+    (tmp_path / "clips" / "b.mp4").write_bytes(b"broken")
+    assert generate(tmp_path, tmp_path / "t", "--protocol", "paired") == 1
+    assert {(one["name"], one["row"]["kind"]) for one in table(tmp_path / "t")["failed"]} == {("b", "real"), ("b", "generated")}
+
+
+def test_limit_and_seed_choose_the_pairs(material, tmp_path, drawn, copied):
+    def pairs(*more):
+        copied.clear()
+        assert generate(material, tmp_path / "t", "--frames", 3, "--videos", tmp_path / str(more), *more) == 0
+        return sorted(path.stem for path in copied)
+
+    whole = pairs()
+    assert len(whole) == 6
+    assert pairs("--limit", "1") == [name for name in whole if name.partition("__")[0] == "a"]
+    assert len({tuple(pairs("--seed", seed)) for seed in range(5)}) == 2, "three ids have two rings"
+    assert pairs("--protocol", "unpaired") == [name for name in whole if "__" in name]
+
+
+def test_a_checkpoint_that_is_no_generator_is_refused_before_any_work(material, tmp_path, drawn, copied, capsys):
+    (tmp_path / "text.pth").write_text("weights")
+    for path, message in ((tmp_path / "text.pth", "is not a checkpoint"), (tmp_path / "none.pth", "no such file")):
+        assert run("--checkpoint", path, "--pairs", "folder", "--data_root", material / "clips", "--out", tmp_path / "t") == 2
+        assert message in capsys.readouterr().err
+    assert generate(material, tmp_path / "t", pairs="grid") == 2 and not copied
+
+
+def test_names_of_systems(tmp_path, monkeypatch):
+    assert system_names(["x/a.safetensors", "y/b.pth", "z/v1.0", "c.MPG"]) == ["a", "b", "v1.0", "c"]
+    assert system_names(["x/last.pth", "y/last.pth", "y/best.pth"]) == ["x~last", "y~last", "best"]
+    (tmp_path / "results").mkdir()
+    monkeypatch.chdir(tmp_path / "results")
+    assert system_names(["."]) == ["results"] and system_names([".."]) == [tmp_path.name]
+    for twice in (["x/a", "x/a"], ["x/a", "./x/a/"], ["1/x/a", "2/x/a"]):
+        with pytest.raises(InputError, match="two of the given systems have this name"):
+            system_names(twice)
