@@ -143,7 +143,8 @@ def _pictures(pictures):
     for rank in RANKS:
         chosen = [picture for picture in pictures if picture["rank"] == rank]
         if chosen:
-            lines += [f"<h2>{rank.capitalize()} videos</h2>", '<div class="strips">']
+            lines.append(f"<h2>{rank.capitalize()} videos</h2>")
+            lines += ["<p>Faces of the generated video above, of the real one below.</p>", '<div class="strips">']
             lines += [_figure(one["jpeg"], "jpeg", _caption(one)) for one in chosen]
             lines.append("</div>")
     return "\n".join(lines)

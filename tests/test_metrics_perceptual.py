@@ -80,7 +80,7 @@ def test_missing_weights_are_named_and_nothing_is_built(packages, cache):
     packages.LPIPS = None
     with pytest.raises(InputError, match="alexnet-owt-7be5be79.pth: no such file") as caught:
         Lpips.load("alex")
-    assert str(cache) in str(caught.value) and "https://download.pytorch.org/models/alexnet" in str(caught.value)
+    assert str(cache) in str(caught.value) and "torchvision's ImageNet weights" in str(caught.value)
 
 
 def test_other_weights_under_the_name_are_refused(packages, cache):
