@@ -1,6 +1,7 @@
 """The report for the terminal, as Markdown, and as CSV."""
 
 import csv
+import re
 
 from metrics.report_cells import (
     DAGGER,
@@ -20,7 +21,9 @@ from metrics.report_cells import (
 from metrics.rows import Row
 
 WIDTH = 150
-_SPECIAL = frozenset("\\`*_{}[]<>()#+!|~$&")
+# What starts markup within a line; brackets only in what could be a link, underscores only at the edge of a word.
+_SPECIAL = re.compile(r"[\\`*<>|~$&]|(?<![^\W_])_|_(?![^\W_])|^#")
+_LINK = re.compile(r"\][\[(:]")
 
 
 def format_table(report, width=WIDTH):
@@ -116,7 +119,8 @@ def _table(heads, cells):
 
 def escape_markdown(text):
     """Text that Markdown shows as it stands, in a table too."""
-    return "".join(f"\\{one}" if one in _SPECIAL else one for one in plain(text))
+    escaped = _SPECIAL.sub(r"\\\g<0>", plain(text))
+    return re.sub(r"[][]", r"\\\g<0>", escaped) if _LINK.search(escaped) else escaped
 
 
 def write_csv(report, file):

@@ -112,7 +112,7 @@ def test_comparison_is_written(tmp_path):
     assert [path.name for path in paths] == ["both.json", "both.md"]
     assert json.loads(paths[0].read_text(encoding="utf-8")) == found
     text = paths[1].read_text(encoding="utf-8")
-    assert r"x\|\<b\>\_y" in text and r"a\|b" in text and "<b>" not in text and r"\+0.500" in text
+    assert r"x\|\<b\>\_y" in text and r"a\|b" in text and "<b>" not in text and "+0.500" in text
     assert {line.replace(r"\|", "").count("|") for line in text.split("\n") if line.startswith("|")} == {7}
 
 
