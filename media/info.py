@@ -10,7 +10,7 @@ import av
 from common.errors import InputError
 from common.files import require_file
 from media.container import audio_stream, claimed_seconds, open_input, start_seconds, video_stream, zero_seconds
-from media.pixels import FrameConverter
+from media.pixels import FrameConverter, luma_weights
 from media.rates import agreeing_rate, measured_rate, snap_rate
 from media.stills import check_pixels, open_still, still_size
 
@@ -31,6 +31,8 @@ class VideoInfo:
         rotation: degrees clockwise by which stored frames are turned for display, after mirroring if any: 0, 90, 180 or 270.
         has_audio: the file has a sound track.
         is_image: the file is a still picture.
+        luma: weights of red and blue of the matrix by which its YUV becomes RGB, as the file says or by the rule of
+            `media.pixels.colour_matrix`; None where it is stored as RGB, and for a picture.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class VideoInfo:
     rotation: int
     has_audio: bool
     is_image: bool
+    luma: tuple[float, float] | None = None
 
 
 def probe(path):
@@ -70,14 +73,16 @@ def probe(path):
         sound = audio_stream(container)
         start = start_seconds(stream)
         zero = zero_seconds(start, start_seconds(sound))
-        width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(_first_frame(container, stream, path))
+        first = _first_frame(container, stream, path)
+        width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(first)
     if fps is None:
         fps = _measure(path)
     if seconds:
         seconds += start - zero
     frames = max(1, round(seconds * fps)) if seconds else (claimed or None)
     seconds = float(seconds) if seconds else None
-    return VideoInfo(path, width, height, fps, frames, seconds, rotation, sound is not None, is_image=False)
+    sounds = sound is not None
+    return VideoInfo(path, width, height, fps, frames, seconds, rotation, sounds, is_image=False, luma=luma_weights(first))
 
 
 def _seconds(container, stream):

@@ -17,6 +17,14 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+# Weights of red and blue in the luma of each (ITU-R BT.709, BT.601, BT.2020; FCC 73.682; SMPTE 240M).
+_LUMA = {
+    Colorspace.ITU709: (0.2126, 0.0722),
+    Colorspace.ITU601: (0.299, 0.114),
+    Colorspace.FCC: (0.30, 0.11),
+    Colorspace.SMPTE240M: (0.212, 0.087),
+    Colorspace.BT2020: (0.2627, 0.0593),
+}
 _ASPECT_SLACK = Fraction(2, 100)
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FAST = Interpolation.BICUBIC
@@ -32,6 +40,11 @@ def colour_matrix(code, width, height):
     if code in _MATRICES:
         return _MATRICES[code]
     return Colorspace.ITU709 if width >= 1280 or height > 576 else Colorspace.ITU601
+
+
+def luma_weights(frame):
+    """(weight of red, weight of blue) of the matrix with which FrameConverter turns this frame into RGB; None if it is RGB."""
+    return None if frame.format.is_rgb else _LUMA[colour_matrix(frame.colorspace, frame.width, frame.height)]
 
 
 def display_transform(frame):

@@ -13,6 +13,7 @@ from common.errors import InputError
 from models.syncnet_v2 import SIDE
 
 KINDS = ("tracked", "whole")
+BT601 = (0.299, 0.114)
 _GREY = 110
 
 
@@ -139,6 +140,36 @@ def cut_square(frame, square, crop_scale=TrackRules.crop_scale):
     border = max(0, -top, -left, bottom - height, right - width)
     wide = cv2.copyMakeBorder(frame, *[border] * 4, cv2.BORDER_CONSTANT, value=[_GREY] * 3)
     return cv2.resize(wide[top + border : bottom + border, left + border : right + border], (SIDE, SIDE))
+
+
+def jpeg_colours(luma):
+    """What happens to colours on the way through a JPEG, which the published scripts write every frame to.
+
+    The YUV of the video goes into the file as it is, and whoever reads it takes it for BT.601, whatever the video says. So
+    SyncNet's figures are of those colours; on a 1080p clip BT.709's own moved the distance by 0.7 % (random weights).
+
+    Args:
+        luma: weights of red and blue of the video's own matrix (VideoInfo.luma); None for RGB.
+
+    Returns:
+        (3, 3) float64 by which RGB is multiplied, or None where nothing changes.
+    """
+    if luma is None or luma == BT601:
+        return None
+    return np.linalg.inv(_to_yuv(*BT601)) @ _to_yuv(*luma)
+
+
+def _to_yuv(red, blue):
+    """(3, 3): RGB to Y, Cb, Cr of full range."""
+    luma = np.array([red, 1 - red - blue, blue])
+    return np.stack([luma, ([0, 0, 1] - luma) / (2 - 2 * blue), ([1, 0, 0] - luma) / (2 - 2 * red)])
+
+
+def recolour(picture, matrix):
+    """(H, W, 3) uint8 RGB multiplied by `jpeg_colours`, rounded; as it is for None."""
+    import cv2
+
+    return picture if matrix is None else cv2.transform(picture, matrix)
 
 
 def whole_frame(frame):

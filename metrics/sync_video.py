@@ -8,7 +8,7 @@ import numpy as np
 from common.errors import InputError
 from faces.smoothing import segments
 from metrics.sync import FPS, WINDOW, SyncScore, score_sync, window_count
-from metrics.sync_crops import TrackRules, cut_square, find_tracks, track_squares, whole_frame
+from metrics.sync_crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def judge_video(footage, sound, judge, crop="tracked", rules=None):
     """
     samples, rate = sound
     shown = footage.sync_frames()
+    colours = jpeg_colours(footage.info.luma) if judge.crop_spec is None else None
     scores, lips = [], []
     for start, cut in _tracks(footage, shown, judge, crop, rules):
         first = round(start / FPS * rate)
@@ -52,6 +53,7 @@ def judge_video(footage, sound, judge, crop="tracked", rules=None):
         if not count:
             continue
         crops = _crops(footage, shown[start : start + count + WINDOW - 1], cut)
+        crops = (recolour(one, colours) for one in crops)
         seen = judge.lips(islice(crops, WINDOW) if footage.still else crops)
         seen = seen.expand(count, -1) if footage.still else seen
         scores.append(score_sync(seen, judge.sound(heard, rate, count)))

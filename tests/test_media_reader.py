@@ -50,6 +50,15 @@ def test_colours_are_right_in_every_matrix_range_and_depth(tmp_path, matrix, ful
             assert np.abs(frame[32, column].astype(int) - colour).max() <= tolerance, (colour, frame[32, column])
 
 
+def test_the_matrix_of_the_file_is_told(tmp_path):
+    bars, _ = colour_bars(64, 48)
+    weights = {BT709: (0.2126, 0.0722), BT601: (0.299, 0.114), None: (0.299, 0.114)}
+    for matrix, expected in weights.items():
+        path = make_video(tmp_path / f"{matrix}.mkv", [bars], matrix=matrix, codec="ffv1", pix_fmt="yuv444p")
+        assert probe(path).luma == expected
+    assert probe(make_video(tmp_path / "rgb.mkv", [bars], codec="ffv1", pix_fmt="bgr0")).luma is None
+
+
 def test_untagged_high_definition_is_bt709(tmp_path):
     bars, places = colour_bars(1280, 64)
     tagged = make_video(tmp_path / "t.mkv", [bars], matrix=BT709, codec="ffv1", pix_fmt="yuv444p")

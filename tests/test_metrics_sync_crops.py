@@ -1,5 +1,6 @@
 """Tracks of boxes, their squares, and what is cut out of the frame, against plain versions of run_pipeline.py's rules."""
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +11,16 @@ from common.errors import InputError
 from faces.crops import BOX_EXTENT, CropSpec, face_boxes, plan_crops
 from metrics.image import sharpness
 from metrics.strip import draw_strip, spread
-from metrics.sync_crops import BoxTrack, TrackRules, cut_square, find_tracks, track_squares, whole_frame
+from metrics.sync_crops import (
+    BoxTrack,
+    TrackRules,
+    cut_square,
+    find_tracks,
+    jpeg_colours,
+    recolour,
+    track_squares,
+    whole_frame,
+)
 from tests.faces_kit import plain_face, smooth_picture, track_of
 
 EASY = TrackRules(min_track=6, min_face=20)
@@ -268,3 +278,17 @@ def test_a_strip_holds_the_rows_one_below_the_other():
     assert sheet.shape == (32, 128, 3)
     np.testing.assert_allclose(sheet[8, 8::16, 0], [20 * at for at in (0, 2, 3, 5, 6, 8, 9, 11)], atol=4)
     assert np.abs(sheet[24, 8:48:16] - (250, 0, 0)).max() < 12 and sheet[24, 60:].max() < 6
+
+
+def test_colours_are_those_that_a_jpeg_of_the_video_has():
+    assert jpeg_colours(None) is None and jpeg_colours((0.299, 0.114)) is None
+    matrix = jpeg_colours((0.2126, 0.0722))
+    np.testing.assert_allclose(matrix.sum(1), 1, atol=1e-12)  # grey stays grey
+    picture = np.random.default_rng(0).integers(70, 180, (32, 32, 3)).astype(np.uint8)
+    options = {"format": "yuv444p", "src_color_range": 2, "dst_color_range": 2, "interpolation": "BICUBIC"}
+    stored = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(dst_colorspace=1, **options).to_ndarray()
+    luma, blue, red = (plane.astype(float) for plane in stored)
+    seen = np.stack([luma + 1.402 * (red - 128), luma - 0.344136 * (blue - 128) - 0.714136 * (red - 128),
+                     luma + 1.772 * (blue - 128)], -1)  # JFIF's own formula
+    assert np.abs(recolour(picture, matrix) - seen).mean() < 1 and np.abs(picture - seen).mean() > 2
+    assert recolour(picture, None) is picture
