@@ -1,6 +1,5 @@
 """A temporary copy of a public Wav2Lip checkout with random weights, ready to be timed; the checkout stays as it is."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.peer_models import recipe_state
+from benchmarks.peer_models import import_file, recipe_state
 from benchmarks.process import measure_process
 from common.errors import InputError
 from models import build_model
@@ -58,9 +57,7 @@ class PeerCheckout:
 
     def _write_detector(self):
         path = self.folder / "face_detection" / "detection" / "sfd"
-        spec = importlib.util.spec_from_file_location("peer_net_s3fd", path / "net_s3fd.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = import_file(path / "net_s3fd.py", "peer_net_s3fd")
         torch.save(random_detector_state(module.s3fd()), path / "s3fd.pth")
 
     def run(self, face, audio, stand_in, *, box=None, dump=None):

@@ -16,6 +16,7 @@ from metrics.sync import score_sync, window_count
 from metrics.sync_crops import TrackRules, cut_square, find_tracks, track_squares, whole_frame
 from metrics.sync_video import judge_video
 from models import build_model
+from models.syncnet_v2 import FastSyncNet
 from speech.mfcc import mfcc
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,7 +103,8 @@ def compare_networks(side):
     ours.load_state_dict(theirs.state_dict())
     expected, (sound, frames) = peer_embeddings(theirs), inputs()
     plain = ours.embed_sound(sound), ours.embed_lips(frames)
-    fused = side.judge._model.embed_sound(sound), side.judge._model.embed_lips(frames)
+    fast = FastSyncNet(ours).eval()
+    fused = fast.embed_sound(sound), fast.embed_lips(frames)
     size = max(float(one.abs().max()) for one in expected)
 
     def worst(found):
