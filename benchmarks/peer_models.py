@@ -30,9 +30,8 @@ def recipe_state(model):
     """Weights that anyone can make again: a state dict for `model` drawn by numpy, each tensor from a seed of its name.
 
     Convolutions and linear layers are normal with deviation sqrt(gain / fan-in), gain 1 in networks with batch norms and 2 in
-    those without,
-    to keep outputs off their limits; fan-in is the product of all dimensions but the first. Biases, batch-norm shifts and
-    means are normal with deviation 0.1, batch-norm scales and variances uniform in [0.5, 1.5].
+    those without, to keep outputs off their limits; fan-in is the product of all dimensions but the first. Biases, batch-norm
+    shifts and means are normal with deviation 0.1, batch-norm scales and variances uniform in [0.5, 1.5].
     """
     state = {}
     gain = 1 if any(name.endswith("running_var") for name in model.state_dict()) else 2

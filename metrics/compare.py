@@ -15,7 +15,6 @@ from metrics.landmarks import mouth_distances
 
 FACE_SIZE = 96
 IMAGE_METRICS = ("ssim_face", "psnr_face", "ssim_mouth", "psnr_mouth")
-LIP_METRICS = ("lmd_raw", "lmd_aligned", "lmd_normalised", "mouth_correlation", "mouth_range")
 LENGTH_SECONDS, LENGTH_SHARE = 0.5, 0.05
 _ASPECT = 0.02
 _BATCH = 32

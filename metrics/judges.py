@@ -135,6 +135,10 @@ class ColourExpert(_Judge):
         model, data = checkpoint.model, checkpoint.config["data"]
         if model.frames != WINDOW:
             raise InputError(f"{checkpoint.path}: looks at {model.frames} frames; only experts of {WINDOW} can judge here")
+        missing = [key for key in ("crop", "pads", "audio_window", "channel_order") if key not in data]
+        if missing:
+            raise InputError(f"{checkpoint.path}: its config lacks data.{missing[0]}, so how to feed it is unknown; take a "
+                             "checkpoint that train.py has written")
         self._model, self.side = model.eval(), model.face_size
         self._mode, self._reverse = data["audio_window"], data["channel_order"] == "bgr"
         self.crop_spec = CropSpec(data["crop"], self.side, tuple(data["pads"]))

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 
-ROW_KINDS = ("real", "copy", "generated")
 PROTOCOLS = ("paired", "unpaired")
 MAX_SHIFT = 15  # video frames by which the sound is moved to and fro (METHODS 5.2)
 

@@ -13,7 +13,7 @@ from metrics.compare import FACE_SIZE, compare_footage, open_generated
 from metrics.footage import KEEP_BYTES, open_footage
 from metrics.image import mouth_region, sharpness
 from metrics.rows import COPY, REAL, Row
-from metrics.strip import draw_strip
+from metrics.strip import draw_strip, spread
 from metrics.sync_crops import TrackRules
 from metrics.sync_video import judge_video
 
@@ -144,7 +144,7 @@ class Scorer:
         value = record["values"].get(key)
         if value is not None:
             scores.pictures.append({"name": variant.name, "row": variant.row, "value": value, "measure": measure,
-                                    "jpeg": draw_strip([self._faces(made), self._faces(real)])})
+                                    "jpeg": draw_strip([self._some_faces(made), self._some_faces(real)])})
 
     def _record(self, item, name, row, path, footage, compared, view, scores):
         values, curve, features, notes = view
@@ -205,6 +205,12 @@ class Scorer:
         for frame, crop in zip(footage.frames(), footage.crops(self._spec), strict=True):
             if crop is not None:
                 yield crop.extract(frame)
+
+    def _some_faces(self, footage):
+        """The face crops of a few frames, evenly spread over those that have one."""
+        crops = footage.crops(self._spec)
+        chosen = set(spread(at for at, crop in enumerate(crops) if crop is not None))
+        return [crops[at].extract(frame) for at, frame in enumerate(footage.frames()) if at in chosen]
 
     def _sharpness(self, footage):
         """Mean over the frames with a face."""

@@ -12,7 +12,6 @@ import numpy as np
 from common.errors import InputError
 from models.syncnet_v2 import SIDE
 
-KINDS = ("tracked", "whole")
 BT601 = (0.299, 0.114)
 _GREY = 110
 

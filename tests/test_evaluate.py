@@ -231,7 +231,7 @@ def test_nothing_is_written_when_all_fail_and_all_are_looked_at_again(tmp_path, 
 @pytest.mark.media
 def test_a_real_clip_against_itself_and_against_another(shared_media, tmp_path):
     clips = sorted((shared_media / "grid" / "s1" / "video").iterdir())[:2]
-    common = ["--real", clips[0], "--frames", 30, "--expert", "none"]
+    common = ["--real", clips[0], "--frames", 40, "--expert", "none"]
     assert run("--generated", clips[0], *common, "--out", tmp_path / "same") == 0
     same = table(tmp_path / "same")
     itself = values(same, f"{clips[0].stem}, paired")

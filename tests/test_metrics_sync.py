@@ -255,6 +255,9 @@ def test_what_is_no_judge_is_refused(tmp_path):
     save_expert(tmp_path / "three.safetensors", frames=3)
     with pytest.raises(InputError, match=r"three\.safetensors: looks at 3 frames"):
         load_judge(tmp_path / "three.safetensors")
+    save_expert(tmp_path / "bare.safetensors", data={"crop": "aligned", "pads": [0, 0, 0, 0]})
+    with pytest.raises(InputError, match=r"bare\.safetensors: its config lacks data\.audio_window"):
+        load_judge(tmp_path / "bare.safetensors")
     (tmp_path / "text.model").write_text("no weights at all")
     with pytest.raises(InputError, match=r"text\.model: is not a checkpoint"):
         load_judge(tmp_path / "text.model")
