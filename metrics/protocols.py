@@ -9,19 +9,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from common.errors import InputError
 from common.files import require_file
 from datasets.corpora import VIDEO_SUFFIXES, list_clips
+from datasets.corpora.splits import GRID_TEST_SPEAKERS, GRID_TRAIN_SPEAKERS, TCD_TIMIT_TEST_NUMBERS  # noqa: F401
 from metrics.pairs import pair_name, short_id
 from metrics.rows import PROTOCOLS
 
 KINDS = ("grid", "tcd_timit", "folder")
 AUDIO_SUFFIXES = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus")
-# GRID is s1 to s34 without s21. Chen et al. train on 27 speakers and test on 6 without naming them (METHODS 3.1; their released
-# test list shows s28 alone). OURS: the even numbers from 22 to 32, women s22 and s24, men s26, s28, s30 and s32. They hold s28
-# and the three speakers that this project's training commands leave out (s22, s26, s32).
-GRID_TEST_SPEAKERS = ("s22", "s24", "s26", "s28", "s30", "s32")
-GRID_TRAIN_SPEAKERS = tuple(f"s{i}" for i in range(1, 35) if i != 21 and f"s{i}" not in GRID_TEST_SPEAKERS)
-# TCD-TIMIT's 59 volunteers are 01M to 59F, numbers without gap, M or F for the sex. Chen et al. split them 49 to 10 without
-# naming them (METHODS 3.1). OURS: the ten highest numbers. The corpus comes with other splits; name their speakers to use them.
-TCD_TIMIT_TEST_NUMBERS = tuple(f"{i}" for i in range(50, 60))
 _FOLDERS = ("", "main", "test")  # below the data root: as the lists' ids say, LRS2's main/, LRS3's test/
 
 
