@@ -4,6 +4,7 @@
     python prepare.py --corpus grid --root GRID --out prepared/grid
     python prepare.py --corpus lrs2 --root LRS2 --out prepared/lrs2 --workers 16
     python prepare.py --corpus folder --root my_videos --out prepared/mine
+    python prepare.py --corpus lrs2 --root LRS2 --out prepared/lrs2 --ray auto     # on a Ray cluster; folders are shared
     python prepare.py --out prepared/grid --texture     # only the texture modules, of clips that are prepared already
 
 The same command run again continues where it stopped and repeats nothing.
@@ -12,16 +13,20 @@ The same command run again continues where it stopped and repeats nothing.
 import argparse
 import os
 import sys
-from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
 from datasets.alignment import WAYS, align_corpus
+from datasets.cluster import ray_workers
 from datasets.corpora import CORPORA, list_clips
+from datasets.gates import MIN_FACE
 from datasets.preparation import PrepareSettings, prepare_corpus
-from datasets.prepared import PreparedCorpus, read_manifest
+from datasets.prepared import PreparedCorpus
+from datasets.tally import report
 from datasets.texture import add_texture
+from datasets.work import Workers
 from faces.detectors import DETECTORS
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 
@@ -47,7 +52,13 @@ def parse_arguments(argv):
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
                         help=f"how much place counts beside colour in texture modules (default: {COMPACTNESS:g})")  # fmt: skip
     parser.add_argument("--limit", type=int, help="prepare only the first N clips")
-    parser.add_argument("--workers", type=int, default=max(1, os.cpu_count() or 1), help="processes (default: one per core)")
+    parser.add_argument("--min_face", type=int, default=MIN_FACE,
+                        help=f"leave out faces lower than this many pixels, brows to chin (default: {MIN_FACE})")  # fmt: skip
+    parser.add_argument("--workers", type=int, help="processes (default: one per core; with --ray, one per CPU of the cluster)")
+    parser.add_argument("--ray", metavar="ADDRESS", help="let a Ray cluster do it: auto (the running one, else one is started "
+                        "here), local (one is started here) or host:port; all folders must be shared")  # fmt: skip
+    parser.add_argument("--time_limit", type=float, metavar="SECONDS", help="give up a clip after so long, 0: never (default: "
+                        "600 s and 120 s a megabyte, with mediapipe)")  # fmt: skip
     parser.add_argument("--retry_failed", action="store_true", help="try again the clips that failed, or were not aligned")
     return parser.parse_args(argv)
 
@@ -55,22 +66,41 @@ def parse_arguments(argv):
 def main(argv):
     args = parse_arguments(argv)
     _check(args)
-    out, spec = Path(args.out), TextureSpec(args.clusters, args.compactness)
-    if args.corpus is None:
-        corpus = PreparedCorpus.open_folder(out)
-        block_size(corpus.settings["size"], corpus.settings["size"], spec.clusters)
-        add_texture(out, spec, args.workers, {row.id for row in corpus.rows[: args.limit]})
-        return None
+    out = Path(args.out)
+    if args.ray:
+        out = out.resolve()  # the machines of a cluster do not work in this folder
+    with _workers(args) as workers:
+        _texture_alone(args, out, workers) if args.corpus is None else _prepare(args, out, workers)
+    return None
+
+
+@contextmanager
+def _workers(args):
+    """Yield the Workers that the arguments ask for."""
+    if args.ray:
+        with ray_workers(args.ray, args.workers, args.time_limit) as workers:
+            yield workers
+    else:
+        yield Workers(args.workers or os.cpu_count() or 1, time_limit=args.time_limit)
+
+
+def _texture_alone(args, out, workers):
+    spec, corpus = TextureSpec(args.clusters, args.compactness), PreparedCorpus.open_folder(out)
+    block_size(corpus.settings["size"], corpus.settings["size"], spec.clusters)
+    add_texture(out, spec, workers, {row.id for row in corpus.rows[: args.limit]})
+
+
+def _prepare(args, out, workers):
     unseen = tuple(sorted(name for name in args.unseen_speakers.split(",") if name))
     settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=unseen,
-                               val_share=args.val_share, test_share=args.test_share)  # fmt: skip
-    clips = list_clips(args.corpus, args.root)[: args.limit]
-    prepare_corpus(clips, settings, out, args.workers, args.retry_failed)
-    align_corpus(clips, out, args.align, args.workers, realign=args.realign, retry_failed=args.retry_failed)
+                               val_share=args.val_share, test_share=args.test_share, min_face=args.min_face)  # fmt: skip
+    clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)[: args.limit]
+    prepare_corpus(clips, settings, out, workers, args.retry_failed)
+    align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
     if args.texture:
-        add_texture(out, spec, args.workers, {clip.id for clip in clips})
-    _report(out)
-    return None
+        add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
+    for line in report(out):
+        print(line)
 
 
 def _check(args):
@@ -85,6 +115,9 @@ def _check(args):
         raise InputError(f"--size {args.size}: must lie between 32 and 1024")
     if not 1 <= args.fps <= 120:
         raise InputError(f"--fps {args.fps}: must lie between 1 and 120")
+    for name, least in (("workers", 1), ("min_face", 0), ("time_limit", 0), ("limit", 1)):
+        if (value := getattr(args, name)) is not None and not value >= least:
+            raise InputError(f"--{name} {value:g}: must be {least} or more")
     if args.val_share < 0 or args.test_share < 0 or args.val_share + args.test_share >= 1:
         raise InputError("--val_share and --test_share must be positive and leave something to train on")
     try:
@@ -93,15 +126,6 @@ def _check(args):
             block_size(args.size, args.size, args.clusters)
     except InputError as error:
         raise InputError(f"--{error}") from error
-
-
-def _report(out):
-    rows = read_manifest(out).values()
-    good = [row for row in rows if not row.error]
-    splits = Counter(row.split for row in good)
-    hours = sum(row.seconds for row in good) / 3600
-    parts = ", ".join(f"{name} {count}" for name, count in sorted(splits.items()))
-    print(f"{out}: {len(good)} clips ({parts}), {hours:.2f} h; {len(rows) - len(good)} failed")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Phones of the prepared clips: aligned once, stored beside the clips, counted by where they come from."""
 
-import re
 import sys
 from collections import Counter
 from contextlib import closing
@@ -11,8 +10,10 @@ import numpy as np
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from datasets.clip_files import clip_path, open_clip, side_path, write_side
+from datasets.crew import Task
 from datasets.prepared import read_manifest
-from datasets.work import append_rows, write_rows
+from datasets.tally import reason_kind
+from datasets.work import Workers, append_rows, write_rows
 from speech.align import Utterance, build_aligner
 from speech.alignment import POOR_FIT, AlignmentError, poor_fit
 from speech.arpabet import NUMBER
@@ -38,7 +39,7 @@ def align_corpus(clips, folder, how="auto", workers=1, *, realign=False, retry_f
         clips: ClipSources; others of the corpus are left alone.
         folder: Path of the prepared corpus.
         how: one of WAYS.
-        workers: processes.
+        workers: datasets.work.Workers, or a number of processes.
         realign: align also the clips that have phones; retry_failed: those that could not be aligned before.
 
     Raises:
@@ -55,7 +56,7 @@ def align_corpus(clips, folder, how="auto", workers=1, *, realign=False, retry_f
         jobs = [(row, sources[row.id], folder, how) for row in todo]
         try:
             run = _align_in_one_run if how == "mfa" else _align_each
-            done = run(jobs, folder, max(1, workers))
+            done = run(jobs, folder, Workers.of(workers))
         except _NoAligner as error:
             print(f"warning: no phones: {error}", file=sys.stderr)
             return
@@ -69,7 +70,7 @@ def report(rows):
     """Lines that count rows by where their phones come from, and those without by reason."""
     sources = Counter(row.phones for row in rows if row.phones)
     parts = ", ".join(f"{count} {source}" for source, count in sources.most_common())
-    reasons = Counter(_kind_of(row) for row in rows if not row.phones)
+    reasons = Counter(reason_kind(row.phones_error) or "not aligned yet" for row in rows if not row.phones)
     yield f"phones: {parts or 'none'}; {sum(reasons.values())} clips without"
     if poor := sum("pocketsphinx" in row.phones and (row.phones_score or 0) < POOR_FIT for row in rows):
         yield f"  {poor} of them from words that fit the sound poorly, as wrong transcripts do (phones_score in the manifest)"
@@ -149,7 +150,7 @@ def _align_each(jobs, folder, workers):
         build_aligner("pocketsphinx").close()  # one clear word before many processes begin
     except InputError as error:
         raise _NoAligner(str(error)) if how == "auto" else error from error
-    return write_rows(folder, _align_one, jobs, workers, _start, ())
+    return write_rows(folder, Task(_align_one, _lost, _start, trusted=True), jobs, workers)
 
 
 def _start():
@@ -166,10 +167,15 @@ def _align_one(job):
         return _finish(row, source, folder, how, error)
 
 
+def _lost(job, reason):
+    row, source, folder, how = job
+    return _finish(row, source, folder, how, AlignmentError(f"the aligner {reason}"))
+
+
 def _align_in_one_run(jobs, folder, workers):
     by_id = {job[0].id: job for job in jobs}
     utterances = (_known_of(row, source, folder)[0] for row, source, _, _ in jobs)
-    with closing(build_aligner("mfa", jobs=workers)) as aligner:
+    with closing(build_aligner("mfa", jobs=workers.count)) as aligner:
         return append_rows(folder, (_finish(*by_id[name], found) for name, found in aligner.align_many(utterances)), len(jobs))
 
 
@@ -203,12 +209,6 @@ def _finish(row, source, folder, how, found):
 
 def _without_id(error, clip_id):
     return str(error).removeprefix(f"{clip_id}: ")
-
-
-def _kind_of(row):
-    """Reason of a row without phones, less what differs from clip to clip."""
-    reason = re.sub(r"^\S*[/\\]\S+: ", "", row.phones_error)  # the name of a file
-    return re.sub(r"-?\d+(\.\d+)?", "N", re.sub(r"'[^']*'", "...", reason)) or "not aligned yet"
 
 
 def _hint(how, rows):

@@ -9,10 +9,12 @@ from common.errors import InputError
 from common.files import atomic_output, content_hash, require_file
 from datasets.clip_files import clip_path, write_clip
 from datasets.corpora import assign_split
+from datasets.crew import Task
+from datasets.gates import MIN_FACE, check_faces, check_length, check_sound
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.work import write_rows
 
-MIN_FACE_SHARE = 0.9
+LIMIT_SECONDS, LIMIT_SECONDS_A_MEGABYTE = 600, 120  # for one clip; half an hour of talk has some 50 MB
 
 _detector = None  # one per worker process, made by _start
 
@@ -26,6 +28,7 @@ class PrepareSettings:
         fps: frame rate to which every clip is brought.
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_share, test_share: of the other speakers' clips.
+        min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.gates`.
     """
 
     crop: str = "aligned"
@@ -36,6 +39,7 @@ class PrepareSettings:
     unseen_speakers: tuple[str, ...] = ()
     val_share: float = 0.05
     test_share: float = 0.05
+    min_face: int = MIN_FACE
 
     def as_json(self):
         """Plain dict, as it comes back from JSON."""
@@ -46,7 +50,8 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False):
     """Prepare the clips that a corpus does not hold yet; prints how many, shows progress, notes each in the manifest.
 
     Args:
-        clips: ClipSources; settings: PrepareSettings; folder: of the prepared corpus; workers: processes.
+        clips: ClipSources; settings: PrepareSettings; folder: of the prepared corpus.
+        workers: datasets.work.Workers, or a number of processes.
         retry_failed: try the clips again that failed before.
 
     Raises:
@@ -56,7 +61,8 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False):
     rows = read_manifest(folder)
     todo = [clip for clip in clips if _is_open(clip, rows.get(clip.id), folder, retry_failed)]
     print(f"{len(clips)} clips, {len(clips) - len(todo)} done before, {len(todo)} to prepare", flush=True)
-    write_rows(folder, _prepare_one, [(clip, settings, folder) for clip in todo], workers, _start, (settings.detector,))
+    task = Task(_prepare_one, _lost, _start, (settings.detector,), _time_limit)
+    write_rows(folder, task, [(clip, settings, folder) for clip in todo], workers)
 
 
 def _check_settings(folder, settings):
@@ -65,8 +71,9 @@ def _check_settings(folder, settings):
     wanted = {"format": FORMAT, "settings": settings.as_json()}
     if path.is_file():
         stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored != wanted:
-            other = [key for key in wanted["settings"] if stored.get("settings", {}).get(key) != wanted["settings"][key]]
+        before = PrepareSettings().as_json() | stored.get("settings", {})  # a key may be newer than the corpus
+        if stored | {"settings": before} != wanted:
+            other = [key for key in wanted["settings"] if before[key] != wanted["settings"][key]]
             raise InputError(f"{path}: was prepared with other settings ({', '.join(other) or 'format'}); choose another --out")
         return
     with atomic_output(path) as temporary:
@@ -91,10 +98,33 @@ def _start(detector):
 
 def _prepare_one(job):
     clip, settings, folder = job
-    shares = {"val_share": settings.val_share, "test_share": settings.test_share}
-    split = clip.split or assign_split(clip.id, clip.speaker, unseen_speakers=settings.unseen_speakers, **shares)
-    row = prepare_clip(clip, settings, _detector, split, folder)
+    row = prepare_clip(clip, settings, _detector, _split(clip, settings), folder)
     return row, row.error
+
+
+def _split(clip, settings):
+    shares = {"val_share": settings.val_share, "test_share": settings.test_share}
+    return clip.split or assign_split(clip.id, clip.speaker, unseen_speakers=settings.unseen_speakers, **shares)
+
+
+def _lost(job, reason):
+    """(row, complaint) of a clip whose worker died, see `datasets.crew.Task`."""
+    clip, settings, _ = job
+    row = _row(clip, settings, _split(clip, settings))
+    row.error = f"{clip.path}: the decoder {reason}"
+    return row, row.error
+
+
+def _row(clip, settings, split):
+    return ClipRow(clip.id, clip.speaker, split, clip.transcript, clip.path.name, fps=float(settings.fps))
+
+
+def _time_limit(job):
+    """Seconds after which a clip is given up, generous for any codec; the detector that is made for GPUs has none."""
+    clip, settings, _ = job
+    if settings.detector != "mediapipe" or not clip.path.is_file():
+        return 0
+    return LIMIT_SECONDS + LIMIT_SECONDS_A_MEGABYTE * clip.path.stat().st_size // 10**6
 
 
 def prepare_clip(source, settings, detector, split, folder):
@@ -114,7 +144,7 @@ def prepare_clip(source, settings, detector, split, folder):
     Returns:
         ClipRow; its `error` says why the clip failed, "" when it was written.
     """
-    row = ClipRow(source.id, source.speaker, split, source.transcript, source.path.name, fps=float(settings.fps))
+    row = _row(source, settings, split)
     try:
         require_file(source.path, "clip")
         row.source_hash = content_hash(source.path)
@@ -141,23 +171,21 @@ def _arrays(path, settings, detector):
     waveform = load_waveform(path)
     with VideoReader(path, fps=settings.fps) as reader:
         track = track_face(reader, detector, fps=settings.fps)
-        share = float(track.present.mean())
-        if share < MIN_FACE_SHARE:
-            raise InputError(f"{path}: a face in {share:.0%} of the frames only, {MIN_FACE_SHARE:.0%} are needed")
+        check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
         crops = plan_crops(track, spec, fps=settings.fps)
         start, end = _longest_run(crops)
         end = min(end, frame_count(len(waveform), settings.fps))
-        if end - start < settings.fps // 2:
-            raise InputError(f"{path}: fewer than {settings.fps // 2} frames with both face and sound")
+        check_length(end - start, settings.fps, path)
+        samples = [int(round(edge * SAMPLE_RATE / settings.fps)) for edge in (start, end)]
+        waveform = waveform[samples[0] : samples[1]]
+        check_sound(waveform, path)
         faces = np.empty((end - start, settings.size, settings.size, 3), np.uint8)
         for index, frame in enumerate(reader):
             if index >= end:
                 break
             if index >= start:
                 faces[index - start] = crops[index].extract(frame)
-    samples = [int(round(edge * SAMPLE_RATE / settings.fps)) for edge in (start, end)]
-    waveform = waveform[samples[0] : samples[1]]
     matrix = np.stack([crop.matrix for crop in crops[start:end]])
     arrays = {
         "face": faces,

@@ -1,12 +1,14 @@
 """Texture modules of the prepared clips: made once from the stored faces, as side files; a folder for each way to make them."""
 
 import re
+import sys
 from dataclasses import asdict
 
 import numpy as np
 
 from common.errors import InputError
 from datasets.clip_files import clip_path, is_current, open_clip, read_side, side_path, write_side
+from datasets.crew import Task
 from datasets.prepared import read_manifest
 from datasets.work import results
 from faces.texture import texture_modules
@@ -25,7 +27,7 @@ def add_texture(folder, spec, workers=1, ids=None):
     Args:
         folder: Path of the prepared corpus.
         spec: faces.texture.TextureSpec.
-        workers: processes.
+        workers: datasets.work.Workers, or a number of processes.
         ids: of the clips; None takes all.
 
     Raises:
@@ -38,19 +40,23 @@ def add_texture(folder, spec, workers=1, ids=None):
     counts = f"{len(rows)} clips, {len(rows) - len(todo)} done before, {len(todo)} to do"
     print(f"texture modules ({spec.clusters} clusters, compactness {spec.compactness:g}): {counts}", flush=True)
     jobs = [(row, folder, spec) for row in todo]
-    for _ in tqdm(results(_make, jobs, workers, _start, ()), total=len(jobs), unit="clip", disable=not jobs):
-        pass
+    task = Task(_make, _lost, trusted=True)
+    for complaint in tqdm(results(task, jobs, workers), total=len(jobs), unit="clip", disable=not jobs):
+        if complaint:
+            tqdm.write(complaint, file=sys.stderr)
 
 
-def _start():
-    """Nothing is to be made ready."""
+def _lost(job, reason):
+    return f"{job[0].id}: no texture modules: the worker {reason}; the same command tries it again"
 
 
 def _make(job):
+    """Store the modules of one clip; returns the complaint, which is none."""
     row, folder, spec = job
     faces = open_clip(clip_path(folder, row.id))["face"]
     labels = np.stack([texture_modules(face, spec.clusters, spec.compactness, spec.iterations) for face in faces])
     store_modules(folder, row, spec, labels)
+    return ""
 
 
 def store_modules(folder, row, spec, labels):

@@ -1,26 +1,49 @@
-"""Jobs spread over processes, their results noted in a corpus's manifest as they come."""
+"""Jobs spread over workers, their results noted in a corpus's manifest as they come."""
 
 import json
-import multiprocessing
+import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from datasets.crew import run_jobs
 from datasets.prepared import manifest_path
+from datasets.processes import Processes
 
 
-def write_rows(folder, work, jobs, workers, start, arguments):
+@dataclass(frozen=True)
+class Workers:
+    """Who does the jobs.
+
+    Attributes:
+        count: jobs at the same time, 1 or more.
+        crew: function of a datasets.crew.Task -> datasets.crew.Crew; None: processes of this machine.
+        time_limit: seconds for one job, 0 for no limit; None leaves it to the task.
+    """
+
+    count: int = 1
+    crew: Callable | None = None
+    time_limit: float | None = None
+
+    @staticmethod
+    def of(workers):
+        """Workers as they are, or for a number of processes."""
+        return workers if isinstance(workers, Workers) else Workers(max(1, workers))
+
+
+def write_rows(folder, task, jobs, workers):
     """Do jobs and append their rows to the manifest, with a progress bar; complaints are printed as they come.
 
     Args:
         folder: of the corpus.
-        work: module-level function of one job -> (ClipRow, complaint or "").
+        task: datasets.crew.Task of one job -> (ClipRow, complaint or "").
         jobs: list.
-        workers: processes; 1, or a single job, stays in this one.
-        start: module-level function that each process calls first, with `arguments`; not called when there are no jobs.
+        workers: Workers, or a number of processes.
 
     Returns:
         list of the ClipRows.
     """
-    return append_rows(folder, results(work, jobs, workers, start, arguments), len(jobs))
+    return append_rows(folder, results(task, jobs, workers), len(jobs))
 
 
 def append_rows(folder, results, total):
@@ -60,13 +83,14 @@ def _is_json(text):
     return True
 
 
-def results(work, jobs, workers, start, arguments):
-    """Results of jobs as they come, not in order; arguments as of `write_rows`."""
-    if workers <= 1 or len(jobs) < 2:
-        if jobs:
-            start(*arguments)
-        yield from map(work, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(jobs)), start, arguments) as pool:
-        yield from pool.imap_unordered(work, jobs)
+def results(task, jobs, workers):
+    """Yield the results of jobs as they come, not in order; arguments as of `write_rows`."""
+    workers = Workers.of(workers)
+    if task.trusted and workers.crew is None and (workers.count == 1 or len(jobs) < 2):
+        if jobs and task.start:
+            task.start(*task.arguments)
+        yield from map(task.work, jobs)
+    elif jobs:
+        threads = max(1, (os.cpu_count() or 1) // workers.count)
+        crew = workers.crew(task) if workers.crew else Processes(task, threads)
+        yield from run_jobs(task, jobs, crew, workers.count, workers.time_limit)
