@@ -9,14 +9,15 @@ from datasets.corpora.texts import read_timit
 LAYOUT = "volunteers/01M/Clips/straightcam/sa1.mp4 (or volunteers/01M/straightcam/sa1.mp4) and lipspeakers/Lipspkr1/..."
 GROUPS = ("volunteers", "lipspeakers")
 _CAMERAS = (Path("Clips", "straightcam"), Path("straightcam"))
-_ALIGNMENTS = (".textgrid", ".lab", ".phn", ".wrd")  # beside a clip, best first
+# Beside a clip, best first. A .phn is left alone: it holds samples or seconds, as its maker chose.
+_ALIGNMENTS = (".textgrid", ".lab")
 
 
 def list_tcd_timit(root):
     """ClipSources of TCD-TIMIT, without order: id `01M/sa1`, no split of its own.
 
-    The transcript is `SA1.txt` or `sa1.txt` beside the clip, the alignment a `.TextGrid`, `.lab`, `.phn` or `.wrd` of its name.
-    The corpus's label files of all clips (`volunteer_labelfiles.mlf`) are not read.
+    The transcript is `SA1.txt` or `sa1.txt` beside the clip, the alignment a `.TextGrid` or an HTK `.lab` of its name. The
+    corpus's label files of all clips (`volunteer_labelfiles.mlf`) are not read.
     """
     clips = {}
     for speaker, folder in _folders(root):
