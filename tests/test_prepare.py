@@ -1,13 +1,22 @@
 """prepare.py on clips that work and clips that do not."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 import prepare
 from common.cli import run
-from datasets.prepared import PreparedCorpus
+from common.errors import InputError
+from datasets.gates import check_sound, face_height
+from datasets.preparation import PrepareSettings
+from datasets.prepared import ClipRow, PreparedCorpus
+from datasets.tally import reason_kind, tally
 from speech.arpabet import NUMBER
 from speech.waveform import load_waveform
 from tests.conftest import ROOT
@@ -125,9 +134,133 @@ def test_phones_of_real_speech(tmp_path, capsys):
         (["--val_share", "0.9", "--test_share", "0.2"], "--val_share"),
         (["--detector", "dlib"], "dlib"),
         (["--align", "kaldi"], "kaldi"),
+        (["--workers", "0"], "--workers 0"),
+        (["--min_face", "-1"], "--min_face -1"),
+        (["--time_limit", "nan"], "--time_limit nan"),
     ],
 )
 def test_mistakes_end_with_code_2(head, tmp_path, capsys, change, word):
     arguments = ["--corpus", "folder", "--root", str(head.parent), "--out", str(tmp_path / "out"), "--workers", "1"]
     assert run(prepare.main, [*arguments, *change]) == 2
     assert word in capsys.readouterr().err
+
+
+def test_gates_and_their_report(head, tmp_path, capsys):
+    """Clips are left out for the face's height, for silence and for having no face; report.json counts each reason."""
+    root, out = tmp_path / "root", tmp_path / "out"
+    root.mkdir()
+    for name in ("1", "2"):
+        (root / f"{name}.mp4").write_bytes(head.read_bytes())
+    picture, grey = TalkingPicture().with_mouth(0.4), np.full((64, 64, 3), 128, np.uint8)
+    for name, frame, level in (("silent", picture, 0.0005), ("empty", grey, 0.5)):
+        sound = level * np.sin(np.arange(16000) / 10, dtype=np.float32)
+        make_video(root / f"{name}.mp4", [frame] * 25, 25, audio=sound[None], sample_rate=16000)
+    arguments = ["--corpus", "folder", "--root", str(root), "--out", str(out), "--workers", "1", "--align", "none"]
+    assert run(prepare.main, [*arguments, "--min_face", "20"]) == 0
+    counts = json.loads((out / "report.json").read_text())
+    assert counts["reasons"] == {"no face in any frame": 1, "the sound is silent": 1}
+    assert (counts["clips"], counts["kept"], counts["left_out"]) == (4, 2, 2)
+    assert counts["phones_missing"] == {"not aligned yet": 2} and sum(counts["splits"].values()) == 2
+    said = capsys.readouterr().out
+    assert "2 failed" in said and "  1 x the sound is silent" in said
+
+    assert run(prepare.main, [*arguments, "--min_face", "400"]) == 2  # another setting, another corpus
+    assert "min_face" in capsys.readouterr().err
+    arguments[5] = str(tmp_path / "strict")
+    assert run(prepare.main, [*arguments, "--min_face", "400"]) == 0
+    counts = json.loads((tmp_path / "strict" / "report.json").read_text())
+    assert counts["reasons"]["the face is N pixels high, N are needed (--min_face)"] == 3 and counts["kept"] == 0
+
+
+def test_a_corpus_of_before_there_were_new_settings_goes_on(head, tmp_path, capsys):
+    arguments = ["--corpus", "folder", "--root", str(head.parent), "--out", str(tmp_path), "--workers", "1", "--align", "none"]
+    assert run(prepare.main, arguments) == 0
+    stored = json.loads((tmp_path / "corpus.json").read_text())
+    del stored["settings"]["min_face"]
+    (tmp_path / "corpus.json").write_text(json.dumps(stored))
+    assert run(prepare.main, arguments) == 0 and "0 to prepare" in capsys.readouterr().out
+    assert run(prepare.main, [*arguments, "--min_face", str(PrepareSettings().min_face + 1)]) == 2
+
+
+def test_the_height_of_a_face_and_the_level_of_silence():
+    landmarks = np.zeros((5, 68, 2))
+    landmarks[:, 8, 1], landmarks[:, 16, 0] = [10, 50, 60, 70, 500], 300
+    assert face_height(landmarks) == 60
+    check_sound(np.float32([0, 0, 0.002]), "a")
+    for silent in (np.zeros(0, np.float32), np.float32([0, 9e-4])):
+        with pytest.raises(InputError, match="a: the sound is silent"):
+            check_sound(silent, "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "kind"),
+    [
+        ("/my clips: 1/a b.mp4: a face in 40% of the frames only, 90% are needed", "a b.mp4",
+         "a face in N% of the frames only, N% are needed"),
+        ("x/a.mp4: the decoder crashed (signal 11)", "a.mp4", "the decoder crashed (signal N)"),
+        ("x/a.align: holds no time", "a.mp4", "holds no time"),
+        ("word 3 of 'hello there' is -0.5 s long", "", "word N of ... is N s long"),
+    ],
+)  # fmt: skip
+def test_reasons_are_counted_without_what_differs(text, source, kind):
+    assert reason_kind(text, source) == kind
+
+
+def test_tally_of_rows():
+    rows = [ClipRow(f"a/{n}", "a", "train", seconds=1800, phones="given" if n else "") for n in range(3)]
+    error = "r/{0}.mp4: the face is {0} pixels high"
+    rows += [ClipRow(f"b/{n}", "b", "val", source=f"{n}.mp4", error=error.format(n)) for n in range(2)]
+    assert tally(rows) == {
+        "clips": 5, "kept": 3, "left_out": 2, "hours": 1.5, "splits": {"train": 3},
+        "reasons": {"the face is N pixels high": 2}, "phones": {"given": 2}, "phones_missing": {"not aligned yet": 1},
+    }  # fmt: skip
+    assert tally([])["reasons"] == {}
+
+
+TRAPPED = """
+import ctypes, sys, time
+import datasets.preparation
+import prepare
+from common.cli import run
+inner = datasets.preparation.prepare_clip
+def trapped(source, *rest):
+    if source.id == "crash":
+        ctypes.string_at(0)
+    if source.id == "slow":
+        time.sleep(600)
+    return inner(source, *rest)
+datasets.preparation.prepare_clip = trapped  # in the processes, too: they import this script
+if __name__ == "__main__":
+    sys.exit(run(prepare.main))
+"""
+
+
+def test_a_clip_that_crashes_and_going_on_after_the_run_was_killed(head, tmp_path, capsys):
+    root, out = tmp_path / "root", tmp_path / "out"
+    root.mkdir()
+    for name in ("crash", "good", "slow"):
+        (root / f"{name}.mp4").write_bytes(head.read_bytes())
+    (tmp_path / "trapped.py").write_text(TRAPPED)
+    arguments = ["--corpus", "folder", "--root", str(root), "--out", str(out), "--workers", "1", "--align", "none"]
+    command = [sys.executable, str(tmp_path / "trapped.py"), *arguments]
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while not (out / "manifest.jsonl").is_file() or len(rows_of(out)) < 2:
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    rows = rows_of(out)
+    assert rows["crash"]["error"] == f"{root / 'crash.mp4'}: the decoder crashed (signal 11)" and not rows["good"]["error"]
+    cut = (out / "clips" / "good.safetensors").stat().st_mtime_ns
+
+    assert run(prepare.main, arguments) == 0
+    assert "2 done before, 1 to prepare" in capsys.readouterr().out
+    assert json.loads((out / "report.json").read_text())["reasons"] == {"the decoder crashed (signal N)": 1}
+    assert run(prepare.main, [*arguments, "--retry_failed"]) == 0
+    assert [row["error"] for row in rows_of(out).values()] == [""] * 3
+    assert (out / "clips" / "good.safetensors").stat().st_mtime_ns == cut
+    lines = (out / "manifest.jsonl").read_text().splitlines()
+    assert len(lines) == 4 and set(json.loads(lines[0])) == set(asdict(ClipRow("", "", "")))
