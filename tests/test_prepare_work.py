@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from benchmarks.prepare_speed import FACTOR_BAR, MEMORY_BAR, Sampler, summary
 from common.errors import InputError
 from datasets.crew import Task
 from datasets.prepared import ClipRow, read_manifest
@@ -199,3 +200,33 @@ def test_no_process_outlives_the_run(tmp_path, how):
         run.kill()
         run.wait()
         run.stderr.close()
+
+
+@pytest.mark.skipif(not os.path.isfile("/proc/self/smaps_rollup"), reason="the benchmark samples /proc/PID/smaps_rollup")
+def test_the_benchmark_sees_the_memory_of_each_worker():
+    sampler = Sampler(os.getpid())
+    try:
+        pids = {int(one.split()[1]) for one in results(Task(large, lost), ["a", "b"], 2)}
+    finally:
+        sampler.stop()
+    assert pids <= set(sampler.workers)
+    for pid in pids:
+        rss, pss = sampler.workers[pid]
+        assert rss > 80 and 80 < pss <= rss
+
+
+def large(job):
+    block = b"x" * 80_000_000
+    time.sleep(1)
+    return f"{job}: {os.getpid()} {len(block)}"
+
+
+def test_the_benchmarks_table_and_bars():
+    good = {"by_wall": 5.0, "by_cpu": FACTOR_BAR + 1, "rss": MEMORY_BAR - 100, "pss": 200.0}
+    lines, missed = summary({1: [good, good | {"by_wall": 9.0}, good | {"by_wall": 1.0, "rss": 900.0}]})
+    assert lines[-1] == "| 1 | 5.0 (1.0-9.0) | 4.0 (4.0-4.0) | 300 (300-900) | 200 (200-200) |" and not missed
+    slow, fat = good | {"by_cpu": FACTOR_BAR - 0.1}, good | {"rss": MEMORY_BAR + 1}
+    assert summary({1: [slow] * 3, 2: [fat] * 3})[1] == [
+        "1 workers: below 3 times real time per core",
+        "2 workers: above 400 MB a worker",
+    ]
