@@ -1,6 +1,7 @@
 """How far a run is, for whoever watches: a bar on a terminal, plain lines anywhere else."""
 
 import datetime
+import os
 import sys
 
 from tqdm import tqdm
@@ -19,7 +20,7 @@ class Progress:
     def __init__(self, report, *, start=0, steps=None, bar=True):
         self._report, self._steps, self._share, self._bar = report, steps, 0.0, None
         if bar and sys.stderr.isatty():
-            self._bar = tqdm(initial=start, total=steps, unit="step", dynamic_ncols=True, mininterval=0.5, file=sys.stderr)
+            self._bar = tqdm(initial=start, total=steps, unit="step", mininterval=0.5, file=sys.stderr, **_size())
 
     def step(self, step, total):
         """Move the bar.
@@ -60,6 +61,15 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _size():
+    """Size of the bar: as wide as the terminal; where that does not tell its size (some containers), tqdm would show nothing."""
+    try:
+        known = all(os.get_terminal_size(sys.stderr.fileno()))
+    except OSError:
+        known = False
+    return {"dynamic_ncols": True} if known else {"ncols": 100, "nrows": 24}
 
 
 def line(step, values):
