@@ -2,18 +2,16 @@
 """Train a network on prepared clips.
 
     python train.py configs/expert_grid.yaml
-    python train.py configs/demo.yaml data.batch=8 train.device=cuda
-    python train.py configs/demo.yaml --dry_run
-    torchrun --nproc_per_node 8 train.py configs/demo.yaml          # one process a GPU
+    python train.py configs/sto.yaml data.corpus=prepared/lrs2 train.batch_size=64
+    python train.py configs/sto.yaml --dry_run                      # parameters, fields, terms, memory, hours; writes nothing
+    accelerate launch --multi_gpu train.py configs/sto.yaml         # one process a GPU; torchrun does as well
 
 The same command again goes on where it stopped. Settings are described in docs/training.md.
 """
 
 import argparse
 import functools
-import signal
 import sys
-import time
 
 from common.cli import run
 from common.errors import InputError
@@ -25,74 +23,66 @@ def parse_arguments(argv):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("config", help="YAML file of the experiment")
     parser.add_argument("overrides", nargs="*", help="key.sub=value, laid over the file")
-    parser.add_argument("--dry_run", action="store_true", help="build everything, time a few steps, write nothing")
+    parser.add_argument("--dry_run", action="store_true", help="build everything, try a few steps, write nothing")
     return parser.parse_intermixed_args(argv)
 
 
 def main(argv):
     args = parse_arguments(argv)
     config = load_config(args.config, args.overrides)
-    from training.loop import Run, train
+    from training.run import Run
 
     job = Run(config)
-    resumed = not args.dry_run and job.resume()
-    if job.group.first:
-        _describe(job, resumed)
-    if args.dry_run:
-        _try_out(job)
-        return None
-    if job.step >= config["train"]["steps"]:
-        raise InputError(
-            f"{job.folder}: has reached train.steps={config['train']['steps']} before; raise it or remove the folder"
-        )
     try:
-        train(job, report=functools.partial(print, flush=True))
-    except KeyboardInterrupt:
-        job.store()
-        print(f"interrupted: state of step {job.step} is in {job.folder}; the same command goes on", file=sys.stderr)
-        return 130
-    except FloatingPointError as error:
-        print(f"error: {error}; the last state is in {job.folder}; lower optim.lr", file=sys.stderr)
+        return _work(job, args.dry_run)
+    finally:
+        job.engine.leave()
+
+
+def _work(job, dry_run):
+    from training.loop import train
+    from training.run import NotFinite
+    from training.state import StorageError
+    from training.store import Store
+    from training.try_out import describe, try_out
+
+    say = functools.partial(print, flush=True) if job.engine.first else _silent
+    step = 0 if dry_run else Store(job).load()
+    if step:
+        say(f"going on from step {step} of {job.folder}")
+    for line in describe(job):
+        say(line)
+    if dry_run:
+        for line in try_out(job):
+            say(line)
+        return None
+    if job.step >= job.config["train"]["steps"]:
+        raise InputError(f"{job.folder}: has reached train.steps={job.step} before; raise it or remove the folder")
+    try:
+        ended = train(job, report=say)
+    except (NotFinite, StorageError) as error:
+        if job.engine.first:
+            print(f"error: {error}; {_advice(job, error)}", file=sys.stderr)
         return 1
-    if job.group.first:
-        print(f"weights: {job.folder / 'best.safetensors'} (best in validation), {job.folder / 'last.safetensors'}")
+    if not ended:
+        say(f"stopped: the checkpoint of step {job.step} is in {job.folder}; the same command goes on")
+        return 130
+    say(f"weights: {job.folder / 'best.safetensors'} (least {job.config['train']['best']}), {job.folder / 'last.safetensors'}")
     return None
 
 
-def _describe(job, resumed):
-    if resumed:
-        print(f"going on from step {job.step} of {job.folder}")
-    count = sum(parameter.numel() for parameter in job.model.parameters())
-    validation = f"{len(job.validation.rows)} clips to validate" if job.validation else "none to validate"
-    losses = ", ".join(job.criterion.terms)
-    if job.training.without_phones:
-        print(f"{job.training.without_phones} clips without phonemes are left out (their reasons stand in the manifest)")
-    print(f"{job.config['model']['name']}: {count / 1e6:.2f} M parameters on {job.device}; losses {losses}; "
-          f"{len(job.training.rows)} clips to train, {validation}")  # fmt: skip
+def _advice(job, error):
+    from training.run import NotFinite
+
+    kept = "the last checkpoint is whole" if (job.folder / "checkpoint.pt").is_file() else "there is no checkpoint yet"
+    if isinstance(error, NotFinite):
+        return f"{kept}; the clips of the step are in {job.folder / 'not_finite.json'}; lower optim.lr, or leave them out (data.exclude)"
+    return f"{kept}; make room, and run the same command again"
 
 
-def _try_out(job):
-    """Time a few steps and say how long the whole run would take."""
-    from training.setup import batches
-
-    seconds = []
-    for batch in batches(job.training, job.config["data"]["batch"], 0, 4, 0, job.device):
-        begun = time.monotonic()
-        values = job.learn(job.move(batch))
-        seconds.append(time.monotonic() - begun)
-    step = sorted(seconds)[len(seconds) // 2]
-    hours = step * job.config["train"]["steps"] / 3600
-    print(f"dry run: {step:.3f} s a step, {hours:.1f} h for {job.config['train']['steps']} steps; first losses: "
-          + ", ".join(f"{name} {value:.4g}" for name, value in values.items()))  # fmt: skip
-
-
-def _interrupt(*_):
-    for number in (signal.SIGINT, signal.SIGTERM):  # a launcher may send a second one while the state is being stored
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _silent(_line):
+    """What the other processes say."""
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, _interrupt)  # also where a shell started the run in the background, with Ctrl-C switched off
-    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(main))

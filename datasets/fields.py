@@ -27,10 +27,10 @@ FIELDS = {
     "reference_face": Field("(T, 3, S, S)", "float32", "[0, 1]", "the same person's face from elsewhere in the clip, RGB"),
     "mel": Field("(T, 1, 80, 16)", "float32", "[-4, 4]", "the mel window centred on each frame (speech.windows)"),
     "sync_mel": Field("(1, 80, 16)", "float32", "[-4, 4]", "mel window of the frames that the expert judges, the first ones"),
-    "shifted_mel": Field(
-        "(1, 80, 16)", "float32", "[-4, 4]", "sync_mel, or with probability 1/2 that of another time of the clip"
+    "heard_mel": Field(
+        "(K, 1, 80, 16)", "float32", "[-4, 4]", "K sounds that the window is heard with: its own first, then others (data.negatives)"
     ),
-    "in_sync": Field("()", "float32", "0 or 1", "1 where shifted_mel is the window's own audio"),
+    "in_sync": Field("(K,)", "float32", "0 or 1", "1 where heard_mel is the window's own audio"),
     "landmarks": Field("(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order"),
     "phoneme": Field("(T,)", "int64", "0 ... 39", "class of the phoneme in each frame (speech.arpabet.PHONES)"),
     "run": Field("(T,)", "int64", "0 ... T - 1", "number of each frame's phoneme run in the window"),

@@ -4,11 +4,14 @@ An item is a deterministic function of (seed, epoch, index): nothing is drawn th
 retried, nothing is swallowed.
 """
 
+import hashlib
+
 import numpy as np
 
 from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 from datasets.fields import check_fields
+from datasets.negatives import Negatives
 from datasets.texture import check_modules, open_modules
 from faces.texture import TextureSpec
 from speech.phonemes import shuffled_runs
@@ -28,7 +31,7 @@ class WindowDataset:
         cut: "frames": windows of T frames from anywhere; "phoneme": windows of whole phoneme runs, as many as T frames hold,
             padded with their last frame, `valid` 0 there. A run longer than T frames is cut into pieces of T.
         phonemes: "aligned", or "shuffled": the runs of each clip in random order, the control of METHODS 1.6.
-        sync_frames: frames at the window's start that `sync_mel` and `shifted_mel` belong to; None means T.
+        sync_frames: frames at the window's start that `sync_mel` and `heard_mel` belong to; None means T.
         fields: names from datasets.fields.FIELDS.
         seed: int.
         length: items per epoch; None takes one item per T frames of the split.
@@ -39,6 +42,8 @@ class WindowDataset:
         augment: dict of strengths, or None, see datasets.augment.
         textures: dict of field `module` or `reference_module` -> faces.texture.TextureSpec, where not the usual one.
         exclude: ids, or the beginnings of ids, of clips that are left out.
+        part: (low, high) in [0, 1]: only clips whose id hashes into it, so that two networks may learn from disjoint halves.
+        negatives: datasets.negatives.Negatives: where `heard_mel` comes from when it is not the window's own sound.
 
     Items are dicts of numpy arrays, see datasets.fields.
     """
@@ -61,13 +66,15 @@ class WindowDataset:
         phonemes="aligned",
         sync_frames=None,
         textures=None,
-        max_shift=50,
+        part=(0.0, 1.0),
+        negatives=None,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
-        self.audio_window, self.augment, self.max_shift = audio_window, augment, max_shift
+        self.audio_window, self.augment, self.negatives = audio_window, augment, negatives or Negatives()
         self.mask_top, self.cut, self.phonemes, self.sync_frames = mask_top, cut, phonemes, sync_frames or self.window
         long_enough = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
-        rows = [row for row in long_enough if not row.id.startswith(tuple(exclude))]
+        low, high = part
+        rows = [row for row in long_enough if not row.id.startswith(tuple(exclude)) and low <= part_of(row.id) < high]
         self.rows = [row for row in rows if row.phones] if self._wants_phonemes else rows
         self.without_phones = len(rows) - len(self.rows)
         if rows and not self.rows:
@@ -79,10 +86,10 @@ class WindowDataset:
         self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
         for spec in set(self._textures.values()):
             check_modules(corpus.folder, self.rows, spec)
-        counts = {}
-        for row in self.rows:
-            counts[row.speaker] = counts.get(row.speaker, 0) + 1
-        weights = np.array([counts[row.speaker] ** (balance - 1.0) for row in self.rows], np.float64)
+        self._by_speaker = {}
+        for index, row in enumerate(self.rows):
+            self._by_speaker.setdefault(row.speaker, []).append(index)
+        weights = np.array([len(self._by_speaker[row.speaker]) ** (balance - 1.0) for row in self.rows], np.float64)
         self._cumulative = np.cumsum(weights / weights.sum())
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
         self._open, self._runs = {}, {}
@@ -107,7 +114,8 @@ class WindowDataset:
         start, count = self._draw_window(number, rng, start)
         frames = start + np.minimum(np.arange(self.window), count - 1)
         reference = _draw_outside(rng, row.frames, start - REFERENCE_GAP, start + count + REFERENCE_GAP)
-        shift = self._draw_shift(rng, row.frames, start)
+        heard = self._draw_heard(rng, number, start)
+        span = {"span": self.sync_frames, "mode": self.audio_window}
         sound = AudioChange(self.augment, rng, clip["mel"])
         look = PictureChange(self.augment, rng)
         made = {}
@@ -120,11 +128,12 @@ class WindowDataset:
                 made[name] = np.repeat(look(clip["face"][reference : reference + 1], moved=False), self.window, axis=0)
             elif name == "mel":
                 made[name] = sound(mel_windows(clip["mel"], frames, row.fps, mode=self.audio_window))[:, None]
-            elif name in ("sync_mel", "shifted_mel"):
-                at = start + (shift if name == "shifted_mel" else 0)
-                made[name] = sound(mel_window(clip["mel"], at, row.fps, span=self.sync_frames, mode=self.audio_window))[None]
+            elif name == "sync_mel":
+                made[name] = sound(mel_window(clip["mel"], start, row.fps, **span))[None]
+            elif name == "heard_mel":
+                made[name] = np.stack([sound(mel_window(self._clip(one)["mel"], at, row.fps, **span))[None] for one, at in heard])
             elif name == "in_sync":
-                made[name] = np.float32(shift == 0)
+                made[name] = np.float32([one == (number, start) for one in heard])
             elif name == "landmarks":
                 made[name] = look.points(clip["landmarks"][frames], clip["face"].shape[2])
             elif name == "phoneme":
@@ -165,12 +174,14 @@ class WindowDataset:
         whole = int(np.searchsorted(ends, first + self.window, side="right"))
         return first, (int(ends[whole - 1]) if whole else first + self.window) - first
 
-    def _draw_shift(self, rng, frames, start):
-        """0 with probability 1/2, else a shift of at least 3 frames (120 ms) inside the clip, at most `max_shift`."""
-        low, high = max(-self.max_shift, -start), min(self.max_shift, frames - self.window - start)
-        choices = np.array([shift for shift in range(low, high + 1) if abs(shift) >= 3])
-        other = int(choices[rng.integers(len(choices))]) if len(choices) else 0
-        return 0 if rng.random() < 0.5 else other
+    def _draw_heard(self, rng, number, start):
+        """List of (clip, first frame): the sounds of `heard_mel`."""
+        alike = self._by_speaker[self.rows[number].speaker]
+
+        def room(clip):
+            return self.rows[clip].frames - self.window + 1
+
+        return self.negatives.draw(rng, number, start, room(number), alike, room)
 
     def _clip(self, number):
         return self._kept(number, lambda: self.corpus.open(self.rows[number]))
@@ -186,6 +197,11 @@ class WindowDataset:
                 self._open.pop(next(iter(self._open)))
             self._open[key] = opened()
         return self._open[key]
+
+
+def part_of(clip_id):
+    """A number in [0, 1) by a hash of the clip's id, independent of the one that splits a corpus."""
+    return int.from_bytes(hashlib.sha256(f"part/{clip_id}".encode()).digest()[:8], "big") / 2**64
 
 
 def collate(items):

@@ -5,22 +5,26 @@ from torch import nn
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
+from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
-from losses.sync import SyncClassification, SyncLoss
+from losses.sync import SyncChoice, SyncClassification, SyncLoss
 from losses.temporal import TemporalLipLoss
 
 LOSSES = {
     "l1": L1Loss,
     "laplacian": LaplacianLoss,
     "sync": SyncLoss,
+    "adversarial": AdversarialLoss,
     "sync_classification": SyncClassification,
+    "sync_choice": SyncChoice,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
     "spatial_texture": SpatialTextureLoss,
 }
 _OWN_KEYS = ("weight", "enable_when")
+REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1
 
 
 class Criterion(nn.Module):
@@ -30,12 +34,17 @@ class Criterion(nn.Module):
     {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit, and from then on; its
     value is measured in validation from the start.
 
+    A weight may be "rest": what the other terms that are switched on leave of 1 (the L1 of METHODS 1.6 and 5.1).
+
+    A term with an adversary has `adversary`, a module that learns beside the model: `adversary(outputs, batch) -> scalar` is what
+    it learns from.
+
     A term that learns something of its own may have `memory`, a module whose state a resumed run gets back, and `facts()`, what
     a checkpoint tells of it.
 
     Args:
         terms: dict of name -> term.
-        weights: dict of name -> float.
+        weights: dict of name -> float, or "rest" for one of them.
         gates: dict of name -> (metric, limit), for terms with `enable_when`.
     """
 
@@ -67,10 +76,20 @@ class Criterion(nn.Module):
                 value = term(outputs, batch)
                 parts[name] = value.detach()
                 if self.open[name]:
-                    total = self.weights[name] * value + (0.0 if total is None else total)
+                    total = self.weight(name) * value + (0.0 if total is None else total)
         if total is None:
             total = torch.zeros((), device=next(iter(outputs.values())).device)
         return total, parts
+
+    def weight(self, name):
+        """Present weight of a term that is switched on."""
+        if self.weights[name] != REST:
+            return self.weights[name]
+        return 1.0 - sum(self.weights[other] for other in self.terms if other != name and self.open[other])
+
+    def adversaries(self):
+        """dict of name -> module that learns beside the model."""
+        return {name: term.adversary for name, term in self.terms.items() if hasattr(term, "adversary")}
 
     def memory(self):
         """dict of name -> state dict of the terms that have a memory."""
@@ -110,16 +129,34 @@ def build_criterion(config, resources):
     refuse_unknown(config, LOSSES, "loss")
     terms, weights, gates = {}, {}, {}
     for name, options in config.items():
-        if not isinstance(options, dict) or not isinstance(options.get("weight"), int | float) or options["weight"] < 0:
-            raise InputError(f"losses.{name}.weight: must be a number, 0 or more")
-        weights[name] = float(options["weight"])
+        weights[name] = _weight(name, options)
         if gate := options.get("enable_when"):
             if set(gate) != {"metric", "below"}:
                 raise InputError(f"losses.{name}.enable_when: must hold metric and below")
             gates[name] = (gate["metric"], float(gate["below"]))
         arguments = {key: value for key, value in options.items() if key not in _OWN_KEYS}
         terms[name] = _build(name, {**arguments, **resources.get(name, {})})
+    _check_rest(weights)
     return Criterion(terms, weights, gates)
+
+
+def _weight(name, options):
+    """The weight that a config gives to a loss: a float, or REST."""
+    weight = options.get("weight") if isinstance(options, dict) else None
+    if weight == REST:
+        return REST
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+        raise InputError(f'losses.{name}.weight: must be a number, 0 or more, or "rest"')
+    return float(weight)
+
+
+def _check_rest(weights):
+    rests = [name for name, weight in weights.items() if weight == REST]
+    others = sum(weight for weight in weights.values() if weight != REST)
+    if len(rests) > 1:
+        raise InputError(f"losses: only one weight can be the rest, not those of {' and '.join(rests)}")
+    if rests and others >= 1:
+        raise InputError(f"losses.{rests[0]}.weight: the other weights sum to {others:g} and leave nothing of 1")
 
 
 def _build(name, arguments):

@@ -31,11 +31,12 @@ def _generate(model, batch):
 
 
 def _compare(model, batch):
-    """`audio_embedding`, `face_embedding` (B, D) float32 of unit length, from `shifted_mel` and the lower half of `face`."""
+    """`audio_embedding` (B, K, D), `face_embedding` (B, D) float32 of unit length, from `heard_mel` and the lower half of `face`."""
     from models.syncnet import lower_halves
 
-    audio, face = model(batch["shifted_mel"], lower_halves(batch["face"].transpose(1, 2)))
-    return {"audio_embedding": audio, "face_embedding": face}
+    sounds = batch["heard_mel"]  # (B, K, 1, 80, 16)
+    audio, face = model(sounds.flatten(0, 1), lower_halves(batch["face"].transpose(1, 2)))
+    return {"audio_embedding": audio.unflatten(0, sounds.shape[:2]), "face_embedding": face}
 
 
 def _find(model, batch):
@@ -49,6 +50,6 @@ INTERFACES = {
         _generate,
         {"audio_gate": ("phoneme",), "spatial_input": ("reference_module",)},
     ),
-    "syncnet_color": Interface(("face", "shifted_mel"), _compare),
+    "syncnet_color": Interface(("face", "heard_mel"), _compare),
     "lip_landmarks": Interface(("face",), _find),
 }

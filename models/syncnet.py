@@ -72,8 +72,8 @@ def lower_halves(faces):
 
 
 def sync_probability(audio, face):
-    """Cosine of two (B, D) embeddings of SyncNetColor -> (B,) float32 in [0, 1] (arXiv 2008.10010, eq. 1).
+    """Cosine of two (..., D) embeddings of SyncNetColor -> (...) float32 in [0, 1] (arXiv 2008.10010, eq. 1).
 
     Both are ReLU-ed, so the cosine is a probability; it is clamped because rounding can lift it over 1.
     """
-    return F.cosine_similarity(audio, face).clamp(0, 1)
+    return F.cosine_similarity(audio, face, dim=-1).clamp(0, 1)

@@ -18,3 +18,22 @@ def shared_media():
     if not (folder / "MANIFEST.md").is_file():
         pytest.skip(f"real clips are absent: no {folder / 'MANIFEST.md'} (set TALKINGFACE_MEDIA to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory):
+    """A prepared corpus of six clips of 20 frames, made from noise; tests leave it as it is."""
+    from tests.prepared_kit import make_corpus
+
+    return make_corpus(tmp_path_factory.mktemp("prepared") / "corpus", frames=20)
+
+
+@pytest.fixture
+def write_config(tmp_path, small_corpus):
+    """Write a small config with changes laid over it; returns its path. Runs go to `tmp_path / "runs"`."""
+    from tests.training_kit import small_config, write_yaml
+
+    def write(**changes):
+        return write_yaml(tmp_path / "config.yaml", small_config(small_corpus, tmp_path / "runs", **changes))
+
+    return write

@@ -1,4 +1,4 @@
-"""Experiment configs: YAML over defaults, overrides on the command line, unknown keys refused."""
+"""Experiment configs: YAML over defaults, over the config it names as its base, overrides on the command line, unknown keys refused."""
 
 import copy
 from pathlib import Path
@@ -17,12 +17,13 @@ DEFAULTS = {
         "window": 5,  # frames per item, or "phoneme": whole phoneme runs, padded to data.longest
         "longest": 12,  # frames of a padded window; a longer run is cut
         "phonemes": "aligned",  # or "shuffled": the runs of each clip in random order, a control
-        "batch": 16,  # items per step
         "workers": 1,  # loader processes
         "audio_window": "centred",
         "mask_top": 0.5,  # share of the crop's height from which on the model must make up the face
         "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
         "texture": {"clusters": 64, "compactness": 10.0},  # modules of the reference, for model.spatial_input
+        "part": [0.0, 1.0],  # only clips whose id hashes into this share, so that two networks may learn from disjoint halves
+        "negatives": {"near": 0.5, "far": 0.25, "other": 0.25, "least": 1, "sounds": 1},  # sound of the expert's negatives, see datasets.negatives
         "exclude": None,  # list of clip ids, or beginnings of ids, to leave out
         "augment": {
             **{"flip": 0.5, "shift": 0, "turn": 0.0, "zoom": 0.0},
@@ -30,24 +31,36 @@ DEFAULTS = {
             **{"gain_db": 0.0, "noise": 0.0, "silence": 0.0},
         },
     },
-    "losses": {},
+    "losses": {},  # name: {weight: number or "rest", ...}; null takes away a loss of the base
     "optim": {"lr": 1e-4, "betas": [0.9, 0.999], "weight_decay": 0.0, "warmup": 100, "clip": 1.0, "schedule": "constant"},
+    "adversary": {"lr": 1e-4, "betas": [0.5, 0.999], "warmup": 0, "clip": 1.0},  # optimiser of the losses' discriminators
     "train": {
+        "batch_size": 16,  # items a step and process
+        "accumulate": 1,  # batches whose gradients are summed into one step
         "steps": 100000,
         "minutes": None,  # stop earlier, after so many minutes of this run; the same command goes on
         "seed": 0,
         "device": "auto",
-        "precision": "fp32",  # fp32 | bf16
+        "precision": "auto",  # fp32 | bf16 | fp16; auto: bf16 on GPUs that have it, else fp32
+        "compile": False,  # torch.compile the network
+        "sync_batchnorm": True,  # several processes: batch statistics of the whole step
         "threads": None,
         "ema": 0.999,
         "init": None,  # checkpoint to begin from
         "runs": "runs",
         "log_every": 50,
+        "checkpoint_every": 1000,  # steps between checkpoints, from which a stopped run goes on
         "validate_every": 1000,
         "validate_batches": 16,
+        "best": "val/total",  # validation metric whose least value makes best.safetensors
+        "keep": 3,  # newest snapshots that are kept
         "snapshot_dtype": "float32",
+        "progress": True,
+        "tensorboard": "auto",  # on | off; auto: where the package is there
+        "wandb": "off",  # or the name of a project
     },
 }
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _WORDS = {"data.window": ("phoneme",)}  # words that may stand in place of a number
 _FREE = ("losses", "model")  # their keys are checked by whoever builds them
 
@@ -56,7 +69,8 @@ def load_config(path, overrides=()):
     """Read a config file and lay it over the defaults.
 
     Args:
-        path: YAML file.
+        path: YAML file. Its key `base` names another one beside it, over which it is laid: sections key by key, lists and values
+            whole; a loss that is null is taken away.
         overrides: strings "key.sub=value"; the value is read as YAML.
 
     Returns:
@@ -66,18 +80,57 @@ def load_config(path, overrides=()):
         InputError: no such file, not YAML, an unknown key (the nearest known one is named), a value of another type.
     """
     path = Path(path)
+    given = _with_bases(path, ())
+    for override in overrides:
+        _apply_override(given, override)
+    if isinstance(given.get("data"), dict) and "batch" in given["data"]:
+        raise InputError("data.batch: is called train.batch_size now")
+    if isinstance(given.get("losses"), dict):
+        given["losses"] = {name: options for name, options in given["losses"].items() if options is not None}
+    config = _merge(DEFAULTS, given, "")
+    config["name"] = config["name"] or path.stem
+    _check(config)
+    return config
+
+
+def _with_bases(path, above):
+    """What a file says, laid over the file that its key `base` names (beside it), and so on."""
     if not path.is_file():
-        raise InputError(f"{path}: no such config file")
+        raise InputError(f"{path}: no such config file" + (f" (base of {above[-1]})" if above else ""))
+    if path.resolve() in [one.resolve() for one in above]:
+        raise InputError(f"{path}: is its own base, over {', '.join(map(str, above))}")
     given = _parse(path.read_text(encoding="utf-8"), str(path))
     if not isinstance(given, dict):
         raise InputError(f"{path}: must be a mapping of sections, such as  model: {{name: wav2lip}}")
-    for override in overrides:
-        _apply_override(given, override)
-    config = _merge(DEFAULTS, given, "")
-    config["name"] = config["name"] or path.stem
-    for key, low in (("window", 1), ("longest", 2), ("batch", 1), ("workers", 0)):
-        if config["data"][key] != "phoneme" and config["data"][key] < low:
-            raise InputError(f"data.{key}: must be {low} or more")
+    base = given.pop("base", None)
+    if base is None:
+        return given
+    below = _with_bases(path.parent / str(base), (*above, path))
+    below.pop("name", None)
+    return _laid_over(below, given)
+
+
+def _laid_over(below, given):
+    """`given` over `below`, section by section; a list or a value replaces what was there."""
+    merged = dict(below)
+    for key, value in given.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both else value
+    return merged
+
+
+def _check(config):
+    """InputError for values that cannot be."""
+    train = config["train"]
+    for section, key, low in (("data", "window", 1), ("data", "longest", 2), ("data", "workers", 0), ("train", "batch_size", 1),
+                              ("train", "accumulate", 1), ("train", "keep", 1), ("train", "checkpoint_every", 1),
+                              ("train", "validate_every", 1), ("train", "validate_batches", 1), ("train", "log_every", 1)):  # fmt: skip
+        if config[section][key] != "phoneme" and config[section][key] < low:
+            raise InputError(f"{section}.{key}: must be {low} or more")
+    if not 0 <= config["data"]["part"][0] < config["data"]["part"][1] <= 1:
+        raise InputError("data.part: must be [low, high] with 0 <= low < high <= 1")
+    if train["tensorboard"] not in ("auto", "on", "off"):
+        raise InputError(f"train.tensorboard: {train['tensorboard']!r}: unknown; choose auto, on or off")
     if config["data"]["phonemes"] not in ("aligned", "shuffled"):
         raise InputError(f"data.phonemes: {config['data']['phonemes']!r}: unknown; choose aligned or shuffled")
     if config["data"]["crop"] not in (None, "aligned", "box"):
@@ -89,9 +142,8 @@ def load_config(path, overrides=()):
         raise InputError("data.exclude: must be a list of clip ids or beginnings of ids, such as [s3/, s4/bbaf2n]")
     if config["optim"]["schedule"] not in ("constant", "cosine"):
         raise InputError(f"optim.schedule: {config['optim']['schedule']!r}: unknown; choose constant or cosine")
-    if config["train"]["precision"] not in ("fp32", "bf16"):
-        raise InputError(f"train.precision: {config['train']['precision']!r}: unknown; choose fp32 or bf16")
-    return config
+    if train["precision"] not in PRECISIONS:
+        raise InputError(f"train.precision: {train['precision']!r}: unknown; choose one of {', '.join(PRECISIONS)}")
 
 
 def _parse(text, where):
@@ -131,7 +183,9 @@ def _merge(defaults, given, where):
 
 
 def _typed(default, value, where):
-    """`value` with the type of `default`; YAML reads 1e-4 as text, so numbers are tried."""
+    """`value` with the type of `default`; YAML reads 1e-4 as text, so numbers are tried, and on and off as true and false."""
+    if isinstance(default, str) and isinstance(value, bool) and default in ("auto", "off"):
+        value = "on" if value else "off"
     if default is None or value is None or value in _WORDS.get(where, ()):
         return value
     if isinstance(default, float) and not isinstance(value, bool):

@@ -1,191 +1,122 @@
 """The training loop, which knows no method by name."""
 
+import json
+import signal
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
-import torch
-
-from common.errors import InputError
-from models import build_model
-from models.devices import choose_device
-from models.interface import INTERFACES
-from training.checkpoint import save_checkpoint
-from training.crop_kind import require_one_crop
-from training.distributed import Group
+from common.files import atomic_output
 from training.log import Log
-from training.setup import (
-    batches,
-    build_datasets,
-    build_losses,
-    build_network,
-    checkpoint_config,
-    needed_fields,
-    sync_frames_of,
-    textures_of,
-)
-from training.state import Average, load_state, save_state
-
-
-class Run:
-    """One run of one config: everything that the loop moves, and where it stores it.
-
-    `runs/<name>/` holds `config.yaml` (resolved), `log.jsonl` (one JSON object a line), `state.pt` (to go on),
-    `last.safetensors` and `best.safetensors` (averaged weights, to use). Starting the same command again goes on from
-    `state.pt`.
-    """
-
-    def __init__(self, config):
-        self.config, train = config, config["train"]
-        self.group, device = Group.join(train["device"])
-        self.device = choose_device(device, flag="train.device", order=("cuda", "cpu"))
-        if train["threads"]:
-            torch.set_num_threads(train["threads"])
-        self.model = build_network(config, self.device)
-        self.interface = INTERFACES[config["model"]["name"]]
-        self.network = self.group.wrap(self.model)  # what the steps go through; the same weights
-        self.criterion = build_losses(config, self.device, self.model)
-        fields = needed_fields(config, self.model, self.criterion)
-        frames = sync_frames_of(config, self.model, self.criterion)
-        self.training, self.validation = build_datasets(config, fields, frames, textures_of(config, self.criterion))
-        require_one_crop(config, self.training.corpus.settings)
-        optim = config["optim"]
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=optim["lr"], betas=tuple(optim["betas"]), weight_decay=optim["weight_decay"]
-        )
-        self.average = Average(self.model, train["ema"])
-        self.averaged_model = build_model(config["model"]).to(self.device).eval()
-        self.step, self.best = 0, float("inf")
-        self.folder = Path(train["runs"]) / config["name"]
-
-    def resume(self):
-        """Go on from the run folder where there is one; returns the step."""
-        path = self.folder / "state.pt"
-        if path.is_file():
-            state = load_state(path)
-            crop = self.training.corpus.settings["crop"]
-            if state.get("crop", crop) != crop:
-                learnt = f"learnt from {state['crop']} crops, the corpus holds {crop} ones"
-                raise InputError(f"{path}: {learnt}; choose another name")
-            try:
-                self.model.load_state_dict(state["model"])
-                self.optimizer.load_state_dict(state["optimizer"])
-            except (RuntimeError, ValueError, KeyError) as error:
-                raise InputError(f"{path}: is of another network; remove the run folder or choose another name") from error
-            self.average.values = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
-            self.step, self.best = state["step"], state["best"]
-            self.criterion.open.update(state["open"])
-            self.criterion.remember(state.get("memory", {}))
-        return self.step
-
-    def rate(self):
-        """Learning rate of the present step: linear warm-up, then constant or half a cosine down to 2 %."""
-        optim, steps = self.config["optim"], self.config["train"]["steps"]
-        warm = min(1.0, (self.step + 1) / max(1, optim["warmup"]))
-        if optim["schedule"] == "constant":
-            return optim["lr"] * warm
-        done = torch.tensor(min(1.0, self.step / max(1, steps)))
-        return optim["lr"] * warm * float(0.02 + 0.98 * (0.5 + 0.5 * torch.cos(torch.pi * done)))
-
-    def learn(self, batch):
-        """One step; returns dict of named floats."""
-        self.model.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
-        with self._autocast():
-            outputs = self.interface.predict(self.network, batch)
-            total, parts = self.criterion(outputs, batch)
-        if not torch.isfinite(total):
-            raise FloatingPointError(f"step {self.step}: the loss is not finite ({', '.join(parts)})")
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config["optim"]["clip"] or float("inf"))
-        self.optimizer.step()
-        self.average.update(self.model, self.step)
-        self.step += 1
-        return {
-            "total": float(total.detach()),
-            "gradient": float(norm),
-            **{name: float(value) for name, value in parts.items()},
-        }
-
-    @torch.no_grad()
-    def validate(self):
-        """{"val/l1": mean, "val/total": mean, ...} over the fixed validation windows, with the averaged weights."""
-        if self.validation is None:
-            return {}
-        self.averaged_model.load_state_dict(self.average.values)
-        self.criterion.eval()
-        sums, count = {}, 0
-        steps, batch_size = self.config["train"]["validate_batches"], self.config["data"]["batch"]
-        for batch in batches(self.validation, batch_size, 0, steps, 0, self.device):
-            batch = self.move(batch)
-            with self._autocast():
-                outputs = self.interface.predict(self.averaged_model, batch)
-                total, parts = self.criterion(outputs, batch, all_terms=True)
-            for name, value in {"total": total, **parts}.items():
-                sums[f"val/{name}"] = sums.get(f"val/{name}", 0.0) + float(value)
-            count += 1
-        self.criterion.train()
-        return {name: value / count for name, value in sums.items()}
-
-    def store(self, *, best=False):
-        """Write the state to go on from and the averaged weights to use; the first process does."""
-        if not self.group.first:
-            return
-        settings = self.training.corpus.settings
-        self.averaged_model.load_state_dict(self.average.values)
-        config = checkpoint_config(self.config, settings, self.step, self.criterion.facts())
-        for name in ("last", "best") if best else ("last",):
-            path = self.folder / f"{name}.safetensors"
-            save_checkpoint(path, self.averaged_model, config, dtype=self.config["train"]["snapshot_dtype"])
-        save_state(
-            self.folder / "state.pt",
-            model=self.model.state_dict(),
-            optimizer=self.optimizer.state_dict(),
-            average=self.average.values,
-            step=self.step,
-            best=self.best,
-            open=dict(self.criterion.open),
-            memory=self.criterion.memory(),
-            crop=settings["crop"],
-        )
-
-    def move(self, batch):
-        """The batch on the device of the run."""
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
-
-    def _autocast(self):
-        half = self.config["train"]["precision"] == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+from training.run import NotFinite
+from training.setup import batches
+from training.store import Store
+from training.validation import validate
 
 
 def train(run, report=print):
-    """Run until the configured step or minute; store state and weights on the way and at the end.
+    """Run until the configured step or minute, or until a signal asks to stop; a checkpoint is stored then.
 
     Args:
-        run: Run.
+        run: training.run.Run, resumed where it shall go on.
         report: takes one line of text.
+
+    Returns:
+        True when the run has come to its end or its minute, False when a signal stopped it.
+
+    Raises:
+        NotFinite: a loss or gradient is NaN; the windows at fault are in `not_finite.json`, the last checkpoint is as it was.
+        StorageError: the disk is full; likewise.
     """
-    config, settings, data, group = run.config, run.config["train"], run.config["data"], run.group
-    log = Log(run.folder, config, report) if group.first else None
-    begun = time.monotonic()
-    steps = (run.step, settings["steps"])
-    for batch in batches(run.training, data["batch"], *steps, data["workers"], run.device, group.rank, group.size):
-        values = run.learn(run.move(batch))
-        minutes = (time.monotonic() - begun) / 60
-        over = run.step >= settings["steps"]
-        if settings["minutes"] is not None:
-            over = group.share(over or minutes >= settings["minutes"])
-        if log and (run.step % settings["log_every"] == 0 or over):
-            log.step(run.step, {**values, "rate": run.rate(), "minutes": minutes})
-        if run.step % settings["validate_every"] == 0 or over:
-            metrics = group.share(run.validate() if group.first else None)
-            if opened := run.criterion.update_gates(metrics):
-                run.best = float("inf")  # totals before and after do not compare
-            better = metrics.get("val/total", 0.0) < run.best
-            run.best = min(run.best, metrics.get("val/total", float("inf")))
-            run.store(best=better)
-            if log:
-                log.validation(run.step, metrics, opened)
-        if over:
-            break
+    settings, engine, store = run.config["train"], run.engine, Store(run)
+    log = _open_log(run, report) if engine.first else None
+    begun = asked = time.monotonic()
+    try:
+        with _signals() as stopped:
+            for step_batches in steps_left(run):
+                ready = time.monotonic()
+                late = settings["minutes"] is not None and ready - begun >= 60 * settings["minutes"]
+                rate = run.rate()
+                values, stop = run.learn(step_batches, stop=bool(stopped) or late)
+                over = run.step >= settings["steps"]
+                if log:
+                    now = time.monotonic()
+                    log.step(run.step, {**values, "rate": rate}, waited=ready - asked, took=now - asked)
+                better = (run.step % settings["validate_every"] == 0 or over) and _validate(run, log)
+                if better or over or stop or run.step % settings["checkpoint_every"] == 0:
+                    store.save(best=better)
+                if stop and not over:
+                    return not any(engine.gather(bool(stopped)))
+                asked = time.monotonic()
+    except NotFinite as error:
+        if engine.first:
+            _write_down(run, error)
+        raise
+    finally:
+        if log:
+            log.close()
+    return True
+
+
+def _open_log(run, report):
+    train = run.config["train"]
+    return Log(run.folder, run.config, report, start=run.step, steps=train["steps"], progress=train["progress"])
+
+
+def steps_left(run):
+    """Lists of batches, one list for each step that is left.
+
+    Batch k of step s in process r of n is number (s * accumulate + k) * n + r of the run: a resumed run needs the step alone.
+    """
+    settings, engine = run.config["train"], run.engine
+    summed = settings["accumulate"]
+    numbers = ((place * engine.size) + engine.rank for place in range(run.step * summed, settings["steps"] * summed))
+    held = []
+    for batch in batches(run.training, settings["batch_size"], numbers, run.config["data"]["workers"], run.device):
+        held.append(batch)
+        if len(held) == summed:
+            yield held
+            held = []
+
+
+def _validate(run, log):
+    """Validate, open gates; True when the weights are the best so far."""
+    metrics, pictures = validate(run)
+    opened = run.criterion.update_gates(metrics)
+    name = run.config["train"]["best"]
+    if opened and name.endswith("/total"):
+        run.best = float("inf")  # totals before and after do not compare
+    value = metrics.get(name, 0.0)
+    better = value < run.best
+    run.best = min(run.best, value)
+    if log:
+        log.validation(run.step, metrics, opened, pictures)
+    return better
+
+
+def _write_down(run, error):
+    """What was not finite, and in which windows, for whoever looks for the cause."""
+    told = {"step": run.step + 1, "what": str(error), "losses": {name: repr(value) for name, value in error.parts.items()}}
+    with atomic_output(run.folder / "not_finite.json") as path:
+        path.write_text(json.dumps({**told, "windows": error.clips}, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _signals():
+    """A list that is filled when SIGINT or SIGTERM asks to stop: after the step, with a checkpoint. A third one stops at once."""
+    asked, before = [], {}
+
+    def ask(number, _frame):
+        asked.append(number)
+        if len(asked) > 2:  # a launcher hands a terminal's signal on, so two are one
+            raise KeyboardInterrupt
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, ask)
+    except ValueError:  # not in the main thread: whoever runs it there stops it
+        pass
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,10 +1,12 @@
 """From a config to the parts of a run: data, network, losses."""
 
+import signal
 from pathlib import Path
 
 import torch
 
 from common.errors import InputError
+from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
 from faces.texture import TextureSpec
@@ -48,11 +50,14 @@ def build_losses(config, device, model):
     resources = {}
     if "sync" in losses:
         resources["sync"] = _sync_expert(losses["sync"], config, device)
+    if "adversarial" in losses:
+        resources["adversarial"] = {"face_size": config["model"].get("face_size", 96)}
+        losses["adversarial"].setdefault("width", config["model"].get("width", 1.0))
     if "temporal_lip" in losses:
         lips = load_checkpoint(losses["temporal_lip"].pop("landmarks", LIP_LANDMARKS), device, expect="lip_landmarks")
         gate = getattr(model, "audio_gate", None)
         resources["temporal_lip"] = {"landmarks": lips.model, "table": gate and gate.table}
-    return build_criterion(losses, resources).to(device)
+    return build_criterion(losses, resources).to(device, memory_format=torch.channels_last)
 
 
 def _sync_expert(options, config, device):
@@ -73,7 +78,7 @@ def window_frames(data):
 
 
 def build_datasets(config, fields, sync_frames, textures=None):
-    """(training windows, validation windows or None) of the corpus that the config names.
+    """(training windows, dict of split -> validation windows) of the corpus that the config names.
 
     Args:
         config: of the run.
@@ -93,32 +98,40 @@ def build_datasets(config, fields, sync_frames, textures=None):
     window, cut = window_frames(data), "phoneme" if data["window"] == "phoneme" else "frames"
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
     common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
-    common["textures"] = textures
-    training = WindowDataset(
-        corpus, "train", window, fields, seed=train["seed"], balance=data["balance"], augment=data["augment"], **common
-    )
-    validation = None
-    if corpus.split("val"):
-        length = data["batch"] * train["validate_batches"]
-        validation = WindowDataset(corpus, "val", window, fields, seed=12345, length=length, **common)
+    common |= {"textures": textures, "negatives": Negatives(**data["negatives"])}
+    own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
+    training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)
+    length = train["batch_size"] * train["validate_batches"]
+    validation = {
+        split: WindowDataset(corpus, split, window, fields, seed=12345, length=length, **common)
+        for split in ("val", "unseen")
+        if corpus.split(split)
+    }
     return training, validation
 
 
-def batches(dataset, batch, first_step, steps, workers, device, rank=0, size=1):
-    """Loader of the batches of steps `first_step` to `steps`.
-
-    Step s of process `rank` of `size` holds the `batch` items from (s * size + rank) * batch on.
-    """
-    starts = ((step * size + rank) * batch for step in range(first_step, steps))
-    sampler = [range(start, start + batch) for start in starts]
+def batches(dataset, batch_size, numbers, workers, device):
+    """Loader of batches by number: batch n holds the `batch_size` items from n * batch_size on."""
     return torch.utils.data.DataLoader(
-        dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate, pin_memory=device.type == "cuda"
+        dataset,
+        batch_sampler=(range(number * batch_size, (number + 1) * batch_size) for number in numbers),
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=device.type == "cuda",
+        worker_init_fn=_leave_signals_to_the_run,
+        prefetch_factor=4 if workers else None,
     )
+
+
+def _leave_signals_to_the_run(_worker):
+    """A loader process goes on when Ctrl-C reaches it: the run ends its step, and ends the loader."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
 
 
 def needed_fields(config, model, criterion):
     """Fields that a batch must hold for this network and these losses."""
-    needed = {*INTERFACES[config["model"]["name"]].needs_of(model), *criterion.needs}
+    needed = {*INTERFACES[config["model"]["name"]].needs_of(model), *criterion.needs, "clip", "frame"}
     if config["data"]["window"] == "phoneme":
         needed.add("valid")
     return tuple(sorted(needed))

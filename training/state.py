@@ -1,5 +1,6 @@
 """Everything that a run needs to go on as if it had not stopped."""
 
+import ast
 import random
 
 import numpy as np
@@ -26,23 +27,45 @@ class Average:
     def update(self, model, step):
         """Take in the weights after step number `step`."""
         decay = min(self.decay, (1 + step) / (10 + step))
+        learned = {name for name, _ in model.named_parameters()}
+        pairs = [(self.values[name], tensor) for name, tensor in model.state_dict().items() if name in learned]
+        torch._foreach_lerp_([mine for mine, _ in pairs], [theirs for _, theirs in pairs], 1 - decay)
         for name, tensor in model.state_dict().items():
-            if tensor.is_floating_point():
-                self.values[name].lerp_(tensor, 1 - decay)
-            else:
+            if name not in learned:
                 self.values[name].copy_(tensor)
 
 
-def save_state(path, **parts):
-    """Write state dicts, the step and the random generators, whole or not at all."""
-    random_state = {
+def random_states():
+    """State of this process's random generators, in types that are read back without running anything."""
+    return {
         "python": repr(random.getstate()),
         "numpy": [value.tolist() if isinstance(value, np.ndarray) else value for value in np.random.get_state()],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    with atomic_output(path) as temporary:
-        torch.save({**parts, "random": random_state}, temporary)
+
+
+def restore_random(stored):
+    """Put back what `random_states` gave."""
+    random.setstate(ast.literal_eval(stored["python"]))
+    name, keys, *rest = stored["numpy"]
+    np.random.set_state((name, np.array(keys, np.uint32), *rest))
+    torch.set_rng_state(stored["torch"])
+    if stored["cuda"] and torch.cuda.is_available() and len(stored["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(stored["cuda"])
+
+
+def save_state(path, state):
+    """Write a dict of tensors and plain values, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written; what was at `path` before is there still.
+    """
+    try:
+        with atomic_output(path) as temporary:
+            torch.save(state, temporary)
+    except (OSError, RuntimeError) as error:  # torch.save says RuntimeError where the disk is full
+        raise StorageError(path, error) from error
 
 
 def load_state(path):
@@ -51,17 +74,15 @@ def load_state(path):
     Raises:
         InputError: the file is damaged.
     """
-    import ast
-
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        stored = state.pop("random")
-        random.setstate(ast.literal_eval(stored["python"]))
-        name, keys, *rest = stored["numpy"]
-        np.random.set_state((name, np.array(keys, np.uint32), *rest))
-        torch.set_rng_state(stored["torch"])
-        if stored["cuda"] and torch.cuda.is_available() and len(stored["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(stored["cuda"])
-    except (OSError, KeyError, RuntimeError, ValueError, EOFError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, KeyError, RuntimeError, ValueError, EOFError, TypeError) as error:
         raise InputError(f"{path}: cannot resume from it ({error}); remove the run folder to start anew") from error
-    return state
+
+
+class StorageError(Exception):
+    """A checkpoint or snapshot could not be written; `path` holds what was there before."""
+
+    def __init__(self, path, error):
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        super().__init__(f"{path}: cannot be written ({reason}); the one before, where there was one, is whole")

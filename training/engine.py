@@ -1,0 +1,136 @@
+"""What a run stands on: device, precision and the other processes of the run, all through accelerate.
+
+Started by hand there is one process; started by `accelerate launch` or `torchrun` there are several, on one machine or many.
+"""
+
+import os
+
+import torch
+
+from common.errors import InputError
+from models.devices import choose_device
+
+
+class Engine:
+    """Device, precision and process group of a run.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1"; under a launcher each process takes the GPU of its local rank.
+        precision: "fp32", "bf16", "fp16"; "auto" takes bf16 on GPUs that have it, else fp32.
+
+    Attributes:
+        device: torch.device.
+        precision: the one that was chosen.
+        rank, size: number of this process, and how many there are.
+
+    Raises:
+        InputError: accelerate is missing, no such device, a precision that the device does not have.
+    """
+
+    def __init__(self, device="auto", precision="auto"):
+        try:
+            from accelerate import Accelerator, DistributedDataParallelKwargs
+            from accelerate.state import AcceleratorState
+        except ImportError as error:
+            raise InputError(f"training needs accelerate ({error}); run  pip install accelerate") from error
+        launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        chosen = choose_device(device, flag="train.device", order=("cuda", "cpu"))
+        self.precision = choose_precision(precision, chosen)
+        if not launched:
+            AcceleratorState._reset_state(reset_partial_state=True)  # one program may hold several runs, as the tests do
+        self.accelerator = Accelerator(
+            cpu=chosen.type == "cpu",
+            device_placement=False,
+            mixed_precision="no" if self.precision == "fp32" else self.precision,
+            kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
+        )
+        self.device = self.accelerator.device if launched else chosen
+        self.rank, self.size = self.accelerator.process_index, self.accelerator.num_processes
+
+    @property
+    def first(self):
+        """True in the process that logs and writes."""
+        return self.rank == 0
+
+    def prepare(self, model):
+        """The network whose steps average gradients over the processes, in this run's precision; the same weights."""
+        return self.accelerator.prepare_model(model, device_placement=False)
+
+    def prepare_optimizer(self, optimizer):
+        """The optimiser, behind fp16's loss scale where there is one."""
+        return self.accelerator.prepare_optimizer(optimizer, device_placement=False)
+
+    def autocast(self):
+        """Context in which networks run in this run's precision."""
+        return self.accelerator.autocast()
+
+    def without_sync(self, models, active):
+        """Context in which backward passes leave the gradients in each process, where `active`; for all but the last batch of a step."""
+        from contextlib import ExitStack
+
+        stack = ExitStack()
+        if active:
+            for model in models:
+                stack.enter_context(self.accelerator.no_sync(model))
+        return stack
+
+    def backward(self, loss):
+        """Gradients of a loss, scaled where the precision needs it."""
+        self.accelerator.backward(loss)
+
+    def clip(self, optimizer, parameters, limit):
+        """Norm of the gradients, a tensor, after which they are cut to `limit` (0: not at all)."""
+        self.accelerator.unscale_gradients(optimizer)
+        return torch.nn.utils.clip_grad_norm_(parameters, limit or float("inf"))
+
+    def share(self, value):
+        """The first process's `value`, in every process; anything that can be pickled."""
+        if self.size == 1:
+            return value
+        box = [value]
+        torch.distributed.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def gather(self, value):
+        """list of every process's `value`, in every process."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    def mean(self, values):
+        """(n,) tensor -> its mean over the processes."""
+        if self.size > 1:
+            torch.distributed.all_reduce(values)
+            values = values / self.size
+        return values
+
+    def leave(self):
+        """End the group."""
+        self.accelerator.end_training()
+
+    def scaler_state(self):
+        """State of fp16's loss scale; {} in other precisions."""
+        return self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else {}
+
+    def load_scaler(self, state):
+        """Put back what `scaler_state` gave."""
+        if self.accelerator.scaler is not None and state:
+            self.accelerator.scaler.load_state_dict(state)
+
+
+def choose_precision(name, device):
+    """"fp32", "bf16" or "fp16".
+
+    Raises:
+        InputError: fp16 without a GPU, bf16 on a GPU that has none.
+    """
+    cuda = device.type == "cuda"
+    if name == "auto":
+        return "bf16" if cuda and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if name == "fp16" and not cuda:
+        raise InputError("train.precision: fp16 needs a GPU; choose bf16 or fp32")
+    if name == "bf16" and cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise InputError("train.precision: this GPU has no bf16; choose fp16 or fp32")
+    return name
