@@ -64,7 +64,7 @@ class Progress:
 
 
 def _size():
-    """Size of the bar: as wide as the terminal; where that does not tell its size (some containers), tqdm would show nothing."""
+    """Size of the bar: as wide as the terminal, or 100 where that tells no size (some containers): tqdm would show nothing."""
     try:
         known = all(os.get_terminal_size(sys.stderr.fileno()))
     except OSError:
