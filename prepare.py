@@ -6,6 +6,7 @@
     python prepare.py --corpus folder --root my_videos --out prepared/mine
     python prepare.py --corpus lrs2 --root LRS2 --out prepared/lrs2 --ray auto     # on a Ray cluster; folders are shared
     python prepare.py --out prepared/grid --texture     # only the texture modules, of clips that are prepared already
+    python prepare.py --out prepared/grid --measure_av_offset      # note how far sound and picture are apart in them
 
 The same command run again continues where it stopped and repeats nothing.
 """
@@ -18,12 +19,13 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
+from datasets import av_rows
 from datasets.alignment import WAYS, align_corpus
 from datasets.cluster import ray_workers
 from datasets.corpora import CORPORA, list_clips
 from datasets.gates import MIN_FACE
-from datasets.preparation import PrepareSettings, prepare_corpus
-from datasets.prepared import PreparedCorpus
+from datasets.preparation import PrepareSettings, av_way, prepare_corpus
+from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.tally import report
 from datasets.texture import add_texture
 from datasets.work import Workers
@@ -47,6 +49,10 @@ def parse_arguments(argv):
     parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
                         "(auto), or by one way alone: given, pocketsphinx, mfa, none (default: auto)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
+    parser.add_argument("--av_offset", choices=av_rows.WAYS, help="where sound trails or leads the picture: correct it if it "
+                        "is sure, measure it only, or off (default: correct; off where a corpus was begun so)")  # fmt: skip
+    parser.add_argument("--measure_av_offset", action="store_true", help="measure it in clips that are prepared already; their "
+                        "arrays stay as they are")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
@@ -70,7 +76,7 @@ def main(argv):
     if args.ray:
         out = out.resolve()  # the machines of a cluster do not work in this folder
     with _workers(args) as workers:
-        _texture_alone(args, out, workers) if args.corpus is None else _prepare(args, out, workers)
+        _add_to(args, out, workers) if args.corpus is None else _prepare(args, out, workers)
     return None
 
 
@@ -84,29 +90,40 @@ def _workers(args):
         yield Workers(args.workers or os.cpu_count() or 1, time_limit=args.time_limit)
 
 
-def _texture_alone(args, out, workers):
-    spec, corpus = TextureSpec(args.clusters, args.compactness), PreparedCorpus.open_folder(out)
-    block_size(corpus.settings["size"], corpus.settings["size"], spec.clusters)
-    add_texture(out, spec, workers, {row.id for row in corpus.rows[: args.limit]})
+def _add_to(args, out, workers):
+    """Add to clips that are prepared already."""
+    corpus = PreparedCorpus.open_folder(out)
+    ids = {row.id for row in corpus.rows[: args.limit]}
+    if args.measure_av_offset:
+        av_rows.measure_corpus(out, workers, ids)
+    if args.texture:
+        spec = TextureSpec(args.clusters, args.compactness)
+        block_size(corpus.settings["size"], corpus.settings["size"], spec.clusters)
+        add_texture(out, spec, workers, ids)
 
 
 def _prepare(args, out, workers):
     unseen = tuple(sorted(name for name in args.unseen_speakers.split(",") if name))
     settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=unseen,
-                               val_share=args.val_share, test_share=args.test_share, min_face=args.min_face)  # fmt: skip
+                               val_share=args.val_share, test_share=args.test_share, min_face=args.min_face,
+                               av_offset=args.av_offset or av_way(out))  # fmt: skip
     clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)[: args.limit]
     prepare_corpus(clips, settings, out, workers, args.retry_failed)
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
     if args.texture:
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
-    for line in report(out):
+    for line in [*report(out), *av_rows.report([row for row in read_manifest(out).values() if not row.error])]:
         print(line)
 
 
 def _check(args):
     """InputError for arguments that cannot be."""
-    if (args.corpus is None) != (args.root is None) or (args.corpus is None and not args.texture):
-        raise InputError("give both --corpus and --root; or neither, with --texture, for clips that are prepared already")
+    if (args.corpus is None) != (args.root is None) or (args.corpus is None and not (args.texture or args.measure_av_offset)):
+        raise InputError("give both --corpus and --root; or neither, with --texture or --measure_av_offset, for clips that are "
+                         "prepared already")  # fmt: skip
+    if args.corpus is not None and args.measure_av_offset:
+        raise InputError("--measure_av_offset is for clips that are prepared already; give it without --corpus and --root, or "
+                         "prepare with --av_offset measure")  # fmt: skip
     if args.detector not in DETECTORS:
         raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
     if args.align not in WAYS:

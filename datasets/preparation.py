@@ -7,11 +7,13 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output, content_hash, require_file
+from datasets import av_rows
+from datasets.av_offset import measure_av_offset
 from datasets.clip_files import clip_path, write_clip
 from datasets.corpora import assign_split
 from datasets.crew import Task
 from datasets.gates import MIN_FACE, check_faces, check_length, check_sound
-from datasets.prepared import FORMAT, ClipRow, read_manifest
+from datasets.prepared import FORMAT, ClipRow, PreparedCorpus, read_manifest
 from datasets.work import write_rows
 
 LIMIT_SECONDS, LIMIT_SECONDS_A_MEGABYTE = 600, 120  # for one clip; half an hour of talk has some 50 MB
@@ -29,6 +31,7 @@ class PrepareSettings:
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_share, test_share: of the other speakers' clips.
         min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.gates`.
+        av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
     """
 
     crop: str = "aligned"
@@ -40,6 +43,7 @@ class PrepareSettings:
     val_share: float = 0.05
     test_share: float = 0.05
     min_face: int = MIN_FACE
+    av_offset: str = "correct"
 
     def as_json(self):
         """Plain dict, as it comes back from JSON."""
@@ -65,13 +69,21 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False):
     write_rows(folder, task, [(clip, settings, folder) for clip in todo], workers)
 
 
+def av_way(folder):
+    """What a corpus does about AV offsets: as corpus.json says, "off" where that is older, "correct" where there is none."""
+    path = folder / "corpus.json"
+    if not path.is_file():
+        return PrepareSettings.av_offset
+    return PreparedCorpus.open_folder(folder).settings.get("av_offset", "off")
+
+
 def _check_settings(folder, settings):
     """Write corpus.json, or make sure that the one there says the same."""
     path = folder / "corpus.json"
     wanted = {"format": FORMAT, "settings": settings.as_json()}
     if path.is_file():
         stored = json.loads(path.read_text(encoding="utf-8"))
-        before = PrepareSettings().as_json() | stored.get("settings", {})  # a key may be newer than the corpus
+        before = PrepareSettings(av_offset="off").as_json() | stored.get("settings", {})  # a key may be newer than the corpus
         if stored | {"settings": before} != wanted:
             other = [key for key in wanted["settings"] if before[key] != wanted["settings"][key]]
             raise InputError(f"{path}: was prepared with other settings ({', '.join(other) or 'format'}); choose another --out")
@@ -132,7 +144,8 @@ def prepare_clip(source, settings, detector, split, folder):
 
     The stored arrays, for N frames: `face` (N, S, S, 3) uint8 RGB; `landmarks` (N, 68, 2) float32 crop pixels; `matrix`
     (N, 2, 3) float64 frame -> crop; `interpolated` (N,) bool; `mel` (80, m) float32; `mfcc` (13, k) float32; `waveform` (n,)
-    int16 at 16 kHz. Sound and picture start together; the clip is cut to the shorter of the two.
+    int16 at 16 kHz. Sound and picture start together; the clip is cut to the shorter of the two. Where the sound of the source
+    is sure to trail or to lead the picture, it is shifted first, by whole frames; the row says so.
 
     Args:
         source: datasets.corpora.ClipSource.
@@ -148,25 +161,24 @@ def prepare_clip(source, settings, detector, split, folder):
     try:
         require_file(source.path, "clip")
         row.source_hash = content_hash(source.path)
-        arrays, row.faces, start = _arrays(source.path, settings, detector)
+        arrays = _arrays(source.path, settings, detector, row)
         row.frames = len(arrays["face"])
-        row.seconds, row.offset = row.frames / settings.fps, start / settings.fps
+        row.seconds = row.frames / settings.fps
         write_clip(clip_path(folder, source.id), arrays, {"format": FORMAT, "id": source.id, "fps": str(settings.fps)})
     except InputError as error:
         row.error = str(error)
     return row
 
 
-def _arrays(path, settings, detector):
-    """(arrays to store, frames with a face, first frame of the source that is stored)."""
+def _arrays(path, settings, detector, row):
+    """Arrays to store; notes in `row` the frames with a face, where the clip begins in its source, and the AV offset."""
     from faces.crops import CropSpec, plan_crops
     from faces.landmarks import apply_affine
     from faces.track import track_face
     from media import VideoReader
     from speech.mel import mel_spectrogram
     from speech.mfcc import mfcc
-    from speech.waveform import SAMPLE_RATE, load_waveform
-    from speech.windows import frame_count
+    from speech.waveform import load_waveform
 
     waveform = load_waveform(path)
     with VideoReader(path, fps=settings.fps) as reader:
@@ -174,11 +186,18 @@ def _arrays(path, settings, detector):
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
         crops = plan_crops(track, spec, fps=settings.fps)
-        start, end = _longest_run(crops)
-        end = min(end, frame_count(len(waveform), settings.fps))
-        check_length(end - start, settings.fps, path)
-        samples = [int(round(edge * SAMPLE_RATE / settings.fps)) for edge in (start, end)]
-        waveform = waveform[samples[0] : samples[1]]
+        run = _longest_run(crops)
+        matrix = np.stack([crop.matrix for crop in crops[slice(*run)]])
+        landmarks = apply_affine(matrix, track.landmarks[slice(*run)]).astype(np.float32)
+        start, end = _cut(run, waveform, 0, settings.fps, path)
+        if settings.av_offset != "off":
+            heard = mel_spectrogram(_sound_of(waveform, start, end, settings.fps))
+            found = measure_av_offset(heard, landmarks[: end - start], settings.fps)
+            av_rows.note(row, found)
+            if shift := av_rows.correction(found, settings.av_offset):
+                start, end = _cut(run, waveform, shift, settings.fps, path)
+                row.av_corrected, row.sound_offset = shift, (start + shift) / settings.fps
+        waveform = _sound_of(waveform, start + row.av_corrected, end + row.av_corrected, settings.fps)
         check_sound(waveform, path)
         faces = np.empty((end - start, settings.size, settings.size, 3), np.uint8)
         for index, frame in enumerate(reader):
@@ -186,17 +205,32 @@ def _arrays(path, settings, detector):
                 break
             if index >= start:
                 faces[index - start] = crops[index].extract(frame)
-    matrix = np.stack([crop.matrix for crop in crops[start:end]])
-    arrays = {
+    row.faces, row.offset = int(track.present[start:end].sum()), start / settings.fps
+    kept = slice(start - run[0], end - run[0])
+    return {
         "face": faces,
-        "landmarks": apply_affine(matrix, track.landmarks[start:end]).astype(np.float32),
-        "matrix": matrix,
+        "landmarks": landmarks[kept],
+        "matrix": matrix[kept],
         "interpolated": track.interpolated[start:end],
         "mel": np.ascontiguousarray(mel_spectrogram(waveform), np.float32),
         "mfcc": np.ascontiguousarray(mfcc(waveform), np.float32),
         "waveform": np.clip(np.rint(waveform * 32767), -32768, 32767).astype(np.int16),
     }
-    return arrays, int(track.present[start:end].sum()), start
+
+
+def _cut(run, waveform, shift, fps, path):
+    """(first, end) frame of a run of frames that have sound, where frame t is heard at t + shift."""
+    from speech.windows import frame_count
+
+    start, end = max(run[0], -shift), min(run[1], frame_count(len(waveform), fps) - shift)
+    check_length(end - start, fps, path)
+    return start, end
+
+
+def _sound_of(waveform, start, end, fps):
+    from speech.waveform import SAMPLE_RATE
+
+    return waveform[slice(*(int(round(edge * SAMPLE_RATE / fps)) for edge in (start, end)))]
 
 
 def _longest_run(crops):

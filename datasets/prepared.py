@@ -30,6 +30,10 @@ class ClipRow:
         faces: frames in which a face was found.
         error: "" or why the clip failed.
         offset: seconds of the source at which the prepared clip begins; 0 in rows written before this was noted.
+        sound_offset: seconds of the source at which its sound begins; None, as `offset`, where the two were not shifted.
+        av_offset: frames by which the sound trails the picture in the source, see `datasets.av_offset`; None: not known.
+        av_confidence: of that, 0 where nothing could be measured; None: never measured.
+        av_corrected: frames by which the stored sound was moved against the picture to make up for it.
         phones: where its phones come from, see `speech.alignment.Alignment.source`; "" where it has none.
         phones_error: "" or why there are none; phones_score: how well they fit, see `speech.alignment.Alignment.score`.
     """
@@ -49,6 +53,10 @@ class ClipRow:
     phones: str = ""
     phones_error: str = ""
     phones_score: float | None = None
+    sound_offset: float | None = None
+    av_offset: float | None = None
+    av_confidence: float | None = None
+    av_corrected: int = 0
 
 
 @dataclass
