@@ -5,6 +5,7 @@ folder. Clip files are written by the actors; the manifest is written by the pro
 """
 
 import os
+import socket
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -12,6 +13,7 @@ from common.errors import InputError
 from datasets.crew import DEAD, DONE, READY, REFUSED, attempt
 from datasets.work import Workers
 
+KNOCK_SECONDS = 10
 INSTALL = "pip install 'ray==2.60.0'"
 
 
@@ -53,12 +55,20 @@ def _connect(ray, address, count):
     options = {"log_to_driver": False, "logging_level": "ERROR"}
     if address != "local":
         try:
+            _knock(address)
             ray.init(address, **options)
             return
         except (ConnectionError, ValueError, RuntimeError, ImportError, OSError) as error:
             if address != "auto":
                 raise InputError(f"--ray {address}: no cluster there ({' '.join(str(error).split())[:200]})") from error
     ray.init("local", num_cpus=count or os.cpu_count(), include_dashboard=False, **options)
+
+
+def _knock(address):
+    """OSError when nobody listens at host:port, which Ray itself would wait for, for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 class Actors:
