@@ -52,6 +52,7 @@ class Clip:
         real: Footage.
         reference: number of the frame that the generator is shown.
         away: (N,) bool, frames at least REFERENCE_GAP frames away from the reference: what is measured of driven clips.
+        phonemes: (N,) int64 classes that are spoken, or None where the corpus has none.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Clip:
     real: Footage = field(repr=False)
     reference: int
     away: np.ndarray = field(repr=False)
+    phonemes: np.ndarray | None = field(repr=False, default=None)
 
     def __len__(self):
         return len(self.real.crops)
@@ -112,11 +114,25 @@ class Stage:
         everywhere = np.ones(len(crops), bool)
         reference = choose_reference(FaceTrack(in_frame, everywhere, np.array(stored["interpolated"]), 0, 0))
         away = np.abs(np.arange(len(crops)) - reference) >= REFERENCE_GAP
-        return Clip(row.id, row.speaker, row.fps, np.array(stored["mel"]), self.read(crops), reference, away)
+        runs = self._corpus.phoneme_runs(row)
+        phonemes = None if runs is None else runs.frame_labels()
+        return Clip(row.id, row.speaker, row.fps, np.array(stored["mel"]), self.read(crops), reference, away, phonemes)
 
-    def drive(self, clip, mel):
-        """Footage of `clip` with the mouth that is heard in `mel` (80, m), on the frames that the sound covers."""
+    def drive(self, clip, mel, phonemes=None):
+        """Footage of `clip` with the mouth that is heard in `mel` (80, m), on the frames that the sound covers.
+
+        A generator with an audio gate must be told the `phonemes` (N,) of that sound.
+
+        Raises:
+            InputError: such a generator, and no phonemes.
+        """
+        return self.read(self.draw(clip, mel, phonemes))
+
+    def draw(self, clip, mel, phonemes=None):
+        """(N, S, S, 3) uint8: the crops of `drive`."""
         generator = self._generator
+        if generator.wants_phonemes and phonemes is None:
+            raise InputError(f"{generator.name}: has an audio gate and must be told the phonemes of {clip.id}; align the corpus")
         count = min(len(clip), int(mel.shape[1] / 80 * clip.fps + 0.5))
         mels = mel_windows(mel, range(count), clip.fps, mode=generator.data["audio_window"])
         faces = clip.real.crops[:count]
@@ -124,11 +140,16 @@ class Stage:
         made = np.empty_like(faces)
         for start in range(0, count, BATCH):
             part = slice(start, min(start + BATCH, count))
-            made[part] = generator(mels[part], faces[part], shown[part] if len(shown) > 1 else shown)
+            spoken = phonemes[part] if generator.wants_phonemes else None
+            made[part] = generator(mels[part], faces[part], shown[part] if len(shown) > 1 else shown, phonemes=spoken)
         if self._optimise:
             optimise = clip.optimiser()
             made = np.stack([optimise(face) for face in made])
-        return self.read(np.rint(faces + (made.astype(np.float32) - faces) * self._mask).astype(np.uint8))
+        return self.paste(faces, made)
+
+    def paste(self, faces, made):
+        """(N, S, S, 3) uint8: generated faces laid over the real crops, with the weights of the paste-back."""
+        return np.rint(faces + (made.astype(np.float32) - faces) * self._mask).astype(np.uint8)
 
 
 def enlarge(crop):

@@ -1,0 +1,118 @@
+"""The ablation's table, from the figures that benchmarks/ablation.py stored."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ablation_measure import COLUMNS, GROUPS
+from benchmarks.ablation_rows import BY_KEY, NO_MOTION, ROWS
+from common.errors import InputError
+from common.files import atomic_output
+from metrics.bootstrap import paired_difference
+
+BETTER, WORSE = "▲", "▼"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one row: arrays (seeds, clips) by column, of one group of clips; NaN where undefined."""
+
+    values: dict
+
+    @property
+    def seeds(self):
+        return len(next(iter(self.values.values())))
+
+    def mean(self, column):
+        """Mean over clips of the mean over seeds."""
+        return float(np.nanmean(self.values[column]))
+
+    def spread(self, column):
+        """(least, most) over seeds of the mean over clips."""
+        means = np.nanmean(self.values[column], axis=1)
+        return float(means.min()), float(means.max())
+
+
+def write_report(folder):
+    """Write table.md and table.json beside the figures; returns the text of the table.
+
+    Raises:
+        InputError: nothing has been measured.
+    """
+    folder = Path(folder)
+    stored = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*-[0-9]*.json"))}
+    if not stored:
+        raise InputError(f"{folder}: no figures yet; run  python -m benchmarks.ablation")
+    references = folder / "references.json"
+    fixed = json.loads(references.read_text(encoding="utf-8")) if references.is_file() else {}
+    parts, summary = [], {}
+    for split, name in GROUPS.items():
+        rows = {key: figures_of([rows for run, rows in stored.items() if run.rsplit("-", 1)[0] == key], split) for key in BY_KEY}
+        rows = {key: figures for key, figures in rows.items() if figures is not None}
+        still = {key: figures_of([fixed[key]], split) for key in ("real", NO_MOTION) if key in fixed}
+        count = next(iter(rows.values())).values["zero"].shape[1]
+        parts.append(f"**{name}, {count} clips**\n\n" + table(rows, still))
+        summary[split] = {key: {column: figures.mean(column) for column in COLUMNS} | {"seeds": figures.seeds}
+                          for key, figures in {**still, **rows}.items()}  # fmt: skip
+    text = "\n".join(parts)
+    with atomic_output(folder / "table.md") as path:
+        path.write_text(text, encoding="utf-8")
+    with atomic_output(folder / "table.json") as path:
+        path.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    return text
+
+
+def figures_of(runs, split):
+    """Figures of the runs (lists of dicts) of one row, on the clips of a split; None where there are none."""
+    runs = [[clip for clip in run if clip["split"] == split] for run in runs]
+    if not runs or not runs[0]:
+        return None
+    return Figures({key: np.array([[np.nan if clip[key] is None else clip[key] for clip in run] for run in runs], float)
+                    for key in COLUMNS})  # fmt: skip
+
+
+def table(rows, still):
+    """Markdown: one line a row, means with the range over seeds; marked where it differs from its base beyond chance."""
+    lines = ["| | " + " | ".join(heading for heading, _, _ in COLUMNS.values()) + " | seeds |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for key, figures in still.items():
+        cells = [_number(figures.mean(column), digits) for column, (_, digits, _) in COLUMNS.items()]
+        lines.append(f"| {key} | " + " | ".join(cells) + " | |")
+    for row in ROWS:
+        if row.key in rows:
+            figures, base = rows[row.key], rows.get(row.against)
+            cells = [_cell(figures, base if row.key != row.against else None, column) for column in COLUMNS]
+            lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {figures.seeds} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(figures, base, column):
+    _, digits, _ = COLUMNS[column]
+    text = _number(figures.mean(column), digits)
+    if figures.seeds > 1:
+        low, high = figures.spread(column)
+        text += f" ({_number(low, digits)}-{_number(high, digits)})"
+    return text + (f" {mark}" if base is not None and (mark := verdict(figures, base, column)) else "")
+
+
+def verdict(figures, base, column):
+    """BETTER or WORSE than the base, or "" where that may be chance.
+
+    It must hold in two ways: the 95 % interval, over clips, of the difference of the means over seeds lies on one side of 0; and
+    with several seeds, their ranges do not overlap.
+    """
+    mine, theirs = (np.nanmean(one.values[column], axis=0) for one in (figures, base))
+    named = [{index: float(value) for index, value in enumerate(values) if np.isfinite(value)} for values in (theirs, mine)]
+    difference = paired_difference(*named)
+    low, high = difference["low"], difference["high"]
+    if low is None or low <= 0 <= high:
+        return ""
+    (least, most), (base_least, base_most) = figures.spread(column), base.spread(column)
+    if min(figures.seeds, base.seeds) > 1 and not (least > base_most or most < base_least):
+        return ""
+    return BETTER if (low > 0) == (COLUMNS[column][2] == "high") else WORSE
+
+
+def _number(value, digits):
+    return "-" if not np.isfinite(value) else f"{value:.{digits}f}"
