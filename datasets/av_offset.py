@@ -22,6 +22,7 @@ BANDS = 20  # the mel's 80 bands, four by four
 HEARD = np.arange(-16, 17, 2) / MEL_RATE  # seconds around a frame's middle whose sound it is given
 SEEN = 4  # frames before and after whose lips it is given
 SHAPES = 8  # lengths of `lip_shape`
+STILL = 0.005  # mean deviation of the inner opening over the eyes' distance; talk has 0.02 and more, trembling landmarks 0.001
 _BESIDE = 2  # frames around the best lag whose agreement is no rival's
 _PAIRS = ((48, 54), (60, 64), (33, 8), (33, 51), (33, 57))
 CONFIDENT = 0.3  # confidence from which on an offset is believed; docs/av_offset.md has what that keeps, and how much is right
@@ -52,8 +53,8 @@ def measure_av_offset(mel, landmarks, fps, model=None):
     """AV offset of one clip; between -15 and 15 frames of 40 ms, less in clips that are shorter than 1.6 s.
 
     The confidence is sqrt(agreement * margin * seconds): the agreement at the best lag, by how much it lies above that of the
-    best lag more than two frames away from it, and the clip's length. A clip shorter than 1.16 s, a still mouth and silence
-    have 0.
+    best lag more than two frames away from it, and the clip's length. It is 0, and so are the frames, for a clip shorter than
+    1.16 s, a mouth that does not move, silence, and where the agreement still grows at the outermost lag.
 
     Args:
         mel: (80, m) float32 of speech.mel; column m lies at m / 80 s.
@@ -70,10 +71,12 @@ def measure_av_offset(mel, landmarks, fps, model=None):
         return AvOffset(0.0, 0.0, 0.0)
     seconds = (np.arange(length) + 0.5) / FPS
     shape = _at(lip_shape(landmarks), seconds * rate - 0.5)
+    if np.abs(shape[:, 0] - np.median(shape[:, 0])).mean() < STILL:
+        return AvOffset(0.0, 0.0, 0.0)
     scores = (model or stored_model()).scores(sound_features(mel, seconds), lip_features(shape))
     reach, best = len(scores) // 2, int(scores.argmax())
     margin = scores[best] - scores[np.abs(np.arange(len(scores)) - best) > _BESIDE].max()
-    if scores[best] <= 0 or margin <= 0:
+    if min(scores[best], margin) <= 0 or best in (0, len(scores) - 1):
         return AvOffset(0.0, 0.0, float(scores[best]))
     frames = (best - reach + _vertex(scores, best)) * rate / FPS
     confidence = np.sqrt(scores[best] * margin * length / FPS)
