@@ -22,7 +22,7 @@ from common.errors import InputError
 from datasets import av_rows
 from datasets.alignment import WAYS, align_corpus
 from datasets.cluster import ray_workers
-from datasets.corpora import CORPORA, list_clips
+from datasets.corpora import CORPORA, list_clips, unseen_speakers
 from datasets.gates import MIN_FACE
 from datasets.preparation import PrepareSettings, av_way, prepare_corpus
 from datasets.prepared import PreparedCorpus, read_manifest
@@ -43,7 +43,8 @@ def parse_arguments(argv):
     parser.add_argument("--size", type=int, default=96, help="side of the stored crop in pixels (default: 96)")
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
-    parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas")
+    parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas; "
+                        "published: the test speakers of GRID or TCD-TIMIT, see docs/corpora.md")
     parser.add_argument("--val_share", type=float, default=0.05, help="share of the other clips for validation (default: 0.05)")
     parser.add_argument("--test_share", type=float, default=0.05, help="share of the other clips for testing (default: 0.05)")
     parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
@@ -103,11 +104,12 @@ def _add_to(args, out, workers):
 
 
 def _prepare(args, out, workers):
-    unseen = tuple(sorted(name for name in args.unseen_speakers.split(",") if name))
+    clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)
+    unseen = unseen_speakers(args.corpus, args.unseen_speakers, clips)
+    clips = clips[: args.limit]
     settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=unseen,
                                val_share=args.val_share, test_share=args.test_share, min_face=args.min_face,
                                av_offset=args.av_offset or av_way(out))  # fmt: skip
-    clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)[: args.limit]
     prepare_corpus(clips, settings, out, workers, args.retry_failed)
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
     if args.texture:

@@ -183,7 +183,7 @@ def _known_of(row, source, folder):
     """(Utterance without word times, Given or InputError or None) of a prepared clip."""
     samples = open_clip(clip_path(folder, row.id))["waveform"]
     waveform = samples.astype(np.float32) / 32767
-    given, transcript = None, source.transcript
+    given, transcript = None, source.transcript if source.complete else ""
     if source.align is not None:
         try:
             # a clip may have been cut at either end, so what lies outside it is no mistake of the file

@@ -42,6 +42,8 @@ class WindowDataset:
         augment: dict of strengths, or None, see datasets.augment.
         textures: dict of field `module` or `reference_module` -> faces.texture.TextureSpec, where not the usual one.
         exclude: ids, or the beginnings of ids, of clips that are left out.
+        min_av_confidence: only clips whose AV offset was measured with this confidence (datasets.av_offset) and is made up for to
+            within half a frame; None takes all.
         part: (low, high) in [0, 1]: only clips whose id hashes into it, so that two networks may learn from disjoint halves.
         negatives: datasets.negatives.Negatives: where `heard_mel` comes from when it is not the window's own sound.
 
@@ -67,6 +69,7 @@ class WindowDataset:
         sync_frames=None,
         textures=None,
         part=(0.0, 1.0),
+        min_av_confidence=None,
         negatives=None,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
@@ -75,13 +78,16 @@ class WindowDataset:
         long_enough = [row for row in corpus.split(split) if row.frames >= self.window + REFERENCE_GAP + 1]
         low, high = part
         rows = [row for row in long_enough if not row.id.startswith(tuple(exclude)) and low <= part_of(row.id) < high]
+        if min_av_confidence is not None:
+            rows = _in_sync(corpus, rows, min_av_confidence)
         self.rows = [row for row in rows if row.phones] if self._wants_phonemes else rows
         self.without_phones = len(rows) - len(self.rows)
         if rows and not self.rows:
             raise InputError(f"{corpus.folder}: its clips hold no phonemes; run prepare.py on it again, which aligns them")
         if not self.rows:
+            left_out = " that data.exclude, data.part and data.min_av_confidence leave" if long_enough else ""
             raise InputError(
-                f"{corpus.folder}: no clip of split {split!r} has {self.window + REFERENCE_GAP + 1} frames or more"
+                f"{corpus.folder}: no clip of split {split!r}{left_out} has {self.window + REFERENCE_GAP + 1} frames or more"
             )
         self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
         for spec in set(self._textures.values()):
@@ -197,6 +203,15 @@ class WindowDataset:
                 self._open.pop(next(iter(self._open)))
             self._open[key] = opened()
         return self._open[key]
+
+
+def _in_sync(corpus, rows, confidence):
+    """Rows whose sound and picture are known to belong together to within half a frame."""
+    if rows and all(row.av_confidence is None for row in rows):
+        raise InputError(f"data.min_av_confidence: the AV offsets of {corpus.folder} were never measured; run  "
+                         f"python prepare.py --out {corpus.folder} --measure_av_offset")  # fmt: skip
+    sure = [row for row in rows if row.av_confidence is not None and row.av_confidence >= confidence]
+    return [row for row in sure if abs(row.av_offset - row.av_corrected) <= 0.5]
 
 
 def part_of(clip_id):

@@ -22,6 +22,7 @@ DEFAULTS = {
         "mask_top": 0.5,  # share of the crop's height from which on the model must make up the face
         "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
         "texture": {"clusters": 64, "compactness": 10.0},  # modules of the reference, for model.spatial_input
+        "min_av_confidence": None,  # leave out clips whose AV offset is less certain; "sure": the limit of datasets.av_offset
         "part": [0.0, 1.0],  # only clips whose id hashes into this share, so that two networks may learn from disjoint halves
         "negatives": {"near": 0.5, "far": 0.25, "other": 0.25, "least": 1, "sounds": 1},  # sound of the expert's negatives, see datasets.negatives
         "exclude": None,  # list of clip ids, or beginnings of ids, to leave out
@@ -129,6 +130,9 @@ def _check(config):
             raise InputError(f"{section}.{key}: must be {low} or more")
     if not 0 <= config["data"]["part"][0] < config["data"]["part"][1] <= 1:
         raise InputError("data.part: must be [low, high] with 0 <= low < high <= 1")
+    confidence = config["data"]["min_av_confidence"]
+    if confidence not in (None, "sure") and (isinstance(confidence, bool) or not isinstance(confidence, int | float)):
+        raise InputError(f"data.min_av_confidence: {confidence!r}: must be a number, or sure")
     if train["tensorboard"] not in ("auto", "on", "off"):
         raise InputError(f"train.tensorboard: {train['tensorboard']!r}: unknown; choose auto, on or off")
     if config["data"]["phonemes"] not in ("aligned", "shuffled"):

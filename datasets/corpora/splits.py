@@ -1,6 +1,7 @@
 """Which clips are for training, and which speakers are held out whole."""
 
 import hashlib
+import sys
 
 from common.errors import InputError
 
@@ -47,8 +48,9 @@ def unseen_speakers(corpus, given, clips):
         Sorted tuple of str. For "published" it is the same whichever of the speakers are there, so that a corpus may grow.
 
     Raises:
-        InputError: no split is published for this corpus, or none of its speakers is there; a name is no speaker of the clips,
-            or one whose clips the corpus itself puts into a split.
+        InputError: no split is published for this corpus, or none of its speakers is there; no name is a speaker of the clips,
+            or one is whose clips the corpus itself puts into a split. Some names that are no speakers are told as a warning: a
+            prepared folder may hold two corpora.
     """
     names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given or ())]
     names = [name for name in names if name]
@@ -63,8 +65,11 @@ def unseen_speakers(corpus, given, clips):
                          f"those of {_shown(placed or names)} too; leave --unseen_speakers out")  # fmt: skip
     absent = [name for name in names if name not in present]
     if absent:
-        raise InputError(f"--unseen_speakers: no clip of {', '.join(absent)} in this {corpus} corpus; its speakers are "
-                         f"{_shown(present)}{_hint(corpus)}")  # fmt: skip
+        told = (f"--unseen_speakers: no clip of {', '.join(absent)} in this {corpus} corpus; its speakers are "
+                f"{_shown(present)}{_hint(corpus)}")  # fmt: skip
+        if len(absent) == len(names):
+            raise InputError(told)
+        print(f"warning: {told}", file=sys.stderr)
     return tuple(sorted(set(names)))
 
 
