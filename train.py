@@ -67,7 +67,7 @@ def _work(job, dry_run):
     if not ended:
         say(f"stopped: the checkpoint of step {job.step} is in {job.folder}; the same command goes on")
         return 130
-    say(f"weights: {job.folder / 'best.safetensors'} (least {job.config['train']['best']}), {job.folder / 'last.safetensors'}")
+    say(f"weights: {job.folder / 'best.safetensors'} (least {job.best_by}), {job.folder / 'last.safetensors'}")
     return None
 
 
@@ -76,7 +76,8 @@ def _advice(job, error):
 
     kept = "the last checkpoint is whole" if (job.folder / "checkpoint.pt").is_file() else "there is no checkpoint yet"
     if isinstance(error, NotFinite):
-        return f"{kept}; the clips of the step are in {job.folder / 'not_finite.json'}; lower optim.lr, or leave them out (data.exclude)"
+        clips = f"the clips of the step are in {job.folder / 'not_finite.json'}"
+        return f"{kept}; {clips}; lower optim.lr, or leave them out (data.exclude)"
     return f"{kept}; make room, and run the same command again"
 
 

@@ -1,13 +1,14 @@
 """The ablation on GRID: trains each row of benchmarks/ablation_rows.py with several seeds, measures them, writes the table.
 
-    python prepare.py --corpus grid --root GRID --out prepared/grid --unseen_speakers s22,s26,s32 --texture
+    python prepare.py --corpus grid --root GRID --out prepared/grid --unseen_speakers published --texture
     OMP_NUM_THREADS=1 python train.py configs/expert_grid.yaml name=expert_a "data.part=[0.0,0.5]"
     OMP_NUM_THREADS=1 python train.py configs/expert_grid.yaml name=expert_b "data.part=[0.5,1.0]" train.seed=1
     OMP_NUM_THREADS=1 python train.py configs/ablation_base.yaml
     python -m benchmarks.ablation --jobs 2
 
-The two experts learn from disjoint halves of the training sentences: `expert_a` is in the losses, `expert_b` is the judge. A row
-that is trained and measured is not done again, so that the same command goes on. With a GPU: `--jobs 1`, and a config of full size.
+The two experts learn from disjoint halves of the training sentences: `expert_a` is in the losses, `expert_b` is the judge. A
+row that is trained and measured is not done again, so that the same command goes on. With a GPU: `--jobs 1` and a config of
+full size.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def parse_arguments(argv):
     parser.add_argument("--seeds", type=int, default=3, help="seeds of every row (default: 3)")
     parser.add_argument("--rows", default="", help=f"only these, of {', '.join(BY_KEY)}")
     parser.add_argument("--jobs", type=int, default=1, help="rows at a time, one thread each (default: 1)")
-    parser.add_argument("--report_only", action="store_true", help="train and measure nothing, write the table of what is there")
+    parser.add_argument("--report_only", action="store_true", help="do nothing but write the table of what is there")
     parser.add_argument("overrides", nargs="*", help="key.sub=value for all rows")
     return parser.parse_intermixed_args(argv)
 
@@ -62,7 +63,7 @@ def _train_and_measure(args, row, seed):
     weights = Path(args.runs) / name / "last.safetensors"
     if not _trained(args, name):
         _run([sys.executable, "train.py", args.config, *common, *row.overrides], args, name)
-    _run([sys.executable, "-m", "benchmarks.ablation_one", str(weights), str(path), "--judge", args.judge], args, f"{name}.measure")
+    _run([*_measure_command(weights, path), "--judge", args.judge], args, f"{name}.measure")
     print(f"{row.name}, seed {seed}: done", flush=True)
 
 
@@ -84,8 +85,11 @@ def _measure_references(args):
     path = Path(args.out) / "references.json"
     if not path.is_file():
         weights = next(Path(args.runs).glob("ablation_*_*/last.safetensors"))
-        command = [sys.executable, "-m", "benchmarks.ablation_one", str(weights), str(path), "--judge", args.judge, "--references"]
-        _run(command, args, NO_MOTION)
+        _run([*_measure_command(weights, path), "--judge", args.judge, "--references"], args, NO_MOTION)
+
+
+def _measure_command(weights, path):
+    return [sys.executable, "-m", "benchmarks.ablation_one", str(weights), str(path)]
 
 
 def _run(command, args, name):

@@ -52,7 +52,8 @@ class Examiner:
     def measure(self, checkpoint):
         """List of dicts, one a clip: "clip", "split", and the keys of COLUMNS."""
         stage = self._stage(checkpoint)
-        return [self._figures(split, clip, sound, stage.drive(clip, clip.mel, clip.phonemes)) for split, clip, sound in self.clips]
+        driven = ((split, clip, sound, stage.drive(clip, clip.mel, clip.phonemes)) for split, clip, sound in self.clips)
+        return [self._figures(*one) for one in driven]
 
     def no_motion(self, checkpoint):
         """The same of clips in which the mouth of the reference stands still."""

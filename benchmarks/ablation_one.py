@@ -1,6 +1,6 @@
 """Measure one generator for benchmarks/ablation.py, in a process of its own.
 
-    python -m benchmarks.ablation_one runs/ablation_all_0/last.safetensors results/ablation/all-0.json --judge runs/expert_b/best.safetensors
+    python -m benchmarks.ablation_one runs/NAME/last.safetensors OUT.json --judge runs/expert_b/best.safetensors
 """
 
 import argparse

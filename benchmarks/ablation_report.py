@@ -26,8 +26,9 @@ class Figures:
         return len(next(iter(self.values.values())))
 
     def mean(self, column):
-        """Mean over clips of the mean over seeds."""
-        return float(np.nanmean(self.values[column]))
+        """Mean over clips and seeds; NaN where there is none."""
+        values = self.values[column]
+        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
     def spread(self, column):
         """(least, most) over seeds of the mean over clips."""
@@ -49,8 +50,8 @@ def write_report(folder):
     fixed = json.loads(references.read_text(encoding="utf-8")) if references.is_file() else {}
     parts, summary = [], {}
     for split, name in GROUPS.items():
-        rows = {key: figures_of([rows for run, rows in stored.items() if run.rsplit("-", 1)[0] == key], split) for key in BY_KEY}
-        rows = {key: figures for key, figures in rows.items() if figures is not None}
+        runs = {key: [clips for run, clips in stored.items() if run.rsplit("-", 1)[0] == key] for key in BY_KEY}
+        rows = {key: figures_of(of_key, split) for key, of_key in runs.items() if of_key}
         still = {key: figures_of([fixed[key]], split) for key in ("real", NO_MOTION) if key in fixed}
         count = next(iter(rows.values())).values["zero"].shape[1]
         parts.append(f"**{name}, {count} clips**\n\n" + table(rows, still))
@@ -69,13 +70,17 @@ def figures_of(runs, split):
     runs = [[clip for clip in run if clip["split"] == split] for run in runs]
     if not runs or not runs[0]:
         return None
-    return Figures({key: np.array([[np.nan if clip[key] is None else clip[key] for clip in run] for run in runs], float)
-                    for key in COLUMNS})  # fmt: skip
+
+    def of(key):
+        return np.array([[np.nan if clip[key] is None else clip[key] for clip in run] for run in runs], float)
+
+    return Figures({key: of(key) for key in COLUMNS})
 
 
 def table(rows, still):
     """Markdown: one line a row, means with the range over seeds; marked where it differs from its base beyond chance."""
-    lines = ["| | " + " | ".join(heading for heading, _, _ in COLUMNS.values()) + " | seeds |", "|---" * (len(COLUMNS) + 2) + "|"]
+    headings = [heading for heading, _, _ in COLUMNS.values()]
+    lines = ["| | " + " | ".join(headings) + " | seeds |", "|---" * (len(headings) + 2) + "|"]
     for key, figures in still.items():
         cells = [_number(figures.mean(column), digits) for column, (_, digits, _) in COLUMNS.items()]
         lines.append(f"| {key} | " + " | ".join(cells) + " | |")

@@ -58,7 +58,7 @@ def write_clip(path, arrays, metadata):
     with atomic_output(path) as temporary, open(temporary, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for array in arrays.values():
-            file.write(np.ascontiguousarray(array).tobytes())
+            file.write(np.ascontiguousarray(array))
 
 
 def open_clip(path):

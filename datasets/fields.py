@@ -28,7 +28,7 @@ FIELDS = {
     "mel": Field("(T, 1, 80, 16)", "float32", "[-4, 4]", "the mel window centred on each frame (speech.windows)"),
     "sync_mel": Field("(1, 80, 16)", "float32", "[-4, 4]", "mel window of the frames that the expert judges, the first ones"),
     "heard_mel": Field(
-        "(K, 1, 80, 16)", "float32", "[-4, 4]", "K sounds that the window is heard with: its own first, then others (data.negatives)"
+        "(K, 1, 80, 16)", "float32", "[-4, 4]", "K sounds to hear the window with: its own first, then others (data.negatives)"
     ),
     "in_sync": Field("(K,)", "float32", "0 or 1", "1 where heard_mel is the window's own audio"),
     "landmarks": Field("(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order"),

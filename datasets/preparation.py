@@ -181,7 +181,7 @@ def _arrays(path, settings, detector, row):
     from speech.waveform import load_waveform
 
     waveform = load_waveform(path)
-    with VideoReader(path, fps=settings.fps) as reader:
+    with VideoReader(path, fps=settings.fps, threads=1) as reader:
         track = track_face(reader, detector, fps=settings.fps)
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))

@@ -18,6 +18,7 @@ from speech.phonemes import shuffled_runs
 from speech.windows import mel_window, mel_windows
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
+MOST_OPEN = 2000  # files
 _MODULES = ("module", "reference_module")
 
 
@@ -42,8 +43,8 @@ class WindowDataset:
         augment: dict of strengths, or None, see datasets.augment.
         textures: dict of field `module` or `reference_module` -> faces.texture.TextureSpec, where not the usual one.
         exclude: ids, or the beginnings of ids, of clips that are left out.
-        min_av_confidence: only clips whose AV offset was measured with this confidence (datasets.av_offset) and is made up for to
-            within half a frame; None takes all.
+        min_av_confidence: only clips whose AV offset was measured with this confidence (datasets.av_offset) and is made up for
+            to within half a frame; None takes all.
         part: (low, high) in [0, 1]: only clips whose id hashes into it, so that two networks may learn from disjoint halves.
         negatives: datasets.negatives.Negatives: where `heard_mel` comes from when it is not the window's own sound.
 
@@ -98,7 +99,7 @@ class WindowDataset:
         weights = np.array([len(self._by_speaker[row.speaker]) ** (balance - 1.0) for row in self.rows], np.float64)
         self._cumulative = np.cumsum(weights / weights.sum())
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
-        self._open, self._runs = {}, {}
+        self._open, self._runs, self._most_open = {}, {}, most_open()
 
     @property
     def _wants_phonemes(self):
@@ -109,14 +110,35 @@ class WindowDataset:
 
     def __getitem__(self, index):
         """Item `index % len` of epoch `index // len`: a run counts its items through, so that resuming needs the step alone."""
+        return self.item(*self._drawn(index))
+
+    def __getitems__(self, indices):
+        """The items of many indices, as a Stack; a torch loader asks for a batch in this way. Pictures are written but once."""
+        stack = Stack()
+        for place, index in enumerate(indices):
+            slots = {name: array[place] for name, array in stack.items()}
+            for name, value in self.item(*self._drawn(index), slots=slots).items():
+                if name not in stack:
+                    stack[name] = np.empty((len(indices), *value.shape), value.dtype)
+                if value is not slots.get(name):
+                    stack[name][place] = value
+        return stack
+
+    def _drawn(self, index):
+        """(number of the clip, random generator) of an item."""
         epoch, place = divmod(int(index), self.length)
         rng = np.random.default_rng([self.seed, epoch, place])
-        number = int(min(np.searchsorted(self._cumulative, rng.random()), len(self.rows) - 1))
-        return self.item(number, rng)
+        return int(min(np.searchsorted(self._cumulative, rng.random()), len(self.rows) - 1)), rng
 
-    def item(self, number, rng, start=None):
-        """One window of clip `number`; `start` None draws its first frame."""
-        row, clip = self.rows[number], self._clip(number)
+    def item(self, number, rng, start=None, slots=None):
+        """One window of clip `number`.
+
+        Args:
+            number: of the clip; rng: numpy Generator.
+            start: first frame; None draws it.
+            slots: dict of field -> array that large fields may be written to, in place of a new one.
+        """
+        row, clip, slots = self.rows[number], self._clip(number), slots or {}
         start, count = self._draw_window(number, rng, start)
         frames = start + np.minimum(np.arange(self.window), count - 1)
         reference = _draw_outside(rng, row.frames, start - REFERENCE_GAP, start + count + REFERENCE_GAP)
@@ -124,20 +146,21 @@ class WindowDataset:
         span = {"span": self.sync_frames, "mode": self.audio_window}
         sound = AudioChange(self.augment, rng, clip["mel"])
         look = PictureChange(self.augment, rng)
-        made = {}
+        made, slot = {}, slots.get
         for name in self.fields:
-            if name in ("face", "masked_face"):
-                made[name] = look(clip["face"][frames])
-                if name == "masked_face":
-                    made[name][:, :, int(self.mask_top * made[name].shape[2]) :] = 0
+            if name == "face" or (name == "masked_face" and not ("face" in made and look.same_again)):
+                made[name] = look(clip["face"][frames], out=slot(name))
+            elif name == "masked_face":
+                made[name] = _copied(made["face"], slot(name))
             elif name == "reference_face":
-                made[name] = np.repeat(look(clip["face"][reference : reference + 1], moved=False), self.window, axis=0)
+                made[name] = self._held(look(clip["face"][reference : reference + 1], moved=False), slot(name))
             elif name == "mel":
                 made[name] = sound(mel_windows(clip["mel"], frames, row.fps, mode=self.audio_window))[:, None]
             elif name == "sync_mel":
                 made[name] = sound(mel_window(clip["mel"], start, row.fps, **span))[None]
             elif name == "heard_mel":
-                made[name] = np.stack([sound(mel_window(self._clip(one)["mel"], at, row.fps, **span))[None] for one, at in heard])
+                made[name] = np.stack([sound(mel_window(self._clip(one)["mel"], at, row.fps, **span)) for one, at in heard])
+                made[name] = made[name][:, None]
             elif name == "in_sync":
                 made[name] = np.float32([one == (number, start) for one in heard])
             elif name == "landmarks":
@@ -150,15 +173,21 @@ class WindowDataset:
             elif name == "valid":
                 made[name] = (np.arange(self.window) < count).astype(np.float32)
             elif name == "module":
-                made[name] = look.labels(self._labels(number, name)[frames])
+                made[name] = look.labels(self._labels(number, name)[frames], out=slot(name))
             elif name == "reference_module":
                 own = look.labels(self._labels(number, name)[reference : reference + 1], moved=False)
-                made[name] = np.repeat(own, self.window, axis=0)
+                made[name] = self._held(own, slot(name))
             elif name == "clip":
                 made[name] = np.int64(number)
             elif name == "frame":
                 made[name] = np.int64(start)
+            if name == "masked_face":
+                made[name][:, :, int(self.mask_top * made[name].shape[2]) :] = 0
         return made
+
+    def _held(self, one, slot):
+        """(1, ...) one frame -> (T, ...), the same all through the window, in `slot` where there is one."""
+        return np.repeat(one, self.window, axis=0) if slot is None else _copied(one, slot)
 
     def runs(self, number):
         """speech.phonemes.Runs of clip `number`, in the order that `phonemes` asks for."""
@@ -189,17 +218,23 @@ class WindowDataset:
 
         return self.negatives.draw(rng, number, start, room(number), alike, room)
 
+    def close(self):
+        """Let go of all clips; the next item opens its own again."""
+        self._open.clear()
+        self._runs.clear()
+
     def _clip(self, number):
-        return self._kept(number, lambda: self.corpus.open(self.rows[number]))
+        return self._kept(number, lambda: _plain(self.corpus.open(self.rows[number])))
 
     def _labels(self, number, name):
         spec = self._textures[name]
-        return self._kept((number, spec), lambda: open_modules(self.corpus.folder, self.rows[number], spec))
+        row = self.rows[number]
+        return self._kept((number, spec), lambda: _plain({"labels": open_modules(self.corpus.folder, row, spec)}))["labels"]
 
     def _kept(self, key, opened):
         """What `opened` gives, once for a key."""
         if key not in self._open:
-            if len(self._open) >= 2000:  # keep well below the limit of open files
+            if len(self._open) >= self._most_open:
                 self._open.pop(next(iter(self._open)))
             self._open[key] = opened()
         return self._open[key]
@@ -214,16 +249,44 @@ def _in_sync(corpus, rows, confidence):
     return [row for row in sure if abs(row.av_offset - row.av_corrected) <= 0.5]
 
 
+class Stack(dict):
+    """Fields of many items, each (B, ...) with the items in order: a batch of numpy arrays."""
+
+
+def _plain(arrays):
+    """Arrays mapped into memory, as plain arrays: cutting a memory map costs more than cutting an array."""
+    return {name: array.view(np.ndarray) for name, array in arrays.items()}
+
+
+def _copied(array, slot):
+    """A copy, in `slot` where there is one."""
+    if slot is None:
+        return array.copy()
+    slot[...] = array
+    return slot
+
+
+def most_open():
+    """Files that a dataset may keep open: three datasets of a process must stay well below the system's limit together."""
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+    except ImportError:  # Windows counts them otherwise
+        return MOST_OPEN
+    limit = getrlimit(RLIMIT_NOFILE)[0]
+    return MOST_OPEN if limit == RLIM_INFINITY else max(1, min(MOST_OPEN, limit // 5))
+
+
 def part_of(clip_id):
     """A number in [0, 1) by a hash of the clip's id, independent of the one that splits a corpus."""
     return int.from_bytes(hashlib.sha256(f"part/{clip_id}".encode()).digest()[:8], "big") / 2**64
 
 
 def collate(items):
-    """List of item dicts -> dict of torch tensors with a leading batch axis."""
+    """List of item dicts, or a Stack -> dict of torch tensors with a leading batch axis."""
     import torch
 
-    return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
+    stacked = items if isinstance(items, Stack) else {name: np.stack([item[name] for item in items]) for name in items[0]}
+    return {name: torch.from_numpy(array) for name, array in stacked.items()}
 
 
 def _draw_outside(rng, count, low, high):

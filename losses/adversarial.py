@@ -1,8 +1,9 @@
 """Adversarial loss: a discriminator that learns beside the generator (METHODS 1.4, 5.1).
 
-Of `quality` the public code of Wav2Lip is followed: lower halves of single faces, binary cross-entropy, and for the generator the
-cross-entropy against "real" (the paper writes log(1 - D), whose gradient fades where the discriminator is sure). `conditional` is
-the spatio-temporal paper's network; what it takes for the person is not published: the reference window here (inferred).
+Of `quality` the public code of Wav2Lip is followed: lower halves of single faces, binary cross-entropy, and for the generator
+the cross-entropy against "real" (the paper writes log(1 - D), whose gradient fades where the discriminator is sure).
+`conditional` is the spatio-temporal paper's network; what it takes for the person is not published: the reference window here
+(inferred).
 """
 
 import torch

@@ -36,8 +36,8 @@ class Criterion(nn.Module):
 
     A weight may be "rest": what the other terms that are switched on leave of 1 (the L1 of METHODS 1.6 and 5.1).
 
-    A term with an adversary has `adversary`, a module that learns beside the model: `adversary(outputs, batch) -> scalar` is what
-    it learns from.
+    A term with an adversary has `adversary`, a module that learns beside the model: `adversary(outputs, batch) -> scalar` is
+    what it learns from.
 
     A term that learns something of its own may have `memory`, a module whose state a resumed run gets back, and `facts()`, what
     a checkpoint tells of it.

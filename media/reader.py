@@ -29,6 +29,7 @@ class VideoReader:
         path: any file that ffmpeg reads, or a picture (one frame).
         fps: wanted frame rate (Fraction, int, float or str); None keeps the file's own.
         exact: convert colours with exact rounding; slower (see `media.pixels.FrameConverter`).
+        threads: of the decoder; None takes one a core, 8 at most.
 
     Attributes:
         info: VideoInfo; `fps` and `frames` are those of the timeline that is given out.
@@ -43,8 +44,9 @@ class VideoReader:
         InputError: see `probe`; also a frame rate above 240 when `fps` is None, and a file in which nothing decodes.
     """
 
-    def __init__(self, path, *, fps=None, exact=False):
+    def __init__(self, path, *, fps=None, exact=False, threads=None):
         info = probe(path)
+        self._threads = threads or min(os.cpu_count() or 1, _MAX_THREADS)
         self._frame_seconds = 1 / info.fps
         if fps is None and info.fps > MAX_FPS:
             raise InputError(
@@ -89,7 +91,7 @@ class VideoReader:
         with open_input(path, "video") as container:
             stream = video_stream(container, path)
             stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+            stream.codec_context.thread_count = self._threads
             zero = zero_seconds(start_seconds(stream), start_seconds(audio_stream(container)))
             convert = FrameConverter(stream.sample_aspect_ratio, exact=self._exact)
             decoded = self._decode(container, stream)

@@ -31,7 +31,7 @@ def _generate(model, batch):
 
 
 def _compare(model, batch):
-    """`audio_embedding` (B, K, D), `face_embedding` (B, D) float32 of unit length, from `heard_mel` and the lower half of `face`."""
+    """`audio_embedding` (B, K, D) of `heard_mel`, `face_embedding` (B, D) of the lower half of `face`; float32 of unit length."""
     from models.syncnet import lower_halves
 
     sounds = batch["heard_mel"]  # (B, K, 1, 80, 16)

@@ -58,7 +58,7 @@ class LipLandmarks(nn.Module):
         fine = self.stem((part - mean) / (deviation + _EPSILON))
         coarse = F.interpolate(self.back(self.context(fine)), scale_factor=4, mode="bilinear", align_corners=False)
         heat = self.head(fine + coarse).flatten(2).float().softmax(-1)
-        mean = (heat.unsqueeze(-1) * _places(heat.device)).sum(-2)  # not a matrix product: autocast would round it to half precision
+        mean = (heat.unsqueeze(-1) * _places(heat.device)).sum(-2)  # autocast would round a matrix product
         points = (mean + 0.5) * (size / SIDE) - 0.5
         return points.unflatten(0, faces.shape[:-3])
 

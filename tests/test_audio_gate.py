@@ -15,7 +15,9 @@ from tests.inference_kit import OWN, TINY, enliven, infer, portrait, read_video,
 from tests.prepared_kit import make_corpus
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import load_config
-from training.loop import Run, train
+from training.loop import train
+from training.run import Run
+from training.store import Store
 
 GATED = {**TINY, "audio_gate": True}
 
@@ -168,10 +170,11 @@ def config(tmp_path):
     path = tmp_path / "temporal.yaml"
     path.write_text(yaml.safe_dump({
         "model": GATED,
-        "data": {"corpus": str(corpus), "window": "phoneme", "longest": 6, "batch": 2, "workers": 0},
+        "data": {"corpus": str(corpus), "window": "phoneme", "longest": 6, "workers": 0},
         "losses": {"l1": {"weight": 0.9}, "temporal_lip": {"weight": 0.1}},
-        "train": {"steps": 4, "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 2,
-                  "validate_batches": 1, "threads": 1},
+        "train": {"batch_size": 2, "steps": 4,
+                  "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 2,
+                  "validate_batches": 1, "threads": 1, "tensorboard": "off"},
     }))  # fmt: skip
     return path
 
@@ -186,7 +189,7 @@ def test_training_fills_the_table_and_a_resumed_run_equals_an_unbroken_one(confi
     half = Run(load_config(config, ["name=half", "train.steps=2"]))
     train(half, quiet)
     rest = Run(load_config(config, ["name=half"]))
-    assert rest.resume() == 2
+    assert Store(rest).load() == 2
     assert rest.model.audio_gate.table.mass.sum() > 0
     train(rest, quiet)
     for name, tensor in whole.model.state_dict().items():
@@ -202,7 +205,7 @@ def test_a_loss_without_a_gate_keeps_a_table_of_its_own(config):
     whole = Run(load_config(config, ["name=whole", "model.audio_gate=false"]))
     train(whole, quiet)
     again = Run(load_config(config, ["name=whole", "model.audio_gate=false", "train.steps=6"]))
-    assert again.resume() == 4
+    assert Store(again).load() == 4
     assert again.criterion.terms["temporal_lip"].table.as_dict() == whole.criterion.terms["temporal_lip"].table.as_dict() != {}
 
 

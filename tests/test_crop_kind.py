@@ -15,7 +15,8 @@ from tests.faces_kit import plain_face, track_of
 from tests.prepared_kit import make_corpus
 from training.checkpoint import save_checkpoint
 from training.config import DEFAULTS, load_config
-from training.loop import Run
+from training.run import Run
+from training.store import Store
 
 SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
 EXPERT = {"name": "syncnet_color", "face_size": 96, "width": 0.25}
@@ -40,10 +41,11 @@ def start(corpora, tmp_path):
 
     def make(kind, *overrides):
         path = tmp_path / "config.yaml"
-        train = {"device": "cpu", "threads": 1, "runs": str(tmp_path / "runs"), "validate_batches": 1}
+        train = {"batch_size": 1, "tensorboard": "off", "device": "cpu"}
+        train |= {"threads": 1, "runs": str(tmp_path / "runs"), "validate_batches": 1}
         path.write_text(json.dumps({
             "name": "try", "model": SMALL, "train": train, "losses": {"l1": {"weight": 1.0}},
-            "data": {"corpus": str(corpora[kind]), "window": 1, "batch": 1, "workers": 0},
+            "data": {"corpus": str(corpora[kind]), "window": 1, "workers": 0},
         }))  # fmt: skip
         return Run(load_config(path, overrides))
 
@@ -59,8 +61,7 @@ def checkpoint(path, kind, model=None):
 @pytest.mark.parametrize(("kind", "crop"), [("aligned", AlignedCrop), ("box", BoxCrop)])
 def test_inference_cuts_faces_as_the_corpus_of_the_training_did(start, kind, crop):
     job = start(kind)
-    job.folder.mkdir(parents=True)
-    job.store()
+    Store(job).save()
     generator = MouthGenerator(job.folder / "last.safetensors", device="cpu")
     assert generator.crop_spec() == CropSpec(kind, 96, (1, 2, 3, 4))
     source = type("Source", (), {"width": 320, "height": 240, "fps": 25})()
@@ -101,8 +102,7 @@ def test_an_expert_of_another_kind_is_refused(start, tmp_path):
 
 def test_a_run_does_not_go_on_with_crops_of_another_kind(start):
     job = start("aligned")
-    job.folder.mkdir(parents=True)
-    job.store()
-    assert start("aligned").resume() == 0
+    Store(job).save()
+    assert Store(start("aligned")).load() == 0
     with pytest.raises(InputError, match="learnt from aligned crops, the corpus holds box ones"):
-        start("box").resume()
+        Store(start("box")).load()

@@ -198,10 +198,11 @@ def write_config(tmp_path):
         config = {
             "name": "try",
             "model": {"name": "wav2lip", "width": 0.25, **(model or {})},
-            "data": {"corpus": str(corpus), "window": 1, "batch": 2, "workers": 0, **(data or {})},
+            "data": {"corpus": str(corpus), "window": 1, "workers": 0, **(data or {})},
             "losses": {"l1": {"weight": 0.9}, **losses},
-            "train": {"steps": 2, "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 2,
-                      "validate_batches": 1, "threads": 1},
+            "train": {"batch_size": 2, "steps": 2,
+                  "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 2,
+                      "validate_batches": 1, "threads": 1, "tensorboard": "off"},
         }  # fmt: skip
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump(config))

@@ -35,10 +35,11 @@ def job(tmp_path_factory):
     config = {
         "name": "golden",
         "model": {"name": "wav2lip", "face_size": 96, "width": 0.25},
-        "data": {"corpus": str(folder / "prepared"), "window": 1, "batch": 8, "workers": 0},
+        "data": {"corpus": str(folder / "prepared"), "window": 1, "workers": 0},
         "losses": {"l1": {"weight": 1.0, "mouth_weight": 20.0, "upper_weight": 0.1}},
         "optim": {"lr": 2e-3, "warmup": 10, "schedule": "cosine"},
-        "train": {"steps": STEPS, "device": "cpu", "runs": str(folder / "runs"), "validate_every": STEPS, "ema": 0.9},
+        "train": {"batch_size": 8, "steps": STEPS,
+                  "device": "cpu", "runs": str(folder / "runs"), "validate_every": STEPS, "ema": 0.9},
     }
     (folder / "golden.yaml").write_text(yaml.safe_dump(config))
     assert run(train.main, [str(folder / "golden.yaml")]) == 0

@@ -19,7 +19,8 @@ from tests.inference_kit import OWN, TINY, enliven, infer, portrait, read_video,
 from tests.prepared_kit import make_corpus
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import load_config
-from training.loop import Run, train
+from training.loop import train
+from training.run import Run
 
 SPATIAL = {**TINY, "spatial_input": True}
 DATA = {**OWN, "texture": {"clusters": 20, "compactness": 10.0}}
@@ -261,10 +262,11 @@ def config(tmp_path, corpus):
     path = tmp_path / "spatial.yaml"
     path.write_text(yaml.safe_dump({
         "model": SPATIAL,
-        "data": {"corpus": str(corpus), "window": 2, "batch": 2, "workers": 0, "texture": {"clusters": 20}},
+        "data": {"corpus": str(corpus), "window": 2, "workers": 0, "texture": {"clusters": 20}},
         "losses": {"l1": {"weight": 1.0}},
-        "train": {"steps": 3, "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 3,
-                  "validate_batches": 1, "threads": 1},
+        "train": {"batch_size": 2, "steps": 3,
+                  "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 3,
+                  "validate_batches": 1, "threads": 1, "tensorboard": "off"},
     }))  # fmt: skip
     return path
 

@@ -87,7 +87,8 @@ def test_a_run_writes_its_folder_and_its_weights_load(write_config, tmp_path):
     folder = tmp_path / "runs" / "try"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"config.yaml", "log.jsonl", "checkpoint.pt", "last.safetensors", "best.safetensors", "curve.png"}
-    assert [path.name for path in sorted((folder / "snapshots").iterdir())] == ["step-00000002.safetensors", "step-00000004.safetensors"]
+    snapshots = sorted(path.name for path in (folder / "snapshots").iterdir())
+    assert snapshots == ["step-00000002.safetensors", "step-00000004.safetensors"]
     rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "total" in row] == [1, 2, 3, 4]
     assert [row["step"] for row in rows if "val/l1" in row] == [2, 4]

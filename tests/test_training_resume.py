@@ -17,12 +17,13 @@ from training.run import Run
 from training.state import StorageError, load_state, save_state
 from training.store import Store
 
+LATER = {"metric": "val/l1", "below": 9}
 EVERYTHING = {
     "model": {"name": "wav2lip", "face_size": 96, "width": 0.25, "audio_gate": True, "spatial_input": True},
     "data": {"window": "phoneme", "longest": 3, "augment": {"flip": 0.5, "colour": 0.1, "noise": 0.2}},
     "losses": {
         "l1": {"weight": "rest"},
-        "adversarial": {"weight": 0.07, "discriminator": "conditional", "width": 0.25, "enable_when": {"metric": "val/l1", "below": 9}},
+        "adversarial": {"weight": 0.07, "discriminator": "conditional", "width": 0.25, "enable_when": LATER},
         "temporal_lip": {"weight": 0.1},
         "spatial_texture": {"weight": 0.05},
     },

@@ -1,4 +1,4 @@
-"""Experiment configs: YAML over defaults, over the config it names as its base, overrides on the command line, unknown keys refused."""
+"""Experiment configs: YAML over its base and the defaults, overrides on the command line, unknown keys refused."""
 
 import copy
 from pathlib import Path
@@ -22,9 +22,9 @@ DEFAULTS = {
         "mask_top": 0.5,  # share of the crop's height from which on the model must make up the face
         "balance": 1.0,  # 1: all clips alike, 0: all speakers alike
         "texture": {"clusters": 64, "compactness": 10.0},  # modules of the reference, for model.spatial_input
-        "min_av_confidence": None,  # leave out clips whose AV offset is less certain; "sure": the limit of datasets.av_offset
+        "min_av_confidence": None,  # leave out clips whose AV offset is less certain; "sure": datasets.av_offset.CONFIDENT
         "part": [0.0, 1.0],  # only clips whose id hashes into this share, so that two networks may learn from disjoint halves
-        "negatives": {"near": 0.5, "far": 0.25, "other": 0.25, "least": 1, "sounds": 1},  # sound of the expert's negatives, see datasets.negatives
+        "negatives": {"near": 0.5, "far": 0.25, "other": 0.25, "least": 1, "sounds": 1},  # for the expert: datasets.negatives
         "exclude": None,  # list of clip ids, or beginnings of ids, to leave out
         "augment": {
             **{"flip": 0.5, "shift": 0, "turn": 0.0, "zoom": 0.0},
@@ -53,7 +53,7 @@ DEFAULTS = {
         "checkpoint_every": 1000,  # steps between checkpoints, from which a stopped run goes on
         "validate_every": 1000,
         "validate_batches": 16,
-        "best": "val/total",  # validation metric whose least value makes best.safetensors
+        "best": None,  # metric whose least value makes best.safetensors; None: val/total, or unseen/total where there is no val
         "keep": 3,  # newest snapshots that are kept
         "snapshot_dtype": "float32",
         "progress": True,
@@ -70,8 +70,8 @@ def load_config(path, overrides=()):
     """Read a config file and lay it over the defaults.
 
     Args:
-        path: YAML file. Its key `base` names another one beside it, over which it is laid: sections key by key, lists and values
-            whole; a loss that is null is taken away.
+        path: YAML file. Its key `base` names another one beside it, over which it is laid: sections key by key, lists and
+            values whole; a loss that is null is taken away.
         overrides: strings "key.sub=value"; the value is read as YAML.
 
     Returns:
@@ -187,7 +187,7 @@ def _merge(defaults, given, where):
 
 
 def _typed(default, value, where):
-    """`value` with the type of `default`; YAML reads 1e-4 as text, so numbers are tried, and on and off as true and false."""
+    """`value` with the type of `default`; YAML reads 1e-4 as text and on as true, so both are tried."""
     if isinstance(default, str) and isinstance(value, bool) and default in ("auto", "off"):
         value = "on" if value else "off"
     if default is None or value is None or value in _WORDS.get(where, ()):

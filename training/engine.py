@@ -65,7 +65,7 @@ class Engine:
         return self.accelerator.autocast()
 
     def without_sync(self, models, active):
-        """Context in which backward passes leave the gradients in each process, where `active`; for all but the last batch of a step."""
+        """Context in which gradients stay in each process, where `active`: for all but the last batch of a step."""
         from contextlib import ExitStack
 
         stack = ExitStack()

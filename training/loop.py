@@ -82,7 +82,7 @@ def _validate(run, log):
     """Validate, open gates; True when the weights are the best so far."""
     metrics, pictures = validate(run)
     opened = run.criterion.update_gates(metrics)
-    name = run.config["train"]["best"]
+    name = run.best_by
     if opened and name.endswith("/total"):
         run.best = float("inf")  # totals before and after do not compare
     value = metrics.get(name, 0.0)
@@ -102,7 +102,7 @@ def _write_down(run, error):
 
 @contextmanager
 def _signals():
-    """A list that is filled when SIGINT or SIGTERM asks to stop: after the step, with a checkpoint. A third one stops at once."""
+    """A list that is filled when SIGINT or SIGTERM asks to stop: after the step, with a checkpoint. A third stops at once."""
     asked, before = [], {}
 
     def ask(number, _frame):

@@ -43,7 +43,7 @@ class Run:
 
     Attributes:
         step: optimiser steps done.
-        best: least value of `train.best` so far.
+        best_by: name of the validation metric whose least value makes best.safetensors; best: that value so far.
         validation: dict of split -> datasets.windows.WindowDataset: "val" sentences, "unseen" speakers, as far as there are.
     """
 
@@ -61,7 +61,7 @@ class Run:
         self.training, self.validation = build_datasets(config, fields, frames, textures_of(config, self.criterion))
         self.corpus = self.training.corpus
         require_one_crop(config, self.corpus.settings)
-        self._require_metric(train["best"])
+        self.best_by = self._metric(train["best"])
         self.average = Average(self.model, train["ema"])
         self.averaged_model = build_model(config["model"]).to(self.device, memory_format=torch.channels_last).eval()
         self._set_up_optimisers()
@@ -84,13 +84,17 @@ class Run:
             for name, module in adversaries.items()
         }
 
-    def _require_metric(self, name):
+    def _metric(self, name):
+        """The validation metric whose least value makes the best weights."""
+        if name is None:
+            return "unseen/total" if self.validation and "val" not in self.validation else "val/total"
         split, _, part = name.partition("/")
         parts = ("total", *self.criterion.terms)
         if split not in ("val", "unseen") or part not in parts:
             raise InputError(f"train.best: {name!r}: no such metric; write val/ or unseen/ and one of {', '.join(parts)}")
         if self.validation and split not in self.validation:
             raise InputError(f"train.best: {name}: the corpus has no clips of split {split}")
+        return name
 
     def rate(self):
         """Learning rate of the present step."""
@@ -207,7 +211,8 @@ class Run:
         """
         crop = self.corpus.settings["crop"]
         if state["crop"] != crop:
-            raise InputError(f"{self.folder}: learnt from {state['crop']} crops, the corpus holds {crop} ones; choose another name")
+            told = f"learnt from {state['crop']} crops, the corpus holds {crop} ones"
+            raise InputError(f"{self.folder}: {told}; choose another name")
         if set(state["adversaries"]) != set(self.adversaries):
             raise KeyError("adversaries")
         self.model.load_state_dict(state["model"])

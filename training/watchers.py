@@ -7,10 +7,11 @@ CHANCE_BAND, CHANCE_STEPS, CHANCE_MEAN = 0.007, 5000, 500
 WAITING, WAITING_ROWS = 0.2, 4
 _AT_CHANCE = (
     "the expert's loss has stood at chance (ln 2 = 0.693) for {steps} steps: it has learnt nothing yet. Check first that sound "
-    "and picture of the clips are in sync within a frame (the AV offset that evaluate.py measures) and that frame rate and mel "
-    "belong together (25 frames and 80 mel columns a second, data.audio_window). Then try more speakers, a batch of 64 or more "
-    "(data.batch), a lower or a higher rate and a longer warm-up (optim.lr, optim.warmup). On large corpora people report "
-    "150,000 steps and more before it moves"
+    "and picture of the clips are in sync within a frame (prepare.py measures and corrects the AV offset; "
+    "data.min_av_confidence: sure leaves out the clips of which it is not sure) and that frame rate and mel belong together "
+    "(25 frames and 80 mel columns a second, data.audio_window). Then try the loss sync_choice with data.negatives.sounds 4, "
+    "negatives further away (data.negatives.least), more speakers, a batch of 64 or more (train.batch_size), a lower or higher "
+    "rate and a longer warm-up (optim.lr, optim.warmup). On large corpora people report 150,000 steps and more before it moves"
 )
 _WAITING = (
     "{share:.0%} of the time is spent waiting for data: raise data.workers (one to a free processor core), put the corpus on a "
