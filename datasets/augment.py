@@ -35,31 +35,52 @@ class PictureChange:
         self.grain = float(rng.uniform(0, grain)) if grain else 0.0
         self.rng = rng
 
-    def __call__(self, frames, moved=True):
-        """(T, S, S, 3) uint8 -> (T, 3, S, S) float32 in [0, 1]; the reference is not `moved` with the others."""
-        if moved and self.linear is None and any(self.shift):
+    def __call__(self, frames, moved=True, out=None):
+        """Change pictures.
+
+        Args:
+            frames: (T, S, S, 3) uint8.
+            moved: False for the reference, which is not moved with the others.
+            out: (T, 3, S, S) float32 that may be written to.
+
+        Returns:
+            (T, 3, S, S) float32 in [0, 1]: `out`, or a new array.
+        """
+        turned = moved and self.linear is not None
+        if moved and not turned and any(self.shift):
             frames = _moved(frames, *self.shift)
-        faces = np.ascontiguousarray(frames.transpose(0, 3, 1, 2)).astype(np.float32) / 255
-        if moved and self.linear is not None:
+        if self.flip and not turned:
+            frames = frames[:, :, ::-1]
+        count, height, width, channels = frames.shape
+        faces = np.empty((count, channels, height, width), np.float32) if out is None else out
+        np.divide(frames.transpose(0, 3, 1, 2), np.float32(255), out=faces)  # in one pass: loading is mostly this
+        if turned:
             faces = self._warped(faces)
-        if self.flip:
-            faces = np.ascontiguousarray(faces[..., ::-1])
+            faces = np.ascontiguousarray(faces[..., ::-1]) if self.flip else faces
         if self.blur:
             faces = _blurred(faces, self.blur)
         if self.grain:
-            faces = faces + np.float32(self.grain) * self.rng.standard_normal(faces.shape, np.float32)
+            faces += np.float32(self.grain) * self.rng.standard_normal(faces.shape, np.float32)
         if self.active:
-            faces = faces * self.gain + self.offset
-        return np.clip(faces, 0, 1, dtype=np.float32) if self.active or self.grain else faces
+            faces *= self.gain
+            faces += self.offset
+        return np.clip(faces, 0, 1, out=faces) if self.active or self.grain else faces
 
-    def labels(self, frames, moved=True):
-        """(T, S, S) integers, one a pixel -> (T, S, S) int64, moved, turned, zoomed and mirrored with the picture."""
-        if moved and self.linear is None and any(self.shift):
+    @property
+    def same_again(self):
+        """True where a second call changes a picture just as the first did; grain is drawn anew in each."""
+        return not self.grain
+
+    def labels(self, frames, moved=True, out=None):
+        """(T, S, S) integers, one a pixel -> (T, S, S) int64, in `out` or new, changed in place and size as the picture is."""
+        turned = moved and self.linear is not None
+        if turned:
+            frames = self._warped(frames[:, None].astype(np.float32), "nearest")[:, 0]
+        elif moved and any(self.shift):
             frames = _moved(frames, *self.shift)
-        labels = np.asarray(frames, np.int64)
-        if moved and self.linear is not None:
-            labels = self._warped(labels[:, None].astype(np.float32), "nearest")[:, 0].astype(np.int64)
-        return np.ascontiguousarray(labels[..., ::-1] if self.flip else labels)
+        labels = np.empty(frames.shape, np.int64) if out is None else out
+        labels[...] = frames[..., ::-1] if self.flip else frames
+        return labels
 
     def points(self, landmarks, size):
         """(T, 68, 2) crop pixels, moved, turned, zoomed and mirrored with the picture."""
@@ -93,9 +114,16 @@ class PictureChange:
 def _moved(frames, down, right):
     """(T, H, W) or (T, H, W, 3) moved by whole pixels, the border repeated."""
     height, width = frames.shape[1:3]
-    rows = np.clip(np.arange(height) - down, 0, height - 1)
-    columns = np.clip(np.arange(width) - right, 0, width - 1)
-    return frames[:, rows][:, :, columns]
+    down, right = max(-height + 1, min(down, height - 1)), max(-width + 1, min(right, width - 1))
+    rows, columns = slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0))
+    source = frames[:, max(-down, 0) : height - max(down, 0), max(-right, 0) : width - max(right, 0)]
+    moved = np.empty(frames.shape, frames.dtype)
+    moved[:, rows, columns] = source
+    moved[:, rows, : columns.start] = source[:, :, :1]
+    moved[:, rows, columns.stop :] = source[:, :, -1:]
+    moved[:, : rows.start] = moved[:, rows.start, None]
+    moved[:, rows.stop :] = moved[:, rows.stop - 1, None]
+    return moved
 
 
 def _blurred(faces, sigma):

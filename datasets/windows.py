@@ -224,12 +224,14 @@ class WindowDataset:
         self._runs.clear()
 
     def _clip(self, number):
-        return self._kept(number, lambda: _plain(self.corpus.open(self.rows[number])))
+        def opened():  # plain arrays: cutting a memory map costs more than cutting an array
+            return {name: array.view(np.ndarray) for name, array in self.corpus.open(self.rows[number]).items()}
+
+        return self._kept(number, opened)
 
     def _labels(self, number, name):
         spec = self._textures[name]
-        row = self.rows[number]
-        return self._kept((number, spec), lambda: _plain({"labels": open_modules(self.corpus.folder, row, spec)}))["labels"]
+        return self._kept((number, spec), lambda: open_modules(self.corpus.folder, self.rows[number], spec).view(np.ndarray))
 
     def _kept(self, key, opened):
         """What `opened` gives, once for a key."""
@@ -251,11 +253,6 @@ def _in_sync(corpus, rows, confidence):
 
 class Stack(dict):
     """Fields of many items, each (B, ...) with the items in order: a batch of numpy arrays."""
-
-
-def _plain(arrays):
-    """Arrays mapped into memory, as plain arrays: cutting a memory map costs more than cutting an array."""
-    return {name: array.view(np.ndarray) for name, array in arrays.items()}
 
 
 def _copied(array, slot):

@@ -41,8 +41,10 @@ def mel_window_start(frame, fps, *, span=1, mode="centred"):
         InputError: fps is not positive.
         ValueError: unknown mode, span < 1.
     """
-    fps = _check(fps, span, mode)
-    frame = int(frame)
+    return _start(int(frame), _check(fps, span, mode), span, mode)
+
+
+def _start(frame, fps, span, mode):
     if mode == "centred":
         return (2 * frame + span) * (MEL_RATE // 2) * fps.denominator // fps.numerator - (MEL_STEPS // 2 - 1)
     if mode == "wav2lip_train":
@@ -67,7 +69,8 @@ def mel_windows(mel, frames, fps, *, span=1, mode="centred"):
     Returns:
         (n, 80, 16) of mel's dtype, contiguous; silence (-4) outside the audio.
     """
-    return gather_windows(mel, [mel_window_start(frame, fps, span=span, mode=mode) for frame in frames])
+    fps = _check(fps, span, mode)
+    return gather_windows(mel, [_start(int(frame), fps, span, mode) for frame in frames])
 
 
 def gather_windows(mel, starts):
