@@ -229,6 +229,15 @@ def test_average_follows_the_weights():
     assert float(average.values["weight"]) == pytest.approx(1 - 0.9**50, rel=1e-4)
 
 
+def test_average_takes_in_the_statistics_of_batch_norms():
+    model = torch.nn.BatchNorm2d(1)
+    average = Average(model, 0.9)
+    model.running_mean.fill_(1.0)
+    model.num_batches_tracked.fill_(7)
+    average.update(model, 1000)
+    assert float(average.values["running_mean"]) == pytest.approx(0.1) and int(average.values["num_batches_tracked"]) == 7
+
+
 def test_init_begins_from_a_checkpoint(write_config, tmp_path):
     model = build_model({"name": "wav2lip", "face_size": 96, "width": 0.25})
     save_checkpoint(tmp_path / "start.safetensors", model, {"model": {"name": "wav2lip", "face_size": 96, "width": 0.25}})

