@@ -16,6 +16,7 @@ import sys
 from common.cli import run
 from common.errors import InputError
 from training.config import load_config
+from training.trackers import require_trackers
 
 
 def parse_arguments(argv):
@@ -30,6 +31,7 @@ def parse_arguments(argv):
 def main(argv):
     args = parse_arguments(argv)
     config = load_config(args.config, args.overrides)
+    require_trackers(config)
     from training.run import Run
 
     job = Run(config)

@@ -9,8 +9,7 @@ _CHOICES = ("auto", "on", "off")
 _WORDS = {True: "on", False: "off"}  # YAML reads on and off as truth values
 _NO_TENSORBOARD = "TensorBoard is not installed: the curves are in log.jsonl and curve.png alone (pip install -e '.[trackers]')"
 
-# The limit is mediapipe's: pip then takes the newest W&B that goes with it. Where mediapipe is not installed it does no harm.
-_WANDB_COMMAND = "pip install wandb 'protobuf>=4.25.3,<5'"
+_WANDB_COMMAND = "pip install -e '.[wandb]'"
 
 
 def require_trackers(config):
