@@ -77,8 +77,7 @@ def stage(small_corpus, tmp_path_factory):
             network = {"name": name, "face_size": 96, "width": 0.25}
             weights[name] = folder / f"{name}-{crop}.safetensors"
             save_checkpoint(weights[name], build_model(network), {"model": network, "data": {"crop": crop}})
-        networks = {"train.init": weights["wav2lip"], "losses.sync.expert": weights["syncnet_color"]}
-        overrides[crop] = {"data.corpus": corpus, **networks}
+        overrides[crop] = {"data.corpus": corpus, "losses.sync.expert": weights["syncnet_color"], "train.init": weights}
     return overrides
 
 
@@ -92,7 +91,7 @@ def lighten(config, stage, runs):
     if "sync" in config["losses"]:
         small["losses.sync.expert"] = given["losses.sync.expert"]
     if config["train"]["init"]:
-        small["train.init"] = given["train.init"]
+        small["train.init"] = given["train.init"][config["model"]["name"]]
     return [f"{key}={value}" for key, value in small.items()]
 
 
