@@ -70,6 +70,8 @@ class AdversarialLoss(nn.Module):
         InputError: an unknown discriminator, a size or width that is not possible.
     """
 
+    reads = ("face",)
+
     def __init__(self, discriminator="quality", face_size=96, width=1.0):
         super().__init__()
         refuse_unknown([discriminator], DISCRIMINATORS, "losses.adversarial.discriminator")

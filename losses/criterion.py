@@ -30,9 +30,9 @@ REST = "rest"  # the weight that makes the weights of the terms that are switche
 class Criterion(nn.Module):
     """Weighted sum of named terms.
 
-    A term is an nn.Module with `needs` (fields) and `forward(outputs, batch) -> scalar`. A term with `enable_when:
-    {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit, and from then on; its
-    value is measured in validation from the start.
+    A term is an nn.Module with `needs` (fields), `reads` (outputs of the network) and `forward(outputs, batch) -> scalar`. A
+    term with `enable_when: {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit,
+    and from then on; its value is measured in validation from the start.
 
     A weight may be "rest": what the other terms that are switched on leave of 1 (the L1 of METHODS 1.6 and 5.1).
 
@@ -131,8 +131,8 @@ def build_criterion(config, resources):
     for name, options in config.items():
         weights[name] = _weight(name, options)
         if gate := options.get("enable_when"):
-            if set(gate) != {"metric", "below"}:
-                raise InputError(f"losses.{name}.enable_when: must hold metric and below")
+            if not isinstance(gate, dict) or set(gate) != {"metric", "below"} or not isinstance(gate["below"], int | float):
+                raise InputError(f"losses.{name}.enable_when: must hold a metric and below, a number")
             gates[name] = (gate["metric"], float(gate["below"]))
         arguments = {key: value for key, value in options.items() if key not in _OWN_KEYS}
         terms[name] = _build(name, {**arguments, **resources.get(name, {})})

@@ -12,6 +12,7 @@ class LandmarkDistance(nn.Module):
     """
 
     needs = ("landmarks",)
+    reads = ("mouth",)
 
     def forward(self, outputs, batch):
         """`mouth` (B, T, 20, 2) found, `landmarks` (B, T, 68, 2) given, crop pixels -> scalar."""

@@ -21,6 +21,7 @@ class L1Loss(nn.Module):
     """
 
     needs = ("face",)
+    reads = ("face",)
 
     def __init__(self, mouth_weight=1.0, upper_weight=1.0, upper_rows=0.44, gradient=0.0):
         super().__init__()
@@ -55,6 +56,7 @@ class LaplacianLoss(nn.Module):
     """
 
     needs = ("face",)
+    reads = ("face",)
 
     def __init__(self, levels=3):
         super().__init__()

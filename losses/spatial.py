@@ -143,6 +143,8 @@ class SpatialTextureLoss(nn.Module):
         fixed = random_directions(_VALIDATED, torch.Generator().manual_seed(0))
         self.register_buffer("fixed_directions", fixed, persistent=False)
 
+    reads = ("face",)
+
     @property
     def needs(self):
         """Fields that the loss needs."""

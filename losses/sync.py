@@ -20,6 +20,7 @@ class SyncLoss(nn.Module):
     """
 
     needs = ("sync_mel",)
+    reads = ("face",)
 
     def __init__(self, expert, channel_order="rgb"):
         super().__init__()
@@ -54,6 +55,7 @@ class SyncClassification(nn.Module):
     """
 
     needs = ("in_sync",)
+    reads = ("audio_embedding", "face_embedding")
 
     def forward(self, outputs, batch):
         """`audio_embedding` (B, K, D), `face_embedding` (B, D), `in_sync` (B, K) -> scalar; ln 2 = 0.693 is chance."""
@@ -76,6 +78,7 @@ class SyncChoice(nn.Module):
     """
 
     needs = ("in_sync",)
+    reads = ("audio_embedding", "face_embedding")
 
     def __init__(self, scale=15.0):
         super().__init__()

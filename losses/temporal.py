@@ -125,6 +125,7 @@ class TemporalLipLoss(nn.Module):
     """
 
     needs = ("face", "landmarks", "phoneme", "run")
+    reads = ("face",)
 
     def __init__(self, landmarks, table=None, similarity="motion", mode="tolerant", tau=TAU, epsilon=EPSILON):
         super().__init__()

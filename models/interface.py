@@ -10,11 +10,13 @@ import torch
 class Interface:
     """Attributes:
     needs: fields (datasets.fields) that the network is fed with.
+    gives: names of its outputs.
     predict: (network, batch dict of tensors) -> dict of named outputs.
     options: further fields, by the name of the network's part that needs them.
     """
 
     needs: tuple[str, ...]
+    gives: tuple[str, ...]
     predict: Callable
     options: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -47,9 +49,10 @@ def _find(model, batch):
 INTERFACES = {
     "wav2lip": Interface(
         ("masked_face", "reference_face", "mel"),
+        ("face",),
         _generate,
         {"audio_gate": ("phoneme",), "spatial_input": ("reference_module",)},
     ),
-    "syncnet_color": Interface(("face", "heard_mel"), _compare),
-    "lip_landmarks": Interface(("face",), _find),
+    "syncnet_color": Interface(("face", "heard_mel"), ("audio_embedding", "face_embedding"), _compare),
+    "lip_landmarks": Interface(("face",), ("mouth",), _find),
 }

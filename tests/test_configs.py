@@ -232,7 +232,6 @@ def test_mistakes_in_a_base_name_the_file_or_the_key(write, texts, words):
     assert all(word in str(error.value) for word in words), error.value
 
 
-@pytest.mark.xfail(strict=True, reason="load_config passes over a null that takes nothing away, also a misspelt one")
 @pytest.mark.parametrize("overrides", [[], ["losses.temporal_lpi=null"]], ids=["in a file", "in an override"])
 def test_a_null_that_takes_nothing_away_is_refused(write, overrides):
     top = "base: low.yaml\n" + ("" if overrides else "losses: {temporal_lpi: null}\n")

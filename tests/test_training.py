@@ -45,6 +45,8 @@ def test_overrides_are_typed_and_unknown_keys_refused(write_config):
         ({"l1": {"weight": 1, "enable_when": {"metric": "val/l1"}}}, "enable_when"),
         ({"l1": {"weight": 1}, "sync": {"weight": 1}}, "losses.sync.expert"),
         ({"l1": {"weight": 1}, "sync": {"weight": 1, "expert": "nowhere.safetensors"}}, "nowhere.safetensors"),
+        ({"l1": {"weight": 1}, "sync": {"weight": 1, "expert": 5}}, "5: no such file"),
+        ({"l1": {"weight": 1}, "landmark_distance": {"weight": 1}}, "mouth, which wav2lip does not give"),
     ],
 )
 def test_mistakes_in_losses_end_with_code_2(write_config, capsys, losses, word):
@@ -62,6 +64,12 @@ def test_mistakes_in_losses_end_with_code_2(write_config, capsys, losses, word):
         ({"data": {"corpus": "nowhere"}}, "nowhere"),
         ({"data": {"mask_top": 0.7}}, "mask_top"),
         ({"train": {"device": "cuda:77"}}, "cuda:77"),
+        ({"train": {"precision": "fp16", "device": "cpu"}}, "fp16 needs a GPU"),
+        ({"name": "../elsewhere"}, "name of a folder"),
+        ({"data": {"audio_window": "left"}}, "audio_window"),
+        ({"optim": {"betas": [0.9]}}, "list of 2"),
+        ({"train": {"best": "val/lone"}}, "no such metric"),
+        ({"train": {"wandb": "project"}}, "wandb"),
     ],
 )
 def test_mistakes_in_config_end_with_code_2(write_config, capsys, changes, word):

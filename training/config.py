@@ -1,12 +1,14 @@
 """Experiment configs: YAML over its base and the defaults, overrides on the command line, unknown keys refused."""
 
 import copy
+import re
 from pathlib import Path
 
 import yaml
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
+from speech.windows import MODES
 
 DEFAULTS = {
     "name": None,  # of the run folder; the config's file name where it is missing
@@ -62,6 +64,7 @@ DEFAULTS = {
     },
 }
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+SNAPSHOT_DTYPES = ("float32", "float16", "bfloat16")
 _WORDS = {"data.window": ("phoneme",)}  # words that may stand in place of a number
 _FREE = ("losses", "model")  # their keys are checked by whoever builds them
 
@@ -88,8 +91,14 @@ def load_config(path, overrides=()):
         raise InputError("data.batch: is called train.batch_size now")
     if isinstance(given.get("losses"), dict):
         given["losses"] = {name: options for name, options in given["losses"].items() if options is not None}
+    for key, example in (("model", "{name: wav2lip}"), ("losses", "{l1: {weight: 1.0}}")):
+        if not isinstance(given.get(key, {}), dict):
+            raise InputError(f"{key}: must be a section, such as {example}")
+    for name, options in given.get("losses", {}).items():
+        if not isinstance(options, dict):
+            raise InputError(f"losses.{name}: must be a section, such as {{weight: 1.0}}")
     config = _merge(DEFAULTS, given, "")
-    config["name"] = config["name"] or path.stem
+    config["name"] = str(config["name"] or path.stem)
     _check(config)
     return config
 
@@ -104,11 +113,18 @@ def _with_bases(path, above):
     if not isinstance(given, dict):
         raise InputError(f"{path}: must be a mapping of sections, such as  model: {{name: wav2lip}}")
     base = given.pop("base", None)
-    if base is None:
-        return given
-    below = _with_bases(path.parent / str(base), (*above, path))
+    below = {} if base is None else _with_bases(path.parent / str(base), (*above, path))
     below.pop("name", None)
+    _require_taken_away(given.get("losses"), below.get("losses"), path)
     return _laid_over(below, given)
+
+
+def _require_taken_away(losses, below, where):
+    """InputError for a loss that is null where there is none to take away: misspelt, it would stay in."""
+    present = [name for name, options in below.items() if options is not None] if isinstance(below, dict) else []
+    for name, options in losses.items() if isinstance(losses, dict) else ():
+        if options is None:
+            refuse_unknown([name], present or ["none"], f"loss to take away (null in {where})")
 
 
 def _laid_over(below, given):
@@ -123,9 +139,14 @@ def _laid_over(below, given):
 def _check(config):
     """InputError for values that cannot be."""
     train = config["train"]
+    if not re.fullmatch(r"[\w][\w.-]*", config["name"]):
+        raise InputError(f"name: {config['name']!r}: is the name of a folder; use letters, digits, . _ and -")
+    if config["data"]["audio_window"] not in MODES:
+        raise InputError(f"data.audio_window: {config['data']['audio_window']!r}: unknown; choose one of {', '.join(MODES)}")
     for section, key, low in (("data", "window", 1), ("data", "longest", 2), ("data", "workers", 0), ("train", "batch_size", 1),
-                              ("train", "accumulate", 1), ("train", "keep", 1), ("train", "checkpoint_every", 1),
-                              ("train", "validate_every", 1), ("train", "validate_batches", 1), ("train", "log_every", 1)):  # fmt: skip
+                              ("train", "steps", 1), ("train", "accumulate", 1), ("train", "keep", 1),
+                              ("train", "checkpoint_every", 1), ("train", "validate_every", 1),
+                              ("train", "validate_batches", 1), ("train", "log_every", 1)):  # fmt: skip
         if config[section][key] != "phoneme" and config[section][key] < low:
             raise InputError(f"{section}.{key}: must be {low} or more")
     if not 0 <= config["data"]["part"][0] < config["data"]["part"][1] <= 1:
@@ -133,6 +154,13 @@ def _check(config):
     confidence = config["data"]["min_av_confidence"]
     if confidence not in (None, "sure") and (isinstance(confidence, bool) or not isinstance(confidence, int | float)):
         raise InputError(f"data.min_av_confidence: {confidence!r}: must be a number, or sure")
+    if not 0 <= train["ema"] <= 1:
+        raise InputError(f"train.ema: {train['ema']}: must lie between 0 and 1")
+    for key, kind in (("minutes", int | float), ("threads", int)):
+        if train[key] is not None and (isinstance(train[key], bool) or not isinstance(train[key], kind) or train[key] < 0):
+            raise InputError(f"train.{key}: {train[key]!r} must be a number, 0 or more")
+    if train["snapshot_dtype"] not in SNAPSHOT_DTYPES:
+        raise InputError(f"train.snapshot_dtype: {train['snapshot_dtype']!r}: unknown; choose {', '.join(SNAPSHOT_DTYPES)}")
     if train["tensorboard"] not in ("auto", "on", "off"):
         raise InputError(f"train.tensorboard: {train['tensorboard']!r}: unknown; choose auto, on or off")
     if config["data"]["phonemes"] not in ("aligned", "shuffled"):
@@ -167,7 +195,10 @@ def _apply_override(given, override):
         node = node.setdefault(name, {})
         if not isinstance(node, dict):
             raise InputError(f"{override!r}: {name} is a value, not a section")
-    node[last] = _parse(text, override)
+    value = _parse(text, override)
+    if parents == ["losses"]:
+        _require_taken_away({last: value}, node, override)
+    node[last] = value
 
 
 def _merge(defaults, given, where):
@@ -190,14 +221,16 @@ def _typed(default, value, where):
     """`value` with the type of `default`; YAML reads 1e-4 as text and on as true, so both are tried."""
     if isinstance(default, str) and isinstance(value, bool) and default in ("auto", "off"):
         value = "on" if value else "off"
-    if default is None or value is None or value in _WORDS.get(where, ()):
+    if default is None or value in _WORDS.get(where, ()):
         return value
     if isinstance(default, float) and not isinstance(value, bool):
         try:
             return float(value)
         except (TypeError, ValueError) as error:
             raise InputError(f"{where}: {value!r} must be a number") from error
-    if isinstance(default, list) and isinstance(value, list) and len(value) == len(default):
+    if isinstance(default, list) and isinstance(value, list):
+        if len(value) != len(default):
+            raise InputError(f"{where}: {value!r} must be a list of {len(default)}")
         return [_typed(one, other, where) for one, other in zip(default, value, strict=True)]
     if type(value) is not type(default):
         raise InputError(f"{where}: {value!r} must be {_kind(default)}")

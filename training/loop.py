@@ -85,9 +85,10 @@ def _validate(run, log):
     name = run.best_by
     if opened and name.endswith("/total"):
         run.best = float("inf")  # totals before and after do not compare
-    value = metrics.get(name, 0.0)
-    better = value < run.best
-    run.best = min(run.best, value)
+    if name not in metrics:  # no clips to validate: the newest weights are the best known
+        return True
+    better = metrics[name] < run.best
+    run.best = min(run.best, metrics[name])
     if log:
         log.validation(run.step, metrics, opened, pictures)
     return better

@@ -62,6 +62,10 @@ class Run:
         self.corpus = self.training.corpus
         require_one_crop(config, self.corpus.settings)
         self.best_by = self._metric(train["best"])
+        for name, (metric, _) in self.criterion.gates.items():
+            self._require_metric(metric, f"losses.{name}.enable_when.metric")
+            if not self.validation:
+                raise InputError(f"losses.{name}.enable_when: without clips to validate it would never be switched on")
         self.average = Average(self.model, train["ema"])
         self.averaged_model = build_model(config["model"]).to(self.device, memory_format=torch.channels_last).eval()
         self._set_up_optimisers()
@@ -88,13 +92,16 @@ class Run:
         """The validation metric whose least value makes the best weights."""
         if name is None:
             return "unseen/total" if self.validation and "val" not in self.validation else "val/total"
-        split, _, part = name.partition("/")
+        self._require_metric(name, "train.best")
+        return name
+
+    def _require_metric(self, name, key):
+        split, _, part = str(name).partition("/")
         parts = ("total", *self.criterion.terms)
         if split not in ("val", "unseen") or part not in parts:
-            raise InputError(f"train.best: {name!r}: no such metric; write val/ or unseen/ and one of {', '.join(parts)}")
+            raise InputError(f"{key}: {name!r}: no such metric; write val/ or unseen/ and one of {', '.join(parts)}")
         if self.validation and split not in self.validation:
-            raise InputError(f"train.best: {name}: the corpus has no clips of split {split}")
-        return name
+            raise InputError(f"{key}: {name}: the corpus has no clips of split {split}")
 
     def rate(self):
         """Learning rate of the present step."""

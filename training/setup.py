@@ -58,14 +58,19 @@ def build_losses(config, device, model):
         lips = load_checkpoint(losses["temporal_lip"].pop("landmarks", LIP_LANDMARKS), device, expect="lip_landmarks")
         gate = getattr(model, "audio_gate", None)
         resources["temporal_lip"] = {"landmarks": lips.model, "table": gate and gate.table}
-    return build_criterion(losses, resources).to(device, memory_format=torch.channels_last)
+    criterion = build_criterion(losses, resources)
+    name = config["model"]["name"]
+    for loss, term in criterion.terms.items():
+        if missing := set(term.reads) - set(INTERFACES[name].gives):
+            raise InputError(f"losses.{loss}: looks at {', '.join(sorted(missing))}, which {name} does not give")
+    return criterion.to(device, memory_format=torch.channels_last)
 
 
 def _sync_expert(options, config, device):
     """The lip-sync expert that the options name, as arguments of the loss."""
     if "expert" not in options:
         raise InputError("losses.sync.expert: name the checkpoint of a lip-sync expert")
-    expert = load_checkpoint(options.pop("expert"), device, expect="syncnet_color")
+    expert = load_checkpoint(str(options.pop("expert")), device, expect="syncnet_color")
     if expert.model.face_size != config["model"].get("face_size", 96):
         raise InputError(f"losses.sync.expert: made for faces of {expert.model.face_size} pixels, the model makes others")
     if expert.model.frames > window_frames(config["data"]):
