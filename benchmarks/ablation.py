@@ -3,7 +3,7 @@
     python prepare.py --corpus grid --root GRID --out prepared/grid --unseen_speakers published --texture
     OMP_NUM_THREADS=1 python train.py configs/expert_grid.yaml name=expert_a "data.part=[0.0,0.5]"
     OMP_NUM_THREADS=1 python train.py configs/expert_grid.yaml name=expert_b "data.part=[0.5,1.0]" train.seed=1
-    OMP_NUM_THREADS=1 python train.py configs/ablation_base.yaml
+    OMP_NUM_THREADS=1 python train.py configs/demo_l1.yaml
     python -m benchmarks.ablation --jobs 2
 
 The two experts learn from disjoint halves of the training sentences: `expert_a` is in the losses, `expert_b` is the judge. A

@@ -28,14 +28,14 @@ WAV2LIP = {"l1", "sync"}
 STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 METHODS = {  # the losses of each config
-    **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed"), EXPERT),
+    **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
     **{"lip_landmarks": {"landmark_distance"}},
     **{"wav2lip": WAV2LIP, "wav2lip_paper": WAV2LIP, "wav2lip_gan": {*WAV2LIP, "adversarial"}},
     **{"tcsc": TCSC, "tcsc_box": TCSC, "tcsc_no_tc": TCSC - {"temporal_lip"}},
     **dict.fromkeys(("sto", "sto_quality", "sto_no_gate", "sto_literal", "sto_shape", "sto_shuffled"), STO),
     **dict.fromkeys(("sto_no_sc_input", "sto_grid"), STO),
     **{"sto_no_sc": STO - {"spatial_texture"}, "sto_no_tc": STO - {"temporal_lip"}},
-    **{"ablation_base": {"l1"}, "ablation_small": WAV2LIP, "demo_l1": {"l1"}, "demo": {"l1"}, "demo_sync": WAV2LIP},
+    **{"ablation_small": WAV2LIP, "demo_l1": {"l1"}, "demo": {"l1"}, "demo_sync": WAV2LIP},
     **{"demo_temporal": {"l1", "temporal_lip"}, "demo_spatial": {"l1", "spatial_texture"}},
 }  # fmt: skip
 
