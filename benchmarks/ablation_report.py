@@ -20,10 +20,11 @@ class Figures:
     """What was measured of one row: arrays (seeds, clips) by column, of one group of clips; NaN where undefined."""
 
     values: dict
+    seeds: tuple[int, ...]
 
-    @property
-    def seeds(self):
-        return len(next(iter(self.values.values())))
+    def of_seeds(self, seeds):
+        """The same, of some of the seeds."""
+        return Figures({key: array[[self.seeds.index(one) for one in seeds]] for key, array in self.values.items()}, seeds)
 
     def mean(self, column):
         """Mean over clips and seeds; NaN where there is none."""
@@ -32,8 +33,8 @@ class Figures:
 
     def spread(self, column):
         """(least, most) over seeds of the mean over clips."""
-        means = np.nanmean(self.values[column], axis=1)
-        return float(means.min()), float(means.max())
+        means = [float(np.nanmean(row)) for row in self.values[column] if np.isfinite(row).any()] or [float("nan")]
+        return min(means), max(means)
 
 
 def write_report(folder):
@@ -50,12 +51,13 @@ def write_report(folder):
     fixed = json.loads(references.read_text(encoding="utf-8")) if references.is_file() else {}
     parts, summary = [], {}
     for split, name in GROUPS.items():
-        runs = {key: [clips for run, clips in stored.items() if run.rsplit("-", 1)[0] == key] for key in BY_KEY}
+        runs = {key: {int(run.rsplit("-", 1)[1]): clips for run, clips in stored.items() if run.rsplit("-", 1)[0] == key}
+                for key in BY_KEY}  # fmt: skip
         rows = {key: figures_of(of_key, split) for key, of_key in runs.items() if of_key}
-        still = {key: figures_of([fixed[key]], split) for key in ("real", NO_MOTION) if key in fixed}
+        still = {key: figures_of({0: fixed[key]}, split) for key in ("real", NO_MOTION) if key in fixed}
         count = next(iter(rows.values())).values["zero"].shape[1]
         parts.append(f"**{name}, {count} clips**\n\n" + table(rows, still))
-        summary[split] = {key: {column: figures.mean(column) for column in COLUMNS} | {"seeds": figures.seeds}
+        summary[split] = {key: {column: figures.mean(column) for column in COLUMNS} | {"seeds": len(figures.seeds)}
                           for key, figures in {**still, **rows}.items()}  # fmt: skip
     text = "\n".join(parts)
     with atomic_output(folder / "table.md") as path:
@@ -66,15 +68,14 @@ def write_report(folder):
 
 
 def figures_of(runs, split):
-    """Figures of the runs (lists of dicts) of one row, on the clips of a split; None where there are none."""
-    runs = [[clip for clip in run if clip["split"] == split] for run in runs]
-    if not runs or not runs[0]:
-        return None
+    """Figures of the runs of one row, {seed: list of dicts}, on the clips of a split."""
+    seeds = tuple(sorted(runs))
+    runs = [[clip for clip in runs[seed] if clip["split"] == split] for seed in seeds]
 
     def of(key):
         return np.array([[np.nan if clip[key] is None else clip[key] for clip in run] for run in runs], float)
 
-    return Figures({key: of(key) for key in COLUMNS})
+    return Figures({key: of(key) for key in COLUMNS}, seeds)
 
 
 def table(rows, still):
@@ -88,14 +89,14 @@ def table(rows, still):
         if row.key in rows:
             figures, base = rows[row.key], rows.get(row.against)
             cells = [_cell(figures, base if row.key != row.against else None, column) for column in COLUMNS]
-            lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {figures.seeds} |")
+            lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {len(figures.seeds)} |")
     return "\n".join(lines) + "\n"
 
 
 def _cell(figures, base, column):
     _, digits, _ = COLUMNS[column]
     text = _number(figures.mean(column), digits)
-    if figures.seeds > 1:
+    if len(figures.seeds) > 1:
         low, high = figures.spread(column)
         text += f" ({_number(low, digits)}-{_number(high, digits)})"
     return text + (f" {mark}" if base is not None and (mark := verdict(figures, base, column)) else "")
@@ -104,17 +105,22 @@ def _cell(figures, base, column):
 def verdict(figures, base, column):
     """BETTER or WORSE than the base, or "" where that may be chance.
 
-    It must hold in two ways: the 95 % interval, over clips, of the difference of the means over seeds lies on one side of 0; and
-    with several seeds, their ranges do not overlap.
+    Runs of one seed see the same items in the same order, so that they are compared seed by seed: the difference must have one
+    sign in all seeds that both have, and the 95 % interval over clips of its mean must lie on that side of 0.
     """
-    mine, theirs = (np.nanmean(one.values[column], axis=0) for one in (figures, base))
-    named = [{index: float(value) for index, value in enumerate(values) if np.isfinite(value)} for values in (theirs, mine)]
+    seeds = tuple(seed for seed in figures.seeds if seed in base.seeds)
+    if not seeds:
+        return ""
+    mine, theirs = (one.of_seeds(seeds).values[column] for one in (figures, base))
+    with np.errstate(invalid="ignore"):
+        by_seed = np.nanmean(mine - theirs, axis=1) if np.isfinite(mine - theirs).any() else np.zeros(1)
+    if not (np.all(by_seed > 0) or np.all(by_seed < 0)):
+        return ""
+    means = [values.mean(axis=0) for values in (theirs, mine)]
+    named = [{index: float(value) for index, value in enumerate(values) if np.isfinite(value)} for values in means]
     difference = paired_difference(*named)
     low, high = difference["low"], difference["high"]
     if low is None or low <= 0 <= high:
-        return ""
-    (least, most), (base_least, base_most) = figures.spread(column), base.spread(column)
-    if min(figures.seeds, base.seeds) > 1 and not (least > base_most or most < base_least):
         return ""
     return BETTER if (low > 0) == (COLUMNS[column][2] == "high") else WORSE
 
