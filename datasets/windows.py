@@ -11,6 +11,7 @@ import numpy as np
 from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 from datasets.fields import check_fields
+from datasets.limits import keep_freed_memory, most_open
 from datasets.negatives import Negatives
 from datasets.texture import check_modules, open_modules
 from faces.texture import TextureSpec
@@ -18,7 +19,6 @@ from speech.phonemes import shuffled_runs
 from speech.windows import mel_window, mel_windows
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
-MOST_OPEN = 2000  # files
 _MODULES = ("module", "reference_module")
 
 
@@ -114,6 +114,8 @@ class WindowDataset:
 
     def __getitems__(self, indices):
         """The items of many indices, as a Stack; a torch loader asks for a batch in this way. Pictures are written but once."""
+        if not self._open:
+            keep_freed_memory()
         stack = Stack()
         for place, index in enumerate(indices):
             slots = {name: array[place] for name, array in stack.items()}
@@ -261,16 +263,6 @@ def _copied(array, slot):
         return array.copy()
     slot[...] = array
     return slot
-
-
-def most_open():
-    """Files that a dataset may keep open: three datasets of a process must stay well below the system's limit together."""
-    try:
-        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
-    except ImportError:  # Windows counts them otherwise
-        return MOST_OPEN
-    limit = getrlimit(RLIMIT_NOFILE)[0]
-    return MOST_OPEN if limit == RLIM_INFINITY else max(1, min(MOST_OPEN, limit // 5))
 
 
 def part_of(clip_id):
