@@ -132,7 +132,7 @@ class Stage:
         """(N, S, S, 3) uint8: the crops of `drive`."""
         generator = self._generator
         if generator.wants_phonemes and phonemes is None:
-            raise InputError(f"{generator.name}: must be told the phonemes of {clip.id}, for it has an audio gate; align the corpus")
+            raise InputError(f"{generator.name}: has an audio gate and must be told the phonemes of {clip.id}; align them")
         count = min(len(clip), int(mel.shape[1] / 80 * clip.fps + 0.5))
         mels = mel_windows(mel, range(count), clip.fps, mode=generator.data["audio_window"])
         faces = clip.real.crops[:count]

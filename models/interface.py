@@ -33,7 +33,7 @@ def _generate(model, batch):
 
 
 def _compare(model, batch):
-    """`audio_embedding` (B, K, D) of `heard_mel`, `face_embedding` (B, D) of the lower half of `face`; float32 of unit length."""
+    """`audio_embedding` (B, K, D) of `heard_mel`, `face_embedding` (B, D) of the lower half of `face`; float32, unit length."""
     from models.syncnet import lower_halves
 
     sounds = batch["heard_mel"]  # (B, K, 1, 80, 16)

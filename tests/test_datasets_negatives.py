@@ -56,9 +56,8 @@ def test_shares_that_cannot_be(wrong):
 
 
 def test_a_window_is_heard_with_its_own_sound_first(small_corpus):
-    data = WindowDataset(
-        PreparedCorpus.open_folder(small_corpus), "train", 5, ("sync_mel", "heard_mel", "in_sync"), negatives=Negatives(sounds=4)
-    )
+    corpus = PreparedCorpus.open_folder(small_corpus)
+    data = WindowDataset(corpus, "train", 5, ("sync_mel", "heard_mel", "in_sync"), negatives=Negatives(sounds=4))
     item = data[3]
     assert item["heard_mel"].shape == (4, 1, 80, 16) and item["in_sync"].tolist() == [1.0, 0.0, 0.0, 0.0]
     assert np.array_equal(item["heard_mel"][0], item["sync_mel"])

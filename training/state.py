@@ -13,8 +13,8 @@ from common.files import atomic_output
 class Average:
     """Exponential moving average of a network's weights and of its batch norms' statistics.
 
-    The statistics, too: those of the last few steps scatter with the items that happened to come last (measured: L1 in validation
-    0.0545 with the last ones, 0.046 with averaged ones, after 400 steps of four clips). Whole numbers are copied.
+    The statistics, too: those of the last few steps scatter with the items that happened to come last (measured: L1 in
+    validation 0.0545 with the last ones, 0.046 with averaged ones, after 400 steps of four clips). Whole numbers are copied.
 
     Args:
         model: the network that is trained.
