@@ -1,7 +1,7 @@
 """How often the AV offset of datasets/av_offset.py is right within a frame, and how often it is sure of itself.
 
     python -m benchmarks.av_offset --grid prepared/grid --clips prepared/clips --manifest MANIFEST.md --out results/av.json
-    python -m benchmarks.av_offset --grid prepared/grid --fold s4_hd,s4=/tmp/fold.npz      # speakers left out of the learning
+    python -m benchmarks.av_offset --grid prepared/grid --fold s4_hd,s4=FOLD.npz      # speakers left out of the learning
 
 GRID is in step: sound is moved by -10 to 10 frames, which has to be found. Of other clips (prepared with --av_offset off or
 measure) the offset is not known; parts of them, moved by known steps, are held against the offset of the whole clip, the first

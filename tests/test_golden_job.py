@@ -17,7 +17,7 @@ from common.cli import run
 from metrics.correlation import pearson
 from tests.synthetic import make_talking_head
 
-CLIPS, SECONDS, STEPS = 5, 5.0, 160
+CLIPS, SECONDS, STEPS = 5, 5.0, 220
 
 
 @pytest.fixture(scope="module")

@@ -270,7 +270,7 @@ def test_wandb_that_is_missing_or_not_logged_in(write_log, wandb, monkeypatch):
         write_log(wandb="faces")
     for absent in (None, types.ModuleType("wandb")):  # the second is an empty folder `wandb`
         monkeypatch.setitem(sys.modules, "wandb", absent)
-        with pytest.raises(InputError, match="pip install wandb"):
+        with pytest.raises(InputError, match="pip install -e"):
             write_log(wandb="faces")
 
 

@@ -1,7 +1,7 @@
 """Learn the networks of datasets/av_offset.py from the clips of a prepared GRID corpus.
 
     python tools/learn_av_offset.py --corpus prepared/grid             # writes datasets/av_offset.npz; about five minutes
-    python tools/learn_av_offset.py --corpus prepared/grid --without s4_hd,s4 --out /tmp/fold.npz
+    python tools/learn_av_offset.py --corpus prepared/grid --without s4_hd,s4 --out results/fold.npz
 
 Of a stretch of a clip, all lags between sound and lips are scored at once, and the right one is to win (cross-entropy over
 lags; its neighbours take a small part of the target, because clips are in step to a fraction of a frame only). Sound is heard
