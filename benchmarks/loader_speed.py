@@ -33,7 +33,7 @@ from datasets.windows import WindowDataset, collate
 
 ROOT = Path(__file__).resolve().parents[1]
 BAR = 10.0
-WORKER_TIMES = 4  # as many items through a worker, whose start is taken off
+WORKER_TIMES = 10  # as many items through a worker, whose start is taken off
 GAN_FIELDS = ("clip", "face", "frame", "masked_face", "mel", "reference_face", "sync_mel")  # of configs/wav2lip_gan.yaml
 STO_FIELDS = tuple(sorted((*GAN_FIELDS, "landmarks", "module", "phoneme", "reference_module", "run", "valid")))  # of sto.yaml
 RECIPE, RECIPE_OUR_MEL = "recipe", "recipe, mel by speech.mel"
