@@ -49,7 +49,7 @@ def parse(argv):
     add("--items", type=int, default=48, help="items of each contender in each round (%(default)s)")
     add("--batch", type=int, default=16, help="items a batch (%(default)s)")
     add("--rounds", type=int, default=7, help="timed rounds, after one that is not counted (%(default)s)")
-    add("--side", type=int, default=170, help="pixels of the recipe's JPEGs: what a 360x288 clip's face crop has (%(default)s)")
+    add("--side", type=int, default=170, help="pixels of the recipe's JPEGs, as face crops of 360x288 video (%(default)s)")
     add("--out", type=Path, default=Path("results/loader_speed"), help="name of the outputs, without suffix (%(default)s)")
     args = parser.parse_args(argv)
     if min(args.clips, args.items, args.batch, args.rounds) < 1 or args.items % args.batch:
