@@ -19,6 +19,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import yaml
+
 from benchmarks.ablation_report import write_report
 from benchmarks.ablation_rows import BY_KEY, NO_MOTION, ROWS
 from common.errors import InputError
@@ -73,8 +75,6 @@ def _trained(args, name):
     config = Path(args.runs) / name / "config.yaml"
     if not path.is_file() or not config.is_file():
         return False
-    import yaml
-
     rows = path.read_text(encoding="utf-8").splitlines()
     steps = yaml.safe_load(config.read_text(encoding="utf-8"))["train"]["steps"]
     return bool(rows) and json.loads(rows[-1])["step"] >= steps

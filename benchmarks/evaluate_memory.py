@@ -7,7 +7,6 @@ measures few of them, one many; what counts is its largest resident set. Writes 
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -16,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.memory import peak_of
+from benchmarks.outputs import write_outputs
 from common.cli import EXIT_FAILED_JOB, run
 from common.errors import InputError
-from common.files import atomic_output
 
 ROOT = Path(__file__).resolve().parents[1]
 GROWTH_BAR, FRAMES, SIDE = 1.10, 75, 256
@@ -46,9 +45,7 @@ def main(argv):
     lines = ["| videos | peak MB | seconds |", "|---|---|---|"]
     lines += [f"| {count} | {row['peak_mb']:.0f} | {row['seconds']:.0f} |" for count, row in rows.items()]
     table = "\n".join([*lines, "", f"{growth:.2f} times as much (bar {GROWTH_BAR})"])
-    for suffix, text in ((".json", json.dumps({"videos": rows, "growth": growth}, indent=1)), (".md", table)):
-        with atomic_output(args.out.with_name(args.out.name + suffix)) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+    write_outputs(args.out, {"videos": rows, "growth": growth}, table)
     print(table)
     return None if growth <= GROWTH_BAR else EXIT_FAILED_JOB
 

@@ -14,7 +14,6 @@ Writes OUT.json and OUT.md; exit code 1 where ours, its clips held open, is not 
 """
 
 import argparse
-import json
 import multiprocessing
 import resource
 import sys
@@ -25,9 +24,9 @@ from statistics import median
 
 from benchmarks.loader_recipe import Recipe, export_clips
 from benchmarks.material import busy_note, machine
+from benchmarks.outputs import write_outputs
 from common.cli import EXIT_FAILED_JOB, run
 from common.errors import InputError
-from common.files import atomic_output
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
 
@@ -68,9 +67,7 @@ def main(argv):
     table, missed = summary(rounds)
     note = f"{len(corpus.rows)} clips, {args.rounds} rounds of {args.items} items: median (range), processor time of one core."
     text = "\n".join([*table, "", f"{note} {busy_note(facts)}".rstrip()])
-    for suffix, content in ((".json", json.dumps({"machine": facts, "rounds": rounds}, indent=1)), (".md", text)):
-        with atomic_output(args.out.with_name(args.out.name + suffix)) as path:
-            path.write_text(content + "\n", encoding="utf-8")
+    write_outputs(args.out, {"machine": facts, "rounds": rounds}, text)
     print(text, *missed, sep="\n")
     return EXIT_FAILED_JOB if missed else None
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.material import busy_note, machine
+from benchmarks.outputs import write_outputs
 from common.cli import EXIT_FAILED_JOB, run
 from common.files import atomic_output
 
@@ -47,7 +48,6 @@ def parse(argv):
 def main(argv):
     """Run all parts; exit code 1 when a figure misses its bar."""
     args = parse(argv)
-    import json
 
     from benchmarks import peers_report
     from benchmarks.peers_checkout import SyncNetCheckout
@@ -65,9 +65,7 @@ def main(argv):
             with atomic_output(args.write_golden) as temporary, open(temporary, "wb") as file:
                 np.savez_compressed(file, **golden(side))
     table = peers_report.markdown(report, BARS)
-    for suffix, text in ((".json", json.dumps(report, indent=2)), (".md", table)):
-        with atomic_output(args.out.with_name(args.out.name + suffix)) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+    write_outputs(args.out, report, table)
     print(table)
     print(busy_note(facts))
     return EXIT_FAILED_JOB if peers_report.missed(report, BARS) else None

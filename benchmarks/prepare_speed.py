@@ -10,7 +10,6 @@ Writes OUT.json and OUT.md; exit code 1 when a median misses its bar: 3 times re
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,9 +20,9 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.material import busy_note, machine
+from benchmarks.outputs import write_outputs
 from common.cli import EXIT_FAILED_JOB, run
 from common.errors import InputError
-from common.files import atomic_output
 from datasets.corpora import list_clips
 from datasets.prepared import read_manifest
 
@@ -67,9 +66,7 @@ def main(argv):
             runs[workers].append(measure(clips, workers, facts["cores"]))
     table, missed = summary(runs)
     table = "\n".join([*table, "", f"{len(clips)} clips, {args.rounds} rounds: median (range). {busy_note(facts)}".rstrip()])
-    for suffix, text in ((".json", json.dumps({"machine": facts, "runs": runs}, indent=1)), (".md", table)):
-        with atomic_output(args.out.with_name(args.out.name + suffix)) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+    write_outputs(args.out, {"machine": facts, "runs": runs}, table)
     print(table, *missed, sep="\n")
     return EXIT_FAILED_JOB if missed else None
 

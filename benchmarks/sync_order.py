@@ -9,15 +9,14 @@ sound. Writes OUT.json and OUT.md; prints the table.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.outputs import write_outputs
 from common.cli import run
 from common.errors import InputError
-from common.files import atomic_output
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIFT = 5  # frames
@@ -114,9 +113,7 @@ def main(argv):
                 report["left_out"][name] = str(error)
     detector.close()
     table = markdown(report)
-    for suffix, text in ((".json", json.dumps(report, indent=2)), (".md", table)):
-        with atomic_output(args.out.with_name(args.out.name + suffix)) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+    write_outputs(args.out, report, table)
     print(table)
 
 

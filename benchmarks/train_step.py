@@ -17,7 +17,6 @@ Writes OUT.json and OUT.md; exit code 1 where `sto` costs more than 25 % over `w
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -25,10 +24,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.material import busy_note, machine
+from benchmarks.outputs import write_outputs
 from benchmarks.step_report import summary
 from common.cli import EXIT_FAILED_JOB, run
 from common.errors import InputError
-from common.files import atomic_output
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 GAN = "wav2lip_gan"
@@ -86,9 +85,7 @@ def main(argv):
     lines.append(f"{device}, {args.precision}, {args.threads} threads, {args.batch} windows of {args.window} frames, "
                  f"{args.rounds} rounds: median (range) of {clock.what}. {busy_note(facts)}".rstrip())  # fmt: skip
     result = {"machine": facts, "device": device, "arguments": {**vars(args), "out": str(args.out)}, "widths": widths}
-    for suffix, text in ((".json", json.dumps(result, indent=1)), (".md", "\n".join(lines))):
-        with atomic_output(args.out.with_name(args.out.name + suffix)) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+    write_outputs(args.out, result, "\n".join(lines))
     print(lines[-1], *missed, sep="\n")
     return EXIT_FAILED_JOB if missed else None
 

@@ -51,6 +51,11 @@ def content_hash(path):
     return digest.hexdigest()
 
 
+def text_share(text):
+    """A number in [0, 1) by a hash of a text: the same on every machine."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+
+
 def require_file(path, what):
     """Return `path` as a Path when it is a file with something in it; else raise InputError that says what was asked for.
 

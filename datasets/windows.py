@@ -4,11 +4,10 @@ An item is a deterministic function of (seed, epoch, index): nothing is drawn th
 retried, nothing is swallowed.
 """
 
-import hashlib
-
 import numpy as np
 
 from common.errors import InputError
+from common.files import text_share
 from datasets.augment import AudioChange, PictureChange
 from datasets.fields import check_fields
 from datasets.limits import keep_freed_memory, most_open
@@ -267,7 +266,7 @@ def _copied(array, slot):
 
 def part_of(clip_id):
     """A number in [0, 1) by a hash of the clip's id, independent of the one that splits a corpus."""
-    return int.from_bytes(hashlib.sha256(f"part/{clip_id}".encode()).digest()[:8], "big") / 2**64
+    return text_share(f"part/{clip_id}")
 
 
 def collate(items):

@@ -58,8 +58,8 @@ class LipLandmarks(nn.Module):
         fine = self.stem((part - mean) / (deviation + _EPSILON))
         coarse = F.interpolate(self.back(self.context(fine)), scale_factor=4, mode="bilinear", align_corners=False)
         heat = self.head(fine + coarse).flatten(2).float().softmax(-1)
-        mean = (heat.unsqueeze(-1) * _places(heat.device)).sum(-2)  # autocast would round a matrix product
-        points = (mean + 0.5) * (size / SIDE) - 0.5
+        places = (heat.unsqueeze(-1) * _places(heat.device)).sum(-2)  # autocast would round a matrix product
+        points = (places + 0.5) * (size / SIDE) - 0.5
         return points.unflatten(0, faces.shape[:-3])
 
 

@@ -162,7 +162,6 @@ def test_prepare_corrects_what_is_sure(heads, tmp_path, capsys):
 
 
 def test_given_times_are_read_in_the_time_of_the_sound(heads, tmp_path):
-    pytest.importorskip("pocketsphinx")
     out = tmp_path / "out"
     late = {row.id: row for row in prepared(heads, out, "--align", "given").rows}["late"]
     words = [word for word in json.loads(_notes(out, "late"))["words"] if word[2]]

@@ -95,7 +95,6 @@ def test_offset_is_where_the_clip_begins_in_its_source(tmp_path):
 
 def test_phones_of_real_speech(tmp_path, capsys):
     """A corpus prepared without phones gets them afterwards, in two processes, and its faces are not cut again."""
-    pytest.importorskip("pocketsphinx")
     root, out = tmp_path / "root", tmp_path / "out"
     root.mkdir()
     speech, picture = load_waveform(ROOT / "samples" / "speech.wav"), TalkingPicture().with_mouth(0.4)

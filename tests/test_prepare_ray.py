@@ -93,7 +93,7 @@ def test_the_same_rows_as_without(ray, tmp_path, capsys):
 
 
 def test_an_address_without_a_cluster(monkeypatch):
-    ray = pytest.importorskip("ray")
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e .[cluster]")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens

@@ -17,9 +17,9 @@ class GroupBatchNorm(nn.BatchNorm2d):
             return super().forward(x)
         count = x.numel() // x.shape[1] * dist.get_world_size()
         values = x.to(torch.promote_types(x.dtype, torch.float32))
-        mean = _sum_over_group(values.sum((0, 2, 3))) / count
+        mean = _SumOverGroup.apply(values.sum((0, 2, 3))) / count
         centred = values - mean[:, None, None]
-        variance = _sum_over_group(centred.square().sum((0, 2, 3))) / count
+        variance = _SumOverGroup.apply(centred.square().sum((0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
@@ -42,10 +42,6 @@ class _SumOverGroup(torch.autograd.Function):
         gradient = gradient.clone()
         dist.all_reduce(gradient)
         return gradient
-
-
-def _sum_over_group(values):
-    return _SumOverGroup.apply(values)
 
 
 def share_batch_norm(module, device):

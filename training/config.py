@@ -161,8 +161,6 @@ def _check(config):
             raise InputError(f"train.{key}: {train[key]!r} must be a number, 0 or more")
     if train["snapshot_dtype"] not in SNAPSHOT_DTYPES:
         raise InputError(f"train.snapshot_dtype: {train['snapshot_dtype']!r}: unknown; choose {', '.join(SNAPSHOT_DTYPES)}")
-    if train["tensorboard"] not in ("auto", "on", "off"):
-        raise InputError(f"train.tensorboard: {train['tensorboard']!r}: unknown; choose auto, on or off")
     if config["data"]["phonemes"] not in ("aligned", "shuffled"):
         raise InputError(f"data.phonemes: {config['data']['phonemes']!r}: unknown; choose aligned or shuffled")
     if config["data"]["crop"] not in (None, "aligned", "box"):

@@ -4,6 +4,7 @@ Started by hand there is one process; started by `accelerate launch` or `torchru
 """
 
 import os
+from contextlib import ExitStack
 
 import torch
 
@@ -66,8 +67,6 @@ class Engine:
 
     def without_sync(self, models, active):
         """Context in which gradients stay in each process, where `active`: for all but the last batch of a step."""
-        from contextlib import ExitStack
-
         stack = ExitStack()
         if active:
             for model in models:

@@ -69,7 +69,7 @@ def steps_left(run):
     """
     settings, engine = run.config["train"], run.engine
     summed = settings["accumulate"]
-    numbers = ((place * engine.size) + engine.rank for place in range(run.step * summed, settings["steps"] * summed))
+    numbers = (place * engine.size + engine.rank for place in range(run.step * summed, settings["steps"] * summed))
     held = []
     for batch in batches(run.training, settings["batch_size"], numbers, run.config["data"]["workers"], run.device):
         held.append(batch)

@@ -1,13 +1,10 @@
 """What a run would be: parameters, fields, terms, memory, hours. Nothing is written."""
 
-import resource
 import statistics
-import sys
 import time
 
-import torch
-
 from datasets.fields import FIELDS
+from training.log import peak_memory
 from training.loop import steps_left
 from training.setup import needed_fields
 from training.store import room_left, room_needed
@@ -56,7 +53,7 @@ def try_out(run):
     yield "first losses: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items())
     if metrics:
         yield "validation: " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-    yield f"memory: {memory_mb(run.device):.0f} MB{' of the GPU' if run.device.type == 'cuda' else ''}"
+    yield f"memory: {peak_memory():.0f} MB{' of the GPU' if run.device.type == 'cuda' else ''}"
     needed, left = room_needed(run), room_left(run.folder)
     yield f"disk: the run folder takes up to {needed / 1e6:.0f} MB, {left / 1e9:.1f} GB are free" + (
         "; THAT IS NOT ENOUGH" if needed > left else ""
@@ -64,14 +61,6 @@ def try_out(run):
     items = train["batch_size"] * train["accumulate"] * run.engine.size
     yield (f"dry run: {step:.3f} s a step of {items} items, {statistics.median(waits) / step:.0%} of it waiting for data; "
            f"{step * train['steps'] / 3600:.1f} h for {train['steps']} steps")  # fmt: skip
-
-
-def memory_mb(device):
-    """Most memory so far: of the GPU where there is one, else of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def millions(module):
