@@ -1,5 +1,6 @@
 """A small corpus and small configs, for the tests of training."""
 
+import math
 import os
 import subprocess
 import sys
@@ -40,3 +41,11 @@ def start_training(path, *overrides, processes=1, **options):
         command[1:1] = launcher
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, **{**pipes, **options})
+
+
+def learn(log, first, last):
+    """Steps first..last of a made-up run whose values depend on the step alone; a validation every 4 steps."""
+    for step in range(first, last + 1):
+        log.step(step, {"total": 1 / step, "l1": math.sqrt(step), "rate": 1e-4}, waited=0.01, took=0.1)
+        if step % 4 == 0:
+            log.validation(step, {"val/l1": math.sin(step), "unseen/l1": math.cos(step)}, ["sync"] if step == 8 else [])

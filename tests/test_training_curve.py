@@ -1,0 +1,88 @@
+"""Pictures of a run: curves and faces."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from common.cli import run
+from tests.training_kit import learn
+from training import curve
+from training.picture_grid import GAP, MARGIN, picture_grid
+from training.rows import read_rows
+
+
+def test_curves_of_one_run_and_of_two(write_log, draws, tmp_path, capsys, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setattr("training.log.draw_curves", draws)
+    for folder in ("run", "other"):
+        log = write_log(folder=folder)
+        learn(log, 1, 12)
+        log.step(13, {"total": float("nan"), "adversary/real": 1.0, "sync_classification": 0.7}, waited=0.0, took=0.1)
+        log.step(14, {"total": float("nan"), "adversary/real": 1.0, "sync_classification": 0.7}, waited=0.0, took=0.1)
+        log.close()
+    with Image.open(write_log.folder / "curve.png") as one:
+        assert len(one.convert("RGB").getcolors(1 << 20)) > 50
+    runs = [str(tmp_path / "run"), str(tmp_path / "other" / "log.jsonl")]
+    assert run(curve.main, [*runs, "--outfile", str(tmp_path / "o.png")]) == 0
+    assert (tmp_path / "o.png").stat().st_size > 10000
+    assert run(curve.main, [str(tmp_path / "nowhere")]) == 2
+    assert "no such log" in capsys.readouterr().err
+    panels = dict(curve.panels_of([curve.series_of(read_rows(tmp_path / "run"))]))
+    assert panels["l1"] == ["l1", "val/l1", "unseen/l1"] and panels["adversary"] == ["adversary/real"]
+    assert panels["seconds a step"] == ["step_time", "data_time"] and list(panels)[0] == "total"
+
+
+def test_curves_need_rows_and_matplotlib(write_log, draws, monkeypatch, capsys):
+    monkeypatch.setattr("training.log.draw_curves", draws)
+    write_log().close()
+    assert "nothing was logged" in write_log.lines[-1]
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    log = write_log()
+    learn(log, 1, 2)
+    log.close()
+    assert write_log.lines[-1] == curve.NO_MATPLOTLIB and not (write_log.folder / "curve.png").exists()
+    assert run(curve.main, [str(write_log.folder)]) == 2
+    assert "pip install matplotlib" in capsys.readouterr().err
+
+
+def test_smoothing_is_the_mean_of_neighbours():
+    values = np.sin(np.arange(240.0))
+    expected = [values[max(0, place - 3) : place + 4].mean() for place in range(240)]
+    np.testing.assert_allclose(curve.smoothed(values), expected, atol=1e-12)
+    with_gap = np.where(np.arange(240) == 100, np.nan, 1.0)
+    np.testing.assert_allclose(curve.smoothed(with_gap), 1.0)
+    assert np.isnan(curve.smoothed(np.array([1.0, np.nan]))[1])
+
+
+def test_faces_stand_in_rows_by_name(write_log):
+    from PIL import Image
+
+    real = np.zeros((2, 3, 8, 8), np.float32)
+    real[0, 0], real[1, 2] = 1.0, 2.0  # red; blue, too bright
+    made = np.full((3, 3, 4, 4), np.nan, np.float32)
+    grid, tops = picture_grid({"real": real, "generated": made})
+    assert grid.shape == (8 + GAP + 4, 8 + GAP + 8, 3) and tops == (0, 8 + GAP)
+    assert grid[0, 0].tolist() == [255, 0, 0] and grid[7, 8 + GAP].tolist() == [0, 0, 255]
+    assert (grid[0, 8] == 255).all() and (grid[8 + GAP, 0] == 0).all() and (grid[-1, -1] == 255).all()
+    assert picture_grid({"real": np.zeros((20, 3, 8, 8))}, most=5)[0].shape[1] == 5 * 8 + 4 * GAP
+    write_log().validation(4, {}, [], {"real": real, "generated": made})
+    with Image.open(write_log.folder / "faces.png") as page:
+        assert page.size == (grid.shape[1] + MARGIN, grid.shape[0])
+        assert (np.asarray(page)[:, MARGIN:] == grid).all() and (np.asarray(page)[:, :MARGIN] < 128).any()
+
+
+@pytest.mark.parametrize("pictures", [{}, {"real": np.zeros((0, 3, 8, 8))}, {"real": np.zeros((3, 8, 8))}])
+def test_pictures_that_are_none(pictures):
+    with pytest.raises(ValueError, match="pictures"):
+        picture_grid(pictures)
+
+
+def test_without_pillow_no_faces_and_one_line(write_log, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    log = write_log()
+    for step in (1, 2):
+        log.validation(step, {}, [], {"real": np.zeros((1, 3, 8, 8))})
+    assert sum("Pillow" in line for line in write_log.lines) == 1
+    assert not (write_log.folder / "faces.png").exists()
