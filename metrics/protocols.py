@@ -8,13 +8,12 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from common.errors import InputError
 from common.files import require_file
-from datasets.corpora import VIDEO_SUFFIXES, list_clips
-from datasets.corpora.splits import GRID_TEST_SPEAKERS, GRID_TRAIN_SPEAKERS, TCD_TIMIT_TEST_NUMBERS  # noqa: F401
+from datasets.corpora import AUDIO_SUFFIXES, VIDEO_SUFFIXES, list_clips
+from datasets.corpora.splits import GRID_TEST_SPEAKERS, TCD_TIMIT_TEST_NUMBERS
 from metrics.pairs import pair_name, short_id
 from metrics.rows import PROTOCOLS
 
 KINDS = ("grid", "tcd_timit", "folder")
-AUDIO_SUFFIXES = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus")
 _FOLDERS = ("", "main", "test")  # below the data root: as the lists' ids say, LRS2's main/, LRS3's test/
 
 

@@ -1,12 +1,13 @@
 """Where the clips of a corpus lie, and what is known of each before it is opened; a reader for each corpus."""
 
-from datasets.corpora.clips import VIDEO_SUFFIXES, ClipSource
+from datasets.corpora.clips import AUDIO_SUFFIXES, VIDEO_SUFFIXES, ClipSource
 from datasets.corpora.grid import WORDS as GRID_WORDS
 from datasets.corpora.grid import transcript as grid_transcript
 from datasets.corpora.listing import CORPORA, list_clips
 from datasets.corpora.splits import UNSEEN, assign_split, unseen_speakers
 
 __all__ = [
+    "AUDIO_SUFFIXES",
     "CORPORA",
     "GRID_WORDS",
     "UNSEEN",

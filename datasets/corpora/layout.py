@@ -5,9 +5,8 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from datasets.corpora.clips import VIDEO_SUFFIXES
+from datasets.corpora.clips import AUDIO_SUFFIXES, VIDEO_SUFFIXES
 
-_AUDIO = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus")
 _ARCHIVE = re.compile(r".+(\.(zip|tar|tgz|gz|bz2|xz|7z|rar)|[-_]part[a-z]{2})", re.IGNORECASE)
 _SHOWN = 6  # entries of a folder that a message names
 _LOOKED_AT = 20_000  # files that are looked at below one entry
@@ -31,7 +30,7 @@ def describe(root):
         count = sum(_is(file, VIDEO_SUFFIXES) for file in files)
         videos += count
         archives += [file for file in files if _ARCHIVE.fullmatch(file.name)]
-        sounds += [file for file in files if _is(file, _AUDIO)]
+        sounds += [file for file in files if _is(file, AUDIO_SUFFIXES)]
         if place < _SHOWN:
             shown.append(f"{entry.name}/ ({_counted(count, len(files) == _LOOKED_AT)})" if entry.is_dir() else entry.name)
     if len(entries) > _SHOWN:
