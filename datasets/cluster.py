@@ -14,6 +14,7 @@ from datasets.crew import DEAD, DONE, READY, REFUSED, attempt
 from datasets.work import Workers
 
 KNOCK_SECONDS = 10
+INSTALL = "pip install 'ray==2.60.0'"
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def _ray():
     try:
         return import_module("ray")
     except ImportError as error:
-        raise InputError("--ray needs Ray, which is not installed; run  pip install -e '.[cluster]'") from error
+        raise InputError(f"--ray needs Ray, which is not installed; run  {INSTALL}") from error
 
 
 def _connect(ray, address, count):
