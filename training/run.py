@@ -234,8 +234,8 @@ class Run:
         self.criterion.remember(state["memory"])
 
     def move(self, batch):
-        """The batch on the device of the run."""
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        """The fields of a batch that the loader shipped, on the device of the run."""
+        return self.training.complete({name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()})
 
 
 def _adamw(module, settings):
