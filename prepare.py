@@ -19,16 +19,16 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
-from datasets import av_rows
-from datasets.alignment import WAYS, align_corpus
-from datasets.cluster import ray_workers
 from datasets.corpora import CORPORA, list_clips, unseen_speakers
-from datasets.gates import MIN_FACE
-from datasets.preparation import PrepareSettings, av_way, prepare_corpus
 from datasets.prepared import PreparedCorpus, read_manifest
-from datasets.tally import report
-from datasets.texture import add_texture
-from datasets.work import Workers
+from datasets.preparing import av_rows
+from datasets.preparing.clips import PrepareSettings, av_way, prepare_corpus
+from datasets.preparing.gates import MIN_FACE
+from datasets.preparing.phones import WAYS, align_corpus
+from datasets.preparing.tally import report
+from datasets.preparing.texture import add_texture
+from datasets.workers.cluster import ray_workers
+from datasets.workers.jobs import Workers
 from faces.detectors import DETECTORS
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 

@@ -11,7 +11,7 @@ import numpy as np
 from datasets.clip_files import clip_path, open_arrays, write_clip
 from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
-from datasets.texture import store_modules
+from datasets.preparing.texture import store_modules
 from datasets.windows import collate
 from faces.texture import TextureSpec
 from tests.prepared_kit import make_corpus

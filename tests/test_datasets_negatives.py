@@ -84,6 +84,6 @@ def test_only_clips_that_are_surely_in_sync(tmp_path):
     data = WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence=CONFIDENT)
     assert [row.id for row in data.rows] == [rows[0]["id"], rows[2]["id"]]
     data = WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence=0)
-    assert [row.id for row in data.rows] == sorted(row["id"] for row in rows[:3]), "an offset that nobody knows is never made up for"
+    assert [row.id for row in data.rows] == sorted(row["id"] for row in rows[:3]), "no clip whose offset is not known"
     with pytest.raises(InputError, match="data.min_av_confidence"):
         WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence=99.0)

@@ -12,7 +12,8 @@ from common.cli import run
 from common.errors import InputError
 from datasets.clip_files import clip_path, open_arrays, open_clip, side_path, write_clip
 from datasets.prepared import PreparedCorpus, manifest_path
-from datasets.texture import add_texture, kind_of, open_modules, store_modules
+from datasets.preparing.texture import add_texture, store_modules
+from datasets.texture import kind_of, open_modules
 from datasets.windows import WindowDataset
 from faces.texture import TextureSpec, texture_modules
 from tests.fields_kit import whole

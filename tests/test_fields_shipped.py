@@ -8,7 +8,7 @@ import torch
 
 from datasets.fields import FIELDS
 from datasets.prepared import PreparedCorpus
-from datasets.texture import store_modules
+from datasets.preparing.texture import store_modules
 from datasets.windows import WindowDataset, collate
 from faces.texture import TextureSpec
 from tests.conftest import ROOT

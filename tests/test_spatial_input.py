@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from datasets.texture import add_texture
+from datasets.preparing.texture import add_texture
 from datasets.windows import WindowDataset, collate
 from faces.texture import TextureSpec, texture_modules
 from models import build_model, fuse_for_inference

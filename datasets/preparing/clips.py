@@ -7,14 +7,14 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output, content_hash, require_file
-from datasets import av_rows
 from datasets.av_offset import measure_av_offset
 from datasets.clip_files import clip_path, write_clip
 from datasets.corpora import assign_split
-from datasets.crew import Task
-from datasets.gates import MIN_FACE, check_faces, check_length, check_sound
 from datasets.prepared import FORMAT, ClipRow, PreparedCorpus, read_manifest
-from datasets.work import write_rows
+from datasets.preparing import av_rows
+from datasets.preparing.gates import MIN_FACE, check_faces, check_length, check_sound
+from datasets.workers.jobs import write_rows
+from datasets.workers.pool import Task
 
 LIMIT_SECONDS, LIMIT_SECONDS_A_MEGABYTE = 600, 120  # for one clip; half an hour of talk has some 50 MB
 
@@ -30,7 +30,7 @@ class PrepareSettings:
         fps: frame rate to which every clip is brought.
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_share, test_share: of the other speakers' clips.
-        min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.gates`.
+        min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.preparing.gates`.
         av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
     """
 
@@ -55,7 +55,7 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False):
 
     Args:
         clips: ClipSources; settings: PrepareSettings; folder: of the prepared corpus.
-        workers: datasets.work.Workers, or a number of processes.
+        workers: datasets.workers.jobs.Workers, or a number of processes.
         retry_failed: try the clips again that failed before.
 
     Raises:
@@ -120,7 +120,7 @@ def _split(clip, settings):
 
 
 def _lost(job, reason):
-    """(row, complaint) of a clip whose worker died, see `datasets.crew.Task`."""
+    """(row, complaint) of a clip whose worker died, see `datasets.workers.pool.Task`."""
     clip, settings, _ = job
     row = _row(clip, settings, _split(clip, settings))
     row.error = f"{clip.path}: the decoder {reason}"
