@@ -6,8 +6,8 @@ import numpy as np
 
 from datasets.clip_files import clip_path, write_clip
 from datasets.prepared import FORMAT, ClipRow
-from datasets.preparing.clips import PrepareSettings
 from datasets.preparing.phones import store
+from datasets.preparing.settings import PrepareSettings
 from datasets.preparing.texture import store_modules
 from faces.texture import TextureSpec, grid_modules
 from speech.alignment import Alignment, Interval

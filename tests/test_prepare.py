@@ -14,8 +14,8 @@ import prepare
 from common.cli import run
 from common.errors import InputError
 from datasets.prepared import ClipRow, PreparedCorpus
-from datasets.preparing.clips import PrepareSettings
 from datasets.preparing.gates import check_sound, face_height
+from datasets.preparing.settings import PrepareSettings
 from datasets.preparing.tally import reason_kind, tally
 from speech.arpabet import NUMBER
 from speech.waveform import load_waveform
