@@ -198,6 +198,7 @@ def test_the_height_of_a_face_and_the_level_of_silence():
          "a face in N% of the frames only, N% are needed"),
         ("x/a.mp4: the decoder crashed (signal 11)", "a.mp4", "the decoder crashed (signal N)"),
         ("x/a.align: holds no time", "a.mp4", "holds no time"),
+        ("x/a.mp4: its name is not UTF-8", "a.mp4", "its name is not UTF-8"),
         ("word 3 of 'hello there' is -0.5 s long", "", "word N of ... is N s long"),
     ],
 )  # fmt: skip
