@@ -12,7 +12,7 @@ import torch
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
-from losses.term import Term
+from losses.term import Term, raised
 from models.audio_gate import PhonemeWeights
 from models.fuse import fuse_for_inference
 from models.lip_landmarks import POINTS
@@ -170,7 +170,7 @@ class TemporalLipLoss(Term):
             with torch.no_grad():
                 real = self.landmarks.find(batch["face"])
             fake = self.landmarks.find(outputs["face"])
-        real, fake = lip_shapes(real.float(), eyes), lip_shapes(fake.float(), eyes)
+        real, fake = lip_shapes(raised(real), eyes), lip_shapes(raised(fake), eyes)
         valid = batch["valid"].bool() if "valid" in batch else torch.ones_like(batch["run"], dtype=torch.bool)
         weights = self._weights(fake.detach(), real, batch["phoneme"], batch["run"], valid)
         distances = lip_distances(fake, real)

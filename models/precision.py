@@ -4,13 +4,16 @@ The policy: networks run in the precision of the run; norms of embeddings, landm
 float32, outside autocast. No constant below 6e-8, float16's least positive number, may meet a float16 tensor: it would be 0.
 """
 
+from contextlib import nullcontext
+
 import torch
 import torch.nn.functional as F
 
 
 def outside_autocast(device):
-    """Context in which operations keep the precision of their inputs; `device` is a torch.device or a tensor's."""
-    return torch.autocast(torch.device(device).type, enabled=False)
+    """Context in which operations keep the precision of their inputs; `device` is a torch.device or its name."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def unit_length(vectors):

@@ -178,8 +178,10 @@ class Wav2Lip(Network):
 
     def configure(self, data):
         """See models.network.Network: the texture modules of the reference decide how many there can be at most."""
-        if self.spatial_input is not None and "texture" in data:
-            self.spatial_input.most = most_modules(data["texture"].get("clusters", CLUSTERS))
+        texture = data.get("texture")
+        clusters = texture.get("clusters", CLUSTERS) if isinstance(texture, dict) else CLUSTERS
+        if self.spatial_input is not None and isinstance(clusters, int):
+            self.spatial_input.most = most_modules(clusters)
 
     def forward(self, batch):
         """Training: fields to the generated face.
