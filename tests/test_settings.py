@@ -18,6 +18,23 @@ from training.yaml_text import parse_yaml
 
 ROWS = list(CONFIG.table())
 NUMBERS = {}  # full key -> Number
+WRONG = [one.strip() for one in """
+optim.lr=-1; optim.lr=nan; optim.lr=.inf; optim.lr=1e400; optim.lr=2; optim.lr=true; optim.lr=[1e-4];
+optim.betas=[0.9,1.5]; optim.betas=[0.9,1]; optim.betas=[-0.1,0.9]; optim.betas=0.9; optim.betas=[.nan,0.9];
+optim.weight_decay=-1; optim.clip=-1; optim.warmup=-5; optim.warmup=1.5; optim.schedule=wild; adversary.lr=-1;
+adversary.betas=[0.9,1.5]; adversary.weight_decay=-1; adversary.warmup=-5; adversary.clip=-1; optim.parts.decoder.lr=-1;
+optim.parts.decoder.betas=[0.9,2]; optim.parts.decoder=5; optim.parts=[1]; train.seed=-1; train.seed=99999999999;
+train.minutes=-1; train.minutes=nan; train.threads=-1; train.ema=1.5; train.batch_size=0; train.keep=0; train.steps=0;
+train.log_every=0; train.accumulate=0; train.init=[]; train.init=[{parts: [a]}]; train.init=[{checkpoint: a, parts: []}];
+train.init=5; train.freeze=decoder; train.compile=1; train.progress=maybe; train.tensorboard=yes please; train.wandb=on;
+train.device=''; data.augment.flip=7; data.augment.shift=-1; data.augment.shift=0.5; data.augment.noise=-0.1;
+data.balance=-1; data.part=[0.5,0.5]; data.part=[0.5,1.1]; data.part=[0.1,0.2,0.3]; data.mask_top=0.05;
+data.texture.clusters=0; data.texture.compactness=0; data.negatives.least=0; data.negatives.least=16;
+data.negatives.near=-1; data.negatives={near: 0, far: 0, other: 0}; data.negatives.sounds=0; data.window=0;
+data.window=phone; data.longest=1; data.workers=-1; data.exclude=s3; data.exclude=[[s3]]; data.min_av_confidence=-1;
+data.min_av_confidence=true; data.min_av_confidence=surely; data.crop=round; name=../up; name=a/b; losses=5; losses.l1=5;
+model=wav2lip; optim=5; data.corpus=[a]
+""".split(";")]  # fmt: skip
 
 
 def _find_numbers(section, above=""):
@@ -51,27 +68,7 @@ def refusal(path, *overrides):
     return str(error.value)
 
 
-@pytest.mark.parametrize(
-    "override",
-    [
-        *("optim.lr=-1", "optim.lr=nan", "optim.lr=.inf", "optim.lr=1e400", "optim.lr=2", "optim.lr=true", "optim.lr=[1e-4]"),
-        *("optim.betas=[0.9,1.5]", "optim.betas=[0.9,1]", "optim.betas=[-0.1,0.9]", "optim.betas=0.9"),
-        *("optim.betas=[.nan,0.9]", "optim.weight_decay=-1", "optim.clip=-1", "optim.warmup=-5", "optim.warmup=1.5"),
-        *("optim.schedule=wild", "adversary.lr=-1", "adversary.betas=[0.9,1.5]", "adversary.weight_decay=-1", "adversary.warmup=-5"),
-        *("adversary.clip=-1", "optim.parts.decoder.lr=-1", "optim.parts.decoder.betas=[0.9,2]", "optim.parts.decoder=5"),
-        *("optim.parts=[1]", "train.seed=-1", "train.seed=99999999999", "train.minutes=-1", "train.minutes=nan", "train.threads=-1"),
-        *("train.ema=1.5", "train.batch_size=0", "train.keep=0", "train.steps=0", "train.log_every=0", "train.accumulate=0"),
-        *("train.init=[]", "train.init=[{parts: [a]}]", "train.init=[{checkpoint: a, parts: []}]", "train.init=5", "train.freeze=decoder"),
-        *("train.compile=1", "train.progress=maybe", "train.tensorboard=yes please", "train.wandb=on", "train.device=''"),
-        *("data.augment.flip=7", "data.augment.shift=-1", "data.augment.shift=0.5", "data.augment.noise=-0.1"),
-        *("data.balance=-1", "data.part=[0.5,0.5]", "data.part=[0.5,1.1]", "data.part=[0.1,0.2,0.3]", "data.mask_top=0.05"),
-        *("data.texture.clusters=0", "data.texture.compactness=0", "data.negatives.least=0", "data.negatives.least=16"),
-        *("data.negatives.near=-1", "data.negatives={near: 0, far: 0, other: 0}", "data.negatives.sounds=0"),
-        *("data.window=0", "data.window=phone", "data.longest=1", "data.workers=-1", "data.exclude=s3", "data.exclude=[[s3]]"),
-        *("data.min_av_confidence=-1", "data.min_av_confidence=true", "data.min_av_confidence=surely", "data.crop=round"),
-        *("name=../up", "name=a/b", "losses=5", "losses.l1=5", "model=wav2lip", "optim=5", "data.corpus=[a]"),
-    ],
-)
+@pytest.mark.parametrize("override", WRONG)
 def test_a_value_that_cannot_be_is_refused_with_its_key_and_what_can_be(write, override):
     told = refusal(write("name: a\n"), override)
     key = override.partition("=")[0]
