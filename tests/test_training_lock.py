@@ -1,0 +1,150 @@
+"""Two runs of one name: the second is told who is there; nothing that ended, however, is in the way."""
+
+import errno
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from common.errors import InputError
+from tests.conftest import ROOT
+from tests.training_kit import ENVIRONMENT, start_training
+from training import lock
+from training.lock import RunLock
+from training.state import StorageError
+
+HOLD = """
+import os, sys, time
+from training.lock import RunLock
+with RunLock(sys.argv[1]):
+    if sys.argv[2] == "forks" and os.fork() == 0:
+        print("child", os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+def hold(folder, how="alone"):
+    """A process that holds the lock of a folder until it is killed."""
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", HOLD, str(folder), how], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def wait_until_held(folder):
+    for _ in range(300):
+        try:
+            with RunLock(folder):
+                pass
+        except InputError as error:
+            if "process" in str(error) and "another" not in str(error):
+                return str(error)
+        multiprocessing.Event().wait(0.05)
+    raise AssertionError("it never took the lock")
+
+
+def test_the_second_is_told_who_is_there(tmp_path):
+    with hold(tmp_path / "run") as holder:
+        try:
+            told = wait_until_held(tmp_path / "run")
+            assert f"process {holder.pid} on {socket.gethostname()} since 2" in told and str(tmp_path / "run") in told
+        finally:
+            holder.kill()
+    with RunLock(tmp_path / "run"):  # killed with -9: nothing to clear away
+        assert json.loads((tmp_path / "run" / "run.lock").read_text())["process"] == os.getpid()
+        with pytest.raises(InputError, match=f"process {os.getpid()} "):
+            RunLock(tmp_path / "run").__enter__()
+    assert (tmp_path / "run" / "run.lock").read_text() == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_children_that_outlive_a_killed_run_do_not_hold_its_lock(tmp_path):
+    with hold(tmp_path / "run", "forks") as holder:
+        child = int(holder.stdout.readline().split()[1])
+        try:
+            wait_until_held(tmp_path / "run")
+            holder.send_signal(signal.SIGKILL)
+            holder.wait()
+            os.kill(child, 0)  # it lives
+            with RunLock(tmp_path / "run"):
+                pass
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_what_a_lock_file_says_does_not_matter(tmp_path):
+    for text in ("", "x", '{"process": 1}', '{"process": 1, "machine": "other", "since": "2020"}'):
+        (tmp_path / "run.lock").write_text(text)
+        with RunLock(tmp_path):
+            (tmp_path / "run.lock").write_text(text)
+            with pytest.raises(InputError, match="process"):
+                RunLock(tmp_path).__enter__()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(InputError, match="train.runs"):
+            RunLock(folder).__enter__()
+
+
+def test_a_file_system_without_locks_is_said_and_not_in_the_way(tmp_path, monkeypatch):
+    def refuse(code):
+        def flock(*_):
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(lock.fcntl, "flock", flock)
+
+    refuse(errno.ENOLCK)
+    lines = []
+    with RunLock(tmp_path, lines.append):
+        assert len(lines) == 1 and "no locks" in lines[0] and "run.lock" in lines[0]
+    refuse(errno.EIO)
+    with pytest.raises(InputError, match="cannot be locked"):
+        RunLock(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_two_runs_of_one_name_do_not_share_a_folder(write_config, tmp_path, processes):
+    """The second launch ends with code 2; after a kill -9 of the first, which leaves a loader worker behind, a third goes on."""
+    path = write_config(train={"steps": 5000, "validate_every": 5000, "checkpoint_every": 1}, data={"workers": 1})
+    with start_training(path, processes=processes, start_new_session=True) as first:
+        try:
+            for line in first.stdout:
+                if line.startswith("step 3 "):
+                    break
+            with start_training(path, processes=processes) as second:
+                told = second.stdout.read()
+                assert second.wait(100) == (2 if processes == 1 else 1), told  # torchrun's own code is 1
+            assert "is in use by process" in told and socket.gethostname() in told
+            assert "going on" not in told and "Traceback" not in told.partition("torch.distributed")[0]
+            holder = json.loads((tmp_path / "runs" / "try" / "run.lock").read_text())["process"]
+            assert f"process {holder} " in told and (holder == first.pid) == (processes == 1)
+            os.kill(holder, signal.SIGKILL)
+            if processes == 1:
+                first.wait()
+                with start_training(path, "train.minutes=0") as third:
+                    assert "going on from step" in third.stdout.read() and third.wait(100) == 0
+        finally:
+            os.killpg(first.pid, signal.SIGKILL)
+    rows = [json.loads(line) for line in (tmp_path / "runs" / "try" / "log.jsonl").read_text().splitlines()]
+    assert len({row["step"] for row in rows}) == len(rows) >= 3
+
+
+def test_a_dry_run_takes_no_lock(write_config, tmp_path):
+    with start_training(write_config(), "--dry_run") as process:
+        assert process.wait(100) == 0
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), RuntimeError("file write failed\nmore"), RuntimeError()])
+def test_a_full_disk_reaches_the_other_processes_as_what_it_is(error):
+    """The first process sends it to the others, which must not end in a TypeError of pickle."""
+    sent = StorageError("runs/a/checkpoint.pt", error)
+    come = pickle.loads(pickle.dumps(sent))
+    assert type(come) is StorageError and str(come) == str(sent) and come.args == sent.args
+    assert str(sent).startswith("runs/a/checkpoint.pt: cannot be written (") and len(str(sent).splitlines()) == 1
