@@ -3,8 +3,9 @@
 The lock is the operating system's, on the file `run.lock` in the folder, and not the file itself: it ends with the process that
 holds it, however that ends. What the file says (process, machine, since when) is for the message alone.
 
-On a network folder the lock is as good as the network file system. NFS since version 4, and version 3 with its lock service, pass
-it on to other machines; some mounts (`nolock`, Lustre without `flock`) keep it to the machine, or have none at all, which is said.
+On a network folder the lock is as good as the network file system. NFS since version 4, and version 3 with its lock service,
+pass it on to other machines. Some mounts (`nolock`, Lustre's `localflock`) keep it to the machine; others know no locks at all,
+and a run says so.
 """
 
 import datetime
@@ -61,9 +62,9 @@ class RunLock:
             _take(self._file)
         except OSError as error:
             if error.errno in _BUSY:
-                holder = _told_by(path)
                 self._close()
-                raise InputError(f"{self.folder}: is in use by {holder}; wait for it, stop it, or choose another name") from error
+                cure = "wait for it, stop it, or choose another name"
+                raise InputError(f"{self.folder}: is in use by {_told_by(path)}; {cure}") from error
             if error.errno not in _ABSENT:
                 self._close()
                 raise InputError(f"{path}: cannot be locked ({error.strerror}); choose another train.runs") from error
