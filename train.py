@@ -18,7 +18,7 @@ from common.cli import run
 from common.errors import InputError
 from training.config import load_config
 from training.lock import hold_run
-from training.trackers import require_trackers
+from training.logging.trackers import require_trackers
 
 
 def parse_arguments(argv):

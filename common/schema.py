@@ -218,11 +218,13 @@ class Named(Kind):
     Args:
         item: Kind of what stands under a name.
         what: what a name stands for, for messages.
+        reserved: names that may not be chosen.
     """
 
-    def __init__(self, item, what, meaning=""):
+    def __init__(self, item, what, meaning="", *, reserved=()):
         super().__init__({}, meaning)
-        self.item, self.what, self.words = item, what, f"a section; under the name of each {what} {item.permitted}"
+        self.item, self.what, self.reserved = item, what, tuple(reserved)
+        self.words = f"a section; under the name of each {what} {item.permitted}"
 
     def read(self, value, where):
         if not isinstance(value, dict):
@@ -230,6 +232,8 @@ class Named(Kind):
         for name in value:
             if not _NAME.fullmatch(str(name)):
                 raise InputError(f"{where}: {shown(name)}: is no name of a {self.what}; use letters, digits, _ and -")
+            if name in self.reserved:
+                raise InputError(f"{where}.{name}: this name stands for something else in the log; call the {self.what} otherwise")
         return {name: self.item.check(one, f"{where}.{name}") for name, one in value.items()}
 
 

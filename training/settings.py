@@ -6,6 +6,7 @@ from common.errors import InputError
 from common.schema import REQUIRED, Choice, Either, Flag, Free, ListOf, Named, Number, Section, Text
 from datasets.negatives import NEAR
 from speech.windows import MODES
+from training.logging.rows import RESERVED
 
 COUNT = 10**9  # more steps than any run takes
 RATES = ("lr", "betas", "weight_decay")  # what a part of the network may have of its own
@@ -45,7 +46,7 @@ _model = Free(
     "width). `face_size` 96, 128, 192, 256 or 384, as prepared; `width` 0.25 to 1; `audio_gate` ([temporal.md](temporal.md)), "
     "`spatial_input` ([spatial.md](spatial.md))",
 )
-_losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base")
+_losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
 
 _data = Section({
     "corpus": Text(None, "folder that prepare.py made"),
