@@ -256,10 +256,9 @@ def test_init_begins_from_a_checkpoint(write_config, tmp_path):
         torch.testing.assert_close(one, two)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(write_config, tmp_path, capsys):
-    assert (
-        run(train_script.main, [str(write_config()), "optim.lr=1e30", "optim.clip=0", "train.steps=20", "optim.warmup=0"]) == 1
-    )
+def test_a_loss_that_is_not_finite_stops_the_run(write_config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(L1Loss, "forward", lambda self, outputs, batch: outputs["face"].mean() * float("nan"))
+    assert run(train_script.main, [str(write_config())]) == 1
     assert "not finite" in capsys.readouterr().err
     told = json.loads((tmp_path / "runs" / "try" / "not_finite.json").read_text())
     assert len(told["windows"]) == 2 and all(clip.startswith(("s1/", "s2/")) for clip, _ in told["windows"])

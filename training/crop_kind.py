@@ -5,7 +5,7 @@ The corpus decides. Its kind is written into each checkpoint, and inference cuts
 
 from common.errors import InputError
 from training.checkpoint import load_checkpoint
-from training.parts import starts_of
+from training.config import starts_of
 
 
 def require_one_crop(config, settings, learnt):
@@ -25,7 +25,7 @@ def require_one_crop(config, settings, learnt):
     again = "prepare the corpus with --crop"
     if data["crop"] not in (None, crop):
         raise InputError(f"data.crop: is {data['crop']}, but {data['corpus']} holds {crop} crops; {again} {data['crop']}")
-    for start in starts_of(config) if data["crop"] is None else ():
+    for start in starts_of(config["train"]) if data["crop"] is None else ():
         path = start["checkpoint"]
         if (own := load_checkpoint(path).config.get("data", {}).get("crop")) not in (None, crop):
             raise InputError(

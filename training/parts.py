@@ -6,6 +6,7 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from models import MODELS, build_model
 from training.checkpoint import load_checkpoint
+from training.config import starts_of
 
 
 def build_network(config, device):
@@ -20,7 +21,7 @@ def build_network(config, device):
         raise InputError(f"model.name: {name!r} cannot be trained by itself; choose one of {', '.join(trainable)}")
     torch.manual_seed(config["train"]["seed"])
     model = build_model(config["model"])
-    for entry in starts_of(config):
+    for entry in starts_of(config["train"]):
         _begin(model, name, **entry)
     model.configure(config["data"])
     for part in config["train"]["freeze"]:
@@ -29,15 +30,6 @@ def build_network(config, device):
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError("train.freeze: every part of the network stays as it is, so nothing would be learned")
     return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
-
-
-def starts_of(config):
-    """`train.init` as a list of {"checkpoint": path, "parts": names or None}."""
-    init = config["train"]["init"]
-    if not init:
-        return []
-    entries = init if isinstance(init, list) else [{"checkpoint": init}]
-    return [{"checkpoint": str(entry["checkpoint"]), "parts": entry.get("parts")} for entry in entries]
 
 
 def modules_of(model, part, key):

@@ -62,7 +62,7 @@ def adversary_settings(config, criterion):
         given, where = config["losses"][term].get("optim") or {}, f"losses.{term}.optim"
         if own and isinstance(given, dict) and given and set(given) <= set(criterion.terms[term].adversaries()):
             given, where = given.get(own) or {}, f"{where}.{own}"
-        found[name] = config["adversary"] | checked_section("adversary", given, where)
+        found[name] = checked_section("adversary", given, where, config["adversary"])
     return found
 
 
