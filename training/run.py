@@ -165,7 +165,7 @@ class Run:
         learners = {"": self.learner, **self.adversaries}
         totals, parts, against = [], [], {name: [] for name in self.adversaries}
         for number, batch in enumerate(batches):
-            batch = self.training.complete(self.move(batch))
+            batch = self.move(batch, self.training)
             with self.engine.without_sync([one.network for one in learners.values()], number + 1 < len(batches)):
                 outputs, total, found = self._forward(batch)
                 self.engine.backward(total / len(batches))
@@ -270,7 +270,7 @@ class Run:
         self.criterion.open.update(state["open"])
         self.criterion.remember(state["memory"])
 
-    def move(self, batch):
-        """The batch on the device of the run."""
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+    def move(self, batch, windows):
+        """The fields of a batch that a loader of `windows` shipped, on the device of the run."""
+        return windows.complete({name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()})
 

@@ -29,7 +29,7 @@ def validate(run):
         sums = {}
         mine = range(engine.rank, train["validate_batches"], engine.size)
         for batch in batches(data, train["batch_size"], mine, 0, run.device):
-            batch = data.complete(run.move(batch))
+            batch = run.move(batch, data)
             with engine.autocast():
                 outputs = run.averaged_model(batch)
                 total, parts = run.criterion(outputs, batch, all_terms=True)
