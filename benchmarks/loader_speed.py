@@ -84,7 +84,8 @@ def contenders(corpus, recipes):
     """dict of name -> (dataset, what makes a batch of its items), and of parts of the recipe -> (None, loader of a batch)."""
     from torch.utils.data import default_collate
 
-    from training.config import DEFAULTS, load_config
+    from training.config import load_config
+    from training.settings import DEFAULTS
 
     usual = DEFAULTS["data"]["augment"]
     demo = load_config(ROOT / "configs" / "demo.yaml")["data"]["augment"]

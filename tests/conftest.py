@@ -42,17 +42,17 @@ def write_config(tmp_path, small_corpus):
 @pytest.fixture
 def draws(monkeypatch):
     """Takes away the drawing of curves, which takes a second, from whoever does not test it; gives what draws them."""
-    from training import curve
+    from training.logging import curve
 
     real = curve.draw_curves
-    monkeypatch.setattr("training.log.draw_curves", lambda *_: None)
+    monkeypatch.setattr("training.logging.log.draw_curves", lambda *_: None)
     return real
 
 
 @pytest.fixture
 def write_log(tmp_path, draws):
     """Open a Log in `tmp_path/run`; its lines are collected in `write_log.lines`."""
-    from training.log import Log
+    from training.logging.log import Log
 
     lines, logs = [], []
 

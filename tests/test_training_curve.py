@@ -7,15 +7,15 @@ import pytest
 
 from common.cli import run
 from tests.training_kit import learn
-from training import curve
-from training.picture_grid import GAP, MARGIN, picture_grid
-from training.rows import read_rows
+from training.logging import curve
+from training.logging.picture_grid import GAP, MARGIN, picture_grid
+from training.logging.rows import read_rows
 
 
 def test_curves_of_one_run_and_of_two(write_log, draws, tmp_path, capsys, monkeypatch):
     from PIL import Image
 
-    monkeypatch.setattr("training.log.draw_curves", draws)
+    monkeypatch.setattr("training.logging.log.draw_curves", draws)
     for folder in ("run", "other"):
         log = write_log(folder=folder)
         learn(log, 1, 12)
@@ -35,7 +35,7 @@ def test_curves_of_one_run_and_of_two(write_log, draws, tmp_path, capsys, monkey
 
 
 def test_curves_need_rows_and_matplotlib(write_log, draws, monkeypatch, capsys):
-    monkeypatch.setattr("training.log.draw_curves", draws)
+    monkeypatch.setattr("training.logging.log.draw_curves", draws)
     write_log().close()
     assert "nothing was logged" in write_log.lines[-1]
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training_kit import learn
-from training.rows import TIMES, Rows, read_rows
-from training.watchers import CHANCE_STEPS, ChanceWatch, WaitWatch
+from training.logging.rows import TIMES, Rows, read_rows
+from training.logging.watchers import CHANCE_STEPS, ChanceWatch, WaitWatch
 
 
 def without_times(rows):

@@ -9,8 +9,8 @@ import pytest
 
 from common.errors import InputError
 from tests.training_kit import learn
-from training.picture_grid import GAP, MARGIN
-from training.trackers import require_trackers, tracked
+from training.logging.picture_grid import GAP, MARGIN
+from training.logging.trackers import require_trackers, tracked
 
 
 def test_tensorboard_holds_scalars_and_faces_and_a_resume_hides_what_was_lost(write_log):
@@ -122,7 +122,7 @@ def test_names_in_trackers():
 def test_trackers_are_closed_where_the_curve_fails(write_log, wandb, monkeypatch):
     log = write_log(wandb="faces")
     learn(log, 1, 2)
-    monkeypatch.setattr("training.log.draw_curves", lambda *_: 1 / 0)
+    monkeypatch.setattr("training.logging.log.draw_curves", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         log.close()
     assert wandb.calls[-1] == ("finish",)

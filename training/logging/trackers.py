@@ -4,8 +4,10 @@ import secrets
 
 from common.errors import InputError
 from common.files import atomic_output
+from training.logging.rows import SPLITS
 
 _CHOICES = ("auto", "on", "off")
+_FAMILIES = (*SPLITS, "adversary")
 _WORDS = {True: "on", False: "off"}  # YAML reads on and off as truth values
 _NO_TENSORBOARD = "TensorBoard is not installed: the curves are in log.jsonl and curve.png alone (pip install -e '.[trackers]')"
 
@@ -58,16 +60,16 @@ def open_trackers(folder, config, report, *, start=0):
 
 
 def tracked(values):
-    """The values of a row under the names that they have in a tracker: `train/` before those that have no family of their own.
+    """The values of a row under the names that they have in a tracker: `train/` before those that are of no family of theirs.
 
     Args:
         values: dict of name -> number, or list of str (left out).
 
     Returns:
-        dict of name -> float.
+        dict of name -> float: "train/l1", "train/sync/accuracy", "val/sync/accuracy", "adversary/sharp".
     """
     numbers = {name: float(value) for name, value in values.items() if not isinstance(value, list)}
-    return {name if "/" in name else f"train/{name}": value for name, value in numbers.items()}
+    return {name if name.partition("/")[0] in _FAMILIES else f"train/{name}": value for name, value in numbers.items()}
 
 
 class TensorBoard:

@@ -74,4 +74,10 @@ def _size():
 
 def line(step, values):
     """A row of the log in one line."""
-    return f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+    return f"step {step}  " + "  ".join(f"{name} {_number(value)}" for name, value in values.items())
+
+
+def _number(value):
+    """Four digits; a count as it is."""
+    whole = float(value).is_integer() and 1000 <= abs(value) < 1e9
+    return str(int(value)) if whole else f"{value:.4g}"

@@ -1,7 +1,7 @@
 """Curves of one run, or of several in one picture: losses, gradient, learning rate, seconds a step.
 
-    python -m training.curve runs/demo
-    python -m training.curve runs/demo runs/demo_sync --outfile compare.png
+    python -m training.logging.curve runs/demo
+    python -m training.logging.curve runs/demo runs/demo_sync --outfile compare.png
 
 Lines are means over neighbouring rows of training, before the rows themselves (pale); dots are validation, hollow triangles
 validation on unseen speakers. Upright lines show where a loss was switched on.
@@ -16,13 +16,16 @@ import numpy as np
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
-from training.rows import read_rows
+from training.logging.rows import read_rows
 
-NO_MATPLOTLIB = "matplotlib is not installed: no curves are drawn (pip install matplotlib; python -m training.curve RUN)"
+NO_MATPLOTLIB = (
+    "matplotlib is not installed: no curves are drawn (pip install matplotlib; python -m training.logging.curve RUN)"
+)
 CHANCE = {"sync_classification": float(np.log(2))}  # value of a loss that has learnt nothing
 COLOURS = ("#1f6fb4", "#e8710a", "#12a37f", "#c25fd0", "#d9466f", "#8a9a12", "#00a3c4", "#7a6ff0")
-_TITLES = {"gradient": "norm of the gradient", "rate": "learning rate", "time": "seconds a step"}
+_TITLES = {"gradient": "norm of the gradient", "rate": "learning rate", "step_time": "seconds a step"}
 _TIMES = {"step_time": "in all", "data_time": "waiting for data"}  # they share a panel
+_SHARED = ("adversary", "gradient", "rate")  # families whose members share a panel: "adversary/sharp", "rate/decoder"
 _OTHERS = {"step", "opened", "data_share", "memory_mb", "minutes"}  # of a row, without a panel
 _SPLITS = {"val": ("o", True, "validation"), "unseen": ("^", False, "unseen speakers")}  # marker, filled, words
 _COLUMNS, _PANEL, _DPI = 3, (4.4, 3.0), 110
@@ -73,7 +76,7 @@ def series_of(rows):
     """Rows of a log as series.
 
     Args:
-        rows: list of dicts, see `training.rows.read_rows`.
+        rows: list of dicts, see `training.logging.rows.read_rows`.
 
     Returns:
         dict of name -> (2, n) float64, steps and values (NaN where they were not finite); under "opened" a list of (step, name
@@ -96,17 +99,25 @@ def panels_of(runs):
         runs: dicts from `series_of`.
 
     Returns:
-        list of (title, list of names): "l1", "val/l1" and "unseen/l1" share one panel, and so do all of "adversary/".
+        list of (title, list of names): "sync/accuracy", "val/sync/accuracy" and "unseen/sync/accuracy" share one panel, and so
+        do all of "adversary/".
     """
     families = {}
     for name in dict.fromkeys(name for series in runs for name in series if name != "opened"):
-        head, _, rest = name.partition("/")
-        family = "time" if name in _TIMES else rest if head in _SPLITS else head
-        families.setdefault(family, []).append(name)
+        families.setdefault(_family(name), []).append(name)
     last = [family for family in _TITLES if family in families]
     order = [family for family in ("total",) if family in families]
     order += [family for family in families if family not in (*last, "total")]
     return [(_TITLES.get(family, family), families[family]) for family in order + last]
+
+
+def _family(name):
+    """What the panel of a series is called by."""
+    if name in _TIMES:
+        return "step_time"
+    head, _, rest = name.partition("/")
+    name, head = (rest, rest.partition("/")[0]) if head in _SPLITS else (name, head)
+    return head if head in _SHARED else name
 
 
 def smoothed(values):
@@ -133,9 +144,9 @@ def _draw_panel(axes, panel, runs):
             if split:
                 shown.append(_draw_dots(axes, series[name], colour, split))
             else:
-                label = _TIMES.get(name, name.partition("/")[2]) if index == 0 and len(lines) > 1 else None
+                label = _TIMES.get(name, name.partition("/")[2] or name) if index == 0 and len(lines) > 1 else None
                 style = ("-", "--", ":", "-.")[lines.index(name) % 4]
-                shown.append(_draw_line(axes, series[name], colour, style, label, smooth=name != "rate"))
+                shown.append(_draw_line(axes, series[name], colour, style, label, smooth=title != _TITLES["rate"]))
         for step, name in series["opened"]:
             axes.axvline(step, color=_colour(index, len(runs), None), linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7)
             if title in ("total", name):
@@ -152,7 +163,7 @@ def _dress(axes, title, values):
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     values = values[np.isfinite(values)]
-    if title == _TITLES["time"]:
+    if title == _TITLES["step_time"]:
         axes.set_ylim(bottom=0)
     elif len(values) and values.min() > 0 and values.max() / values.min() > _WIDE:
         axes.set_yscale("log")
@@ -214,7 +225,7 @@ def main(argv):
     """Command line; exit code 0, or 2 when there is nothing to draw or to draw with."""
     raw = argparse.RawDescriptionHelpFormatter
     summary, _, more = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser("python -m training.curve", description=summary, epilog=more, formatter_class=raw)
+    parser = argparse.ArgumentParser("python -m training.logging.curve", description=summary, epilog=more, formatter_class=raw)
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, or their log.jsonl")
     parser.add_argument("--outfile", type=Path, help="PNG (default: curve.png in the first run folder)")
     args = parser.parse_args(argv)

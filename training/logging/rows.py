@@ -8,10 +8,15 @@ from common.errors import InputError
 from common.files import atomic_output
 
 TIMES = ("data_time", "step_time", "data_share", "memory_mb", "minutes")  # what differs between two equal runs
+SPLITS = ("val", "unseen")  # families of validation: "val/l1"
+RESERVED = (*TIMES, *SPLITS, "adversary", "step", "total", "gradient", "rate", "opened")  # names that no loss may have
 
 
 class Rows:
     """The rows of one run; those that a killed run wrote after its last stored state are cut off.
+
+    A row is an object with "step" and named numbers. Names are those that the loss function reports, with a slash where they
+    belong together: "l1", "sync/accuracy", "adversary/sharp/patch"; in validation with the split before them: "val/sync/accuracy".
 
     Floats are written with all their digits (`repr`), so that they are read back bit for bit. JSON knows no NaN and no
     infinity: either is written as null.

@@ -8,12 +8,12 @@ import torch
 import yaml
 
 from common.files import atomic_output
-from training.curve import draw_curves
-from training.picture_grid import labelled_grid, write_picture
-from training.progress import Progress, line
-from training.rows import Rows
-from training.trackers import open_trackers, require_trackers
-from training.watchers import WAITING_ROWS, ChanceWatch, WaitWatch
+from training.logging.curve import draw_curves
+from training.logging.picture_grid import labelled_grid, write_picture
+from training.logging.progress import Progress, line
+from training.logging.rows import Rows
+from training.logging.trackers import open_trackers, require_trackers
+from training.logging.watchers import WAITING_ROWS, ChanceWatch, WaitWatch
 
 _NO_PILLOW = "Pillow is not installed: the faces of validation are not drawn"
 
@@ -21,8 +21,8 @@ _NO_PILLOW = "Pillow is not installed: the faces of validation are not drawn"
 class Log:
     """`config.yaml`, `log.jsonl`, `faces.png` and `curve.png` of a run, its trackers, and what the terminal shows.
 
-    A run that is killed and resumed writes the same `log.jsonl` as an unbroken one, in all but `training.rows.TIMES`; for that,
-    rows must be logged before the state of their step is stored, not after.
+    A run that is killed and resumed writes the same `log.jsonl` as an unbroken one, in all but `training.logging.rows.TIMES`;
+    for that, rows must be logged before the state of their step is stored, not after.
 
     Args:
         folder: of the run, a Path; made here.
@@ -46,6 +46,7 @@ class Log:
         earlier = next((row["minutes"] for row in reversed(self._rows.kept) if row.get("minutes") is not None), 0.0)
         self._begun = time.monotonic() - 60 * earlier
         self._chance, self._wait = ChanceWatch(), WaitWatch(self._every * WAITING_ROWS)
+        self._two_way = _two_way_loss(config)
         self._waited, self._took, self._count = 0.0, 0.0, 0  # since the last row
         self._no_pillow = False
         if self._rows.damaged:
@@ -62,11 +63,11 @@ class Log:
 
         Args:
             step: number of steps done.
-            values: dict of name -> float.
+            values: dict of name -> float; any names but those that a row adds, see `training.logging.rows.RESERVED`.
             waited: seconds that the step waited for its data.
             took: seconds of the whole step, waiting included.
         """
-        self._chance.step(values.get("sync_classification"))
+        self._chance.step(values.get(self._two_way))
         self._wait.step(waited, took)
         self._waited, self._took, self._count = self._waited + waited, self._took + took, self._count + 1
         self._progress.step(step, values.get("total"))
@@ -89,7 +90,7 @@ class Log:
 
         Args:
             step: number of steps done.
-            metrics: dict of "val/l1", "unseen/l1", ... -> float; may be empty.
+            metrics: dict of "val/l1", "unseen/sync/accuracy", ... -> float; may be empty.
             opened: names of the losses that it switched on.
             pictures: dict of name -> (N, 3, S, S) float32, RGB, 0-1, a row of `faces.png` each; or None.
         """
@@ -133,6 +134,12 @@ class Log:
         write_picture(self._folder / "faces.png", page)
         for tracker in self._trackers:
             tracker.picture(step, "faces", page)
+
+
+def _two_way_loss(config):
+    """Name of the loss that the expert learns from, whatever the config calls it; None where there is none."""
+    losses = config.get("losses") or {}
+    return next((name for name, options in losses.items() if options.get("loss", name) == "sync_classification"), None)
 
 
 def peak_memory():
