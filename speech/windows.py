@@ -7,8 +7,8 @@ Three modes:
 
 * "centred" (ours): the middle of the window is the middle of the frames it belongs to, to the nearest column.
 * "wav2lip": as the released inference, the window *begins* at column int(t * 80 / fps).
-* "wav2lip_train": as the released training fed the generator, one frame earlier; released weights are in time with this one
-  (METHODS 5.1). The window of several frames, which the expert hears, was not shifted in training, and is not here.
+* "wav2lip_train": as the released training fed the generator, one frame earlier; released weights are in time with this one.
+  The window of several frames, which the expert hears, was not shifted in training, and is not here.
 """
 
 import math
