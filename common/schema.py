@@ -176,7 +176,7 @@ class Section(Kind):
 
     Args:
         keys: dict of key -> Kind.
-        rule: called with (checked values, where) when each value by itself is right; it may complete the values.
+        rule: called with (checked values, where) when each value of a complete section is right; it may add to them.
         partial: keys that are not given stay away, in place of taking their default.
     """
 
@@ -185,8 +185,9 @@ class Section(Kind):
         super().__init__({} if partial else {key: kind.default for key, kind in keys.items()}, meaning)
         self.words = f"a section with the keys {', '.join(keys)}"
 
-    def read(self, value, where, below=None):
-        """The section complete; `below` is a dict of values that are taken before the defaults."""
+    def read(self, value, where, partial=None):
+        """The section; `partial` in place of the section's own."""
+        partial = self.partial if partial is None else partial
         if not isinstance(value, dict):
             raise self.refuse(value, where)
         inside = f"{where}." if where else ""
@@ -195,11 +196,11 @@ class Section(Kind):
         for key, kind in self.keys.items():
             if key in value:
                 checked[key] = kind.check(value[key], f"{inside}{key}")
-            elif not self.partial:
-                checked[key] = copy.deepcopy((below or {}).get(key, kind.default))
-                if checked[key] is REQUIRED:
-                    raise InputError(f"{inside}{key}: is missing; it must be {kind.permitted}")
-        if self.rule:
+            elif kind.default is REQUIRED:
+                raise InputError(f"{inside}{key}: is missing; it must be {kind.permitted}")
+            elif not partial:
+                checked[key] = copy.deepcopy(kind.default)
+        if self.rule and not partial:
             self.rule(checked, where)
         return checked
 
@@ -233,7 +234,7 @@ class Named(Kind):
             if not _NAME.fullmatch(str(name)):
                 raise InputError(f"{where}: {shown(name)}: is no name of a {self.what}; use letters, digits, _ and -")
             if name in self.reserved:
-                raise InputError(f"{where}.{name}: this name stands for something else in the log; call the {self.what} otherwise")
+                raise InputError(f"{where}.{name}: the log uses this name itself; choose another one for the {self.what}")
         return {name: self.item.check(one, f"{where}.{name}") for name, one in value.items()}
 
 

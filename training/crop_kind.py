@@ -5,7 +5,6 @@ The corpus decides. Its kind is written into each checkpoint, and inference cuts
 
 from common.errors import InputError
 from training.checkpoint import load_checkpoint
-from training.config import starts_of
 
 
 def require_one_crop(config, settings):
@@ -24,13 +23,12 @@ def require_one_crop(config, settings):
     again = "prepare the corpus with --crop"
     if data["crop"] not in (None, crop):
         raise InputError(f"data.crop: is {data['crop']}, but {data['corpus']} holds {crop} crops; {again} {data['crop']}")
-    for start in starts_of(config["train"]):
-        init = start["checkpoint"]
-        if data["crop"] is None and (learnt := _crop_of(init)) not in (None, crop):
-            raise InputError(
-                f"train.init: {init} learnt from {learnt} crops, {data['corpus']} holds {crop} ones; {again} {learnt}, or give "
-                f"data.crop={crop} to train it over"
-            )
+    init = config["train"]["init"]
+    if init and data["crop"] is None and (learnt := _crop_of(init)) not in (None, crop):
+        raise InputError(
+            f"train.init: {init} learnt from {learnt} crops, {data['corpus']} holds {crop} ones; {again} {learnt}, or give "
+            f"data.crop={crop} to train it over"
+        )
     expert = ((config["losses"] or {}).get("sync") or {}).get("expert")
     if expert and (learnt := _crop_of(expert)) not in (None, crop):
         raise InputError(f"losses.sync.expert: {expert} judges {learnt} crops, {data['corpus']} holds {crop} ones")

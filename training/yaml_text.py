@@ -57,10 +57,7 @@ def parse_yaml(text, where):
         node = loader.get_single_node()
         if node is None:
             return None
-        for number, (one, depth) in enumerate(_nodes(node), 1):
-            if depth > _DEEPEST or number > _MOST:
-                raise InputError(f"{where}: is nested too deeply, or holds too much")
-            _require_plain_node(one, where)
+        _measure(node, {}, where)
         value = loader.construct_document(node)
     except RecursionError as error:
         raise InputError(f"{where}: is nested too deeply, or holds too much") from error
@@ -75,16 +72,23 @@ def parse_yaml(text, where):
     return value
 
 
-def _nodes(node):
-    """(node, depth) of a tree; what stands behind an alias comes each time that it is named."""
-    todo = [(node, 0)]
-    while todo:
-        one, depth = todo.pop()
-        yield one, depth
-        if isinstance(one, yaml.MappingNode):
-            todo += [(part, depth + 1) for pair in one.value for part in pair]
-        elif isinstance(one, yaml.SequenceNode):
-            todo += [(part, depth + 1) for part in one.value]
+def _measure(node, known, where):
+    """(levels, values) of a node; what stands behind an alias counts each time that it is named, but is looked at once.
+
+    Args:
+        known: dict that takes id of a node -> its measure; None while the node is being measured.
+    """
+    if id(node) not in known:
+        known[id(node)] = None
+        _require_plain_node(node, where)
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [one for pair in parts for one in pair] if isinstance(node, yaml.MappingNode) else parts
+        measures = [_measure(one, known, where) for one in parts]
+        known[id(node)] = 1 + max((levels for levels, _ in measures), default=0), 1 + sum(values for _, values in measures)
+    found = known[id(node)]
+    if found is None or found[0] > _DEEPEST or found[1] > _MOST:
+        raise InputError(f"{where}: is nested too deeply, or holds too much")
+    return found
 
 
 def _require_plain_node(node, where):
