@@ -19,16 +19,18 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
-from datasets import av_rows
-from datasets.alignment import WAYS, align_corpus
-from datasets.cluster import ray_workers
+from datasets.clip_ids import is_utf8, readable
 from datasets.corpora import CORPORA, list_clips, unseen_speakers
-from datasets.gates import MIN_FACE
-from datasets.preparation import PrepareSettings, av_way, prepare_corpus
 from datasets.prepared import PreparedCorpus, read_manifest
-from datasets.tally import report
-from datasets.texture import add_texture
-from datasets.work import Workers
+from datasets.preparing import av_rows
+from datasets.preparing.clips import prepare_corpus
+from datasets.preparing.gates import MIN_FACE
+from datasets.preparing.phones import WAYS, align_corpus
+from datasets.preparing.settings import PrepareSettings, av_way
+from datasets.preparing.tally import report
+from datasets.preparing.texture import add_texture
+from datasets.workers.cluster import ray_workers
+from datasets.workers.jobs import Workers
 from faces.detectors import DETECTORS
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 
@@ -66,6 +68,8 @@ def parse_arguments(argv):
                         "here), local (one is started here) or host:port; all folders must be shared")  # fmt: skip
     parser.add_argument("--time_limit", type=float, metavar="SECONDS", help="give up a clip after so long, 0: never (default: "
                         "600 s and 120 s a megabyte, with mediapipe)")  # fmt: skip
+    parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not say which version of "
+                        "the detector cut its clips: it was the one that is installed")  # fmt: skip
     parser.add_argument("--retry_failed", action="store_true", help="try again the clips that failed, or were not aligned")
     return parser.parse_args(argv)
 
@@ -110,7 +114,7 @@ def _prepare(args, out, workers):
     settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=unseen,
                                val_share=args.val_share, test_share=args.test_share, min_face=args.min_face,
                                av_offset=args.av_offset or av_way(out))  # fmt: skip
-    prepare_corpus(clips, settings, out, workers, args.retry_failed)
+    prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector)
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
     if args.texture:
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
@@ -126,6 +130,8 @@ def _check(args):
     if args.corpus is not None and args.measure_av_offset:
         raise InputError("--measure_av_offset is for clips that are prepared already; give it without --corpus and --root, or "
                          "prepare with --av_offset measure")  # fmt: skip
+    if not is_utf8(args.out):
+        raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
     if args.detector not in DETECTORS:
         raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
     if args.align not in WAYS:

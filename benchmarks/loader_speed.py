@@ -111,9 +111,9 @@ def contenders(corpus, recipes):
 class Anew(WindowDataset):
     """Holds no clip open from item to item."""
 
-    def item(self, *arguments, **options):
+    def window_of(self, *arguments, **options):
         self.close()
-        return super().item(*arguments, **options)
+        return super().window_of(*arguments, **options)
 
 
 def load_here(dataset, batch, numbers):

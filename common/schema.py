@@ -176,7 +176,7 @@ class Section(Kind):
 
     Args:
         keys: dict of key -> Kind.
-        rule: called with (checked values, where) when each value of a complete section is right; it may add to them.
+        rule: called with (checked values, where) when each value by itself is right; it may add to them.
         partial: keys that are not given stay away, in place of taking their default.
     """
 
@@ -185,9 +185,8 @@ class Section(Kind):
         super().__init__({} if partial else {key: kind.default for key, kind in keys.items()}, meaning)
         self.words = f"a section with the keys {', '.join(keys)}"
 
-    def read(self, value, where, partial=None):
-        """The section; `partial` in place of the section's own."""
-        partial = self.partial if partial is None else partial
+    def read(self, value, where, below=None):
+        """The section; `below` is a dict of values that are taken before the defaults."""
         if not isinstance(value, dict):
             raise self.refuse(value, where)
         inside = f"{where}." if where else ""
@@ -198,9 +197,9 @@ class Section(Kind):
                 checked[key] = kind.check(value[key], f"{inside}{key}")
             elif kind.default is REQUIRED:
                 raise InputError(f"{inside}{key}: is missing; it must be {kind.permitted}")
-            elif not partial:
-                checked[key] = copy.deepcopy(kind.default)
-        if self.rule and not partial:
+            elif not self.partial:
+                checked[key] = copy.deepcopy((below or {}).get(key, kind.default))
+        if self.rule:
             self.rule(checked, where)
         return checked
 

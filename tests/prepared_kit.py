@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 
-from datasets.alignment import store
 from datasets.clip_files import clip_path, write_clip
-from datasets.preparation import PrepareSettings
 from datasets.prepared import FORMAT, ClipRow
-from datasets.texture import store_modules
+from datasets.preparing.phones import store
+from datasets.preparing.settings import PrepareSettings
+from datasets.preparing.texture import store_modules
 from faces.texture import TextureSpec, grid_modules
 from speech.alignment import Alignment, Interval
 from speech.arpabet import PHONES

@@ -54,16 +54,22 @@ def test_a_stack_holds_what_its_items_hold_bit_by_bit(corpus, fields, augment):
     data = WindowDataset(corpus, "train", 6, fields, augment=augment, cut="phoneme", sync_frames=5, seed=2)
     stacked, single = collate(data.__getitems__([5, 0, 9, 5])), collate([data[index] for index in (5, 0, 9, 5)])
     assert list(stacked) == list(single)
+    assert set(data.complete(stacked)) == set(fields)
     for name, tensor in single.items():
         assert stacked[name].dtype == tensor.dtype and torch.equal(stacked[name], tensor), name
 
 
 def test_items_share_no_memory(corpus):
-    item = WindowDataset(corpus, "train", 5, ("face", "masked_face", "reference_face"))[0]
+    data = WindowDataset(corpus, "train", 5, ("face", "masked_face", "reference_face"))
+    item = data[0]
     before = {name: array.copy() for name, array in item.items()}
-    item["face"][:] = -1
+    item["face"][:] = 1
+    np.testing.assert_array_equal(item["reference_face"], before["reference_face"])
+    fields = data.complete(collate([data[0]]))
+    before = {name: tensor.clone() for name, tensor in fields.items()}
+    fields["face"].zero_()
     for name in ("masked_face", "reference_face"):
-        np.testing.assert_array_equal(item[name], before[name])
+        assert torch.equal(fields[name], before[name])
 
 
 @pytest.mark.parametrize(("limit", "most"), [(1024, 204), (1_000_000, 2000), (3, 1)])

@@ -38,21 +38,35 @@ def load_config(path, overrides=()):
     return CONFIG.read(given, "")
 
 
-def checked_section(name, given, where):
+def checked_section(name, given, where, below=None):
     """A section that stands elsewhere in a config, checked as that of CONFIG is, such as the `optim` of a loss.
 
     Args:
         name: section of CONFIG whose keys it has: "adversary".
         given: what the user wrote, a dict.
         where: full name of the section, for messages: "losses.faces.optim".
+        below: dict of values for the keys that are not given; None: the defaults.
 
     Returns:
-        dict of the keys that are given, to be laid over the section itself: config["adversary"] | checked_section(...).
+        dict with all keys of the section.
 
     Raises:
         InputError: see `load_config`.
     """
-    return CONFIG.keys[name].read(given, where, partial=True)
+    return CONFIG.keys[name].read(given, where, below)
+
+
+def starts_of(train):
+    """What a run begins from: `train.init` as a list.
+
+    Args:
+        train: section of a resolved config.
+
+    Returns:
+        list of {"checkpoint": path, "parts": list of names, or None for all of it}; empty where training starts anew.
+    """
+    init = train["init"]
+    return [{"checkpoint": init, "parts": None}] if isinstance(init, str) else list(init or ())
 
 
 def _with_bases(path, above):

@@ -33,9 +33,9 @@ class Average:
         state = model.state_dict()
         names = [name for name, tensor in state.items() if tensor.is_floating_point()]
         torch._foreach_lerp_([self.values[name] for name in names], [state[name] for name in names], 1 - decay)
-        for name, tensor in state.items():
-            if not tensor.is_floating_point():
-                self.values[name].copy_(tensor)
+        whole = [name for name in state if name not in set(names)]
+        if whole:
+            torch._foreach_copy_([self.values[name] for name in whole], [state[name] for name in whole])
 
 
 def random_states():

@@ -1,4 +1,4 @@
-"""A crew of Ray actors: the jobs of prepare.py on the machines of a cluster.
+"""A pool of Ray actors: the jobs of prepare.py on the machines of a cluster.
 
 The jobs name files, so the corpus, the prepared folder and this checkout lie at the same paths on all machines, on a shared
 folder. Clip files are written by the actors; the manifest is written by the process that asks, and by no one else.
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from common.errors import InputError
-from datasets.crew import DEAD, DONE, READY, REFUSED, attempt
-from datasets.work import Workers
+from datasets.workers.jobs import Workers
+from datasets.workers.pool import DEAD, DONE, READY, REFUSED, attempt
 
 KNOCK_SECONDS = 10
 INSTALL = "pip install 'ray==2.60.0'"
@@ -19,7 +19,7 @@ INSTALL = "pip install 'ray==2.60.0'"
 
 @contextmanager
 def ray_workers(address, count=None, time_limit=None):
-    """Yield datasets.work.Workers whose crew are Ray actors, one CPU of the cluster each; afterwards Ray is left again.
+    """Yield datasets.workers.jobs.Workers whose pool are Ray actors, one CPU of the cluster each; afterwards Ray is left again.
 
     Args:
         address: "auto" takes the cluster that runs on this machine, else one that is started here for the time being; "local"
@@ -72,10 +72,10 @@ def _knock(address):
 
 
 class Actors:
-    """See `datasets.crew.Crew`. The machine of an actor may be at fault as well as its job: a job is begun twice.
+    """See `datasets.workers.pool.Pool`. The machine of an actor may be at fault as well as its job: a job is begun twice.
 
     Args:
-        task: datasets.crew.Task.
+        task: datasets.workers.pool.Task.
     """
 
     tries = 2
@@ -83,27 +83,27 @@ class Actors:
     def __init__(self, task):
         self._ray, self._task = _ray(), task
         self._class = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Actor)
-        self._answers, self._hands = {}, {}  # reference -> hand it comes from, hand -> actor
+        self._answers, self._workers = {}, {}  # reference -> worker it comes from, worker -> actor
 
-    def hire(self):
-        hand, task = object(), self._task
-        self._hands[hand] = actor = self._class.remote()
-        self._answers[actor.begin.remote(task.work, task.start, task.arguments)] = hand
+    def add_worker(self):
+        worker, task = object(), self._task
+        self._workers[worker] = actor = self._class.remote()
+        self._answers[actor.begin.remote(task.work, task.start, task.arguments)] = worker
 
-    def give(self, hand, job):
-        self._answers[self._hands[hand].do.remote(job)] = hand
+    def assign(self, worker, job):
+        self._answers[self._workers[worker].do.remote(job)] = worker
 
     def wait(self, timeout):
         done, _ = self._ray.wait(list(self._answers), num_returns=1, timeout=timeout)
         return [(self._answers.pop(one), *self._answer(one)) for one in done]
 
-    def dismiss(self, hand, *, now=False):
-        self._answers = {reference: other for reference, other in self._answers.items() if other is not hand}
-        self._ray.kill(self._hands.pop(hand), no_restart=True)
+    def release(self, worker, *, now=False):
+        self._answers = {reference: other for reference, other in self._answers.items() if other is not worker}
+        self._ray.kill(self._workers.pop(worker), no_restart=True)
 
     def close(self):
-        for hand in list(self._hands):
-            self.dismiss(hand)
+        for worker in list(self._workers):
+            self.release(worker)
 
     def _answer(self, reference):
         errors = self._ray.exceptions

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from datasets.crew import run_jobs
 from datasets.prepared import manifest_path
-from datasets.processes import Processes
+from datasets.workers.pool import run_jobs
+from datasets.workers.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class Workers:
 
     Attributes:
         count: jobs at the same time, 1 or more.
-        crew: function of a datasets.crew.Task -> datasets.crew.Crew; None: processes of this machine.
+        pool: function of a datasets.workers.pool.Task -> datasets.workers.pool.Pool; None: processes of this machine.
         time_limit: seconds for one job, 0 for no limit; None leaves it to the task.
     """
 
     count: int = 1
-    crew: Callable | None = None
+    pool: Callable | None = None
     time_limit: float | None = None
 
     @staticmethod
@@ -36,7 +36,7 @@ def write_rows(folder, task, jobs, workers):
 
     Args:
         folder: of the corpus.
-        task: datasets.crew.Task of one job -> (ClipRow, complaint or "").
+        task: datasets.workers.pool.Task of one job -> (ClipRow, complaint or "").
         jobs: list.
         workers: Workers, or a number of processes.
 
@@ -86,11 +86,11 @@ def _is_json(text):
 def results(task, jobs, workers):
     """Yield the results of jobs as they come, not in order; arguments as of `write_rows`."""
     workers = Workers.of(workers)
-    if task.trusted and workers.crew is None and (workers.count == 1 or len(jobs) < 2):
+    if task.trusted and workers.pool is None and (workers.count == 1 or len(jobs) < 2):
         if jobs and task.start:
             task.start(*task.arguments)
         yield from map(task.work, jobs)
     elif jobs:
         threads = max(1, (os.cpu_count() or 1) // workers.count)
-        crew = workers.crew(task) if workers.crew else Processes(task, threads)
-        yield from run_jobs(task, jobs, crew, workers.count, workers.time_limit)
+        pool = workers.pool(task) if workers.pool else Processes(task, threads)
+        yield from run_jobs(task, jobs, pool, workers.count, workers.time_limit)

@@ -1,4 +1,4 @@
-"""A crew of processes: one job at a time each; what one of them does to itself, the others do not notice."""
+"""A pool of processes: one job at a time each; what one of them does to itself, the others do not notice."""
 
 import multiprocessing
 import os
@@ -9,17 +9,17 @@ import time
 from contextlib import contextmanager
 from multiprocessing import connection, resource_tracker
 
-from datasets.crew import DEAD, DONE, READY, attempt
+from datasets.workers.pool import DEAD, DONE, READY, attempt
 
 GRACE_SECONDS = 5  # for a process to end by itself before it is killed
 _THREADS = ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 
 
 class Processes:
-    """See `datasets.crew.Crew`. The processes end with this one, however that ends; Ctrl-C is for this one alone to see.
+    """See `datasets.workers.pool.Pool`. The processes end with this one, however that ends; Ctrl-C reaches this one alone.
 
     Args:
-        task: datasets.crew.Task.
+        task: datasets.workers.pool.Task.
         threads: that the libraries in one process may use (OpenMP, BLAS, OpenCV), where the environment does not say.
     """
 
@@ -27,46 +27,46 @@ class Processes:
 
     def __init__(self, task, threads=1):
         self._task, self._threads = task, threads
-        self._hands, self._leaving = [], []
+        self._workers, self._leaving = [], []
         self._context = multiprocessing.get_context("spawn")
 
-    def hire(self):
+    def add_worker(self):
         ours, theirs = self._context.Pipe()
         arguments = (theirs, self._task.work, self._task.start, self._task.arguments)
         process = self._context.Process(target=_serve, args=arguments, daemon=True)
         with _environment(self._threads), _uninterrupted():
             process.start()
         theirs.close()
-        self._hands.append(_Hand(process, ours))
+        self._workers.append(_Worker(process, ours))
 
-    def give(self, hand, job):
+    def assign(self, worker, job):
         try:
-            hand.connection.send(job)
+            worker.connection.send(job)
         except OSError:
             return  # it has just died: `wait` hears of it
 
     def wait(self, timeout):
-        by_connection = {hand.connection: hand for hand in self._hands}
+        by_connection = {worker.connection: worker for worker in self._workers}
         return [by_connection[one].hear() for one in connection.wait(list(by_connection), timeout)]
 
-    def dismiss(self, hand, *, now=False):
-        self._hands.remove(hand)
+    def release(self, worker, *, now=False):
+        self._workers.remove(worker)
         if now:
-            hand.end()
+            worker.end()
         else:
-            self.give(hand, None)
-            self._leaving.append(hand)
+            self.assign(worker, None)
+            self._leaving.append(worker)
 
     def close(self):
-        for hand in self._hands:
-            hand.process.terminate()
+        for worker in self._workers:
+            worker.process.terminate()
         until = time.monotonic() + GRACE_SECONDS
-        for hand in self._hands + self._leaving:
-            hand.process.join(max(0.0, until - time.monotonic()))
-            hand.end()
+        for worker in self._workers + self._leaving:
+            worker.process.join(max(0.0, until - time.monotonic()))
+            worker.end()
 
 
-class _Hand:
+class _Worker:
     """A process and our end of its pipe."""
 
     def __init__(self, process, pipe):

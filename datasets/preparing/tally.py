@@ -19,7 +19,7 @@ def reason_kind(text, source=""):
     if found >= 0:
         text = text[found + len(source) + 2 :]
     text = re.sub(r"^\S*[/\\]\S+: ", "", text)  # another file
-    return re.sub(r"-?\d+(\.\d+)?", "N", re.sub(r"'[^']*'", "...", text))
+    return re.sub(r"(?<![A-Za-z])(?<![A-Za-z]-)-?\d+(\.\d+)?", "N", re.sub(r"'[^']*'", "...", text))
 
 
 def tally(rows):

@@ -10,10 +10,10 @@ import numpy as np
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from datasets.clip_files import clip_path, open_clip, side_path, write_side
-from datasets.crew import Task
 from datasets.prepared import read_manifest
-from datasets.tally import reason_kind
-from datasets.work import Workers, append_rows, write_rows
+from datasets.preparing.tally import reason_kind
+from datasets.workers.jobs import Workers, append_rows, write_rows
+from datasets.workers.pool import Task
 from speech.align import Utterance, build_aligner
 from speech.alignment import POOR_FIT, AlignmentError, poor_fit
 from speech.arpabet import NUMBER
@@ -39,7 +39,7 @@ def align_corpus(clips, folder, how="auto", workers=1, *, realign=False, retry_f
         clips: ClipSources; others of the corpus are left alone.
         folder: Path of the prepared corpus.
         how: one of WAYS.
-        workers: datasets.work.Workers, or a number of processes.
+        workers: datasets.workers.jobs.Workers, or a number of processes.
         realign: align also the clips that have phones; retry_failed: those that could not be aligned before.
 
     Raises:

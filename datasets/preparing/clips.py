@@ -1,95 +1,49 @@
 """One clip of a corpus -> the arrays of a prepared clip. Everything that is slow happens here, once."""
 
-import json
-from dataclasses import asdict, dataclass
+import socket
 
 import numpy as np
 
 from common.errors import InputError
-from common.files import atomic_output, content_hash, require_file
-from datasets import av_rows
+from common.files import content_hash, require_file
 from datasets.av_offset import measure_av_offset
 from datasets.clip_files import clip_path, write_clip
+from datasets.clip_ids import readable
 from datasets.corpora import assign_split
-from datasets.crew import Task
-from datasets.gates import MIN_FACE, check_faces, check_length, check_sound
-from datasets.prepared import FORMAT, ClipRow, PreparedCorpus, read_manifest
-from datasets.work import write_rows
+from datasets.prepared import FORMAT, ClipRow, read_manifest
+from datasets.preparing import av_rows
+from datasets.preparing.gates import check_faces, check_length, check_sound
+from datasets.preparing.settings import begin, check_detector, detector_version
+from datasets.workers.jobs import write_rows
+from datasets.workers.pool import Task
 
 LIMIT_SECONDS, LIMIT_SECONDS_A_MEGABYTE = 600, 120  # for one clip; half an hour of talk has some 50 MB
 
 _detector = None  # one per worker process, made by _start
 
 
-@dataclass(frozen=True)
-class PrepareSettings:
-    """What decides how a prepared clip looks; stored in corpus.json.
-
-    Attributes:
-        crop: "aligned" or "box"; size: side of the stored crops in pixels; pads: of a box crop.
-        fps: frame rate to which every clip is brought.
-        detector: name, see faces.detectors.
-        unseen_speakers: held out whole; val_share, test_share: of the other speakers' clips.
-        min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.gates`.
-        av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
-    """
-
-    crop: str = "aligned"
-    size: int = 96
-    pads: tuple[int, int, int, int] = (0, 10, 0, 0)
-    fps: int = 25
-    detector: str = "mediapipe"
-    unseen_speakers: tuple[str, ...] = ()
-    val_share: float = 0.05
-    test_share: float = 0.05
-    min_face: int = MIN_FACE
-    av_offset: str = "correct"
-
-    def as_json(self):
-        """Plain dict, as it comes back from JSON."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-
-def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False):
+def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust_detector=False):
     """Prepare the clips that a corpus does not hold yet; prints how many, shows progress, notes each in the manifest.
 
     Args:
         clips: ClipSources; settings: PrepareSettings; folder: of the prepared corpus.
-        workers: datasets.work.Workers, or a number of processes.
+        workers: datasets.workers.jobs.Workers, or a number of processes.
         retry_failed: try the clips again that failed before.
+        trust_detector: see `datasets.preparing.settings.check_detector`.
 
     Raises:
-        InputError: the folder holds a corpus of other settings.
+        InputError: the folder holds a corpus of other settings, or clips that another detector cut.
     """
-    _check_settings(folder, settings)
+    begin(folder, settings)
     rows = read_manifest(folder)
     todo = [clip for clip in clips if _is_open(clip, rows.get(clip.id), folder, retry_failed)]
+    if todo:
+        check_detector(folder, settings, trusted=trust_detector, any_cut=any(not row.error for row in rows.values()))
     print(f"{len(clips)} clips, {len(clips) - len(todo)} done before, {len(todo)} to prepare", flush=True)
-    task = Task(_prepare_one, _lost, _start, (settings.detector,), _time_limit)
-    write_rows(folder, task, [(clip, settings, folder) for clip in todo], workers)
-
-
-def av_way(folder):
-    """What a corpus does about AV offsets: as corpus.json says, "off" where that is older, "correct" where there is none."""
-    path = folder / "corpus.json"
-    if not path.is_file():
-        return PrepareSettings.av_offset
-    return PreparedCorpus.open_folder(folder).settings.get("av_offset", "off")
-
-
-def _check_settings(folder, settings):
-    """Write corpus.json, or make sure that the one there says the same."""
-    path = folder / "corpus.json"
-    wanted = {"format": FORMAT, "settings": settings.as_json()}
-    if path.is_file():
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        before = PrepareSettings(av_offset="off").as_json() | stored.get("settings", {})  # a key may be newer than the corpus
-        if stored | {"settings": before} != wanted:
-            other = [key for key in wanted["settings"] if before[key] != wanted["settings"][key]]
-            raise InputError(f"{path}: was prepared with other settings ({', '.join(other) or 'format'}); choose another --out")
+    if not todo:
         return
-    with atomic_output(path) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    task = Task(_prepare_one, _lost, _start, (settings.detector, detector_version(folder)), _time_limit)
+    write_rows(folder, task, [(clip, settings, folder) for clip in todo], workers)
 
 
 def _is_open(clip, row, folder, retry_failed):
@@ -101,11 +55,14 @@ def _is_open(clip, row, folder, retry_failed):
     return not clip_path(folder, clip.id).is_file()
 
 
-def _start(detector):
+def _start(detector, version):
     global _detector
     from faces.detectors import build_detector
 
     _detector = build_detector(detector)
+    if _detector.version != version:
+        raise InputError(f"{socket.gethostname()}: has {detector} {_detector.version}, the corpus is made with {version}; "
+                         "install the same version on all machines")  # fmt: skip
 
 
 def _prepare_one(job):
@@ -120,15 +77,15 @@ def _split(clip, settings):
 
 
 def _lost(job, reason):
-    """(row, complaint) of a clip whose worker died, see `datasets.crew.Task`."""
+    """(row, complaint) of a clip whose worker died, see `datasets.workers.pool.Task`."""
     clip, settings, _ = job
     row = _row(clip, settings, _split(clip, settings))
-    row.error = f"{clip.path}: the decoder {reason}"
+    row.error = f"{readable(str(clip.path))}: the decoder {reason}"
     return row, row.error
 
 
 def _row(clip, settings, split):
-    return ClipRow(clip.id, clip.speaker, split, clip.transcript, clip.path.name, fps=float(settings.fps))
+    return ClipRow(clip.id, clip.speaker, split, clip.transcript, readable(clip.path.name), fps=float(settings.fps))
 
 
 def _time_limit(job):
@@ -158,6 +115,9 @@ def prepare_clip(source, settings, detector, split, folder):
         ClipRow; its `error` says why the clip failed, "" when it was written.
     """
     row = _row(source, settings, split)
+    if source.fault:
+        row.error = f"{readable(str(source.path))}: {source.fault}"
+        return row
     try:
         require_file(source.path, "clip")
         row.source_hash = content_hash(source.path)

@@ -7,9 +7,9 @@ import numpy as np
 from common.errors import InputError
 from datasets.av_offset import CONFIDENT, measure_av_offset
 from datasets.clip_files import clip_path, open_clip
-from datasets.crew import Task
 from datasets.prepared import read_manifest
-from datasets.work import write_rows
+from datasets.workers.jobs import write_rows
+from datasets.workers.pool import Task
 
 WAYS = ("correct", "measure", "off")
 
@@ -30,7 +30,7 @@ def measure_corpus(folder, workers=1, ids=None):
 
     Args:
         folder: Path of the prepared corpus.
-        workers: datasets.work.Workers, or a number of processes.
+        workers: datasets.workers.jobs.Workers, or a number of processes.
         ids: of the clips; None takes all.
 
     Raises:
