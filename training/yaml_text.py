@@ -1,7 +1,5 @@
 """YAML as configs may use it: plain values alone, and nothing said twice."""
 
-import math
-
 import yaml
 
 from common.errors import InputError
@@ -9,7 +7,6 @@ from common.schema import is_clean, shown
 
 _PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
 _DEEPEST, _MOST = 30, 100_000  # levels and values; more is a mistake, or a text made to fill the memory
-_LARGEST = 2**63
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,15 +38,15 @@ def read_yaml(path):
 
 
 def parse_yaml(text, where):
-    """What a YAML text says: dicts with text as keys, lists, text, finite numbers, truth values and None.
+    """What a YAML text says: dicts with text as keys, lists, text, numbers (NaN and infinity, too), truth values and None.
 
     Args:
         text: str.
         where: for messages: the name of the file.
 
     Raises:
-        InputError: not YAML; a key given twice at any depth (the line is told); a tag; a key that is not text; NaN, infinity or
-            a whole number beyond 64 bits; more than 30 levels or 100,000 values, aliases counted each time.
+        InputError: not YAML; a key given twice at any depth (the line is told); a tag; a key that is not text; more than 30
+            levels or 100,000 values, aliases counted each time.
     """
     loader = None
     try:
@@ -68,7 +65,7 @@ def parse_yaml(text, where):
     finally:
         if loader is not None:
             loader.dispose()
-    _require_plain_values(value, "", where)
+    _require_text_as_keys(value, where)
     return value
 
 
@@ -106,20 +103,16 @@ def _require_plain_node(node, where):
         seen[name] = _line(key)
 
 
-def _require_plain_values(value, key, where):
-    """InputError for keys that are not text, and for numbers that are none."""
+def _require_text_as_keys(value, where):
+    """InputError for keys that are not text."""
     if isinstance(value, dict):
         for name, one in value.items():
             if not isinstance(name, str) or not is_clean(name):
                 raise InputError(f"{where}: the key {shown(name)} must be text; put it in quotes")
-            _require_plain_values(one, f"{key}.{name}" if key else name, where)
+            _require_text_as_keys(one, where)
     elif isinstance(value, list):
-        for place, one in enumerate(value):
-            _require_plain_values(one, f"{key}[{place}]", where)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{where}: {f'{key}: ' if key else ''}{value} must be a finite number")
-    elif isinstance(value, int) and abs(value) >= _LARGEST:
-        raise InputError(f"{where}: {f'{key}: ' if key else ''}a whole number must lie below 2 to the 63")
+        for one in value:
+            _require_text_as_keys(one, where)
 
 
 def _line(node):
