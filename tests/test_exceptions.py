@@ -7,7 +7,6 @@ import pickle
 import pytest
 
 from common.errors import InputError
-from tests.conftest import ROOT
 from tests.test_architecture import SOURCES
 from training.run import NotFinite
 from training.state import StorageError
