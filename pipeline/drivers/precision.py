@@ -39,12 +39,12 @@ def whole_fp32(precision):
     if precision != "fp32":
         yield
         return
-    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
-    before = [switch.allow_tf32 for switch in switches]
+    switches = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    before = [switch.fp32_precision for switch in switches]
     try:
         for switch in switches:
-            switch.allow_tf32 = False
+            switch.fp32_precision = "ieee"
         yield
     finally:
         for switch, value in zip(switches, before, strict=True):
-            switch.allow_tf32 = value
+            switch.fp32_precision = value
