@@ -175,7 +175,8 @@ class _Work:
             paste=args.paste,
             output=args.output,
         )
-        refuse_beside_compat(args.compat, self._drive, [name for name in ("drive", "pose") if getattr(args, name)])
+        self._videos = [name for name in ("drive", "pose") if getattr(args, name)]
+        refuse_beside_compat(args.compat, self._drive, self._videos)
         self._store = TrackStore(None if args.no_cache else Path(args.cache_dir or default_cache()))
         self._checkpoint = Path(args.checkpoint_path or DEFAULT_CHECKPOINT)
 
@@ -196,9 +197,11 @@ class _Work:
 
                 torch.set_num_threads(self._args.threads)
             how = {"device": self._args.device, "precision": self._args.precision, "compat": self._args.compat}
-            self._driver = load_driver(self._checkpoint, **how)
-            if self._drive.speech.given and not self._driver.uses_words:
-                note = f"{self._driver.name} has no audio gate, so {self._drive.speech.given} changes nothing"
+            driver = load_driver(self._checkpoint, **how)
+            driver.check(self._drive, self._videos, complete=False)
+            self._driver = driver
+            if self._drive.speech.given and not driver.uses_words:
+                note = f"{driver.name} has no audio gate, so {self._drive.speech.given} changes nothing"
                 print(f"note: {note}", file=sys.stderr)
         return self._driver
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from media import VideoWriter, probe
-from pipeline.driving import Driving, DrivingVideo
+from pipeline.driving import Driving, DrivingVideo, open_driving
 from pipeline.marking import draw_mark, driver_tags
 from pipeline.output import output_of
 from pipeline.plan import make_plan
@@ -64,9 +64,12 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
     """
     began = time.perf_counter()
     driver.check(options, job.given)
+    source = FaceSource(job.face, face_options)
+    for flag, path in (("--drive", job.drive), ("--pose", job.pose)):
+        if path is not None:
+            open_driving(path, flag, face_options)  # a wrong file is told before minutes are spent on another
     how = {"store": store, "device": str(driver.device), "batch_size": detector_batch}
     driving = _speech(job, driver, face_options, options, how)
-    source = FaceSource(job.face, face_options)
     frames = driver.frames(driving, source.fps)
     track = None if options.box else prepare(source, face_options, frames=frames, **how)
     if job.pose:

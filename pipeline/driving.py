@@ -47,10 +47,7 @@ class DrivingVideo:
         Raises:
             InputError: a picture, a file that cannot be read, or a video without a face.
         """
-        options = FaceOptions(detector=options.detector, detector_weights=options.detector_weights)
-        source = FaceSource(path, options)
-        if source.is_image:
-            raise InputError(f"{flag} {path}: is a picture; give a video whose face moves")
+        source, options = open_driving(path, flag, options)
         frames = None if seconds is None else max(1, int(seconds * source.fps) + 1)
         try:
             track = prepare(source, options, store=store, frames=frames, device=device, batch_size=batch_size)
@@ -99,6 +96,19 @@ class DrivingVideo:
             (frames,) int64 in [0, len(self)).
         """
         return np.array([loop_index(int(t * self.fps / fps), len(self), loop) for t in range(frames)], np.int64)
+
+
+def open_driving(path, flag, options):
+    """(FaceSource, FaceOptions) of a driving video, with its arguments as for `DrivingVideo.follow`; nothing is decoded yet.
+
+    Raises:
+        InputError: a picture, or a file that cannot be read.
+    """
+    options = FaceOptions(detector=options.detector, detector_weights=options.detector_weights)
+    source = FaceSource(path, options)
+    if source.is_image:
+        raise InputError(f"{flag} {path}: is a picture; give a video whose face moves")
+    return source, options
 
 
 @dataclass(frozen=True)

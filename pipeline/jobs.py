@@ -81,9 +81,11 @@ def _problem(cells, order):
     if len(cells) != len(order):
         return f"needs {','.join(order)}; has {len([cell for cell in cells if cell])} of them"
     filled = {name for name, cell in zip(order, cells, strict=True) if cell}
-    sounds = {"audio", "drive"} & set(order)
-    if not {"face", "outfile"} <= filled or not sounds & filled:
-        return f"needs {','.join(order)}; has {len(filled)} of them"
+    missing = [name for name in ("face", "outfile") if name not in filled]
+    if not {"audio", "drive"} & filled:
+        missing.append(" or ".join(name for name in order if name in ("audio", "drive")))
+    if missing:
+        return f"lacks {', '.join(missing)}"
     if {"audio", "drive"} <= filled:
         return "fills both audio and drive; a driving video brings its own sound, so give one of them"
     return ""

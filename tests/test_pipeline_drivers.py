@@ -298,6 +298,18 @@ def test_what_cannot_stand_beside_the_public_scripts_pixels(refused, flags, name
     assert words in refused("--compat", "wav2lip", *flags, checkpoint="public", **named)
 
 
+def test_flags_for_all_rows_and_for_a_preview_are_checked_first(kit, whole, refused, tmp_path, capfd):
+    assert "--drive: mouth.safetensors listens to sound alone" in refused("--preview", checkpoint="mouth", drive="drive.mp4")
+    assert "--optimise_face: whole" in refused("--preview", "--optimise_face", drive="drive.mp4")
+    listed = tmp_path / "jobs.csv"
+    listed.write_text(f"face,drive,outfile\n{kit / 'face.png'},{kit / 'drive.mp4'},{tmp_path / 'out' / 'a.mp4'}\n")
+    common = ("--jobs", listed, "--checkpoint_path", whole, "--cache_dir", kit / "cache")
+    assert infer(*common, "--optimise_face") == 2
+    assert infer(*common, "--output", "crop", "--paste", "poisson") == 2
+    assert capfd.readouterr().err.count("error: ") == 2 and not (tmp_path / "out" / "a.mp4").exists()
+    assert infer(*common) == 0
+
+
 def test_a_driving_video_may_not_be_overwritten_or_given_to_jobs(kit, whole, tmp_path, capsys):
     before = (kit / "drive.mp4").read_bytes()
     common = ("--face", kit / "face.png", "--checkpoint_path", whole, "--no_cache")

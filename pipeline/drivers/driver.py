@@ -129,12 +129,13 @@ class Driver(ABC):
         """(S, S, 3) uint8: what the network sees of the crop of a source frame, for `--preview`."""
         return crop
 
-    def check(self, options, given=("sound",)):
+    def check(self, options, given, *, complete=True):
         """Refuse what this checkpoint cannot do, before any work begins.
 
         Args:
             options: pipeline.options.DriveOptions.
             given: those of FOLLOWS that the user gave; "sound" also stands for that of a driving video.
+            complete: `given` is all that will be given; what is needed and missing is refused, too.
 
         Raises:
             InputError: names the flag and says what to give in its place.
@@ -146,14 +147,13 @@ class Driver(ABC):
         if "pose" in given and "pose" not in self.can:
             raise InputError(f"--pose: {self.name} keeps the pose of the face video and cannot follow another; leave "
                              "it out")
-        if "drive" in self.needs and "drive" not in given:
+        if complete and "drive" in self.needs and "drive" not in given:
             raise InputError(f"{self.name} follows a video of somebody who speaks; give it with --drive in place of --audio")
-        if "pose" in self.needs and "pose" not in given:
+        if complete and "pose" in self.needs and "pose" not in given:
             raise InputError(f"{self.name} takes the movement of the head from a video; give it with --pose")
         if self.pastes is None and options.output == "frame":
             raise InputError(f"--output frame: {self.name} draws whole pictures, which belong in no frame; use --output crop")
-        alone = self.output(options) == "crop" and self.pastes != "mouth"
-        if options.paste and alone:
+        if options.paste and self.output(options) == "crop" and self.pastes != "mouth":
             raise InputError(f"--paste {options.paste}: the crop of {self.name} is written alone and laid over nothing; leave "
                              "--paste out")
         if options.optimise_face and self.pastes != "mouth":
