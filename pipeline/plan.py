@@ -9,6 +9,7 @@ from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixe
 from faces.landmarks import apply_affine
 from faces.optimise import FaceOptimiser
 from faces.texture import texture_modules
+from pipeline.drivers.precision import whole_fp32
 from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
 from pipeline.rows import first_row
@@ -79,6 +80,8 @@ def make_plan(source, track, driving, frames, driver, options):
     """
     crops = lay_crops(source, track, driver, options)
     looks = driver.looks_at(track, options.reference)
+    with whole_fp32(driver.precision):
+        codes = driver.listen(driving, source.fps, frames)
     return Plan(
         source=source,
         crops=crops,
@@ -86,7 +89,7 @@ def make_plan(source, track, driving, frames, driver, options):
         loop=options.loop or driver.loop,
         frames=frames,
         looks=looks,
-        codes=driver.listen(driving, source.fps, frames),
+        codes=codes,
         size=driver.crop.size,
         mask=driver.mask,
         pastes=driver.pastes,

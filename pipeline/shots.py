@@ -9,6 +9,7 @@ import torch
 
 from common.errors import InputError
 from faces.crops import AlignedCrop, BoxCrop
+from pipeline.drivers.precision import whole_fp32
 from pipeline.prefetch import prefetch
 
 QUEUE_BYTES = 48 << 20
@@ -48,7 +49,8 @@ def draw_shots(plan, driver, batch_size=None):
         driver: pipeline.drivers.Driver.
         batch_size: most faces in one batch; None chooses by device. A batch never holds more than BATCH_BYTES of frames.
     """
-    state = driver.look(plan.looked_at())
+    with whole_fp32(driver.precision):
+        state = driver.look(plan.looked_at())
     most = batch_size or (CPU_BATCH if driver.device.type == "cpu" else GPU_BATCH)
     most = max(1, min(most, BATCH_BYTES // plan.source.frame_bytes))
     with closing(prefetch(_cut(plan), QUEUE_BYTES, lambda shot: shot.nbytes)) as cut:
@@ -76,7 +78,8 @@ def draw_faces(driver, state, codes, numbers, crops):
         (B, S, S, 3) uint8.
     """
     try:
-        return driver.draw(state, codes[numbers], crops)
+        with whole_fp32(driver.precision):
+            return driver.draw(state, codes[numbers], crops)
     except torch.OutOfMemoryError as error:
         if len(numbers) == 1:
             raise InputError("the GPU's memory does not hold one face; use --device cpu, or free the GPU") from error

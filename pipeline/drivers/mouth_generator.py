@@ -21,6 +21,8 @@ DATA_CHOICES = {
 class MouthGenerator:
     """The network of a checkpoint, its colour order, its mask and its texture modules, behind one call.
 
+    The benchmarks call it without the pipeline, so it sees to whole float32 itself.
+
     Args:
         checkpoint: training.checkpoint.Checkpoint of a Wav2Lip.
         device: torch.device that its network is on.
