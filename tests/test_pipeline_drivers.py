@@ -132,7 +132,7 @@ def test_a_picture_follows_a_driving_video_and_is_pasted_back(job, kit, whole, t
     assert rising(made[:, 90:130, 110:140].mean((1, 2, 3))), "each frame shows what its driving frame shows"
     assert max(np.abs(made[:, rows] - portrait()[rows]).mean() for rows in (slice(0, 20), slice(-20, None))) < 4
     (driver,) = whole_face_kit.MADE
-    assert driver.log[:2] == [("listen", 20, "ieee"), ("look", (1, SIDE, SIDE, 3), "ieee")], "once a job, in float32 and no TF32"
+    assert driver.log[:2] == [("listen", 20, "ieee"), ("look", (1, SIDE, SIDE, 3), "ieee")], "once a job, and no TF32"
     draws = [entry for entry in driver.log if entry[0] == "draw"]
     assert sum(entry[1] for entry in draws) == 20 and {entry[2:] for entry in draws} == {((1, SIDE, SIDE, 3), "ieee")}
     tags = read_metadata(out)
