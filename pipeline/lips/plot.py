@@ -20,8 +20,8 @@ def write_plot(path, waveform, alignment, runs, *, real=None, generated=None, re
         waveform: (n,) float32, 16 kHz.
         alignment: speech.alignment.Alignment.
         runs: speech.phonemes.Runs.
-        real, generated: pipeline.lips.Lips or None.
-        report: pipeline.lips.LipReport or None.
+        real, generated: pipeline.lips.compare.Lips or None.
+        report: pipeline.lips.compare.LipReport or None.
         title: first line.
     """
     import matplotlib

@@ -8,8 +8,8 @@ import numpy as np
 from common.errors import InputError
 from media import VideoReader, probe, transform_frame, transformed_size
 from pipeline.options import DEFAULT_FPS, MAX_FPS
-from pipeline.rewind import frames_near
-from pipeline.timeline import loop_runs
+from pipeline.playback.rewind import frames_near
+from pipeline.playback.timeline import loop_runs
 
 log = logging.getLogger(__name__)
 REVERSE_BYTES = 150 << 20
@@ -82,7 +82,7 @@ class FaceSource:
 
         Args:
             total: frames to show.
-            mode: one of `pipeline.timeline.LOOP_MODES`, for the time after the last source frame.
+            mode: one of `pipeline.playback.timeline.LOOP_MODES`, for the time after the last source frame.
             count: how many frames the source has; None finds out in the first pass.
 
         Raises:

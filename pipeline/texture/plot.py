@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.files import atomic_output
-from pipeline.texture import block_picture, differences, mean_picture, with_borders
+from pipeline.texture.modules import block_picture, differences, mean_picture, with_borders
 
 PANEL = 3.3  # inches
 REAL, GENERATED, OPTIMISED = "#2a7f3f", "#b03a9c", "#2b62b5"
@@ -14,7 +14,7 @@ def write_plot(path, view, *, title="", losses=()):
 
     Args:
         path: file to write.
-        view: pipeline.texture_frames.View with a texture.
+        view: pipeline.texture.frames.View with a texture.
         title: first line.
         losses: list of (frame, loss or None, loss after optimisation or None); drawn for two frames or more.
     """

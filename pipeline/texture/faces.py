@@ -7,8 +7,8 @@ from faces.crops import CropSpec, paste_mask, plan_crops
 from faces.landmarks import apply_affine
 from faces.texture import texture_modules
 from pipeline.options import FaceOptions
+from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
-from pipeline.source import FaceSource
 from pipeline.tracking import TrackStore, prepare
 
 SIDES = (48, 384)  # of a crop in pixels

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from pipeline.texture import Texture, find_texture, picture_loss
+from pipeline.texture.modules import Texture, find_texture, picture_loss
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Examiner:
     Args:
         spec: faces.texture.TextureSpec.
         crop: index -> crop of the real frame or None, or None to look at whole frames.
-        improve: (index, generated frame) -> frame with its face optimised (pipeline.texture_faces.FaceImprover), or None.
+        improve: (index, generated frame) -> frame with its face optimised (pipeline.texture.faces.FaceImprover), or None.
     """
 
     def __init__(self, spec, *, crop=None, improve=None):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from common.files import atomic_output
-from pipeline.texture import block_picture, heat_picture, statistics, with_borders
+from pipeline.texture.modules import block_picture, heat_picture, statistics, with_borders
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Summary:
         frames: looked at; without_face: of these, those in which a crop was asked for and there is no face.
         modules, distance: sums over the frames of the number of modules and of the mean distance.
         losses: list of (frame, loss or None, loss after optimisation or None); empty without a generated video.
-        shown: pipeline.texture_frames.View that the pictures show: the frame asked for, else the next one with a face, else the
+        shown: pipeline.texture.frames.View that the pictures show: the frame asked for, else the next one with a face, else the
             last one before.
     """
 
