@@ -8,10 +8,10 @@ from common.errors import InputError
 from faces.crops import CropSpec
 from faces.mouth import mouth_opening
 from faces.track import FaceSelection
-from metrics.correlation import pearson
 from metrics.footage import KEEP_BYTES, open_footage
-from metrics.image import mouth_region, psnr, ssim
-from metrics.landmarks import mouth_distances
+from metrics.formulas.correlation import pearson
+from metrics.formulas.image import mouth_region, psnr, ssim
+from metrics.formulas.landmarks import mouth_distances
 
 FACE_SIZE = 96
 IMAGE_METRICS = ("ssim_face", "psnr_face", "ssim_mouth", "psnr_mouth")
@@ -70,7 +70,7 @@ def compare_footage(made, truth, *, face_size=FACE_SIZE, skip=0, lpips=None):
         made, truth: Footage, opened by `open_generated` and `open_footage`.
         face_size: side of the aligned face crop in pixels; SSIM, PSNR, LMD raw and aligned depend on it.
         skip: leave out the first so many of the frames that have a face in both.
-        lpips: metrics.perceptual.Lpips, or None.
+        lpips: metrics.networks.perceptual.Lpips, or None.
 
     Returns:
         Comparison.

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from common.errors import InputError
-from metrics.fid import InceptionFeatures, read_statistics, write_statistics
-from metrics.judges import load_judge
-from metrics.perceptual import Lpips
-from metrics.report import build_report
+from metrics.networks.fid import InceptionFeatures, read_statistics, write_statistics
+from metrics.networks.perceptual import Lpips
+from metrics.report.build import build_report
 from metrics.rows import REAL, columns_for
 from metrics.scorer import Options, Scorer, Scores
+from metrics.sync.judges import load_judge
 from metrics.tally import Progress, Tally
 
 
@@ -19,9 +19,9 @@ class Networks:
     """What the measures need of networks; None where a measure is left out.
 
     Attributes:
-        judge: see `metrics.judges.load_judge`.
-        inception: metrics.fid.InceptionFeatures.
-        lpips: metrics.perceptual.Lpips.
+        judge: see `metrics.sync.judges.load_judge`.
+        inception: metrics.networks.fid.InceptionFeatures.
+        lpips: metrics.networks.perceptual.Lpips.
     """
 
     judge: object = None
@@ -75,7 +75,7 @@ class Evaluation:
         networks: Networks.
         options: metrics.scorer.Options.
         facts: dict for the protocol: what was chosen beside these.
-        studio: metrics.generation.Studio that makes the videos first, or None.
+        studio: metrics.clips.generation.Studio that makes the videos first, or None.
         reference: path of the real set's stored statistics: used when it is there, written when it is not; None for neither.
         force: compute a Frechet distance of too few samples, too.
     """
@@ -131,7 +131,7 @@ class Evaluation:
         return (progress.read(), progress) if share.first else None
 
     def report(self, tally):
-        """The report's dict, see `metrics.report.build_report`.
+        """The report's dict, see `metrics.report.build.build_report`.
 
         Raises:
             InputError: no video at all could be measured.

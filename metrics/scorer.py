@@ -11,11 +11,11 @@ from faces.crops import CropSpec
 from faces.track import FaceSelection
 from metrics.compare import FACE_SIZE, compare_footage, open_generated
 from metrics.footage import KEEP_BYTES, open_footage
-from metrics.image import mouth_region, sharpness
+from metrics.formulas.image import mouth_region, sharpness
 from metrics.rows import COPY, REAL, Row
 from metrics.strip import draw_strip, spread
-from metrics.sync_crops import TrackRules
-from metrics.sync_video import judge_video
+from metrics.sync.crops import TrackRules
+from metrics.sync.video import judge_video
 
 _BATCH = 32
 
@@ -89,9 +89,9 @@ class Scorer:
 
     Args:
         detector: see `faces.detectors.build_detector`.
-        judge: see `metrics.judges.load_judge`; None leaves sync out.
-        inception: metrics.fid.InceptionFeatures, or None: the Frechet distance is then of the judge's lip embeddings.
-        lpips: metrics.perceptual.Lpips, or None.
+        judge: see `metrics.sync.judges.load_judge`; None leaves sync out.
+        inception: metrics.networks.fid.InceptionFeatures, or None: the Frechet distance is then of the judge's lip embeddings.
+        lpips: metrics.networks.perceptual.Lpips, or None.
         options: Options.
         needs_real_features: False where the real set's statistics are known already.
     """

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-import metrics.fid
-import metrics.judges
+import metrics.networks.fid
+import metrics.sync.judges
 from metrics.evaluation import Networks
-from metrics.fid import read_statistics
+from metrics.networks.fid import read_statistics
 from models import build_model
 from models.inception import FidInception
 from tests.evaluate_kit import cells, heads, run, save_expert, table, use_drawn_faces, values, write_clips
@@ -99,7 +99,7 @@ def test_only_the_published_weights_are_called_lse(material, tmp_path, drawn, mo
     assert evaluated(material, tmp_path / "other", *arguments) == 0
     assert heads(table(tmp_path / "other"))[:2] == ["D (syncnet_v2)", "C (syncnet_v2)"]
     assert not STRICT.search(shown(tmp_path / "other"))
-    monkeypatch.setattr(metrics.judges, "PUBLISHED_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(metrics.sync.judges, "PUBLISHED_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
     assert evaluated(material, tmp_path / "lse", *arguments) == 0
     report, other = table(tmp_path / "lse"), table(tmp_path / "other")
     assert heads(report)[:5] == ["LSE-D", "LSE-C", "AV offset", "D at 0", "FD (syncnet_v2)"]
@@ -128,7 +128,7 @@ def test_the_frechet_column_is_named_after_the_weights_file(material, tmp_path, 
     path = small_inception(tmp_path / "random_inception.pth")
     networks = Networks.load(inception=path)
     assert networks.columns()[0].label == "FD (random_inception)"
-    monkeypatch.setattr(metrics.fid, "PUBLISHED_SHA256", networks.inception.sha256[:8])
+    monkeypatch.setattr(metrics.networks.fid, "PUBLISHED_SHA256", networks.inception.sha256[:8])
     monkeypatch.setattr("metrics.scorer.Scorer.measure", lambda *_: pytest.fail("work was done"))
     assert Networks.load(inception=path).columns()[0].label == "FID"
     capsys.readouterr()

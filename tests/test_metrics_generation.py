@@ -9,7 +9,7 @@ import torch
 
 from common.errors import InputError
 from media import read_metadata
-from metrics.generation import system_names
+from metrics.clips.generation import system_names
 from models import build_model
 from tests.evaluate_kit import cells, run, table, use_drawn_faces, values, write_clips
 from tests.inference_kit import OWN, TINY, enliven, save_tiny, tone, write_wav
@@ -53,7 +53,7 @@ def copied(monkeypatch):
         job.outfile.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(job.face, job.outfile)
 
-    monkeypatch.setattr("metrics.generation.run_job", run_job)
+    monkeypatch.setattr("metrics.clips.generation.run_job", run_job)
     return made
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from common.errors import InputError
-from metrics.perceptual import BACKBONES, Lpips
+from metrics.networks.perceptual import BACKBONES, Lpips
 
 
 class StandIn(torch.nn.Module):

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from common.errors import InputError
-from metrics.items import match_items
-from metrics.judges import load_judge
+from metrics.clips.items import match_items
 from metrics.rows import COPY, REAL, Row
 from metrics.scorer import Item, Options, Scorer, Variant
+from metrics.sync.judges import load_judge
 from tests.evaluate_kit import GAPS, DrawnFaces, save_expert, talking, write
 
 PAIRED, UNPAIRED = Row("generated", "ours", "paired"), Row("generated", "ours", "unpaired")

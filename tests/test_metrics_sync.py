@@ -12,12 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import metrics.judges
+import metrics.sync.judges
 from benchmarks.peers_checkout import syncnet_state
 from common.errors import InputError
 from faces.crops import CropSpec
-from metrics.judges import ColourExpert, PublishedSyncNet, load_judge
-from metrics.sync import score_sync, window_count
+from metrics.sync.judges import ColourExpert, PublishedSyncNet, load_judge
+from metrics.sync.score import score_sync, window_count
 from models import build_model
 from speech.mel import mel_spectrogram
 from speech.mfcc import mfcc
@@ -158,7 +158,7 @@ def test_the_verdict_is_the_peers_on_the_peers_own_files(published):
 def test_whose_figures_are_lse(folder, published, monkeypatch):
     assert isinstance(published, PublishedSyncNet) and not published.is_lse and published.crop_spec is None
     assert (published.side, published.dimension, published.name) == (224, 1024, "syncnet_v2")
-    monkeypatch.setattr(metrics.judges, "PUBLISHED_SHA256", published.sha256)
+    monkeypatch.setattr(metrics.sync.judges, "PUBLISHED_SHA256", published.sha256)
     path = folder / "renamed.pth"
     path.write_bytes((folder / "syncnet_v2.model").read_bytes())
     again = load_judge(path)
@@ -182,7 +182,7 @@ def test_lips_are_embedded_alike_however_many_go_through_at_once(published):
 def test_every_window_is_seen_once_and_only_a_stretch_is_held(count, chunk):
     expected = np.arange(max(0, count - 4))[:, None] + np.arange(5)
 
-    class Numbers(metrics.judges._Judge):
+    class Numbers(metrics.sync.judges._Judge):
         dimension, largest = 5, 0
 
         def _lips(self, crops):

@@ -18,10 +18,10 @@ from faces.detectors import Face, build_detector
 from faces.track import FaceTrack, track_face
 from media import VideoReader, VideoWriter, decode_audio, probe
 from metrics.footage import Footage, open_footage
-from metrics.judges import load_judge
-from metrics.sync import score_sync
-from metrics.sync_crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
-from metrics.sync_video import judge_video
+from metrics.sync.crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
+from metrics.sync.judges import load_judge
+from metrics.sync.score import score_sync
+from metrics.sync.video import judge_video
 from models import build_model
 from tests.faces_kit import plain_face
 from tests.inference_kit import OWN

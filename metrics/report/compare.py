@@ -8,10 +8,10 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output
-from metrics.bootstrap import FEW, paired_difference
-from metrics.report import FORMAT, json_text
-from metrics.report_cells import DAGGER, OVER_FITTED_NOTE, columns_of, number, plain, protocol_items, span
-from metrics.report_text import escape_markdown
+from metrics.formulas.bootstrap import FEW, paired_difference
+from metrics.report.build import FORMAT, json_text
+from metrics.report.cells import DAGGER, OVER_FITTED_NOTE, columns_of, number, plain, protocol_items, span
+from metrics.report.text import escape_markdown
 from metrics.rows import Row
 
 COMPARISON_FORMAT = "talkingface-comparison-1"
@@ -31,7 +31,7 @@ def read_report(path):
         path: of the file.
 
     Returns:
-        dict, see `metrics.report.build_report`.
+        dict, see `metrics.report.build.build_report`.
 
     Raises:
         InputError: no such file, not JSON, not a report, a report of an older format, or parts are missing.
@@ -81,8 +81,8 @@ def compare_reports(first, second, names):
         {"format", "names", "columns", "rows", "protocol", "unmatched"}. A row is {"label", "videos", "only_first",
         "only_second", "cells"}: how many videos both have, and only one has. A cell is {"first", "second", "difference", "low",
         "high", "videos", "p", "differs", "flags"}: means over the common videos, second minus first as in
-        `metrics.bootstrap.paired_difference`, differs where its interval excludes 0, flags the two over-fitting marks. The
-        Frechet distance has its two values and their difference alone. protocol lists {"name", "first", "second"} where the two
+        `metrics.formulas.bootstrap.paired_difference`, differs where its interval excludes 0, flags the two over-fitting marks.
+        The Frechet distance has its two values and their difference alone. protocol lists {"name", "first", "second"} where the two
         differ; columns that differ in their heads are listed there too.
 
     Raises:

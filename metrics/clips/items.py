@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.errors import InputError
-from metrics.pairs import match_folders
+from metrics.clips.pairs import match_folders
 from metrics.rows import Row
 from metrics.scorer import Item, Variant
 
@@ -16,15 +16,15 @@ def match_items(generated, unpaired, real, systems, protocol=None):
         unpaired: None, or as many folders of the same faces, driven by other sound.
         real: folder of the real videos (or a single video).
         systems: their names.
-        protocol: "paired" or "unpaired" for all of `generated`; None goes by the names (see `metrics.pairs.match_folders`);
-            "both" likewise, and refuses when only one kind is there.
+        protocol: "paired" or "unpaired" for all of `generated`; None goes by the names (see
+            `metrics.clips.pairs.match_folders`); "both" likewise, and refuses when only one kind is there.
 
     Returns:
         (list of Item, sorted by face; list of (folder, names without a partner)): real videos that no folder has under the real
         folder's own name, those that only one of several folders lacks under "REAL beside FOLDER".
 
     Raises:
-        InputError: see `metrics.pairs.match_folders`; or "both" without both kinds; or two videos of one name and row.
+        InputError: see `metrics.clips.pairs.match_folders`; or "both" without both kinds; or two videos of one name and row.
     """
     faces, lonely, lacking, taken = {}, [], [], {}
     places = [(system, folder, protocol) for system, folder in zip(systems, generated, strict=True)]

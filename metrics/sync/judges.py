@@ -12,7 +12,7 @@ import torch
 
 from common.errors import InputError
 from faces.crops import CropSpec
-from metrics.sync import FPS, WINDOW
+from metrics.sync.score import FPS, WINDOW
 from models.devices import choose_device
 from models.syncnet import lower_halves
 from models.syncnet_v2 import MFCC_WINDOW, SIDE, FastSyncNet
@@ -55,7 +55,7 @@ class _Judge:
         name: of the checkpoint file, without suffix.
         sha256: of the file.
         is_lse: its figures may be called LSE.
-        crop_spec: CropSpec of the face crops that it looks at, or None where it takes SyncNet's own (metrics.sync_crops).
+        crop_spec: CropSpec of the face crops that it looks at, or None where it takes SyncNet's own (metrics.sync.crops).
         side: of these crops, in pixels.
     """
 
@@ -93,7 +93,7 @@ class _Judge:
         Args:
             samples: (channels, n) float32, full scale 1, beginning with the first frame.
             rate: samples a second.
-            count: windows, as `metrics.sync.window_count` says.
+            count: windows, as `metrics.sync.score.window_count` says.
 
         Returns:
             (count, D) float32 on the CPU.

@@ -7,8 +7,8 @@ import numpy as np
 
 from common.errors import InputError
 from faces.smoothing import segments
-from metrics.sync import FPS, WINDOW, SyncScore, score_sync, window_count
-from metrics.sync_crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
+from metrics.sync.crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
+from metrics.sync.score import FPS, WINDOW, SyncScore, score_sync, window_count
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ def judge_video(footage, sound, judge, crop="tracked", rules=None):
     Args:
         footage: metrics.footage.Footage.
         sound: ((channels, n) float32, rate), beginning with the first frame.
-        judge: see `metrics.judges.load_judge`.
+        judge: see `metrics.sync.judges.load_judge`.
         crop: "tracked" or "whole", for SyncNet; an expert of Wav2Lip's kind has a crop of its own.
-        rules: metrics.sync_crops.TrackRules.
+        rules: metrics.sync.crops.TrackRules.
 
     Returns:
         VideoSync.

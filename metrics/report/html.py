@@ -3,7 +3,7 @@
 from base64 import b64encode
 from html import escape
 
-from metrics.report_cells import (
+from metrics.report.cells import (
     DAGGER,
     LEAKAGE_TITLE,
     OVER_FITTED_NOTE,
@@ -17,7 +17,7 @@ from metrics.report_cells import (
     plain,
     protocol_items,
 )
-from metrics.report_plots import JITTER, offset_scatter, row_styles, shift_curves
+from metrics.report.plots import JITTER, offset_scatter, row_styles, shift_curves
 from metrics.rows import Row
 
 RANKS = ("worst", "best")
@@ -56,8 +56,8 @@ def html_page(report, pictures=(), published=None):
     """One self-contained HTML page.
 
     Args:
-        report: what `metrics.report.build_report` gave.
-        pictures, published: as for `metrics.report.write_report`.
+        report: what `metrics.report.build.build_report` gave.
+        pictures, published: as for `metrics.report.build.write_report`.
 
     Returns:
         str.

@@ -49,7 +49,7 @@ class Studio:
         self._check_folder()
 
     def items(self, pairs):
-        """List of Item for a list of metrics.protocols.Pair; nothing is generated yet."""
+        """List of Item for a list of metrics.clips.protocols.Pair; nothing is generated yet."""
         faces = {}
         for pair in pairs:
             for system in self.systems:

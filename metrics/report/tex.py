@@ -1,6 +1,6 @@
 """The report as LaTeX tables: needs \\usepackage{booktabs} and nothing else."""
 
-from metrics.report_cells import (
+from metrics.report.cells import (
     OVER_FITTED_NOTE,
     PUBLISHED_TITLE,
     cell_of,
@@ -26,8 +26,8 @@ def tex_table(report, published=None):
     """LaTeX tables to \\input into a document; they compile with \\usepackage{booktabs}.
 
     Args:
-        report: what `metrics.report.build_report` gave.
-        published: as for `metrics.report.write_report`; becomes a table environment of its own.
+        report: what `metrics.report.build.build_report` gave.
+        published: as for `metrics.report.build.write_report`; becomes a table environment of its own.
 
     Returns:
         str.

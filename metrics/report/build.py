@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from common.files import atomic_output
-from metrics.bootstrap import LEVEL, RESAMPLES, SEED, interval, paired_difference
-from metrics.report_html import html_page
-from metrics.report_tex import tex_table
-from metrics.report_text import markdown_page, write_csv
+from metrics.formulas.bootstrap import LEVEL, RESAMPLES, SEED, interval, paired_difference
+from metrics.report.html import html_page
+from metrics.report.tex import tex_table
+from metrics.report.text import markdown_page, write_csv
 from metrics.rows import COPY, PROTOCOLS, REAL, Row
 
 FORMAT = "talkingface-evaluation-2"

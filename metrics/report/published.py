@@ -160,7 +160,7 @@ def _own_note(row, shared):
 _OPENING = """\
 # Published numbers
 
-What papers print for {datasets}: {count} rows of {papers} sources, from `metrics/published.csv`. None was
+What papers print for {datasets}: {count} rows of {papers} sources, from `metrics/report/published.csv`. None was
 measured here. They were read from a machine conversion of the papers (lipsync-papers, markdown): **spot-check a number in the
 paper itself before it goes into a paper of yours.** METHODS 5.3 and 6 say where each was read. "LP:" stands before an arXiv
 number, "W2L" for the Wav2Lip repository.
@@ -219,10 +219,10 @@ CEM-Net are IP-LAP's, and are left out here. These are kept, and their notes say
 _ENDING = """
 ## Making this page
 
-From `metrics/published.csv`; a test compares the two.
+From `metrics/report/published.csv`; a test compares the two.
 
 ```
-python -m metrics.published > docs/published.md
+python -m metrics.report.published > docs/published.md
 ```
 """
 

@@ -84,7 +84,7 @@ def match_folders(generated, real):
     Names are paths below the folder without suffix, so `a/clip.mp4` meets `a/clip.mpg`. Hidden files and files that are not
     videos by their suffix are left out. A generated video belongs to the real one of the same name; failing that, to the one
     whose `short_id` it has; failing that, to the one that `parse_name` reads from it, in either spelling. So the results of a
-    pair list (`metrics.protocols`) find their faces again below the list's data root.
+    pair list (`metrics.clips.protocols`) find their faces again below the list's data root.
 
     Args:
         generated, real: both files, or both folders.

@@ -41,7 +41,7 @@ def offset_scatter(report):
     """Confidence over AV offset, a point a video, a colour a row.
 
     Args:
-        report: what `metrics.report.build_report` gave.
+        report: what `metrics.report.build.build_report` gave.
 
     Returns:
         PNG with a clear background, bytes; None when no video has both values.
@@ -67,7 +67,7 @@ def shift_curves(report):
     """Mean distance over the shift of the sound: mean over videos as a line for each row, quartiles as a band.
 
     Args:
-        report: what `metrics.report.build_report` gave.
+        report: what `metrics.report.build.build_report` gave.
 
     Returns:
         PNG with a clear background, bytes; None when no video has a curve.

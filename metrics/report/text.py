@@ -3,7 +3,7 @@
 import csv
 import re
 
-from metrics.report_cells import (
+from metrics.report.cells import (
     DAGGER,
     LEAKAGE_TITLE,
     OVER_FITTED_NOTE,
@@ -33,7 +33,7 @@ def format_table(report, width=WIDTH):
     go to a further block of the same rows.
 
     Args:
-        report: what `metrics.report.build_report` gave.
+        report: what `metrics.report.build.build_report` gave.
         width: characters in a line, about.
 
     Returns:
@@ -88,7 +88,7 @@ def _blocks(labels, columns, width):
 
 
 def markdown_page(report, published=None):
-    """The report as a Markdown page with GitHub tables; `published` as for `metrics.report.write_report`."""
+    """The report as a Markdown page with GitHub tables; `published` as for `metrics.report.build.write_report`."""
     columns = columns_of(report)
     cells = [[row["label"], str(row["videos"]), *(cell_of(row, column).line() for column in columns)] for row in report["rows"]]
     lines = ["# Evaluation", "", *_table(["", "videos", *(column.head for column in columns)], cells), ""]
@@ -127,7 +127,7 @@ def write_csv(report, file):
     """Write the report as CSV: one line for each video and row, then for each row the mean, median, low and high.
 
     Args:
-        report: what `metrics.report.build_report` gave.
+        report: what `metrics.report.build.build_report` gave.
         file: text file, opened with newline="". An empty field is an undefined value. The first column, "line", is "video",
             "mean", "median", "low" or "high".
     """

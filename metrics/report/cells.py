@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from metrics.bootstrap import FEW
+from metrics.formulas.bootstrap import FEW
 from metrics.rows import Column
 
 DAGGER = "†"

@@ -10,7 +10,7 @@ from common.errors import InputError
 from common.files import require_file
 from datasets.corpora import AUDIO_SUFFIXES, VIDEO_SUFFIXES, list_clips
 from datasets.corpora.splits import GRID_TEST_SPEAKERS, TCD_TIMIT_TEST_NUMBERS
-from metrics.pairs import pair_name, short_id
+from metrics.clips.pairs import pair_name, short_id
 from metrics.rows import PROTOCOLS
 
 KINDS = ("grid", "tcd_timit", "folder")
@@ -22,9 +22,9 @@ class Pair:
     """One video to generate.
 
     Attributes:
-        name: path of the result below a folder, without suffix: `metrics.pairs.pair_name` of the two ids.
+        name: path of the result below a folder, without suffix: `metrics.clips.pairs.pair_name` of the two ids.
         face_id: the clip whose face is shown: path below the data root without suffix and corpus folders
-            (`metrics.pairs.short_id`).
+            (`metrics.clips.pairs.short_id`).
         face: its video.
         audio_id: the clip whose sound drives it; equal to face_id where it is the face's own. In lists of files with suffix it
             keeps the suffix.
