@@ -67,6 +67,7 @@ def parse(argv):
     add("--fid_reference", type=Path, help="statistics of the real set (.npz): used when there, else written")
     add("--force", action="store_true", help="give a FID of too few samples, too")
     add("--lpips", choices=("alex", "vgg", "squeeze"), help="LPIPS with this backbone (needs the package lpips)")
+    add("--identity", action="store_true", help="is it the same person: face embeddings (needs the extra identity)")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
     add("--frames", type=int, help="look at the first so many frames of each video only")
 
@@ -181,14 +182,16 @@ def print_note(text):
 def plan(args, device, note):
     """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out."""
     from faces.track import FaceSelection
-    from metrics.evaluation import Evaluation, Networks
+    from metrics.evaluation import Evaluation
+    from metrics.networks.load import Networks
     from metrics.scorer import Options
     from metrics.sync.crops import TrackRules
 
     rules = TrackRules(min_track=args.min_track, min_face=args.min_face)
     options = Options(args.face_size, args.frames, FaceSelection(index=args.face_index), args.sync_crop, rules, args.fid_crop)
     expert = args.syncnet_weights or (None if args.expert == "none" else args.expert or DEFAULT_EXPERT)
-    networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, device=device)
+    networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, identity=args.identity,
+                             device=device)
     if args.generated:
         items, systems, facts, studio = given_videos(args, note)
     else:
@@ -224,7 +227,8 @@ def videos_to_make(args, device, selection, note):
     weights = args.detector_weights and str(args.detector_weights)
     studio = Studio(args.checkpoint, folder, store=TrackStore(args.cache_dir or default_cache()), device=device,
                     face_options=FaceOptions(detector=args.detector, selection=selection, detector_weights=weights))
-    facts = {"pairing": pairs.source, "checkpoints": studio.facts, "missing": [list(map(str, one)) for one in pairs.missing]}
+    facts = {"pairing": pairs.source, "checkpoints": studio.facts, "generators_precision": studio.precisions,
+             "missing": [list(map(str, one)) for one in pairs.missing]}
     return studio.items(pairs.pairs), studio.systems, facts, studio
 
 

@@ -9,6 +9,7 @@ from common.errors import InputError
 from common.files import atomic_output
 from datasets.corpora import VIDEO_SUFFIXES
 from media import read_metadata
+from metrics.clips.precision import TAG
 from metrics.rows import Row
 from metrics.scorer import Item, Variant
 from pipeline.drive import run_job
@@ -33,6 +34,7 @@ class Studio:
     Attributes:
         systems: names of the checkpoints, in their order.
         facts: {system: sha256}.
+        precisions: {system: "fp32", "fp16" or "bf16"}, of the generators that tell it.
 
     Raises:
         InputError: a checkpoint that cannot be read or is no generator, or a folder whose videos show another choice of face.
@@ -44,6 +46,8 @@ class Studio:
         self._generators = {name: MouthGenerator(path, device=device)
                             for name, path in zip(self.systems, checkpoints, strict=True)}
         self.facts = {name: generator.sha256 for name, generator in self._generators.items()}
+        told = {name: getattr(generator, "precision", None) for name, generator in self._generators.items()}
+        self.precisions = {name: precision for name, precision in told.items() if precision is not None}
         self._pairs = {}
         self._how = {"detector": self._face_options.detector, "face_index": self._face_options.selection.index}
         self._check_folder()
@@ -103,11 +107,13 @@ class Studio:
 
     @staticmethod
     def _is_of(path, generator):
-        """The video is there and says that this very checkpoint has made it."""
+        """The video is there and says that this very checkpoint has made it, in this precision where both tell one."""
         try:
-            return read_metadata(path).get(_MARK) == synthetic_tags(generator.name, generator.sha256)[_MARK]
+            tags = read_metadata(path)
         except InputError:
             return False
+        precisions = {tags.get(TAG), getattr(generator, "precision", None)} - {None}
+        return tags.get(_MARK) == synthetic_tags(generator.name, generator.sha256)[_MARK] and len(precisions) < 2
 
 
 def system_names(paths):

@@ -27,7 +27,7 @@ def mouth_distances(generated, real, to_crop):
     """Mouth landmark distances of generated to real, frame by frame.
 
     LMD goes back to Chen et al. 2018 (ECCV, "Lip movements generation at a glance"); papers differ in crop and alignment, so
-    all three readings are given (METHODS 7.3).
+    all three readings are given.
 
     Args:
         generated, real: (N, 68, 2) float, pixels of the same frame.

@@ -10,6 +10,7 @@ import torch
 
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from metrics.networks.precision import precision_of
 from training.checkpoint import load_checkpoint
 
 PUBLISHED_SHA256 = "6726825d"  # its beginning, which is in the name of pytorch-fid's weights file
@@ -216,6 +217,7 @@ class InceptionFeatures:
         sha256: of that file.
         is_fid: the weights are the published ones, so a distance of these features may be called FID.
         dimension: 2048.
+        precision: what it computes in, see `metrics.networks.precision`.
     """
 
     dimension = 2048
@@ -223,6 +225,7 @@ class InceptionFeatures:
     def __init__(self, model, name, sha256):
         self.name, self.sha256, self.is_fid = name, sha256, sha256.startswith(PUBLISHED_SHA256)
         self._model = model.eval().to(memory_format=torch.channels_last)
+        self.precision = precision_of(next(model.parameters()))
 
     @staticmethod
     def load(path, device="cpu"):

@@ -8,6 +8,7 @@ import torch
 
 from common.errors import InputError
 from common.files import content_hash, require_file
+from metrics.networks.precision import precision_of
 
 BACKBONES = {  # the files of torchvision's ImageNet weights; the part behind the dash begins their SHA-256
     "alex": "alexnet-owt-7be5be79.pth",
@@ -23,12 +24,14 @@ class Lpips:
     Attributes:
         name: the backbone: "alex", "vgg" or "squeeze".
         sha256: of the backbone's weights file.
+        precision: what it computes in, see `metrics.networks.precision`.
     """
 
     def __init__(self, network, name, sha256, device="cpu"):
         self.name, self.sha256 = name, sha256
         self._device = torch.device(device)
         self._network = network.to(self._device).eval()
+        self.precision = precision_of(next(network.parameters()))
 
     @staticmethod
     def load(backbone="alex", device="cpu"):

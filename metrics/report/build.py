@@ -15,7 +15,7 @@ from metrics.formulas.bootstrap import LEVEL, RESAMPLES, SEED, interval, paired_
 from metrics.report.html import html_page
 from metrics.report.tex import tex_table
 from metrics.report.text import markdown_page, write_csv
-from metrics.rows import COPY, PROTOCOLS, REAL, Row
+from metrics.rows import COPY, FRECHET, PROTOCOLS, REAL, Row
 
 FORMAT = "talkingface-evaluation-2"
 OVER_FITTED = "over-fitted"
@@ -39,7 +39,7 @@ def build_report(columns, videos, failed, frechet, protocol, *, systems):
     Args:
         columns: tuple of metrics.rows.Column.
         videos: list of video records: {"name", "face", "row": Row, "path", "real", "values": {key: float or None},
-            "curve": [31 floats] or None, "frames", "fps", "notes"}.
+            "curve": [31 floats] or None, "frames", "fps", "precision", "notes"}.
         failed: list of {"name", "face", "row": Row, "path", "reason"}.
         frechet: {Row: {"value": float or None, "samples": int, "reason": str or None}}.
         protocol: dict of what was chosen; may hold dicts. `DEFINITIONS` are added to it.
@@ -101,7 +101,7 @@ def _plain(value):
 
 
 def _cell(column, videos, distance):
-    if column.key == "frechet":
+    if column.key == FRECHET:
         distance = _plain(distance or {"value": None, "samples": 0, "reason": None})
         return {"mean": distance["value"], "median": None, "low": None, "high": None, "videos": None, "flag": None,
                 "samples": distance["samples"], "reason": distance["reason"]}
@@ -130,7 +130,7 @@ def _leakage(system, columns, by_row, frechet):
     paired, unpaired = (Row("generated", system, protocol) for protocol in PROTOCOLS)
     entries = []
     for column in (column for column in columns if not column.paired_only):
-        if column.key == "frechet":
+        if column.key == FRECHET:
             first, second = (frechet.get(row, {"value": None})["value"] for row in (paired, unpaired))
             change = None if first is None or second is None else float(second - first)
             entry = {"difference": change, "low": None, "high": None, "faces": None, "p": None}

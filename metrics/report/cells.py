@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from metrics.formulas.bootstrap import FEW
-from metrics.rows import Column
+from metrics.rows import FRECHET, Column
 
 DAGGER = "†"
 OVER_FITTED_NOTE = "better than real video: over-fitted to the expert, not a win"
 PUBLISHED_TITLE = "published numbers, measured by others under other protocols: do not compare across tables"
 LEAKAGE_TITLE = "unpaired - paired"
 MAIN_PROTOCOL = ("expert", "expert_sha256", "sync_crop", "track_rules", "frechet", "frechet_network", "frechet_sha256",
-                 "frechet_crop", "lpips", "lpips_backbone", "crop", "face_size", "detector", "first_frames", "counts")
+                 "frechet_crop", "lpips", "lpips_backbone", "identity_network", "judges_precision", "generated_precision",
+                 "crop", "face_size", "detector", "first_frames", "counts")
 _DIGEST, _SHOWN_DIGEST = 64, 12
 
 
@@ -82,9 +83,9 @@ def footnotes(report):
     if partial:
         notes.append(f"defined in only a part of a row's videos: {', '.join(partial)}")
     for row in report["rows"]:
-        cell = row["cells"].get("frechet", {})
+        cell = row["cells"].get(FRECHET, {})
         if cell.get("reason"):
-            label = next(column.label for column in columns_of(report) if column.key == "frechet")
+            label = next(column.label for column in columns_of(report) if column.key == FRECHET)
             notes.append(f"{label} of {plain(row['label'])} left out: {plain(cell['reason'])}")
     return notes
 

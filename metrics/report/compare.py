@@ -12,7 +12,7 @@ from metrics.formulas.bootstrap import FEW, paired_difference
 from metrics.report.build import FORMAT, json_text
 from metrics.report.cells import DAGGER, OVER_FITTED_NOTE, columns_of, number, plain, protocol_items, span
 from metrics.report.text import escape_markdown
-from metrics.rows import Row
+from metrics.rows import FRECHET, Row
 
 COMPARISON_FORMAT = "talkingface-comparison-1"
 OLDER = ("talkingface-evaluation-1",)
@@ -82,8 +82,8 @@ def compare_reports(first, second, names):
         "only_second", "cells"}: how many videos both have, and only one has. A cell is {"first", "second", "difference", "low",
         "high", "videos", "p", "differs", "flags"}: means over the common videos, second minus first as in
         `metrics.formulas.bootstrap.paired_difference`, differs where its interval excludes 0, flags the two over-fitting marks.
-        The Frechet distance has its two values and their difference alone. protocol lists {"name", "first", "second"} where the two
-        differ; columns that differ in their heads are listed there too.
+        The Frechet distance has its two values and their difference alone. protocol lists {"name", "first", "second"} where the
+        two differ; columns that differ in their heads are listed there too.
 
     Raises:
         InputError: the reports have no row or no column in common.
@@ -134,7 +134,7 @@ def _row(ours, theirs, first, second, columns):
 
 def _cell(key, ours, theirs, first, second):
     flags = [row["cells"][key]["flag"] for row in (ours, theirs)]
-    if key == "frechet":
+    if key == FRECHET:
         values = [row["cells"][key]["mean"] for row in (ours, theirs)]
         difference = None if None in values else values[1] - values[0]
         return {"first": values[0], "second": values[1], "difference": difference, "low": None, "high": None, "videos": None,

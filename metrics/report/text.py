@@ -133,13 +133,13 @@ def write_csv(report, file):
     """
     keys = [column["key"] for column in report["columns"]]
     writer = csv.writer(file)
-    writer.writerow(["line", "name", "face", "kind", "system", "protocol", "frames", *keys])
+    writer.writerow(["line", "name", "face", "kind", "system", "protocol", "frames", "precision", *keys])
     for video in report["videos"]:
         writer.writerow(["video", video["name"], video["face"], *_row_fields(video), video["frames"]["compared"],
-                         *(video["values"].get(key) for key in keys)])  # fmt: skip
+                         video.get("precision"), *(video["values"].get(key) for key in keys)])  # fmt: skip
     for row in report["rows"]:
         for line in ("mean", "median", "low", "high"):
-            writer.writerow([line, "", "", *_row_fields(row), "", *(row["cells"][key][line] for key in keys)])
+            writer.writerow([line, "", "", *_row_fields(row), "", "", *(row["cells"][key][line] for key in keys)])
 
 
 def _row_fields(one):

@@ -1,4 +1,4 @@
-"""The two face crops on which SyncNet's figures are in circulation (METHODS 5.2), and they differ by more than 1 in LSE-D.
+"""The two face crops on which SyncNet's figures are in circulation, and they differ by more than 1 in LSE-D.
 
 `whole`: every frame is squeezed to a square, as Wav2Lip's script for LRS does; right only for videos that are face crops.
 `tracked`: boxes are followed, smoothed and widened as syncnet_python's run_pipeline.py does.

@@ -12,7 +12,8 @@ import torch
 
 from common.errors import InputError
 from faces.crops import CropSpec
-from metrics.sync.score import FPS, WINDOW
+from metrics.networks.precision import precision_of
+from metrics.sync.score import FPS, OVERLAP, PADDED, WINDOW
 from models.devices import choose_device
 from models.syncnet import lower_halves
 from models.syncnet_v2 import MFCC_WINDOW, SIDE, FastSyncNet
@@ -57,6 +58,8 @@ class _Judge:
         is_lse: its figures may be called LSE.
         crop_spec: CropSpec of the face crops that it looks at, or None where it takes SyncNet's own (metrics.sync.crops).
         side: of these crops, in pixels.
+        rule: metrics.sync.score.ShiftRule that its embeddings need.
+        precision: what its network computes in, see `metrics.networks.precision`.
     """
 
     crop_spec = None
@@ -64,7 +67,8 @@ class _Judge:
     def __init__(self, checkpoint):
         self.name, self.sha256 = checkpoint.path.stem, checkpoint.sha256
         self.is_lse = self.sha256 == PUBLISHED_SHA256
-        self._device = next(checkpoint.model.parameters()).device
+        weight = next(checkpoint.model.parameters())
+        self._device, self.precision = weight.device, precision_of(weight)
         self._chunk = _CPU_CHUNK if self._device.type == "cpu" else _CHUNK
 
     @torch.inference_mode()
@@ -107,9 +111,9 @@ class _Judge:
 
 
 class PublishedSyncNet(_Judge):
-    """SyncNet with the layout of syncnet_v2.model (METHODS 5.2): BGR frames of 224 pixels, MFCC windows of 20 columns."""
+    """SyncNet with the layout of syncnet_v2.model: BGR frames of 224 pixels, MFCC windows of 20 columns."""
 
-    side, dimension = SIDE, 1024
+    side, dimension, rule = SIDE, 1024, PADDED
 
     def __init__(self, checkpoint):
         super().__init__(checkpoint)
@@ -129,6 +133,8 @@ class PublishedSyncNet(_Judge):
 
 class ColourExpert(_Judge):
     """SyncNet of Wav2Lip's kind: lower halves of face crops, mel windows; embeddings of unit length."""
+
+    rule = OVERLAP
 
     def __init__(self, checkpoint):
         super().__init__(checkpoint)

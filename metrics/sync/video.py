@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+import torch
 
 from common.errors import InputError
 from faces.smoothing import segments
 from metrics.sync.crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
-from metrics.sync.score import FPS, WINDOW, SyncScore, score_sync, window_count
+from metrics.sync.score import FPS, WINDOW, SyncScore, score_runs, window_count
 
 
 @dataclass(frozen=True)
@@ -16,18 +17,25 @@ class VideoSync:
     """Verdict on one video.
 
     Attributes:
-        score: SyncScore; of several tracks the mean, and the offset of the longest.
-        tracks: how many were judged.
-        lips: (N, D) float32 embeddings of all windows.
+        score: SyncScore over the windows of all runs.
+        tracks: how many runs were judged.
+        lips: (N, D) float32 embeddings of all windows, those of runs that were too short among them.
+        notes: sentences for the reader: several runs, windows left out.
     """
 
     score: SyncScore
     tracks: int
     lips: np.ndarray
+    notes: tuple = ()
 
 
 def judge_video(footage, sound, judge, crop="tracked", rules=None):
-    """Ask a judge about one video, at 25 frames a second (METHODS 5.2).
+    """Ask a judge about one video, at 25 frames a second: `embed_runs`, then `judge_runs`; same arguments and errors."""
+    return judge_runs(embed_runs(footage, sound, judge, crop, rules), footage, judge)
+
+
+def embed_runs(footage, sound, judge, crop="tracked", rules=None):
+    """Embed lips and sound of every run: a stretch of frames with one face, or a track of SyncNet's crop.
 
     Args:
         footage: metrics.footage.Footage.
@@ -37,7 +45,7 @@ def judge_video(footage, sound, judge, crop="tracked", rules=None):
         rules: metrics.sync.crops.TrackRules.
 
     Returns:
-        VideoSync.
+        list of (lips, sound), both (N, D) float32 tensors, N > 0.
 
     Raises:
         InputError: no track counts, or none has six frames together with the sound.
@@ -45,7 +53,7 @@ def judge_video(footage, sound, judge, crop="tracked", rules=None):
     samples, rate = sound
     shown = footage.sync_frames()
     colours = jpeg_colours(footage.info.luma) if judge.crop_spec is None else None
-    scores, lips = [], []
+    runs = []
     for start, cut in _tracks(footage, shown, judge, crop, rules):
         first = round(start / FPS * rate)
         heard = samples[:, first : round((start + len(cut)) / FPS * rate)]
@@ -55,13 +63,32 @@ def judge_video(footage, sound, judge, crop="tracked", rules=None):
         crops = _crops(footage, shown[start : start + count + WINDOW - 1], cut)
         crops = (recolour(one, colours) for one in crops)
         seen = judge.lips(islice(crops, WINDOW) if footage.still else crops)
-        seen = seen.expand(count, -1) if footage.still else seen
-        scores.append(score_sync(seen, judge.sound(heard, rate, count)))
-        lips.append(seen.numpy())
-    if not scores:
+        runs.append((seen.expand(count, -1) if footage.still else seen, judge.sound(heard, rate, count)))
+    if not runs:
         raise InputError(f"{footage.path}: too short to be judged: sound and face must have at least {WINDOW + 1} frames at "
                          f"{FPS} a second in common")
-    return VideoSync(_together(scores), len(scores), np.concatenate(lips))
+    return runs
+
+
+def judge_runs(runs, footage, judge):
+    """Verdict on what `embed_runs` gave, by the judge's own rule.
+
+    Returns:
+        VideoSync.
+
+    Raises:
+        InputError: too few windows, see `metrics.sync.score.score_runs`.
+    """
+    try:
+        score = score_runs(runs, judge.rule)
+    except InputError as error:
+        raise InputError(f"{footage.path}: {error}") from error
+    used = sum(len(lips) >= judge.rule.run for lips, _ in runs)
+    notes = [f"{used} face tracks were judged together, each window with the same weight"] if used > 1 else []
+    if score.left_out:
+        notes.append(f"{score.left_out} windows of {len(runs) - used} face tracks were left out of the sync figures: each of "
+                     f"these is shorter than {judge.rule.run} windows")
+    return VideoSync(score, used, torch.cat([lips for lips, _ in runs]).numpy(), tuple(notes))
 
 
 def _tracks(footage, shown, judge, crop, rules):
@@ -92,14 +119,3 @@ def _crops(footage, wanted, cut):
         while at < index:
             at, frame = next(frames)
         yield extract(frame)
-
-
-def _together(scores):
-    """The mean of several tracks' scores; the offset is that of the longest."""
-    if len(scores) == 1:
-        return scores[0]
-    longest = max(scores, key=lambda score: score.windows)
-    means = {name: float(np.mean([getattr(score, name) for score in scores]))
-             for name in ("distance", "confidence", "zero_distance")}
-    curve = np.mean([score.curve for score in scores], 0)
-    return SyncScore(**means, offset=longest.offset, curve=curve, windows=sum(score.windows for score in scores))
