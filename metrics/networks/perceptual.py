@@ -31,7 +31,7 @@ class Lpips:
         self.name, self.sha256 = name, sha256
         self._device = torch.device(device)
         self._network = network.to(self._device).eval()
-        self.precision = precision_of(next(network.parameters()))
+        self.precision = precision_of(next(self._network.parameters()))
 
     @staticmethod
     def load(backbone="alex", device="cpu"):
