@@ -2,6 +2,7 @@
 
 import builtins
 import importlib.util
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,7 +51,8 @@ def clips(tmp_path_factory):
 
 
 def item(clips, real, **variants):
-    return Item("face", clips / f"{real}.mp4", tuple(Variant(name, row, clips / f"{name}.mp4") for name, row in variants.items()))
+    made = tuple(Variant(name, row, clips / f"{name}.mp4") for name, row in variants.items())
+    return Item("face", clips / f"{real}.mp4", made)
 
 
 def test_every_row_has_an_identity_and_another_picture_has_less(clips):
@@ -129,7 +131,8 @@ def test_a_missing_package_is_named(monkeypatch, missing, package):
 def test_damaged_weights_are_refused(tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "dlib_face_recognition_resnet_model_v1.dat").write_bytes(b"no weights")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: type("Spec", (), {"submodule_search_locations": [str(tmp_path)]}))
+    found = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
     with pytest.raises(InputError, match=r"dlib_face_recognition_resnet_model_v1\.dat: cannot be read by dlib"):
         FaceEmbedder.load()
 
@@ -156,7 +159,8 @@ def test_the_chip_is_that_of_the_documentation():
         if (embedder._cut(frame, moved) != chip).any():
             used.append(at)
     assert used == [*range(27, 55), *range(60, 65)]
-    face = dlib.full_object_detection(dlib.rectangle(0, 0, 400, 400), dlib.points([dlib.point(*map(int, one)) for one in points]))
+    parts = dlib.points([dlib.point(*map(int, one)) for one in points])
+    face = dlib.full_object_detection(dlib.rectangle(0, 0, 400, 400), parts)
     sides = [dlib.get_face_chip_details(face, 150, padding).rect.width() for padding in (0.0, 0.25)]
     assert sides[1] / sides[0] == pytest.approx(1.5, rel=0.02)
     found = embedder(frame, points)

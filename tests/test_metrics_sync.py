@@ -134,8 +134,8 @@ def test_overlapping_windows_alone_equal_a_plain_loop(seed, count, dimension, sh
 
 
 def strangers(seed, count=70, dimension=64, slow=5):
-    """Unit-length embeddings that change slowly, as those of windows that share frames do, and others that have nothing to do with
-    them but a common part; most are more than 1 apart."""
+    """Unit-length embeddings that change slowly, as those of windows that share frames do, and others that have nothing to do
+    with them but a common part; most are more than 1 apart."""
     smooth = np.ones(slow) / slow
     values = [np.stack([np.convolve(row, smooth, "valid") for row in embeddings(one, dimension, count + slow - 1)], 1)
               for one in (2 * seed, 2 * seed + 1)]
@@ -179,7 +179,7 @@ def test_runs_weigh_by_their_windows(rule):
 
 
 def test_scraps_of_a_few_windows_change_nothing():
-    """One run of 100 windows in sync; ten scraps of 1 to 10 that are not. The scraps once weighed ten times as much as the run."""
+    """One run of 100 windows in sync, and ten scraps of 1 to 10 that are not."""
     lips = unit(embeddings(3, 100))
     scraps = [tuple(unit(embeddings(10 * count + side, count)) for side in (1, 2)) for count in range(1, 11)]
     whole, alone = score_runs([(lips, lips), *scraps], OVERLAP), score_sync(lips, lips, OVERLAP)

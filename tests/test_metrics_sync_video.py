@@ -190,7 +190,8 @@ def test_short_runs_between_gaps_do_not_count_and_are_noted(tmp_path):
     judge = Level(CropSpec("aligned", 96), OVERLAP)
     found = judge_video(footage, (clicks(6.4, late + times[3:]), RATE), judge)
     assert found.score.windows == 83 and found.score.left_out == 21 and found.tracks == 1 and len(found.lips) == 104
-    assert found.notes == ("21 windows of 3 face tracks were left out of the sync figures: each of these is shorter than 25 windows",)
+    assert found.notes == ("21 windows of 3 face tracks were left out of the sync figures: each of these is shorter than 25 "
+                           "windows",)
     alone = score_sync(found.lips[21:], judge.sound(judge.heard[3], RATE, 83), OVERLAP)
     np.testing.assert_array_equal(found.score.curve, alone.curve)
     assert found.score.offset == 0 and found.score.distance < 0.03

@@ -12,9 +12,9 @@ FRAMES = 8
 class Identity(OfVideo):
     """Cosine and distance of each embedding to the mean of the real video's at other times, mean over frames.
 
-    Up to 8 frames with a face are looked at, evenly spread (80 ms each on a CPU core); the real video has 8 of its own. The mean that
-    a frame is held against leaves out the real frame nearest to it in time, so that neither the real video nor a copied frame
-    is held against itself. The row of the real video shows how much one person differs from himself.
+    Up to 8 frames with a face are looked at, evenly spread (80 ms each on a CPU core), in the real video, too. The mean that a
+    frame is held against leaves out the real frame nearest to it in time, so that neither the real video nor a copied frame is
+    held against itself. The row of the real video shows how much one person differs from himself.
 
     Args:
         embedder: metrics.networks.face_embedding.FaceEmbedder.
