@@ -175,15 +175,14 @@ def test_names_of_systems(tmp_path, monkeypatch):
 class Generator:
     """What the studio asks of a generator, without a network."""
 
-    name, sha256 = "tiny.safetensors", "ab" * 32
+    name, sha256, pastes = "tiny.safetensors", "ab" * 32, "mouth"
 
     def __init__(self, precision):
-        if precision is not None:
-            self.precision = precision
+        self.precision = precision
 
 
 @pytest.mark.parametrize(("told", "made", "kept"), [
-    ("fp32", "fp32", True), ("fp16", "fp32", False), (None, "fp32", True), ("fp32", None, True), (None, None, True)])
+    ("fp32", "fp32", True), ("fp16", "fp32", False), ("fp32", None, True)])
 def test_a_video_of_another_precision_is_made_again(tmp_path, told, made, kept):
     tags = synthetic_tags(Generator.name, Generator.sha256) | ({} if made is None else {"precision": made})
     with VideoWriter(tmp_path / "a.mp4", width=64, height=64, fps=25, metadata=tags) as writer:
@@ -194,6 +193,6 @@ def test_a_video_of_another_precision_is_made_again(tmp_path, told, made, kept):
 
 def test_the_precision_of_the_generators_is_told(material, tmp_path, monkeypatch):
     monkeypatch.setattr("metrics.clips.generation.load_driver",
-                        lambda path, device: Generator({"tiny": "bf16", "other": None}[path.stem]))
+                        lambda path, device: Generator({"tiny": "bf16", "other": "fp32"}[path.stem]))
     paths = [material / f"{name}.safetensors" for name in ("tiny", "other")]
-    assert Studio(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16"}
+    assert Studio(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16", "other": "fp32"}

@@ -14,7 +14,7 @@ from metrics.rows import Row
 from metrics.scorer import Item, Variant
 from pipeline.drive import run_job
 from pipeline.drivers import load_driver
-from pipeline.marking import synthetic_tags
+from pipeline.marking import driver_tags
 from pipeline.options import DriveOptions, FaceOptions, Job
 
 HOW = "made.json"  # in the folder of the videos: how the face was chosen, which no tag of a video says
@@ -112,7 +112,7 @@ class Studio:
         except InputError:
             return False
         precisions = {tags.get(TAG, generator.precision), generator.precision}
-        return tags.get(_MARK) == synthetic_tags(generator.name, generator.sha256)[_MARK] and len(precisions) < 2
+        return tags.get(_MARK) == driver_tags(generator)[_MARK] and len(precisions) < 2
 
 
 def system_names(paths):
