@@ -71,6 +71,20 @@ def test_accuracies_counts_and_several_adversaries_are_drawn(write_log, draws, m
     assert (write_log.folder / "curve.png").stat().st_size > 10000
 
 
+@pytest.mark.parametrize("name", ["sync_classification", "judge"])
+def test_chance_is_marked_whatever_the_loss_is_called(write_log, draws, monkeypatch, name):
+    marked = []
+    monkeypatch.setattr(curve, "_mark_chance", lambda axes: marked.append(axes.get_title(loc="left")))
+    log = write_log(losses={"l1": {"weight": 1}, name: {"loss": "sync_classification", "weight": 1}})
+    for step in range(1, 5):
+        log.step(step, {"l1": 1.0, name: 0.7}, waited=0.0, took=0.1)
+    draws([write_log.folder / "log.jsonl"], write_log.folder / "curve.png")
+    assert marked == [name]
+    for broken in ("losses: 5", "losses: [l1]", "[", ""):
+        (write_log.folder / "config.yaml").write_text(broken)
+        assert curve._two_way_loss_of(write_log.folder) in ("sync_classification", None)
+
+
 def test_curves_need_rows_and_matplotlib(write_log, draws, monkeypatch, capsys):
     monkeypatch.setattr("training.logging.log.draw_curves", draws)
     write_log().close()
