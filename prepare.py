@@ -19,16 +19,19 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
-from datasets import av_rows
-from datasets.alignment import WAYS, align_corpus
-from datasets.cluster import ray_workers
+from datasets.clip_ids import is_utf8, readable
 from datasets.corpora import CORPORA, list_clips, unseen_speakers
-from datasets.gates import MIN_FACE
-from datasets.preparation import PrepareSettings, av_way, prepare_corpus
 from datasets.prepared import PreparedCorpus, read_manifest
-from datasets.tally import report
-from datasets.texture import add_texture
-from datasets.work import Workers
+from datasets.preparing import av_rows
+from datasets.preparing.clips import prepare_corpus
+from datasets.preparing.gates import MIN_FACE
+from datasets.preparing.phones import WAYS, align_corpus
+from datasets.preparing.settings import PrepareSettings, av_way
+from datasets.preparing.tally import report
+from datasets.preparing.texture import add_texture
+from datasets.preparing.words import add_words
+from datasets.workers.cluster import ray_workers
+from datasets.workers.jobs import Workers
 from faces.detectors import DETECTORS
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 
@@ -50,6 +53,8 @@ def parse_arguments(argv):
     parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
                         "(auto), or by one way alone: given, pocketsphinx, mfa, none (default: auto)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
+    parser.add_argument("--words", action="store_true", help="store the words, too: where the corpus gives their times (GRID, "
+                        "LRS2's pretrain, TextGrids), or LRW's labels; faces are left alone")  # fmt: skip
     parser.add_argument("--av_offset", choices=av_rows.WAYS, help="where sound trails or leads the picture: correct it if it "
                         "is sure, measure it only, or off (default: correct; off where a corpus was begun so)")  # fmt: skip
     parser.add_argument("--measure_av_offset", action="store_true", help="measure it in clips that are prepared already; their "
@@ -66,6 +71,8 @@ def parse_arguments(argv):
                         "here), local (one is started here) or host:port; all folders must be shared")  # fmt: skip
     parser.add_argument("--time_limit", type=float, metavar="SECONDS", help="give up a clip after so long, 0: never (default: "
                         "600 s and 120 s a megabyte, with mediapipe)")  # fmt: skip
+    parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not say which version of "
+                        "the detector cut its clips: it was the one that is installed")  # fmt: skip
     parser.add_argument("--retry_failed", action="store_true", help="try again the clips that failed, or were not aligned")
     return parser.parse_args(argv)
 
@@ -110,8 +117,10 @@ def _prepare(args, out, workers):
     settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=unseen,
                                val_share=args.val_share, test_share=args.test_share, min_face=args.min_face,
                                av_offset=args.av_offset or av_way(out))  # fmt: skip
-    prepare_corpus(clips, settings, out, workers, args.retry_failed)
+    prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector)
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
+    if args.words:
+        add_words(clips, out, workers, retry_failed=args.retry_failed)
     if args.texture:
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
     for line in [*report(out), *av_rows.report([row for row in read_manifest(out).values() if not row.error])]:
@@ -123,9 +132,13 @@ def _check(args):
     if (args.corpus is None) != (args.root is None) or (args.corpus is None and not (args.texture or args.measure_av_offset)):
         raise InputError("give both --corpus and --root; or neither, with --texture or --measure_av_offset, for clips that are "
                          "prepared already")  # fmt: skip
+    if args.corpus is None and args.words:
+        raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
     if args.corpus is not None and args.measure_av_offset:
         raise InputError("--measure_av_offset is for clips that are prepared already; give it without --corpus and --root, or "
                          "prepare with --av_offset measure")  # fmt: skip
+    if not is_utf8(args.out):
+        raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
     if args.detector not in DETECTORS:
         raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
     if args.align not in WAYS:

@@ -12,11 +12,13 @@ The same command again goes on where it stopped. Settings are described in docs/
 import argparse
 import functools
 import sys
+from contextlib import nullcontext
 
 from common.cli import run
 from common.errors import InputError
 from training.config import load_config
-from training.trackers import require_trackers
+from training.lock import hold_run
+from training.logging.trackers import require_trackers
 
 
 def parse_arguments(argv):
@@ -36,7 +38,8 @@ def main(argv):
 
     job = Run(config)
     try:
-        return _work(job, args.dry_run)
+        with nullcontext() if args.dry_run else hold_run(job):
+            return _work(job, args.dry_run)
     finally:
         job.engine.leave()
 

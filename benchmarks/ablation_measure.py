@@ -8,11 +8,11 @@ from benchmarks.held_out_drive import Stage
 from common.files import atomic_output
 from datasets.prepared import PreparedCorpus
 from faces.detectors import build_detector
-from metrics.correlation import pearson
-from metrics.image import mouth_region, psnr, sharpness, ssim
-from metrics.judges import load_judge
-from metrics.landmarks import mouth_distances
-from metrics.sync import score_sync, window_count
+from metrics.formulas.correlation import pearson
+from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
+from metrics.formulas.landmarks import mouth_distances
+from metrics.sync.judges import load_judge
+from metrics.sync.score import score_sync, window_count
 from pipeline.drivers import load_driver
 
 GROUPS = {"test": "held-out sentences", "unseen": "other speakers"}

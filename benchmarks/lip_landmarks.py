@@ -99,7 +99,7 @@ def find(network, faces):
     import torch
 
     with torch.inference_mode():
-        return np.concatenate([network(torch.from_numpy(faces[at : at + 64])).numpy() for at in range(0, len(faces), 64)])
+        return np.concatenate([network.find(torch.from_numpy(faces[at : at + 64])).numpy() for at in range(0, len(faces), 64)])
 
 
 def _by_speaker(clips):

@@ -56,12 +56,17 @@ def recipe_inputs(name):
     return {"wav2lip": (mel, faces), "syncnet_color": (mel[:, 0], faces)}.get(name, (faces,))
 
 
+def call_of(model):
+    """The method of a network that takes tensors, as the published networks do; ours take a batch when they are called."""
+    return next((getattr(model, name) for name in ("generate", "embed", "find") if hasattr(model, name)), model)
+
+
 def outputs(model, name, training):
     """All outputs of one forward pass with the recipe's weights and inputs, as one flat float32 array."""
     model.load_state_dict(recipe_state(model))
     model.train(training)
     with torch.no_grad():
-        out = model(*recipe_inputs(name))
+        out = call_of(model)(*recipe_inputs(name))
     return torch.cat([part.flatten() for part in (out if isinstance(out, tuple) else (out,))]).numpy()
 
 

@@ -11,14 +11,16 @@ import argparse
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import torch
 
 from common.cli import run
 from losses.criterion import build_criterion
+from losses.term import Setting
 from models import build_model
-from models.interface import INTERFACES
 from speech.arpabet import PHONES
+from training.checkpoint import Checkpoint
 
 BAR = 0.10
 
@@ -69,15 +71,15 @@ class Step:
         torch.manual_seed(0)
         self.device = torch.device(device)
         self.model = build_model({"name": "wav2lip", "width": width}).to(self.device, memory_format=torch.channels_last)
-        lips = build_model({"name": "lip_landmarks"}).to(self.device)
-        self.criterion = build_criterion(losses, {"temporal_lip": {"landmarks": lips}}).to(self.device)
+        lips = Checkpoint(build_model({"name": "lip_landmarks"}).to(self.device), {}, "", "own", Path())
+        self.criterion = build_criterion(losses, Setting(lambda *_: lips, str, self.model)).to(self.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-5)
 
     def __call__(self, batch):
         self._wait()
         clock = time.perf_counter if self.device.type == "cuda" else time.process_time
         begun = clock()
-        total, _ = self.criterion(INTERFACES["wav2lip"].predict(self.model, batch), batch)
+        total, _ = self.criterion(self.model(batch), batch)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.optimizer.step()

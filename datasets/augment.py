@@ -1,9 +1,13 @@
-"""Random changes of an item: one change of the picture, one of the sound, the same for all its frames."""
+"""Random changes of an item: one change of the picture, one of the sound, the same for all its frames.
+
+Colour is not changed here but on the device, see datasets.fields.shipped: the loader ships uint8.
+"""
 
 import numpy as np
 
 SILENCE = -4.0
-DECIBEL = 0.08  # mel units: 100 dB span 8 units (METHODS 5.1)
+DECIBEL = 0.08  # mel units: 100 dB span 8 units
+WHITE = 1.78  # mean mel of white noise of standard deviation 1, were it not clipped; measured with speech.mel
 
 
 class PictureChange:
@@ -14,15 +18,20 @@ class PictureChange:
             which the crop is moved; `turn` spread in degrees; `zoom` spread of the size's logarithm; `colour` spread of gain
             and offset per channel; `blur` probability of being out of focus; `grain` most standard deviation of pixel noise.
         rng: numpy Generator.
+
+    Attributes:
+        flip: whether the picture is mirrored; shift: pixels down and right.
+        colour: (2, 3) float32, gain and offset of R, G and B for values in [0, 1]; None where nothing changes them.
+        grainy: whether grain is asked for, which each picture gets anew.
     """
 
     def __init__(self, augment, rng):
         augment = augment or {}
         colour = augment.get("colour", 0.0)
         self.flip = bool(rng.random() < augment.get("flip", 0.0))
-        self.gain = (1 + colour * rng.standard_normal((1, 3, 1, 1)) * 0.5 + colour * rng.standard_normal()).astype(np.float32)
-        self.offset = (colour * 0.3 * rng.standard_normal((1, 3, 1, 1))).astype(np.float32)
-        self.active = colour > 0
+        gain = (1 + colour * rng.standard_normal((1, 3, 1, 1)) * 0.5 + colour * rng.standard_normal()).astype(np.float32)
+        offset = (colour * 0.3 * rng.standard_normal((1, 3, 1, 1))).astype(np.float32)
+        self.colour = np.stack([gain.ravel(), offset.ravel()]) if colour > 0 else None
         most = int(augment.get("shift", 0))
         self.shift = tuple(int(step) for step in rng.integers(-most, most + 1, 2)) if most else (0, 0)
         self.linear = None  # (2, 2): about the middle of the crop
@@ -32,55 +41,64 @@ class PictureChange:
             self.linear = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
         self.blur = float(rng.uniform(0.4, 2.0)) if rng.random() < augment.get("blur", 0.0) else 0.0
         grain = float(augment.get("grain", 0.0))
+        self.grainy = grain > 0
         self.grain = float(rng.uniform(0, grain)) if grain else 0.0
         self.rng = rng
 
-    def __call__(self, frames, moved=True, out=None):
-        """Change pictures.
+    def pixels(self, faces, frames, *, moved=True, out=None):
+        """Frames of a clip, changed in everything but colour.
 
         Args:
-            frames: (T, S, S, 3) uint8.
-            moved: False for the reference, which is not moved with the others.
-            out: (T, 3, S, S) float32 that may be written to.
+            faces: (N, S, S, 3) uint8 RGB, all of the clip.
+            frames: (T,) int, numbers of the frames.
+            moved: False for a reference, which is not moved, turned or zoomed with the others.
+            out: (T, S, S, 3) uint8 that may be written to.
 
         Returns:
-            (T, 3, S, S) float32 in [0, 1]: `out`, or a new array.
+            (T, S, S, 3) uint8: `out`, or a new array. What turning, zooming, blur and grain give is rounded.
         """
+        pixels = faces[frames]
         turned = moved and self.linear is not None
         if moved and not turned and any(self.shift):
-            frames = _moved(frames, *self.shift)
-        if self.flip and not turned:
-            frames = frames[:, :, ::-1]
-        count, height, width, channels = frames.shape
-        faces = np.empty((count, channels, height, width), np.float32) if out is None else out
-        np.divide(frames.transpose(0, 3, 1, 2), np.float32(255), out=faces)  # in one pass: loading is mostly this
-        if turned:
-            faces = self._warped(faces)
-            faces = np.ascontiguousarray(faces[..., ::-1]) if self.flip else faces
-        if self.blur:
-            faces = _blurred(faces, self.blur)
-        if self.grain:
-            faces += np.float32(self.grain) * self.rng.standard_normal(faces.shape, np.float32)
-        if self.active:
-            faces *= self.gain
-            faces += self.offset
-        return np.clip(faces, 0, 1, out=faces) if self.active or self.grain else faces
+            pixels = _moved(pixels, *self.shift)
+        if turned or self.blur or self.grainy:
+            pixels = self._retouched(pixels, turned)
+        elif self.flip:
+            pixels = pixels[:, :, ::-1]
+        if out is None:
+            return np.ascontiguousarray(pixels)
+        out[...] = pixels
+        return out
 
-    @property
-    def same_again(self):
-        """True where a second call changes a picture just as the first did; grain is drawn anew in each."""
-        return not self.grain
+    def __call__(self, faces, moved=True):
+        """All frames of a clip with every change: (T, S, S, 3) uint8 -> (T, 3, S, S) float32 in [0, 1], RGB."""
+        changed = self.pixels(faces, np.arange(len(faces)), moved=moved).transpose(0, 3, 1, 2) / np.float32(255)
+        if self.colour is None:
+            return changed
+        gain, offset = self.colour[:, None, :, None, None]
+        return np.clip(changed * gain + offset, 0, 1)
 
-    def labels(self, frames, moved=True, out=None):
-        """(T, S, S) integers, one a pixel -> (T, S, S) int64, in `out` or new, changed in place and size as the picture is."""
-        turned = moved and self.linear is not None
-        if turned:
-            frames = self._warped(frames[:, None].astype(np.float32), "nearest")[:, 0]
+    def labels(self, labels, frames, *, moved=True, out=None):
+        """Labels of pixels, changed in place and size as the picture is.
+
+        Args:
+            labels: (N, S, S) integers, all of the clip; frames, moved: as of `pixels`.
+            out: (T, S, S) of the same dtype that may be written to.
+
+        Returns:
+            (T, S, S) of the same dtype: `out`, or a new array.
+        """
+        kind, labels = labels.dtype, labels[frames]
+        if moved and self.linear is not None:
+            labels = self._warped(labels[:, None].astype(np.float32), "nearest")[:, 0].astype(kind)
         elif moved and any(self.shift):
-            frames = _moved(frames, *self.shift)
-        labels = np.empty(frames.shape, np.int64) if out is None else out
-        labels[...] = frames[..., ::-1] if self.flip else frames
-        return labels
+            labels = _moved(labels, *self.shift)
+        if self.flip:
+            labels = labels[..., ::-1]
+        if out is None:
+            return np.ascontiguousarray(labels)
+        out[...] = labels
+        return out
 
     def points(self, landmarks, size):
         """(T, 68, 2) crop pixels, moved, turned, zoomed and mirrored with the picture."""
@@ -96,6 +114,19 @@ class PictureChange:
         mirrored = landmarks[:, list(MIRROR)]
         mirrored[..., 0] = size - 1 - mirrored[..., 0]
         return mirrored
+
+    def _retouched(self, pixels, turned):
+        """(T, S, S, 3) uint8 -> the same turned and zoomed where asked, mirrored, blurred and grained, and rounded."""
+        faces = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)) / np.float32(255)
+        if turned:
+            faces = self._warped(faces)
+        if self.flip:
+            faces = np.ascontiguousarray(faces[..., ::-1])
+        if self.blur:
+            faces = _blurred(faces, self.blur)
+        if self.grain:
+            faces += np.float32(self.grain) * self.rng.standard_normal(faces.shape, np.float32)
+        return np.rint(np.clip(faces, 0, 1) * np.float32(255)).astype(np.uint8).transpose(0, 2, 3, 1)
 
     def _warped(self, faces, mode="bilinear"):
         """Turned, zoomed and moved, the border repeated."""
@@ -160,12 +191,33 @@ class AudioChange:
             loudness = np.asarray(mel).mean(0)
             self.quiet = float(np.quantile(loudness, 0.1)) + 0.25 * float(np.ptp(np.quantile(loudness, (0.1, 0.95))))
 
+    def hushed(self, windows):
+        """Which mel windows, (..., 80, 16), are replaced by digital silence: (...) bool."""
+        return np.asarray(windows).mean(-2).max(-1) < (self.quiet if self.silent else -np.inf)
+
+    def samples(self, samples, rng, hushed=False):
+        """A piece of sound, changed as the mel is: loudness, and white noise whose mean mel is that of the noise floor.
+
+        Args:
+            samples: (n,) float32, full scale 1.
+            rng: numpy Generator of the noise.
+            hushed: the sound is replaced by digital silence, which may still get noise.
+
+        Returns:
+            (n,) float32, not clipped.
+        """
+        loudness = 0.0 if hushed else 10 ** (self.shift / DECIBEL / 20)
+        changed = np.float32(loudness) * np.asarray(samples, np.float32)
+        if self.noisy:
+            level = 10 ** ((self.floor - WHITE) / DECIBEL / 20)
+            changed = changed + np.float32(level) * rng.standard_normal(changed.shape, np.float32)
+        return changed
+
     def __call__(self, windows):
         """(..., 80, 16) float32 mel windows -> the same shape."""
         windows = np.array(windows, np.float32)
         if self.silent:
-            hushed = windows.mean(-2).max(-1) < self.quiet
-            windows[hushed] = SILENCE
+            windows[self.hushed(windows)] = SILENCE
         if self.shift:
             windows = np.where(windows > SILENCE, windows + np.float32(self.shift), windows)
         if self.noisy:

@@ -13,6 +13,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output
+from datasets.clip_ids import check_id
 
 _DTYPES = {
     "U8": np.uint8,
@@ -34,8 +35,14 @@ def clip_path(folder, clip_id):
 
 
 def side_path(folder, name, clip_id):
-    """Where arrays that belong to a clip lie: a folder for each kind, so that no clip's name can collide with another's."""
-    return Path(folder) / name / f"{clip_id}.safetensors"
+    """Where arrays that belong to a clip lie: a folder for each kind, so that no clip's name can collide with another's.
+
+    Every path to a clip's files is made here, for reading, writing and removing alike.
+
+    Raises:
+        InputError: the id would lead out of the corpus's folder, see `datasets.clip_ids`.
+    """
+    return Path(folder) / name / f"{check_id(clip_id)}.safetensors"
 
 
 def write_clip(path, arrays, metadata):

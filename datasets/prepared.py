@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from datasets.clip_files import clip_path, open_clip, read_side, side_path
+from datasets.clip_ids import why_no_id
 from speech.alignment import Interval
 from speech.arpabet import PHONES
 from speech.phonemes import phoneme_runs
@@ -36,6 +37,8 @@ class ClipRow:
         av_corrected: frames by which the stored sound was moved against the picture to make up for it.
         phones: where its phones come from, see `speech.alignment.Alignment.source`; "" where it has none.
         phones_error: "" or why there are none; phones_score: how well they fit, see `speech.alignment.Alignment.score`.
+        side: dict of kind of side files (datasets.preparing.side) -> {"from": where the clip's come from} or {"error": why it
+            has none}; kinds that nobody asked for are missing.
     """
 
     id: str
@@ -57,6 +60,7 @@ class ClipRow:
     av_offset: float | None = None
     av_confidence: float | None = None
     av_corrected: int = 0
+    side: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -90,7 +94,9 @@ class PreparedCorpus:
             stored = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise InputError(f"{path}: is not JSON ({error})") from error
-        if stored.get("format") != FORMAT:
+        if not isinstance(stored, dict) or not isinstance(stored.get("settings", {}), dict):
+            raise InputError(f"{path}: does not hold the settings of a prepared corpus; prepare the corpus anew")
+        if stored.get("format") != FORMAT or "settings" not in stored:
             raise InputError(f"{path}: format {stored.get('format')!r}, this version reads {FORMAT!r}; prepare the corpus anew")
         rows = read_manifest(folder)
         good = sorted((row for row in rows.values() if not row.error), key=lambda row: row.id)
@@ -134,7 +140,11 @@ def manifest_path(folder):
 
 
 def read_manifest(folder):
-    """Rows by id; a later line replaces an earlier one. A torn last line, left by a crash, is dropped."""
+    """Rows by id; a later line replaces an earlier one. A torn last line, left by a crash, is dropped.
+
+    Raises:
+        InputError: a line is no row, or its id would lead out of the corpus's folder.
+    """
     path = manifest_path(folder)
     rows = {}
     if not path.is_file():
@@ -147,5 +157,7 @@ def read_manifest(folder):
             if number == len(lines):
                 continue
             raise InputError(f"{path}, line {number}: not a manifest row ({error})") from error
+        if why := why_no_id(row.id):
+            raise InputError(f"{path}, line {number}: {row.id!r}: no id of a clip, it {why}; remove the line")
         rows[row.id] = row
     return rows

@@ -1,17 +1,10 @@
-"""Texture modules of the prepared clips: made once from the stored faces, as side files; a folder for each way to make them."""
+"""Texture modules beside the prepared clips: a folder for each way to make them; datasets.preparing.texture makes them."""
 
 import re
-import sys
 from dataclasses import asdict
 
-import numpy as np
-
 from common.errors import InputError
-from datasets.clip_files import clip_path, is_current, open_clip, read_side, side_path, write_side
-from datasets.crew import Task
-from datasets.prepared import read_manifest
-from datasets.work import results
-from faces.texture import texture_modules
+from datasets.clip_files import is_current, read_side, side_path
 
 VERSION = 1  # of what is stored, and of how the modules are made
 
@@ -21,52 +14,8 @@ def kind_of(spec):
     return f"texture-{spec.name}"
 
 
-def add_texture(folder, spec, workers=1, ids=None):
-    """Make the texture modules that good clips of a corpus lack; shows progress, prints how many.
-
-    Args:
-        folder: Path of the prepared corpus.
-        spec: faces.texture.TextureSpec.
-        workers: datasets.work.Workers, or a number of processes.
-        ids: of the clips; None takes all.
-
-    Raises:
-        InputError: more clusters than a face has pixels, or a clip cannot be read.
-    """
-    from tqdm import tqdm
-
-    rows = [row for name, row in sorted(read_manifest(folder).items()) if not row.error and (ids is None or name in ids)]
-    todo = [row for row in rows if not is_current(folder, kind_of(spec), row.id, _parameters(row, spec))]
-    counts = f"{len(rows)} clips, {len(rows) - len(todo)} done before, {len(todo)} to do"
-    print(f"texture modules ({spec.clusters} clusters, compactness {spec.compactness:g}): {counts}", flush=True)
-    jobs = [(row, folder, spec) for row in todo]
-    task = Task(_make, _lost, trusted=True)
-    for complaint in tqdm(results(task, jobs, workers), total=len(jobs), unit="clip", disable=not jobs):
-        if complaint:
-            tqdm.write(complaint, file=sys.stderr)
-
-
-def _lost(job, reason):
-    return f"{job[0].id}: no texture modules: the worker {reason}; the same command tries it again"
-
-
-def _make(job):
-    """Store the modules of one clip; returns the complaint, which is none."""
-    row, folder, spec = job
-    faces = open_clip(clip_path(folder, row.id))["face"]
-    labels = np.stack([texture_modules(face, spec.clusters, spec.compactness, spec.iterations) for face in faces])
-    store_modules(folder, row, spec, labels)
-    return ""
-
-
-def store_modules(folder, row, spec, labels):
-    """Write the modules of one clip: `labels` (N, S, S), as uint8, or int16 where a face has more than 256 modules."""
-    labels = labels.astype(np.uint8 if labels.max() < 256 else np.int16)
-    write_side(folder, kind_of(spec), row.id, {"labels": labels}, _parameters(row, spec))
-
-
-def _parameters(row, spec):
-    """What decides the modules of a clip: its video, too, as a clip may have been prepared anew."""
+def parameters_of(row, spec):
+    """dict of what decides the modules of a clip: its video, too, as a clip may have been prepared anew."""
     return {"version": VERSION, **asdict(spec), "source_hash": row.source_hash, "frames": row.frames}
 
 
@@ -83,7 +32,7 @@ def open_modules(folder, row, spec):
         InputError: they were not made, or are not of this clip; the message says how to make them.
     """
     kind = kind_of(spec)
-    if not is_current(folder, kind, row.id, _parameters(row, spec)):
+    if not is_current(folder, kind, row.id, parameters_of(row, spec)):
         why = "are out of date" if side_path(folder, kind, row.id).is_file() else "are missing"
         raise InputError(f"{folder}: the texture modules of {row.id} {why}; run  {command(folder, spec)}")
     labels = read_side(folder, kind, row.id)[0].get("labels")

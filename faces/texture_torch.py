@@ -38,7 +38,8 @@ def slic(images, clusters=CLUSTERS, compactness=COMPACTNESS, iterations=ITERATIO
     """SLIC of a batch; arguments and result as of `batch_texture_modules`."""
     TextureSpec(clusters, compactness, iterations)
     size = block_size(*images.shape[2:], clusters)
-    labels = cluster(rgb_to_lab(images.float()), max(1, round(size)), compactness, iterations)
+    with torch.autocast(images.device.type, enabled=False):  # autocast would round the products of colours
+        labels = cluster(rgb_to_lab(images.float()), max(1, round(size)), compactness, iterations)
     return number_regions(merge_small(connected_regions(labels), int(SMALLEST * size**2)))
 
 

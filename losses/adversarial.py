@@ -1,4 +1,4 @@
-"""Adversarial loss: a discriminator that learns beside the generator (METHODS 1.4, 5.1).
+"""Adversarial loss: discriminators that learn beside the generator (arXiv 2008.10010, section 3.4; docs/training.md).
 
 Of `quality` the public code of Wav2Lip is followed: lower halves of single faces, binary cross-entropy, and for the generator
 the cross-entropy against "real" (the paper writes log(1 - D), whose gradient fades where the discriminator is sure).
@@ -12,12 +12,14 @@ from torch import nn
 
 from common.suggest import refuse_unknown
 from losses.masking import frame_mean
+from losses.term import Precise, Term, raised
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
+from models.precision import outside_autocast
 
 DISCRIMINATORS = {"quality": QualityDiscriminator, "conditional": ConditionalDiscriminator}
 
 
-class Adversary(nn.Module):
+class Adversary(Precise):
     """A discriminator, and what it learns from.
 
     Real and generated faces pass through it as one batch, so that its batch norm has the same statistics for both and does not
@@ -37,13 +39,16 @@ class Adversary(nn.Module):
         return batch["mel"], batch["reference_face"].transpose(1, 2), videos
 
     def forward(self, outputs, batch):
-        """Mean binary cross-entropy of telling `face` real from `face` generated, both (B, T, 3, S, S) -> scalar."""
-        fake, real = outputs["face"].detach(), batch["face"]
-        twice = {name: torch.cat([batch[name]] * 2) for name in ("mel", "reference_face") if name in batch}
-        logits = self.discriminator.logits(*self.arguments(torch.cat([real, fake]), twice)).float()
-        logits = by_item(logits, 2 * len(real))
-        loss_real = frame_mean(F.softplus(-logits[: len(real)]), batch)
-        return 0.5 * (loss_real + frame_mean(F.softplus(logits[len(real) :]), batch))
+        """Mean binary cross-entropy of telling `face` real from `face` generated, both (B, T, 3, S, S) -> float32 scalar."""
+        with outside_autocast(batch["face"].device):
+            fake, real = raised(outputs["face"].detach()), batch["face"]
+            twice = {name: torch.cat([batch[name]] * 2) for name in ("mel", "reference_face") if name in batch}
+            arguments = self.arguments(torch.cat([real, fake]), twice)
+            with self.networks(real.device):
+                logits = self.discriminator.logits(*arguments)
+            logits = by_item(logits.float(), 2 * len(real))
+            loss_real = frame_mean(F.softplus(-logits[: len(real)]), batch)
+            return 0.5 * (loss_real + frame_mean(F.softplus(logits[len(real) :]), batch))
 
 
 class _Judge(nn.Module):
@@ -57,36 +62,54 @@ class _Judge(nn.Module):
         return self.discriminator.logits(*arguments)
 
 
-class AdversarialLoss(nn.Module):
-    """-log of the discriminator's probability that the generated faces are real.
+class AdversarialLoss(Term):
+    """-log of the discriminator's probability that the generated faces are real; of several discriminators the mean.
 
-    The discriminator judges with the statistics of its batch norm that it gathered so far, and gets no gradient here.
+    A discriminator judges with the statistics of its batch norm that it gathered so far, and gets no gradient here.
 
     Args:
-        discriminator: "quality" (Wav2Lip) or "conditional" (given sound and person).
-        face_size, width: of the discriminator; face_size is the generator's.
+        discriminator: "quality" (Wav2Lip) or "conditional" (given sound and person), or a list of both.
+        face_size, width: of the discriminators; face_size is the generator's.
 
     Raises:
         InputError: an unknown discriminator, a size or width that is not possible.
     """
 
-    reads = ("face",)
+    made = ("face_size",)
 
     def __init__(self, discriminator="quality", face_size=96, width=1.0):
         super().__init__()
-        refuse_unknown([discriminator], DISCRIMINATORS, "losses.adversarial.discriminator")
-        self.adversary = Adversary(DISCRIMINATORS[discriminator](face_size, width))
-        self.needs = ("face", "mel", "reference_face") if self.adversary.conditional else ("face",)
+        kinds = list(discriminator) if isinstance(discriminator, list | tuple) else [discriminator]
+        refuse_unknown(kinds, DISCRIMINATORS, "losses.adversarial.discriminator")
+        if not kinds or len(set(kinds)) < len(kinds):
+            raise ValueError(f"discriminator: {discriminator!r} must name one, or several different ones")
+        self.judges = nn.ModuleDict({kind: Adversary(DISCRIMINATORS[kind](face_size, width)) for kind in kinds})
+        conditional = any(one.conditional for one in self.judges.values())
+        self.needs = ("face", "mel", "reference_face") if conditional else ("face",)
+
+    @classmethod
+    def prepare(cls, options, setting, name):
+        """Discriminators for the generator's faces, and as wide as it where the config does not say."""
+        return {"width": setting.width, **options, "face_size": setting.face_size}
+
+    def adversaries(self):
+        """See losses.term.Term."""
+        return {kind if len(self.judges) > 1 else "": one for kind, one in self.judges.items()}
 
     def forward(self, outputs, batch):
         """`face` (B, T, 3, S, S) generated -> scalar."""
-        judge = _Judge(self.adversary.discriminator)
+        return sum(self._fooled(one, outputs["face"], batch) for one in self.judges.values()) / len(self.judges)
+
+    def _fooled(self, adversary, faces, batch):
+        """-log of one discriminator's probability that the faces are real, mean over the frames."""
+        judge = _Judge(adversary.discriminator)
         frozen = {name: tensor.detach() for name, tensor in judge.named_parameters()}
-        training = self.adversary.training
-        self.adversary.eval()
-        logits = torch.func.functional_call(judge, frozen, self.adversary.arguments(outputs["face"], batch))
-        self.adversary.train(training)
-        return frame_mean(F.softplus(-by_item(logits.float(), len(outputs["face"]))), batch)
+        training = adversary.training
+        adversary.eval()
+        with self.networks(faces.device):
+            logits = torch.func.functional_call(judge, frozen, adversary.arguments(faces, batch))
+        adversary.train(training)
+        return frame_mean(F.softplus(-by_item(logits.float(), len(faces))), batch)
 
 
 def by_item(logits, items):

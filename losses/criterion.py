@@ -1,5 +1,7 @@
 """Names, weighs and sums the losses of a method."""
 
+import inspect
+
 import torch
 from torch import nn
 
@@ -11,6 +13,8 @@ from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncChoice, SyncClassification, SyncLoss
 from losses.temporal import TemporalLipLoss
+from losses.term import Precise, Setting, raised
+from models.precision import outside_autocast
 
 LOSSES = {
     "l1": L1Loss,
@@ -23,63 +27,83 @@ LOSSES = {
     "temporal_lip": TemporalLipLoss,
     "spatial_texture": SpatialTextureLoss,
 }
-_OWN_KEYS = ("weight", "enable_when")
+_OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1
 
 
 class Criterion(nn.Module):
-    """Weighted sum of named terms.
+    """Weighted sum of named terms (`losses.term.Term`), in float32 and outside autocast.
 
-    A term is an nn.Module with `needs` (fields), `reads` (outputs of the network) and `forward(outputs, batch) -> scalar`. A
-    term with `enable_when: {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit,
+    A term with `enable_when: {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit,
     and from then on; its value is measured in validation from the start.
 
-    A weight may be "rest": what the other terms that are switched on leave of 1 (the L1 of METHODS 1.6 and 5.1).
-
-    A term with an adversary has `adversary`, a module that learns beside the model: `adversary(outputs, batch) -> scalar` is
-    what it learns from.
-
-    A term that learns something of its own may have `memory`, a module whose state a resumed run gets back, and `facts()`, what
-    a checkpoint tells of it.
+    A weight may be "rest": what the other terms that are switched on leave of 1 (Wav2Lip's weight of L1, arXiv 2008.10010 eq. 6).
 
     Args:
         terms: dict of name -> term.
         weights: dict of name -> float, or "rest" for one of them.
         gates: dict of name -> (metric, limit), for terms with `enable_when`.
+        views: dict of name -> output of the network that the term looks at in place of its usual one.
+
+    Raises:
+        InputError: no term is switched on from the start, so that nothing could be learned.
     """
 
-    def __init__(self, terms, weights, gates=None):
+    def __init__(self, terms, weights, gates=None, views=None):
         super().__init__()
         self.terms = nn.ModuleDict(terms)
-        self.weights, self.gates = dict(weights), dict(gates or {})
+        self.weights, self.gates, self.views = dict(weights), dict(gates or {}), dict(views or {})
         self.open = {name: name not in self.gates for name in self.terms}
+        if not any(self.open.values()):
+            raise InputError("losses: every loss waits for its enable_when, so nothing would be learned; switch one on")
 
     @property
     def needs(self):
         """Fields that the terms need, sorted."""
         return tuple(sorted({name for term in self.terms.values() for name in term.needs}))
 
+    def reads(self, name):
+        """Outputs of the network that a term looks at."""
+        first, *others = self.terms[name].reads
+        return (self.views.get(name, first), *others)
+
+    def set_precision(self, dtype):
+        """Networks inside the terms run in `dtype` (torch.float16, torch.bfloat16), or in float32 (None)."""
+        for module in self.modules():
+            if isinstance(module, Precise):
+                module.precision = dtype
+
     def forward(self, outputs, batch, *, all_terms=False):
         """Total and parts.
 
         Args:
-            outputs: dict of what the model gave.
+            outputs: dict of what the model gave, in any precision.
             batch: dict of fields.
             all_terms: compute also terms that are still switched off; they do not enter the total.
 
         Returns:
-            scalar tensor, dict of name -> detached scalar tensor.
+            float32 scalar tensor; dict of name -> detached tensor: () the value of a term, or (2,) a figure "term/figure" as its
+            sum and its count.
         """
         total, parts = None, {}
-        for name, term in self.terms.items():
-            if self.open[name] or all_terms:
-                value = term(outputs, batch)
-                parts[name] = value.detach()
-                if self.open[name]:
-                    total = self.weight(name) * value + (0.0 if total is None else total)
-        if total is None:
-            total = torch.zeros((), device=next(iter(outputs.values())).device)
+        with outside_autocast(next(iter(outputs.values())).device):
+            outputs = {name: raised(value) for name, value in outputs.items()}
+            for name, term in self.terms.items():
+                if self.open[name] or all_terms:
+                    value, figures = self._value(name, term, outputs, batch)
+                    parts[name] = value.detach()
+                    for figure, pair in figures.items():
+                        parts[f"{name}/{figure}"] = torch.stack([one.detach().float() for one in pair])
+                    if self.open[name]:
+                        total = self.weight(name) * value + (0.0 if total is None else total)
         return total, parts
+
+    def _value(self, name, term, outputs, batch):
+        """(value, figures) of a term."""
+        if name in self.views:
+            outputs = {**outputs, term.reads[0]: outputs[self.views[name]]}
+        found = term(outputs, batch)
+        return found if isinstance(found, tuple) else (found, {})
 
     def weight(self, name):
         """Present weight of a term that is switched on."""
@@ -88,8 +112,9 @@ class Criterion(nn.Module):
         return 1.0 - sum(self.weights[other] for other in self.terms if other != name and self.open[other])
 
     def adversaries(self):
-        """dict of name -> module that learns beside the model."""
-        return {name: term.adversary for name, term in self.terms.items() if hasattr(term, "adversary")}
+        """dict of name -> module that learns against the model: "term", or "term/adversary" where a term has several."""
+        found = [(name, own, module) for name, term in self.terms.items() for own, module in term.adversaries().items()]
+        return {f"{name}/{own}" if own else name: module for name, own, module in found}
 
     def memory(self):
         """dict of name -> state dict of the terms that have a memory."""
@@ -114,30 +139,55 @@ class Criterion(nn.Module):
         return opened
 
 
-def build_criterion(config, resources):
+def as_pair(value):
+    """A part of a Criterion, () or (2,) -> (2,) float32: its sum and its count, which add up over batches and processes."""
+    return value.detach().float() if value.dim() else torch.stack([value.detach().float(), torch.ones_like(value.float())])
+
+
+def build_criterion(config, setting=None):
     """Criterion from the `losses` section of a config.
 
     Args:
-        config: dict of loss name -> {"weight": w, "enable_when": {...}, other arguments of the loss}.
-        resources: dict of loss name -> arguments that a config cannot hold, such as a loaded expert.
+        config: dict of name -> {"loss": key of LOSSES (the name, where it is left out), "weight": w, "of": output of the network,
+            "enable_when": {...}, "optim": settings of its adversaries (read by training.setup), other arguments of the loss}.
+        setting: losses.term.Setting; None for losses that need nothing else.
 
     Raises:
-        InputError: unknown loss or key, missing or negative weight.
+        InputError: unknown loss or key, missing or negative weight, or what a loss refuses.
     """
     if not isinstance(config, dict) or not config:
         raise InputError("losses: name at least one loss, such as  l1: {weight: 1.0}")
-    refuse_unknown(config, LOSSES, "loss")
-    terms, weights, gates = {}, {}, {}
+    terms, weights, gates, views = {}, {}, {}, {}
     for name, options in config.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise InputError(f"losses.{name}: a loss is named by letters, digits and _")
+        kind = _kind(name, options)
         weights[name] = _weight(name, options)
         if gate := options.get("enable_when"):
             if not isinstance(gate, dict) or set(gate) != {"metric", "below"} or not isinstance(gate["below"], int | float):
                 raise InputError(f"losses.{name}.enable_when: must hold a metric and below, a number")
             gates[name] = (gate["metric"], float(gate["below"]))
+        if "of" in options:
+            views[name] = _view(name, kind, options["of"])
         arguments = {key: value for key, value in options.items() if key not in _OWN_KEYS}
-        terms[name] = _build(name, {**arguments, **resources.get(name, {})})
+        terms[name] = _build(name, kind, arguments, setting or Setting())
+        if "optim" in options and not terms[name].adversaries():
+            raise InputError(f"losses.{name}.optim: sets the optimiser of a loss's adversaries, and this loss has none")
     _check_rest(weights)
-    return Criterion(terms, weights, gates)
+    return Criterion(terms, weights, gates, views)
+
+
+def _kind(name, options):
+    """Class of a term."""
+    kind = options.get("loss", name) if isinstance(options, dict) else name
+    refuse_unknown([kind], LOSSES, "loss" if kind == name else f"losses.{name}.loss")
+    return LOSSES[kind]
+
+
+def _view(name, kind, of):
+    if not isinstance(of, str) or len(kind.reads) != 1:
+        raise InputError(f"losses.{name}.of: must be the name of an output, for a loss that looks at a single one")
+    return of
 
 
 def _weight(name, options):
@@ -145,7 +195,7 @@ def _weight(name, options):
     weight = options.get("weight") if isinstance(options, dict) else None
     if weight == REST:
         return REST
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
         raise InputError(f'losses.{name}.weight: must be a number, 0 or more, or "rest"')
     return float(weight)
 
@@ -159,12 +209,11 @@ def _check_rest(weights):
         raise InputError(f"losses.{rests[0]}.weight: the other weights sum to {others:g} and leave nothing of 1")
 
 
-def _build(name, arguments):
-    import inspect
-
-    known = [key for key in inspect.signature(LOSSES[name]).parameters]
+def _build(name, kind, arguments, setting):
+    """The term, built of the options of a config."""
+    known = [key for key in inspect.signature(kind).parameters if key not in kind.made]
     refuse_unknown(arguments, known, f"key of losses.{name}")
     try:
-        return LOSSES[name](**arguments)
+        return kind(**kind.prepare(arguments, setting, name))
     except (TypeError, ValueError) as error:
         raise InputError(f"losses.{name}: {error}") from error

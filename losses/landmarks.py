@@ -1,11 +1,10 @@
 """How far found mouth landmarks are from those that the detector gave."""
 
-from torch import nn
-
+from losses.term import Term
 from models.lip_landmarks import POINTS
 
 
-class LandmarkDistance(nn.Module):
+class LandmarkDistance(Term):
     """Mean Euclidean distance in crop pixels between found and given mouth landmarks: what `lip_landmarks` learns from.
 
     The plain distance, not its square: a detector's blunder then pulls no harder than any other point.

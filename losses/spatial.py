@@ -9,13 +9,14 @@ modules of all frames are summed by one scatter; none is looped over.
 """
 
 import torch
-from torch import nn
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
-from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, grid_modules
+from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, grid_modules, most_modules
 from faces.texture_torch import batch_texture_modules
 from losses.masking import frame_mean
+from losses.term import Term
+from models.precision import outside_autocast
 
 DISTRIBUTIONS = ("moments", "sliced")
 MODULES = ("slic", "grid")
@@ -26,23 +27,30 @@ _VALIDATED = 16  # directions in validation
 _APART = 4.0  # more than projected colours can differ: sets modules apart in one sort
 
 
-def spatial_texture_loss(fake, real, labels, distribution="moments", directions=None):
+def spatial_texture_loss(fake, real, labels, distribution="moments", directions=None, most=None):
     """How far the texture of two faces is apart, module by module.
 
     Args:
-        fake, real: (N, 3, H, W) float in [0, 1] RGB; half precision is raised to float32.
+        fake, real: (N, 3, H, W) float in [0, 1] RGB; half precision is raised to float32, also under autocast.
         labels: (N, H, W) int64, 0 or more; a label counts within its own picture, and its number means nothing.
         distribution: "moments": as above, over R, G, B and gradient. "sliced": the Wasserstein distance of the colours inside
             each module, mean over `directions` (ours).
         directions: (P, 3) unit vectors in colour space, for "sliced".
+        most: all labels are below it; None looks for the greatest, which waits for the device.
 
     Returns:
         (N,) mean over the modules of each picture, 0 or more, exactly 0 where the pictures are equal; in units of full scale,
         "moments" summed over four channels, "sliced" for one direction.
     """
+    with outside_autocast(fake.device):
+        return _texture_apart(fake, real, labels, distribution, directions, most)
+
+
+def _texture_apart(fake, real, labels, distribution, directions, most):
+    """`spatial_texture_loss`, once autocast is off."""
     dtype = torch.promote_types(torch.promote_types(fake.dtype, real.dtype), torch.float32)
     fake, real, labels = fake.to(dtype), real.detach().to(dtype), labels.flatten(1)
-    counts = module_sums(torch.ones_like(real[:, :1]).flatten(2), labels).squeeze(1)
+    counts = module_sums(torch.ones_like(real[:, :1]).flatten(2), labels, most).squeeze(1)
     present = (counts > 0).to(dtype)
     if distribution == "moments":
         values = _moments_apart(_channels(fake), _channels(real), labels, counts.clamp_min(1))
@@ -51,10 +59,13 @@ def spatial_texture_loss(fake, real, labels, distribution="moments", directions=
     return (values * present).sum(1) / present.sum(1)
 
 
-def module_sums(values, labels):
-    """Sums over the modules of each picture: (N, C, P) values, (N, P) int64 labels -> (N, C, K), K the greatest label + 1."""
+def module_sums(values, labels, most=None):
+    """Sums over the modules of each picture: (N, C, P) values, (N, P) int64 labels -> (N, C, K).
+
+    K is `most`, which all labels are below, or the greatest label + 1, for which the host waits.
+    """
     count, channels, _ = values.shape
-    sums = values.new_zeros(count, channels, int(labels.max()) + 1)
+    sums = values.new_zeros(count, channels, int(labels.max()) + 1 if most is None else most)
     return sums.scatter_add(2, labels[:, None].expand(-1, channels, -1), values)
 
 
@@ -82,7 +93,7 @@ def _moments_apart(fake, real, labels, counts):
     """
 
     def means(values):
-        return module_sums(values, labels) / counts[:, None]
+        return module_sums(values, labels, counts.shape[1]) / counts[:, None]
 
     def spread(means):
         return means.gather(2, labels[:, None].expand(-1, means.shape[1], -1))
@@ -107,10 +118,10 @@ def _colours_apart(fake, real, labels, counts, directions):
     offset = labels[:, None].double() * _APART
     fake, real = ((torch.einsum("dc,ncp->ndp", directions, faces).double() + offset).sort(2).values for faces in (fake, real))
     apart = (fake - real).abs().mean(1, keepdim=True).to(directions.dtype)
-    return module_sums(apart, labels.sort(1).values).squeeze(1) / counts
+    return module_sums(apart, labels.sort(1).values, counts.shape[1]).squeeze(1) / counts
 
 
-class SpatialTextureLoss(nn.Module):
+class SpatialTextureLoss(Term):
     """Texture loss over the modules of the real frame (METHODS 1.6; inferred).
 
     Args:
@@ -143,12 +154,14 @@ class SpatialTextureLoss(nn.Module):
         fixed = random_directions(_VALIDATED, torch.Generator().manual_seed(0))
         self.register_buffer("fixed_directions", fixed, persistent=False)
 
-    reads = ("face",)
-
     @property
     def needs(self):
         """Fields that the loss needs."""
         return ("face", "module") if self.modules == "slic" and self.labels == "stored" else ("face",)
+
+    def textures(self):
+        """See losses.term.Term: the modules of the real face."""
+        return {"module": self.spec}
 
     def forward(self, outputs, batch):
         """Loss of generated faces.
@@ -166,7 +179,8 @@ class SpatialTextureLoss(nn.Module):
         if self.distribution == "sliced":
             fixed = self.fixed_directions
             directions = random_directions(self.projections, device=fixed.device) if self.training else fixed
-        values = spatial_texture_loss(fake, real, self._labels(real, batch), self.distribution, directions)
+        values = spatial_texture_loss(fake, real, self._labels(real, batch), self.distribution, directions,
+                                      most_modules(self.spec.clusters))
         return frame_mean(values.view(batch["face"].shape[:2]), batch)
 
     def _labels(self, real, batch):

@@ -9,10 +9,10 @@ All of it works on ragged runs as flat tensors: frame t of item b belongs to run
 """
 
 import torch
-from torch import nn
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
+from losses.term import Term, raised
 from models.audio_gate import PhonemeWeights
 from models.fuse import fuse_for_inference
 from models.lip_landmarks import POINTS
@@ -106,7 +106,7 @@ def run_weights(delta, known, numbers, mode="tolerant", epsilon=EPSILON):
     return torch.where(has, torch.where(most - least > limit, most, mean), 1.0), has
 
 
-class TemporalLipLoss(nn.Module):
+class TemporalLipLoss(Term):
     """Lip loss over phoneme runs, each weighed by how alike real and generated lips move in it (METHODS 1.6; inferred).
 
     The weights take no gradient. A run without a known similarity - a single frame at the start of a window - weighs W[p], the
@@ -125,7 +125,7 @@ class TemporalLipLoss(nn.Module):
     """
 
     needs = ("face", "landmarks", "phoneme", "run")
-    reads = ("face",)
+    made = ("table",)
 
     def __init__(self, landmarks, table=None, similarity="motion", mode="tolerant", tau=TAU, epsilon=EPSILON):
         super().__init__()
@@ -136,6 +136,14 @@ class TemporalLipLoss(nn.Module):
         self.landmarks = fuse_for_inference(landmarks, winograd=False)
         self.table = table if table is not None else PhonemeWeights()
         self.similarity, self.mode, self.tau, self.epsilon = similarity, mode, float(tau), float(epsilon)
+
+    @classmethod
+    def prepare(cls, options, setting, name):
+        """Load the landmark network, by default the released one, and share the table of the generator's gate."""
+        path = options.get("landmarks") or setting.released("lip_landmarks")
+        gate = getattr(setting.model, "audio_gate", None)
+        found = setting.load(path, "lip_landmarks")
+        return {**options, "landmarks": found.model, "table": None if gate is None else gate.table}
 
     @property
     def memory(self):
@@ -158,9 +166,11 @@ class TemporalLipLoss(nn.Module):
             scalar, in eye distances.
         """
         eyes = batch["landmarks"][:, :, (36, 45)].diff(dim=2).squeeze(2).norm(dim=-1)
-        with torch.no_grad():
-            real = lip_shapes(self.landmarks(batch["face"]), eyes)
-        fake = lip_shapes(self.landmarks(outputs["face"]), eyes)
+        with self.networks(eyes.device):
+            with torch.no_grad():
+                real = self.landmarks.find(batch["face"])
+            fake = self.landmarks.find(outputs["face"])
+        real, fake = lip_shapes(raised(real), eyes), lip_shapes(raised(fake), eyes)
         valid = batch["valid"].bool() if "valid" in batch else torch.ones_like(batch["run"], dtype=torch.bool)
         weights = self._weights(fake.detach(), real, batch["phoneme"], batch["run"], valid)
         distances = lip_distances(fake, real)

@@ -1,4 +1,7 @@
-"""Networks, pure torch: `build_model` makes any of them from the `model` section of a config."""
+"""Networks, pure torch: `build_model` makes any of them from the `model` section of a config.
+
+`MODELS` is the one table to add a network to; what else the code must know of it stands in its class (`models.network`).
+"""
 
 import inspect
 from collections.abc import Mapping
@@ -9,6 +12,7 @@ from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.fuse import fuse_for_inference
 from models.inception import FidInception
 from models.lip_landmarks import LipLandmarks
+from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.syncnet_v2 import SyncNetV2
 from models.wav2lip import Wav2Lip
@@ -18,6 +22,7 @@ __all__ = [
     "ConditionalDiscriminator",
     "FidInception",
     "LipLandmarks",
+    "Network",
     "QualityDiscriminator",
     "SyncNetColor",
     "SyncNetV2",

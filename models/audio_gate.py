@@ -49,6 +49,14 @@ class PhonemeWeights(nn.Module):
         self.total.mul_(kept).add_((1 - kept) * mean)
         self.mass.mul_(kept).add_(1 - kept)
 
+    def _apply(self, fn, recurse=True):
+        """Moves to another device, but stays in float32 where the network around it goes to half precision."""
+        kept = self.total, self.mass
+        super()._apply(fn, recurse)
+        if self.total.dtype != torch.float32 and not kept[0].is_meta:
+            self.total, self.mass = (buffer.to(self.total.device, torch.float32) for buffer in kept)
+        return self
+
     @property
     def seen(self):
         """(P,) bool: the classes that have a weight of their own."""
@@ -57,7 +65,7 @@ class PhonemeWeights(nn.Module):
     def values(self):
         """(P,) float32: W[p] in the order of `speech.arpabet.PHONES`; 1 throughout as long as no class has been seen."""
         seen = self.seen
-        own = self.total / self.mass.clamp_min(1e-12)
+        own = self.total / torch.where(seen, self.mass, torch.ones_like(self.mass))
         mean = (own * seen).sum() / seen.sum().clamp_min(1)
         return torch.where(seen, own, torch.where(seen.any(), mean, torch.ones_like(mean)))
 
@@ -93,5 +101,5 @@ class AudioGate(nn.Module):
         Returns:
             (N, C, 1, 1) of the same dtype.
         """
-        factor = 1 + self.beta * self.table.deviations()[phonemes]
+        factor = 1 + self.beta.float() * self.table.deviations()[phonemes]
         return codes * factor.to(codes.dtype).view(-1, 1, 1, 1)

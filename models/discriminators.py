@@ -13,6 +13,7 @@ from models.blocks import (
     levels_of,
     scaled,
 )
+from models.network import Network
 from models.wav2lip import CODE_CHANNELS, face_encoder
 
 
@@ -50,8 +51,13 @@ def run_blocks(blocks, x):
     return x
 
 
-class QualityDiscriminator(nn.Module):
+class QualityDiscriminator(Network):
     """Is this lower half of a face real? At `face_size` 96, `width` 1.0 the published network of Wav2Lip, name by name."""
+
+    role = "a quality discriminator"
+    sign = ("binary_pred.0.weight", "face_encoder_blocks.0.0.conv_block.0.weight")
+    published = {"face_size": 96, "width": 1.0}
+    colours = {"face_encoder_blocks.0.0.conv_block.0.weight": 1}
 
     def __init__(self, face_size=96, width=1.0):
         super().__init__()
@@ -75,13 +81,15 @@ class QualityDiscriminator(nn.Module):
         return self.logits(faces).sigmoid()
 
 
-class ConditionalDiscriminator(nn.Module):
+class ConditionalDiscriminator(Network):
     """Is this lower half of a face real, given the audio and the person? (METHODS 1.4)
 
     Three encoders: audio and person laid out as in the Wav2Lip generator, the mouth as in its quality discriminator; their
     codes are joined and a small head judges them. The paper's public code gives the layout; what the person frames are is not
     published, and a reference window is taken here (inferred). Parameter names are ours.
     """
+
+    role = "a conditional discriminator"
 
     def __init__(self, face_size=96, width=1.0):
         super().__init__()

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from models.network import Network
+
 SIZE, FEATURES, CLASSES = 299, 2048, 1008
 BATCH_NORM_EPS = 0.001
 _POOLS = {
@@ -13,7 +15,7 @@ _POOLS = {
 }
 
 
-class FidInception(nn.Module):
+class FidInception(Network):
     """Inception v3 (Szegedy et al. 2015, arXiv 1512.00567) as in TensorFlow's graph of 2015-12-05, up to its last pooling.
 
     Names and shapes are those of pytorch-fid's file `pt_inception-2015-12-05-6726825d.pth`, which are torchvision's with 1008
@@ -21,6 +23,9 @@ class FidInception(nn.Module):
     leave the padding out of the mean, and the last block has a max pool in its place. The classifier `fc` is in the file and
     takes no part. Meant for eval mode.
     """
+
+    role = "the Inception network of FID"
+    sign = ("Conv2d_1a_3x3.conv.weight", "Mixed_7c.branch_pool.conv.weight")
 
     def __init__(self):
         super().__init__()

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.blocks import ConvBlock, check_size, residual_blocks
+from models.network import Network
 
 POINTS = 20  # the mouth part, 48-67, of the 68-point scheme
 SIDE = 96  # pixels; other crops are resized to it
@@ -16,7 +17,7 @@ STRIDE = 4  # of the heat maps
 _EPSILON = 1e-3
 
 
-class LipLandmarks(nn.Module):
+class LipLandmarks(Network):
     """20 mouth landmarks from a face crop; differentiable in the crop.
 
     Each point is the mean position under the softmax of its own heat map (integral regression), so that its gradient lies where
@@ -29,6 +30,10 @@ class LipLandmarks(nn.Module):
         InputError: `face_size` is not one of `models.blocks.FACE_SIZES`.
     """
 
+    role = "a lip-landmark network"
+    needs = ("face",)
+    gives = ("mouth",)
+
     def __init__(self, face_size=96):
         super().__init__()
         check_size(face_size, 1.0)
@@ -39,7 +44,15 @@ class LipLandmarks(nn.Module):
         self.back = ConvBlock(128, 48, kernel_size=1, padding=0)
         self.head = nn.Sequential(*residual_blocks(48, 1), ConvBlock(48, 64), nn.Conv2d(64, POINTS, kernel_size=1))
 
-    def forward(self, faces):
+    def parts(self):
+        """See models.network.Network."""
+        return {"trunk": ("stem", "context", "back"), "head": ("head",)}
+
+    def forward(self, batch):
+        """Training: `face` (B, T, 3, S, S) -> {"mouth": (B, T, 20, 2) float32 crop pixels}."""
+        return {"mouth": self.find(batch["face"])}
+
+    def find(self, faces):
         """Find the points.
 
         Args:
@@ -55,7 +68,7 @@ class LipLandmarks(nn.Module):
             flat = F.interpolate(flat, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=size > SIDE)
         part = flat[:, :, TOP:, LEFT:RIGHT].float()
         deviation, mean = torch.std_mean(part.detach(), (1, 2, 3), keepdim=True)  # constants: the gradient stays at the lips
-        fine = self.stem((part - mean) / (deviation + _EPSILON))
+        fine = self.stem(((part - mean) / (deviation + _EPSILON)).to(self.head[-1].weight.dtype))
         coarse = F.interpolate(self.back(self.context(fine)), scale_factor=4, mode="bilinear", align_corners=False)
         heat = self.head(fine + coarse).flatten(2).float().softmax(-1)
         places = (heat.unsqueeze(-1) * _places(heat.device)).sum(-2)  # autocast would round a matrix product

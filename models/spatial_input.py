@@ -6,13 +6,16 @@ Of the *reference* face alone. Modules of the target would show the generator th
 import torch
 from torch import nn
 
+from faces.texture import most_modules
 
-def module_maps(pictures, labels):
+
+def module_maps(pictures, labels, most=None):
     """Mean colour and centre of each pixel's module, spread over the module; no loop over modules.
 
     Args:
         pictures: (N, C, H, W) float.
         labels: (N, H, W) int64, 0 or more; a label counts within its own picture.
+        most: all labels are below it; None looks for the greatest, which waits for the device.
 
     Returns:
         colour (N, C, H, W) of the pictures' dtype: mean of the pixel's module. position (N, 2, H, W), the same dtype: x and y
@@ -20,7 +23,7 @@ def module_maps(pictures, labels):
     """
     count, channels, height, width = pictures.shape
     flat = labels.reshape(count, 1, height * width)
-    modules = int(labels.max()) + 1
+    modules = int(labels.max()) + 1 if most is None else most
     x = torch.linspace(-1, 1, width, device=pictures.device) if width > 1 else torch.zeros(1, device=pictures.device)
     y = torch.linspace(-1, 1, height, device=pictures.device) if height > 1 else torch.zeros(1, device=pictures.device)
     places = torch.stack((x.expand(height, width), y[:, None].expand(height, width))).expand(count, 2, height, width)
@@ -41,10 +44,14 @@ class SpatialInput(nn.Module):
 
     Args:
         channels: of the face encoder's first map.
+
+    Attributes:
+        most: labels of modules are below it (faces.texture.most_modules).
     """
 
     def __init__(self, channels):
         super().__init__()
+        self.most = most_modules()
         self.colour = nn.Conv2d(3, channels, kernel_size=1, bias=False)
         self.position = nn.Conv2d(2, channels, kernel_size=1, bias=False)
         nn.init.zeros_(self.colour.weight)
@@ -60,5 +67,5 @@ class SpatialInput(nn.Module):
         Returns:
             (N, channels, S, S) of the references' dtype.
         """
-        colour, position = module_maps(references, modules)
+        colour, position = module_maps(references, modules, self.most)
         return self.colour(colour) + self.position(position)

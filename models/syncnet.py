@@ -5,9 +5,11 @@ from torch import nn
 
 from common.errors import InputError
 from models.blocks import ConvBlock, audio_encoder, check_size, levels_of, residual_blocks, scaled
+from models.network import Network
+from models.precision import unit_length
 
 
-class SyncNetColor(nn.Module):
+class SyncNetColor(Network):
     """Do a mel window and the lower half of `frames` consecutive faces belong together?
 
     With `face_size` 96, `width` 1.0 and `frames` 5 it is the published expert, name by name. Larger faces add 512-channel
@@ -16,6 +18,13 @@ class SyncNetColor(nn.Module):
     Raises:
         InputError: `face_size`, `width` or `frames` out of range.
     """
+
+    role = "a lip-sync expert"
+    sign = ("face_encoder.0.conv_block.0.weight", "audio_encoder.0.conv_block.0.weight")
+    published = {"face_size": 96, "width": 1.0}
+    needs = ("face", "heard_mel")
+    gives = ("audio_embedding", "face_embedding")
+    colours = {"face_encoder.0.conv_block.0.weight": 1}
 
     def __init__(self, face_size=96, width=1.0, frames=5):
         super().__init__()
@@ -40,7 +49,29 @@ class SyncNetColor(nn.Module):
         blocks += [ConvBlock(c512, c512, stride=2), ConvBlock(c512, c512, kernel_size=bottom, padding=0)]
         return nn.Sequential(*blocks, ConvBlock(c512, c512, kernel_size=1, padding=0))
 
-    def forward(self, mel, faces):
+    def parts(self):
+        """See models.network.Network."""
+        return {"audio_encoder": ("audio_encoder",), "face_encoder": ("face_encoder",)}
+
+    @property
+    def sync_frames(self):
+        """Frames that the expert judges at once."""
+        return self.frames
+
+    def forward(self, batch):
+        """Training: K sounds for each window.
+
+        Args:
+            batch: `heard_mel` (B, K, 1, 80, 16), `face` (B, T, 3, S, S) with T = `frames`.
+
+        Returns:
+            {"audio_embedding": (B, K, D), "face_embedding": (B, D)} float32, unit length.
+        """
+        sounds = batch["heard_mel"]
+        audio, face = self.embed(sounds.flatten(0, 1), lower_halves(batch["face"].transpose(1, 2)))
+        return {"audio_embedding": audio.unflatten(0, sounds.shape[:2]), "face_embedding": face}
+
+    def embed(self, mel, faces):
         """Embed both sides.
 
         Args:
@@ -58,12 +89,12 @@ class SyncNetColor(nn.Module):
         return self.face_encoder[-1].conv_block[0].out_channels
 
     def embed_sound(self, mel):
-        """(B, 1, 80, 16) -> (B, D), see `forward`."""
-        return F.normalize(self.audio_encoder(mel).flatten(1), dim=1)
+        """(B, 1, 80, 16) -> (B, D), see `embed`."""
+        return unit_length(self.audio_encoder(mel).flatten(1))
 
     def embed_faces(self, faces):
-        """(B, 3 * frames, S / 2, S) -> (B, D), see `forward`."""
-        return F.normalize(self.face_encoder(faces).flatten(1), dim=1)
+        """(B, 3 * frames, S / 2, S) -> (B, D), see `embed`."""
+        return unit_length(self.face_encoder(faces).flatten(1))
 
 
 def lower_halves(faces):
@@ -74,6 +105,7 @@ def lower_halves(faces):
 def sync_probability(audio, face):
     """Cosine of two (..., D) embeddings of SyncNetColor -> (...) float32 in [0, 1] (arXiv 2008.10010, eq. 1).
 
-    Both are ReLU-ed, so the cosine is a probability; it is clamped because rounding can lift it over 1.
+    Both are ReLU-ed, so the cosine is a probability; it is clamped because rounding can lift it over 1. In float32 whatever the
+    embeddings are, and outside autocast.
     """
-    return F.cosine_similarity(audio, face, dim=-1).clamp(0, 1)
+    return F.cosine_similarity(audio.float(), face.float(), dim=-1).clamp(0, 1)

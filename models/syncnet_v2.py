@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from models.fuse import fuse_sequences
+from models.network import Network
 
 WINDOW = 5  # video frames
 MFCC_WINDOW = 20  # MFCC columns, four for each video frame
@@ -26,8 +27,11 @@ def _head():
     return nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, EMBEDDING))
 
 
-class SyncNetV2(nn.Module):
+class SyncNetV2(Network):
     """Two towers of 1024 numbers each; near where sound and lips belong together."""
+
+    role = "the published SyncNet"
+    sign = ("netcnnlip.0.weight", "netcnnaud.0.weight")
 
     def __init__(self):
         super().__init__()

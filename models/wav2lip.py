@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from common.errors import InputError
+from faces.texture import CLUSTERS, most_modules
 from models.audio_gate import AudioGate
 from models.blocks import (
     ConvBlock,
@@ -16,6 +17,7 @@ from models.blocks import (
     residual_blocks,
     scaled,
 )
+from models.network import Network
 from models.spatial_input import SpatialInput
 
 CODE_CHANNELS = 512
@@ -62,7 +64,7 @@ def face_decoder(skip_channels, levels, bottom, width):
     return nn.ModuleList(blocks), channels
 
 
-class Wav2Lip(nn.Module):
+class Wav2Lip(Network):
     """Audio and a face with its mouth masked, plus a reference of the same person, to the face with the mouth that is heard.
 
     With `face_size` 96 and `width` 1.0 it is the published network, name by name. Other sizes are ours: 96 * 2^k ends in a 3x3
@@ -78,6 +80,14 @@ class Wav2Lip(nn.Module):
     Raises:
         InputError: `face_size`, `width`, `audio_gate` or `spatial_input` out of range.
     """
+
+    role = "a generator"
+    sign = ("output_block.1.weight", "face_decoder_blocks.0.0.conv_block.0.weight")
+    published = {"face_size": 96, "width": 1.0}
+    gives = ("face",)
+    colours = {"face_encoder_blocks.0.0.conv_block.0.weight": 1, "spatial_input.colour.weight": 1,
+               "output_block.1.weight": 0, "output_block.1.bias": 0}  # fmt: skip
+    optional = ("audio_gate", "spatial_input")
 
     def __init__(self, face_size=96, width=1.0, audio_gate=False, spatial_input=False):
         super().__init__()
@@ -119,7 +129,7 @@ class Wav2Lip(nn.Module):
         """Face maps.
 
         Args:
-            faces: (N, 6, S, S) float32 in [0, 1]; see `forward`.
+            faces: (N, 6, S, S) float32 in [0, 1]; see `generate`.
             modules: (N, S, S) int64 labels of the texture modules of the reference; a network with a spatial input needs them.
 
         Returns:
@@ -154,7 +164,40 @@ class Wav2Lip(nn.Module):
             x = torch.cat((x, skip.expand(x.shape[0], -1, -1, -1)), dim=1)
         return self.output_block(x)
 
-    def forward(self, mel, faces, phonemes=None, modules=None):
+    @property
+    def needs(self):
+        """Fields that this network is fed with; a gate needs the phonemes, a spatial input the modules of the reference."""
+        more = (("audio_gate", "phoneme"), ("spatial_input", "reference_module"))
+        return ("masked_face", "reference_face", "mel", *(name for part, name in more if getattr(self, part) is not None))
+
+    def parts(self):
+        """See models.network.Network."""
+        found = {"audio_encoder": ("audio_encoder",), "face_encoder": ("face_encoder_blocks",),
+                 "face_decoder": ("face_decoder_blocks", "output_block")}  # fmt: skip
+        return found | {name: (name,) for name in self.optional if getattr(self, name) is not None}
+
+    def configure(self, data):
+        """See models.network.Network: the texture modules of the reference decide how many there can be at most."""
+        texture = data.get("texture")
+        clusters = texture.get("clusters", CLUSTERS) if isinstance(texture, dict) else CLUSTERS
+        if self.spatial_input is not None and isinstance(clusters, int):
+            self.spatial_input.most = most_modules(clusters)
+
+    def forward(self, batch):
+        """Training: fields to the generated face.
+
+        Args:
+            batch: `masked_face`, `reference_face` (B, T, 3, S, S), `mel` (B, T, 1, 80, 16), and, where the network has the
+                part, `phoneme` (B, T), `reference_module` (B, T, S, S).
+
+        Returns:
+            {"face": (B, T, 3, S, S) float in [0, 1]}.
+        """
+        faces = torch.cat([batch["masked_face"], batch["reference_face"]], 2).transpose(1, 2)  # (B, 6, T, S, S)
+        made = self.generate(batch["mel"], faces, batch.get("phoneme"), batch.get("reference_module"))
+        return {"face": made.transpose(1, 2)}
+
+    def generate(self, mel, faces, phonemes=None, modules=None):
         """Generate faces.
 
         Args:

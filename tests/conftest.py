@@ -42,22 +42,22 @@ def write_config(tmp_path, small_corpus):
 @pytest.fixture
 def draws(monkeypatch):
     """Takes away the drawing of curves, which takes a second, from whoever does not test it; gives what draws them."""
-    from training import curve
+    from training.logging import curve
 
     real = curve.draw_curves
-    monkeypatch.setattr("training.log.draw_curves", lambda *_: None)
+    monkeypatch.setattr("training.logging.log.draw_curves", lambda *_: None)
     return real
 
 
 @pytest.fixture
 def write_log(tmp_path, draws):
     """Open a Log in `tmp_path/run`; its lines are collected in `write_log.lines`."""
-    from training.log import Log
+    from training.logging.log import Log
 
     lines, logs = [], []
 
-    def write(start=0, steps=None, folder="run", **train):
-        config = {"name": folder, "train": {"log_every": 2, "tensorboard": "off", **train}}
+    def write(start=0, steps=None, folder="run", losses=None, **train):
+        config = {"name": folder, "losses": losses, "train": {"log_every": 2, "tensorboard": "off", **train}}
         logs.append(Log(tmp_path / folder, config, lines.append, start=start, steps=steps))
         return logs[-1]
 

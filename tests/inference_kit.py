@@ -29,7 +29,7 @@ def enliven(model):
     with torch.no_grad():
         logits = []
         hook = model.output_block[1].register_forward_hook(lambda _, __, out: logits.append(out))
-        model(torch.randn(4, 1, 80, 16), torch.rand(4, 6, model.face_size, model.face_size))
+        model.generate(torch.randn(4, 1, 80, 16), torch.rand(4, 6, model.face_size, model.face_size))
         hook.remove()
         model.output_block[1].weight.div_(logits[0].std())
         model.output_block[1].bias.zero_()

@@ -7,7 +7,6 @@ import yaml
 
 from common.errors import InputError
 from models import build_model, fuse_for_inference
-from models.interface import INTERFACES
 from pipeline.drivers import load_driver
 from speech.arpabet import NUMBER, PHONES
 from tests.conftest import ROOT
@@ -56,13 +55,13 @@ def test_a_fresh_gate_changes_nothing():
     mel, faces, phonemes = inputs()
     closed, open_ = gated(beta=0.0), gated(beta=2.0)
     with torch.no_grad():
-        bare = closed(mel, faces, phonemes)
-        changed = (open_(mel, faces, phonemes) - bare).abs().amax((1, 3, 4))
+        bare = closed.generate(mel, faces, phonemes)
+        changed = (open_.generate(mel, faces, phonemes) - bare).abs().amax((1, 3, 4))
     torch.manual_seed(3)
     plain = build_model(TINY)
     plain.load_state_dict({key: value for key, value in closed.state_dict().items() if not key.startswith("audio_gate")})
     with torch.no_grad():
-        assert torch.equal(plain.eval()(mel, faces), bare)
+        assert torch.equal(plain.eval().generate(mel, faces), bare)
     assert (changed[:, :2] > 1e-3).all() and (changed[:, 2] == 0).all(), "a class never seen is left as it is"
 
 
@@ -77,21 +76,21 @@ def test_codes_are_scaled_as_the_formula_says():
 def test_each_frame_gets_its_own_phoneme():
     model, (mel, faces, phonemes) = gated(), inputs()
     with torch.no_grad():
-        window = model(mel, faces, phonemes)
+        window = model.generate(mel, faces, phonemes)
         for item in range(2):
             for frame in range(3):
-                one = model(mel[item : item + 1, frame], faces[item : item + 1, :, frame], phonemes[item : item + 1, frame])
+                one = model.generate(mel[item : item + 1, frame], faces[item : item + 1, :, frame], phonemes[item : item + 1, frame])
                 torch.testing.assert_close(window[item, :, frame], one[0], rtol=0, atol=1e-5)
 
 
 def test_the_gate_learns_and_must_be_told_the_phonemes():
     model, (mel, faces, phonemes) = gated(beta=0.0), inputs()
-    model(mel, faces, phonemes).mean().backward()
+    model.generate(mel, faces, phonemes).mean().backward()
     assert model.audio_gate.beta.grad.abs() > 0
     with pytest.raises(ValueError, match="phonemes"):
-        model(mel, faces)
-    assert "phoneme" in INTERFACES["wav2lip"].needs_of(model)
-    assert "phoneme" not in INTERFACES["wav2lip"].needs_of(build_model(TINY))
+        model.generate(mel, faces)
+    assert "phoneme" in model.needs
+    assert "phoneme" not in build_model(TINY).needs
     with pytest.raises(InputError, match="audio_gate"):
         build_model({**TINY, "audio_gate": "yes"})
 
@@ -102,8 +101,8 @@ def test_table_and_beta_travel_in_the_checkpoint_and_through_fusing(checkpoint):
     assert float(model.audio_gate.beta.detach()) == 2.0
     mel, faces, phonemes = inputs()
     with torch.no_grad():
-        fused = fuse_for_inference(model)(mel, faces, phonemes)
-        torch.testing.assert_close(fused, model(mel, faces, phonemes), rtol=0, atol=1e-4)
+        fused = fuse_for_inference(model).generate(mel, faces, phonemes)
+        torch.testing.assert_close(fused, model.generate(mel, faces, phonemes), rtol=0, atol=1e-4)
 
 
 def test_the_generator_of_the_pipeline_passes_phonemes_on(checkpoint):

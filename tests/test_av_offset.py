@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import prepare
 from common.cli import run
-from datasets import av_rows
 from datasets.av_offset import MAX_LAG, AvOffset, OffsetModel, lip_features, lip_shape, measure_av_offset, sound_features
 from datasets.prepared import ClipRow, PreparedCorpus, read_manifest
+from datasets.preparing import av_rows
 from speech.mel import mel_spectrogram
 from tests.make_media import make_video
 from tests.synthetic import RATE, TalkingPicture, make_talking_head, opening_track, voice

@@ -54,16 +54,22 @@ def test_a_stack_holds_what_its_items_hold_bit_by_bit(corpus, fields, augment):
     data = WindowDataset(corpus, "train", 6, fields, augment=augment, cut="phoneme", sync_frames=5, seed=2)
     stacked, single = collate(data.__getitems__([5, 0, 9, 5])), collate([data[index] for index in (5, 0, 9, 5)])
     assert list(stacked) == list(single)
+    assert set(data.complete(stacked)) == set(fields)
     for name, tensor in single.items():
         assert stacked[name].dtype == tensor.dtype and torch.equal(stacked[name], tensor), name
 
 
 def test_items_share_no_memory(corpus):
-    item = WindowDataset(corpus, "train", 5, ("face", "masked_face", "reference_face"))[0]
+    data = WindowDataset(corpus, "train", 5, ("face", "masked_face", "reference_face"))
+    item = data[0]
     before = {name: array.copy() for name, array in item.items()}
-    item["face"][:] = -1
+    item["face"][:] = 1
+    np.testing.assert_array_equal(item["reference_face"], before["reference_face"])
+    fields = data.complete(collate([data[0]]))
+    before = {name: tensor.clone() for name, tensor in fields.items()}
+    fields["face"].zero_()
     for name in ("masked_face", "reference_face"):
-        np.testing.assert_array_equal(item[name], before[name])
+        assert torch.equal(fields[name], before[name])
 
 
 @pytest.mark.parametrize(("limit", "most"), [(1024, 204), (1_000_000, 2000), (3, 1)])
@@ -96,6 +102,15 @@ def test_the_recipe_loads_the_clips_that_were_exported(corpus, tmp_path):
         assert (faces - real).abs().mean() < 0.02, "BGR, as OpenCV reads it; JPEG changes a little"
     again = Recipe(recipe.clips, our_mel=True)[3]
     assert torch.equal(again[0], x) and (again[1] - mels).abs().max() < 1e-3
+
+
+def test_the_loader_benchmark_tells_the_bytes_of_a_batch(corpus):
+    sizes = loader_speed.batch_bytes(corpus)
+    shipped, whole = sizes["sto, 10 windows"]
+    assert shipped < 3.9e6 and whole == 38_844_640
+    assert loader_speed.bytes_table({"sto": (shipped, whole)})[-1] == f"| sto | {shipped / 1e6:.2f} | 38.84 |"
+    data, dataset = loader_speed.contenders(corpus, [])["sto, 8 frames, completed"], loader_speed.datasets_of(corpus)
+    assert set(data[1](data[0].__getitems__([0, 1]))) == set(dataset["sto, 8 frames"].fields)
 
 
 def test_loader_table_takes_the_faster_recipe_and_misses_below_ten():

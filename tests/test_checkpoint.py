@@ -75,7 +75,7 @@ def test_half_precision_is_half_the_file_and_loads_as_float32(tmp_path, own, sma
 
 def test_training_goes_on_from_a_loaded_model(own):
     model = load_checkpoint(own).model.train()
-    model(torch.rand(2, 1, 80, 16), torch.rand(2, 6, 96, 96)).mean().backward()
+    model.generate(torch.rand(2, 1, 80, 16), torch.rand(2, 6, 96, 96)).mean().backward()
     torch.optim.SGD(model.parameters(), 0.1).step()
 
 

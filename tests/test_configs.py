@@ -100,10 +100,31 @@ def do_a_step(job, losses):
     before = [parameter.detach().clone() for parameter in job.model.parameters()]
     values, _ = job.learn(next(steps_left(job)))
     open_losses = {name for name in losses if job.criterion.open[name]}
-    adversaries = {"adversary/adversarial"} if "adversarial" in losses else set()
-    assert set(values) == {"total", "gradient"} | open_losses | adversaries
+    adversaries = {"adversary/adversarial", "gradient/adversarial"} if "adversarial" in losses else set()
+    figures = {f"{name}/accuracy" for name in losses & EXPERT}
+    assert set(values) == {"total", "gradient"} | open_losses | adversaries | figures
     assert all(math.isfinite(value) for value in values.values()), values
     assert any(not torch.equal(old, new) for old, new in zip(before, job.model.parameters(), strict=True))
+
+
+def flat(section, above=""):
+    """(full key, value) of all that is no section; `model` and `losses` count as values."""
+    for key, value in section.items():
+        if isinstance(value, dict) and value and above + key not in ("model", "losses"):
+            yield from flat(value, f"{above}{key}.")
+        else:
+            yield above + key, value
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=stem)
+def test_a_config_resolves_to_what_it_always_was(path):
+    """tests/golden/configs.json was written by the code that had no schema; keys that came later have their default."""
+    golden = json.loads((ROOT / "tests" / "golden" / "configs.json").read_text(encoding="utf-8"))
+    assert golden["configs"].keys() == set(METHODS)
+    now = dict(flat(load_config(path)))
+    later = {key: now.pop(key) for key in set(now) - set(golden["defaults"])}
+    assert json.dumps(now, sort_keys=True) == json.dumps({**golden["defaults"], **golden["configs"][path.stem]}, sort_keys=True)
+    assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": []}
 
 
 def test_every_config_has_its_losses_listed():
@@ -118,7 +139,7 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
     do_a_step(job, losses)
     metrics, _ = validate(job)
     assert all(math.isfinite(value) for value in metrics.values()) and job.best_by in metrics
-    assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in ("total", *losses)}
+    assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in ("total", *losses, *(f"{one}/accuracy" for one in losses & EXPERT))}
     gated = set(job.criterion.gates)
     assert gated == ({"sync"} if path.stem.startswith(("wav2lip", "tcsc", "sto")) else set())
     if gated:  # with its gate open, all weights sum to 1
@@ -252,5 +273,5 @@ def test_a_null_that_takes_nothing_away_is_refused(write, overrides):
 )
 def test_weights_that_cannot_be_are_refused(losses, words):
     with pytest.raises(InputError) as error:
-        build_criterion(losses, {})
+        build_criterion(losses)
     assert all(word in str(error.value) for word in words), error.value

@@ -12,8 +12,10 @@ from datasets.augment import SILENCE
 from datasets.clip_files import clip_path, open_clip, write_clip
 from datasets.corpora import assign_split, grid_transcript, list_clips
 from datasets.fields import FIELDS, check_fields
+from datasets.fields.window import draw_outside
 from datasets.prepared import PreparedCorpus, read_manifest
-from datasets.windows import REFERENCE_GAP, WindowDataset, _draw_outside, collate
+from datasets.windows import REFERENCE_GAP, WindowDataset, collate
+from tests.fields_kit import whole
 from tests.prepared_kit import make_corpus
 
 ALL = tuple(FIELDS)
@@ -91,7 +93,7 @@ def test_reference_lies_outside_the_window(seed, window, data):
     count = window + data.draw(st.integers(0, 60))
     start = data.draw(st.integers(0, count - window))
     low, high = start - REFERENCE_GAP, start + window + REFERENCE_GAP
-    pick = _draw_outside(np.random.default_rng(seed), count, low, high)
+    pick = draw_outside(np.random.default_rng(seed), count, low, high)
     assert 0 <= pick < count
     if low > 0 or high < count:
         assert not low <= pick < high
@@ -136,8 +138,8 @@ def test_other_format_is_refused(tmp_path):
 
 
 def test_items_have_the_shapes_that_fields_promise(corpus):
-    item = WindowDataset(corpus, "train", 5, ALL)[3]
-    sizes = {"T": 5, "S": 96, "K": 1, "": 0}
+    item = whole(WindowDataset(corpus, "train", 5, ALL), 3)
+    sizes = {"T": 5, "S": 96, "K": 1, "C": 12, "N": 20, "L": 3200}
     for name, field in FIELDS.items():
         words = [word.strip() for word in field.shape.strip("()").split(",") if word.strip()]
         shape = tuple(sizes[word] if word in sizes else int(word) for word in words)
@@ -153,8 +155,8 @@ def test_items_depend_on_seed_epoch_and_index_alone(corpus):
     one = WindowDataset(corpus, "train", 5, ALL, seed=4, augment=augment)
     two = WindowDataset(corpus, "train", 5, ALL, seed=4, augment=augment)
     [two[index] for index in (7, 1, 0)]  # another order of reading
-    for name, value in one[2].items():
-        np.testing.assert_array_equal(value, two[2][name])
+    for name, value in whole(one, 2).items():
+        np.testing.assert_array_equal(value, whole(two, 2)[name])
     other_epoch, other_seed = one[2 + len(one)], WindowDataset(corpus, "train", 5, ALL, seed=5, augment=augment)[2]
     assert any(not np.array_equal(one[2][name], other_epoch[name]) for name in ("clip", "frame", "mel"))
     assert any(not np.array_equal(one[2][name], other_seed[name]) for name in ("clip", "frame", "mel"))
@@ -164,7 +166,7 @@ def test_sound_and_picture_of_an_item_belong_together(corpus):
     """The brightness of the mouth follows the mel (see prepared_kit), so the middle column must tell it."""
     data = WindowDataset(corpus, "train", 5, ("face", "mel"))
     for index in range(10):
-        item = data[index]
+        item = whole(data, index)
         mouth = item["face"][:, 0, 67, 48]
         heard = (item["mel"][:, 0, 0, 7:9].mean(-1) + 3) / 6 * 200 / 255
         np.testing.assert_allclose(mouth, heard, atol=0.06)
@@ -182,14 +184,14 @@ def test_shifted_sound_is_marked(corpus):
 def test_mirrored_landmarks_stay_on_the_mirrored_picture(corpus):
     plain = WindowDataset(corpus, "train", 2, ("face", "landmarks"), seed=1)
     flipped = WindowDataset(corpus, "train", 2, ("face", "landmarks"), seed=1, augment={"flip": 1.0})
-    one, two = plain[0], flipped[0]
+    one, two = whole(plain, 0), whole(flipped, 0)
     np.testing.assert_array_equal(one["face"][..., ::-1], two["face"])
     assert two["landmarks"][0, 36, 0] == pytest.approx(95 - one["landmarks"][0, 45, 0])
     assert two["landmarks"][0, 36, 1] == pytest.approx(one["landmarks"][0, 45, 1])
 
 
 def test_the_mask_begins_where_it_is_told(corpus):
-    item = WindowDataset(corpus, "train", 2, ("face", "masked_face"), mask_top=0.375)[0]
+    item = whole(WindowDataset(corpus, "train", 2, ("face", "masked_face"), mask_top=0.375), 0)
     assert not item["masked_face"][:, :, 36:].any()
     np.testing.assert_array_equal(item["masked_face"][:, :, :36], item["face"][:, :, :36])
 
@@ -200,7 +202,7 @@ def test_shifted_picture_and_landmarks_move_together_and_the_reference_stays(cor
     moved = WindowDataset(corpus, "train", 2, fields, seed=1, augment={"shift": 3})
     seen = set()
     for index in range(8):
-        one, two = plain[index], moved[index]
+        one, two = whole(plain, index), whole(moved, index)
         right, down = (two["landmarks"] - one["landmarks"])[0, 0]
         steps = (round(float(right)), round(float(down)))
         assert max(map(abs, steps)) <= 3
@@ -243,7 +245,7 @@ def test_balance_draws_rare_speakers_more_often(tmp_path):
 def test_collate_stacks(corpus):
     data = WindowDataset(corpus, "train", 3, ("face", "in_sync"))
     batch = collate([data[0], data[1]])
-    assert batch["face"].shape == (2, 3, 3, 96, 96) and batch["in_sync"].shape == (2, 1)
+    assert batch["face"].shape == (2, 3, 96, 96, 3) and batch["in_sync"].shape == (2, 1)
 
 
 def test_unknown_field_and_empty_split(corpus):

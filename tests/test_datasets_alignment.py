@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import datasets.alignment
+import datasets.preparing.phones
 from common.errors import InputError
-from datasets.alignment import align_corpus, store
 from datasets.clip_files import clip_path, is_current, read_side, side_path, write_side
 from datasets.corpora import ClipSource, list_clips
 from datasets.prepared import PreparedCorpus, read_manifest
+from datasets.preparing.phones import align_corpus, store
 from speech.align import Aligner
 from speech.alignment import Alignment, AlignmentError, Interval, cover
 from speech.arpabet import PHONES
@@ -53,7 +53,7 @@ def stub(monkeypatch):
             raise InputError("PocketSphinx is not installed: pip install it")
         return StubAligner()
 
-    monkeypatch.setattr(datasets.alignment, "build_aligner", build)
+    monkeypatch.setattr(datasets.preparing.phones, "build_aligner", build)
     StubAligner.seen, StubAligner.runs, StubAligner.missing = [], 0, False
     return StubAligner
 

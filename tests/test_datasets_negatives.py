@@ -83,5 +83,7 @@ def test_only_clips_that_are_surely_in_sync(tmp_path):
     manifest_path(folder).write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence=CONFIDENT)
     assert [row.id for row in data.rows] == [rows[0]["id"], rows[2]["id"]]
+    data = WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence=0)
+    assert [row.id for row in data.rows] == sorted(row["id"] for row in rows[:3]), "no clip whose offset is not known"
     with pytest.raises(InputError, match="data.min_av_confidence"):
         WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence=99.0)

@@ -12,9 +12,11 @@ from common.cli import run
 from common.errors import InputError
 from datasets.clip_files import clip_path, open_arrays, open_clip, side_path, write_clip
 from datasets.prepared import PreparedCorpus, manifest_path
-from datasets.texture import add_texture, kind_of, open_modules, store_modules
+from datasets.preparing.texture import add_texture, store_modules
+from datasets.texture import kind_of, open_modules
 from datasets.windows import WindowDataset
 from faces.texture import TextureSpec, texture_modules
+from tests.fields_kit import whole
 from tests.prepared_kit import make_corpus
 from training.checkpoint import load_checkpoint
 
@@ -128,7 +130,7 @@ def test_modules_lie_where_the_faces_lie(folder, augment):
     fields = ("face", "reference_face", "module", "reference_module")
     data = WindowDataset(corpus, "train", 5, fields, augment=augment)
     for index in range(4):
-        item = data[index]
+        item = whole(data, index)
         for face, module in (("face", "module"), ("reference_face", "reference_module")):
             assert item[module].dtype == np.int64 and item[module].flags.c_contiguous
             np.testing.assert_allclose(item[face][:, 0] * 255, item[module] * 4, atol=1e-3)
@@ -142,7 +144,7 @@ def test_modules_turn_and_zoom_with_the_faces(folder):
     augment = {"turn": 20.0, "zoom": 0.2, "stretch": 0.1, "shift": 3, "flip": 0.5}
     data = WindowDataset(corpus, "train", 5, ("face", "module"), augment=augment)
     for index in range(4):
-        item = data[index]
+        item = whole(data, index)
         grey, module = item["face"][:, 0] * 255, item["module"]
         same = (module[:, 1:-1, 1:-1] == module[:, :-2, 1:-1]) & (module[:, 1:-1, 1:-1] == module[:, 2:, 1:-1])
         same &= (module[:, 1:-1, 1:-1] == module[:, 1:-1, :-2]) & (module[:, 1:-1, 1:-1] == module[:, 1:-1, 2:])
@@ -154,7 +156,7 @@ def test_each_field_may_have_modules_of_its_own(folder):
     add_texture(folder, SPEC)
     corpus = PreparedCorpus.open_folder(folder)
     data = WindowDataset(corpus, "train", 5, ("module", "reference_module"), textures={"reference_module": SPEC})
-    item = data[0]
+    item = whole(data, 0)
     assert item["module"].max() == 63 and item["reference_module"].max() < 20  # 64 blocks by make_corpus; 9 clusters
 
 

@@ -13,12 +13,13 @@ import train
 from datasets.fields import FIELDS
 from losses.criterion import LOSSES
 from tests.conftest import ROOT
-from training.config import DEFAULTS, load_config
+from tools.settings_table import updated
+from training.config import load_config
+from training.settings import CONFIG
 
 TEXT = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 CONFIGS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
-WHOLE = ("name", "model", "losses", "data.texture", "data.negatives", "data.augment")  # sections that have one row
-FROM_FILES = {"expert", "channel_order", "landmarks", "table", "face_size", "width"}  # arguments that training.setup fills in
+TOLD_IN_WORDS = ("expert", "landmarks", "width")  # arguments whose default is a file, or of the model
 
 
 def cells(line):
@@ -46,15 +47,6 @@ def code(cell):
     return found[1]
 
 
-def flat(defaults, above=""):
-    for key, value in defaults.items():
-        name = above + key
-        if isinstance(value, dict) and name not in WHOLE:
-            yield from flat(value, name + ".")
-        else:
-            yield name, value
-
-
 def commands():
     """Commands of the code blocks as lists of words, without comments."""
     blocks = re.findall(r"```\n(.*?)```", TEXT, flags=re.S)
@@ -62,18 +54,22 @@ def commands():
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def test_every_key_is_told_with_its_default():
-    told = [(code(key), yaml.safe_load(code(default))) for key, default, _ in table_under("key", "default", "meaning")]
+def test_the_table_of_settings_is_the_one_in_the_code():
+    """`python -m tools.settings_table` writes it anew."""
+    assert TEXT == updated(TEXT)
+    told = [(code(key), yaml.safe_load(code(default))) for key, default, *_ in table_under("key", "default", "permitted")]
     assert len(told) == len(dict(told)), "a key is told twice"
-    told = {key: "off" if key == "train.wandb" and default is False else default for key, default in told}  # YAML's off
-    assert told == dict(flat(DEFAULTS))
+    known = {key: "off" if default is False and key == "train.wandb" else default for key, default in told}  # YAML's off
+    assert known == {key: default for key, default, *_ in CONFIG.table()}
+    assert all(cell for row in table_under("key", "default", "permitted") for cell in row)
 
 
 def test_every_loss_is_told_with_its_arguments():
     told = {code(name): yaml.safe_load(code(arguments)) for name, arguments, *_ in table_under("loss", "arguments")}
     for name, loss in LOSSES.items():
         arguments = [one for one in inspect.signature(loss).parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
-        assert told.pop(name) == {one.name: one.default for one in arguments if one.name not in FROM_FILES}, name
+        own = [one for one in arguments if one.name not in (*loss.made, *TOLD_IN_WORDS)]
+        assert told.pop(name) == {one.name: one.default for one in own}, name
     assert not told
 
 

@@ -8,7 +8,6 @@ import torch
 from common.errors import InputError
 from losses.temporal import TemporalLipLoss
 from models import build_model
-from models.interface import INTERFACES
 from tests.conftest import ROOT
 from tests.synthetic import TalkingPicture
 from training.checkpoint import load_checkpoint
@@ -47,8 +46,8 @@ def opening(points):
 def test_points_have_their_shape_and_stay_in_the_crop():
     model = build_model({"name": "lip_landmarks"}).eval()
     with torch.no_grad():
-        assert model(torch.rand(2, 3, 96, 96)).shape == (2, 20, 2)
-        points = model(torch.rand(2, 5, 3, 96, 96))
+        assert model.find(torch.rand(2, 3, 96, 96)).shape == (2, 20, 2)
+        points = model.find(torch.rand(2, 5, 3, 96, 96))
     assert points.shape == (2, 5, 20, 2) and points.dtype == torch.float32
     assert (points > 0).all() and (points < 96).all()
     with pytest.raises(InputError, match="face_size"):
@@ -57,14 +56,14 @@ def test_points_have_their_shape_and_stay_in_the_crop():
 
 def test_it_can_be_trained_by_name():
     model = build_model({"name": "lip_landmarks"})
-    assert INTERFACES["lip_landmarks"].needs_of(model) == ("face",)
-    out = INTERFACES["lip_landmarks"].predict(model, {"face": torch.rand(1, 2, 3, 96, 96)})
+    assert model.needs == ("face",)
+    out = model({"face": torch.rand(1, 2, 3, 96, 96)})
     assert out["mouth"].shape == (1, 2, 20, 2) and out["mouth"].requires_grad
 
 
 def test_it_finds_the_mouth_of_a_face_that_it_never_saw(network):
     with torch.no_grad():
-        points = network(head(0.5))[0]
+        points = network.find(head(0.5))[0]
     assert np.abs(points.numpy().mean(0) - mouth_middle(down=1)).max() < 3
     left, right = points[0], points[6]
     assert left[0] < points[3, 0] < right[0], "points 48 and 54 are the corners, in the order of the 68-point scheme"
@@ -74,21 +73,21 @@ def test_it_finds_the_mouth_of_a_face_that_it_never_saw(network):
 def test_it_follows_the_opening_of_the_mouth(network):
     openings = np.linspace(0.1, 1, 7)
     with torch.no_grad():
-        found = np.array([float(opening(network(head(value))[0])) for value in openings])
+        found = np.array([float(opening(network.find(head(value))[0])) for value in openings])
     assert np.corrcoef(openings, found)[0, 1] > 0.97 and (np.diff(found) > 0).all()
 
 
 @pytest.mark.parametrize("size", [128, 192, 256])
 def test_other_sizes_give_the_same_points(network, size):
     with torch.no_grad():
-        small, large = network(head(0.6))[0], network(head(0.6, size=size))[0]
+        small, large = network.find(head(0.6))[0], network.find(head(0.6, size=size))[0]
     assert ((large + 0.5) * 96 / size - 0.5 - small).abs().max() < 1.0
 
 
 def test_light_and_contrast_change_little(network):
     face = head(0.6)
     with torch.no_grad():
-        assert (network(face * 0.5 + 0.1) - network(face)).abs().max() < 0.05
+        assert (network.find(face * 0.5 + 0.1) - network.find(face)).abs().max() < 0.05
 
 
 def batch_of(real):
@@ -147,8 +146,8 @@ def test_the_network_is_frozen_inside_the_loss(network):
     loss, face = TemporalLipLoss(network).train(), head(0.4)
     assert not any(parameter.requires_grad for parameter in loss.parameters())
     with torch.no_grad():
-        before = loss.landmarks(face)
+        before = loss.landmarks.find(face)
         loss({"face": head(0.9)[None]}, batch_of(face))
-        assert torch.equal(loss.landmarks(face), before)
-        assert (before - network(face)).abs().max() < 1e-2, "the copy with folded norms finds the same points"
+        assert torch.equal(loss.landmarks.find(face), before)
+        assert (before - network.find(face)).abs().max() < 1e-2, "the copy with folded norms finds the same points"
     assert CHECKPOINT.stat().st_size < 10e6

@@ -28,7 +28,7 @@ def test_generator_term_moves_the_faces_and_never_the_discriminator(kind):
     assert fake.grad[:, :, :, 48:].abs().sum() > 0 and fake.grad[:, :, :, :48].abs().sum() == 0  # the lower half alone
     assert all(parameter.grad is None for parameter in loss.parameters())
     assert all(torch.equal(before[name], value) for name, value in loss.state_dict().items())  # batch norm's statistics, too
-    assert loss.adversary.training
+    assert loss.adversaries()[""].training
 
 
 @pytest.mark.parametrize("kind", ["quality", "conditional"])
@@ -37,10 +37,10 @@ def test_the_discriminator_learns_to_tell_faces_apart_and_takes_no_gradient_to_t
     loss = AdversarialLoss(kind, width=0.25)
     batch = make_batch(4, 1)
     fake = (batch["face"] * 0.2).requires_grad_()
-    optimizer = torch.optim.Adam(loss.adversary.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(loss.adversaries()[""].parameters(), 1e-3)
     values = []
     for _ in range(8):
-        value = loss.adversary({"face": fake}, batch)
+        value = loss.adversaries()[""]({"face": fake}, batch)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
@@ -67,7 +67,7 @@ def test_frames_that_pad_a_window_do_not_count():
     batch = {**make_batch(1, 2), "valid": torch.tensor([[1.0, 0.0]])}
     fake = torch.rand_like(batch["face"])
     other = torch.cat([fake[:, :1], torch.zeros_like(fake[:, :1])], 1)
-    for judged in (loss, loss.adversary):
+    for judged in (loss, loss.adversaries()[""]):
         assert float(judged({"face": fake}, batch)) == pytest.approx(float(judged({"face": other}, batch)), rel=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_rest_is_what_the_open_terms_leave():
         "laplacian": {"weight": 0.25},
         "adversarial": {"weight": 0.07, "width": 0.25, "enable_when": {"metric": "val/l1", "below": 0.5}},
     }
-    criterion = build_criterion(config, {})
+    criterion = build_criterion(config)
     assert criterion.weight("l1") == pytest.approx(0.75)
     criterion.update_gates({"val/l1": 0.4})
     assert criterion.weight("l1") == pytest.approx(0.68)
@@ -107,4 +107,4 @@ def test_rest_is_what_the_open_terms_leave():
 )
 def test_weights_that_cannot_be(weights, words):
     with pytest.raises(InputError, match=words):
-        build_criterion({name: {"weight": weight} for name, weight in weights.items()}, {})
+        build_criterion({name: {"weight": weight} for name, weight in weights.items()})

@@ -201,12 +201,12 @@ def test_directions_are_drawn_in_training_and_fixed_in_validation():
 )
 def test_mistakes_are_refused_by_name(options, word):
     with pytest.raises(InputError, match=word):
-        build_criterion({"spatial_texture": {"weight": 0.05, **options}}, {})
+        build_criterion({"spatial_texture": {"weight": 0.05, **options}})
 
 
 def test_the_criterion_knows_it():
     outputs, batch = make_batch()
-    criterion = build_criterion({"l1": {"weight": 0.9}, "spatial_texture": {"weight": 0.05, "clusters": 64}}, {})
+    criterion = build_criterion({"l1": {"weight": 0.9}, "spatial_texture": {"weight": 0.05, "clusters": 64}})
     assert criterion.needs == ("face", "module")
     total, parts = criterion(outputs, batch)
     assert float(total) == pytest.approx(0.9 * float(parts["l1"]) + 0.05 * float(parts["spatial_texture"]))

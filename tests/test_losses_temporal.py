@@ -1,5 +1,7 @@
 """The lip loss over phoneme runs: similarity, weights by run, their identity and controls, gradients, padding."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from losses.temporal import (
     run_numbers,
     run_weights,
 )
+from losses.term import Setting
 from models.audio_gate import PhonemeWeights
 from speech.arpabet import NUMBER, PHONES
 
@@ -26,7 +29,7 @@ T = 7
 class Spots(torch.nn.Module):
     """A stand-in for the landmark network: 20 points whose places are means of the picture's left and right parts."""
 
-    def forward(self, faces):
+    def find(self, faces):
         means = faces.mean(-2)  # (B, T, 3, W)
         columns = means.flatten(2)[..., :40] * 50
         return columns.unflatten(-1, (20, 2))
@@ -156,7 +159,7 @@ def test_the_weights_take_no_gradient_and_scale_each_run():
     value.backward()
     uniform = outputs["face"].clone().requires_grad_()
     weights = loss._weights(fake, real, batch["phoneme"], batch["run"], torch.ones(3, T, dtype=torch.bool))
-    (lip_distances(lip_shapes(Spots()(uniform), eyes), real) * weights).mean().backward()
+    (lip_distances(lip_shapes(Spots().find(uniform), eyes), real) * weights).mean().backward()
     assert torch.allclose(face.grad, uniform.grad, atol=1e-8), "the gradient is that of the distances times fixed weights"
 
 
@@ -220,4 +223,4 @@ def test_runs_of_one_class_count_once_each_in_any_order():
 @pytest.mark.parametrize("bad", [{"similarity": "speed"}, {"mode": "literall"}, {"tau": 0.0}, {"epsilon": -1.0}])
 def test_unknown_readings_are_refused(bad):
     with pytest.raises(InputError, match="losses.temporal_lip"):
-        build_criterion({"temporal_lip": {"weight": 0.1, **bad}}, {"temporal_lip": {"landmarks": Spots()}})
+        build_criterion({"temporal_lip": {"weight": 0.1, **bad}}, Setting(lambda *_: SimpleNamespace(model=Spots()), str))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.peer_models import PEERS, outputs, recipe_inputs, recipe_state, sample
+from benchmarks.peer_models import PEERS, call_of, outputs, recipe_inputs, recipe_state, sample
 from common.errors import InputError
 from models import Wav2Lip, build_model, fuse_for_inference, lower_halves, sync_probability
 from models.blocks import FACE_SIZES, batch_to_frames, frames_to_batch
@@ -60,7 +60,7 @@ def inputs_for(name, face_size, batch):
 def test_every_size_goes_forward_and_backward(name, face_size):
     model = build_model({"name": name, "face_size": face_size, "width": 0.25})
     arguments, shapes = inputs_for(name, face_size, batch=2)
-    results = model(*arguments)
+    results = call_of(model)(*arguments)
     results = results if isinstance(results, tuple) else (results,)
     assert [tuple(result.shape) for result in results] == shapes
     assert all(result.min() >= 0 and result.max() <= 1 for result in results)
@@ -74,7 +74,7 @@ def test_every_width_has_shapes_that_fit(name, width):
     with torch.device("meta"):
         model = build_model({"name": name, "width": width})
         arguments, _ = inputs_for(name, 96, batch=2)
-        results = model(*arguments)
+        results = call_of(model)(*arguments)
         full = build_model({"name": name})
     size, most = (sum(value.numel() for value in network.parameters()) for network in (model, full))
     assert (results[0] if isinstance(results, tuple) else results).shape[0] == 2
@@ -84,8 +84,8 @@ def test_every_width_has_shapes_that_fit(name, width):
 def test_frames_in_a_window_are_generated_one_by_one(generator):
     mel, faces = recipe_inputs("wav2lip")
     with torch.inference_mode():
-        window = generator(mel, faces)
-        single = [generator(mel[:, frame], faces[:, :, frame]) for frame in range(faces.shape[2])]
+        window = generator.generate(mel, faces)
+        single = [generator.generate(mel[:, frame], faces[:, :, frame]) for frame in range(faces.shape[2])]
     assert window.shape == (3, 3, 2, 96, 96)
     torch.testing.assert_close(window, torch.stack(single, dim=2), rtol=0, atol=1e-5)
 
@@ -95,7 +95,7 @@ def test_face_maps_of_a_still_picture_serve_every_audio_code(generator):
     still = faces[:1, :, 0]
     with torch.inference_mode():
         together = generator.decode(generator.encode_audio(mel[:, 0]), generator.encode_face(still))
-        apart = generator(mel[:, 0], still.expand(3, -1, -1, -1))
+        apart = generator.generate(mel[:, 0], still.expand(3, -1, -1, -1))
     torch.testing.assert_close(together, apart, rtol=0, atol=1e-5)
     assert (together[0] - together[1]).abs().max() > 1e-3
 
@@ -164,7 +164,7 @@ def test_fresh_generator_starts_from_grey_and_learns():
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
     for _ in range(20):
-        loss = (model(mel, faces) - target).abs().mean()
+        loss = (model.generate(mel, faces) - target).abs().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -179,7 +179,7 @@ def test_fused_generator_gives_the_same_faces(generator, batch):
     mel = torch.rand(batch, 1, 80, 16, generator=random) * 8 - 4
     faces = torch.rand(batch, 6, 96, 96, generator=random)
     with torch.inference_mode():
-        torch.testing.assert_close(fuse_for_inference(generator)(mel, faces), generator(mel, faces), rtol=0, atol=1e-4)
+        torch.testing.assert_close(fuse_for_inference(generator).generate(mel, faces), generator.generate(mel, faces), rtol=0, atol=1e-4)
 
 
 def test_fused_copy_stands_apart_and_reuses_face_maps():
@@ -189,7 +189,7 @@ def test_fused_copy_stands_apart_and_reuses_face_maps():
     mel, still = torch.rand(3, 1, 80, 16), torch.rand(1, 6, 96, 96)
     with torch.inference_mode():
         faces = fused.decode(fused.encode_audio(mel), fused.encode_face(still))
-        torch.testing.assert_close(faces, model(mel, still.expand(3, -1, -1, -1)), rtol=0, atol=1e-4)
+        torch.testing.assert_close(faces, model.generate(mel, still.expand(3, -1, -1, -1)), rtol=0, atol=1e-4)
     assert not any(value.requires_grad for value in fused.parameters())
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
@@ -200,7 +200,7 @@ def test_other_networks_fuse_too(name):
     model.load_state_dict(recipe_state(model))
     arguments, _ = inputs_for(name, 96, batch=2)
     with torch.inference_mode():
-        torch.testing.assert_close(fuse_for_inference(model)(*arguments), model.eval()(*arguments), rtol=0, atol=1e-5)
+        torch.testing.assert_close(call_of(fuse_for_inference(model))(*arguments), call_of(model.eval())(*arguments), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("channels", "batch", "height", "width"), [(128, 4, 16, 8), (128, 3, 48, 48), (256, 8, 12, 12)])

@@ -13,10 +13,10 @@ import pytest
 import prepare
 from common.cli import run
 from common.errors import InputError
-from datasets.gates import check_sound, face_height
-from datasets.preparation import PrepareSettings
 from datasets.prepared import ClipRow, PreparedCorpus
-from datasets.tally import reason_kind, tally
+from datasets.preparing.gates import check_sound, face_height
+from datasets.preparing.settings import PrepareSettings
+from datasets.preparing.tally import reason_kind, tally
 from speech.arpabet import NUMBER
 from speech.waveform import load_waveform
 from tests.conftest import ROOT
@@ -198,6 +198,7 @@ def test_the_height_of_a_face_and_the_level_of_silence():
          "a face in N% of the frames only, N% are needed"),
         ("x/a.mp4: the decoder crashed (signal 11)", "a.mp4", "the decoder crashed (signal N)"),
         ("x/a.align: holds no time", "a.mp4", "holds no time"),
+        ("x/a.mp4: its name is not UTF-8", "a.mp4", "its name is not UTF-8"),
         ("word 3 of 'hello there' is -0.5 s long", "", "word N of ... is N s long"),
     ],
 )  # fmt: skip
@@ -212,23 +213,24 @@ def test_tally_of_rows():
     assert tally(rows) == {
         "clips": 5, "kept": 3, "left_out": 2, "hours": 1.5, "splits": {"train": 3},
         "reasons": {"the face is N pixels high": 2}, "phones": {"given": 2}, "phones_missing": {"not aligned yet": 1},
+        "side": {},
     }  # fmt: skip
     assert tally([])["reasons"] == {}
 
 
 TRAPPED = """
 import ctypes, sys, time
-import datasets.preparation
+import datasets.preparing.clips
 import prepare
 from common.cli import run
-inner = datasets.preparation.prepare_clip
+inner = datasets.preparing.clips.prepare_clip
 def trapped(source, *rest):
     if source.id == "crash":
         ctypes.string_at(0)
     if source.id == "slow":
         time.sleep(600)
     return inner(source, *rest)
-datasets.preparation.prepare_clip = trapped  # in the processes, too: they import this script
+datasets.preparing.clips.prepare_clip = trapped  # in the processes, too: they import this script
 if __name__ == "__main__":
     sys.exit(run(prepare.main))
 """

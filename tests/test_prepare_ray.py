@@ -11,9 +11,9 @@ import pytest
 import prepare
 from common.cli import run
 from common.errors import InputError
-from datasets.cluster import ray_workers
-from datasets.crew import Task
-from datasets.work import results
+from datasets.workers.cluster import ray_workers
+from datasets.workers.jobs import results
+from datasets.workers.pool import Task
 from tests.prepared_kit import make_corpus
 from tests.synthetic import make_talking_head
 

@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.prepare_speed import FACTOR_BAR, MEMORY_BAR, Sampler, summary
 from common.errors import InputError
-from datasets.crew import Task
 from datasets.prepared import ClipRow, read_manifest
-from datasets.work import Workers, results, write_rows
+from datasets.workers.jobs import Workers, results, write_rows
+from datasets.workers.pool import Task
 from tests.conftest import ROOT
 
 _ready = None
@@ -139,8 +139,8 @@ def test_rows_of_lost_jobs_stand_in_the_manifest(tmp_path):
 
 LONG_RUN = """
 import sys
-from datasets.crew import Task
-from datasets.work import results
+from datasets.workers.pool import Task
+from datasets.workers.jobs import results
 from tests.test_prepare_work import lost, note_and_wait
 if __name__ == "__main__":
     print("running", flush=True)

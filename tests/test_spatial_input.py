@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from datasets.texture import add_texture
+from datasets.preparing.texture import add_texture
 from datasets.windows import WindowDataset, collate
 from faces.texture import TextureSpec, texture_modules
 from models import build_model, fuse_for_inference
-from models.interface import INTERFACES
 from models.spatial_input import module_maps
 from pipeline.drivers import load_driver
 from pipeline.drivers.partial import decode_from
@@ -94,26 +93,25 @@ def test_a_fresh_input_changes_nothing_and_a_learned_one_does():
     plain = build_model(TINY)
     plain.load_state_dict({key: value for key, value in fresh.state_dict().items() if not key.startswith("spatial_input")})
     with torch.no_grad():
-        bare = plain.eval()(mel, faces)
-        assert torch.equal(fresh(mel, faces, modules=modules), bare)
-        assert (spatial()(mel, faces, modules=modules) - bare).abs().amax() > 1e-2
-    fresh(mel, faces, modules=modules).mean().backward()
+        bare = plain.eval().generate(mel, faces)
+        assert torch.equal(fresh.generate(mel, faces, modules=modules), bare)
+        assert (spatial().generate(mel, faces, modules=modules) - bare).abs().amax() > 1e-2
+    fresh.generate(mel, faces, modules=modules).mean().backward()
     assert fresh.spatial_input.colour.weight.grad.abs().max() > 0 and fresh.spatial_input.position.weight.grad.abs().max() > 0
 
 
 def test_each_frame_gets_its_own_modules_and_they_must_be_given():
     model, (mel, faces, modules) = spatial(), inputs()
     with torch.no_grad():
-        window = model(mel, faces, modules=modules)
+        window = model.generate(mel, faces, modules=modules)
         for item, frame in ((0, 0), (0, 2), (1, 1)):
             at = (slice(item, item + 1), frame)
-            one = model(mel[at], faces[item : item + 1, :, frame], modules=modules[at])
+            one = model.generate(mel[at], faces[item : item + 1, :, frame], modules=modules[at])
             torch.testing.assert_close(window[item, :, frame], one[0], rtol=0, atol=1e-5)
     with pytest.raises(ValueError, match="modules"):
-        model(mel, faces)
-    needs = INTERFACES["wav2lip"].needs_of
-    assert "reference_module" in needs(model) and "module" not in needs(model)
-    assert "reference_module" not in needs(build_model(TINY))
+        model.generate(mel, faces)
+    assert "reference_module" in model.needs and "module" not in model.needs
+    assert "reference_module" not in build_model(TINY).needs
     with pytest.raises(InputError, match="spatial_input"):
         build_model({**TINY, "spatial_input": 1})
 
@@ -122,8 +120,8 @@ def test_fused_and_drawn_in_part_it_is_the_same_network():
     model, (mel, faces, modules) = spatial(), inputs(3, 1)
     mel, faces, modules = mel[:, 0], faces[:, :, 0], modules[:, 0]
     with torch.no_grad():
-        whole, fused = model(mel, faces, modules=modules), fuse_for_inference(model)
-        torch.testing.assert_close(fused(mel, faces, modules=modules), whole, rtol=0, atol=1e-4)
+        whole, fused = model.generate(mel, faces, modules=modules), fuse_for_inference(model)
+        torch.testing.assert_close(fused.generate(mel, faces, modules=modules), whole, rtol=0, atol=1e-4)
         lower = decode_from(fused, fused.encode_audio(mel), fused.encode_face(faces, modules), 42)
     torch.testing.assert_close(lower, whole[:, :, 42:], rtol=0, atol=1e-4)
 
@@ -133,7 +131,7 @@ def test_no_gradient_reaches_the_mouth_of_the_target():
     target = faces[:, :3].clone().requires_grad_()
     seen = torch.ones(96, 1)
     seen[48:] = 0
-    model(mel, torch.cat([target * seen, faces[:, 3:]], 1), modules=modules).square().sum().backward()
+    model.generate(mel, torch.cat([target * seen, faces[:, 3:]], 1), modules=modules).square().sum().backward()
     assert torch.count_nonzero(target.grad[..., 48:, :]) == 0
     assert target.grad[..., :48, :].abs().max() > 0
 
@@ -143,8 +141,8 @@ class Remade:
 
     def __init__(self, dataset, seed, item):
         frame, number = int(item["frame"]), int(item["clip"])
-        clip = {name: np.array(values) for name, values in dataset._clip(number).items()}
-        labels = np.array(dataset._labels(number, "reference_module"))
+        clip = {name: np.array(values) for name, values in dataset.clip(number).items()}
+        labels = np.array(dataset.labels(number, "reference_module"))
         rng = np.random.default_rng(seed)
         window = slice(frame, frame + dataset.window)
         clip["face"][window, 48:] = rng.integers(0, 256, clip["face"][window, 48:].shape)
@@ -163,7 +161,6 @@ def windows(corpus):
 
 def test_in_training_another_mouth_of_the_target_changes_no_input_of_the_generator(corpus):
     model, told = spatial(), 0
-    predict = INTERFACES["wav2lip"].predict
     for index in range(4):
         before = windows(corpus)
         first = before[index]
@@ -171,13 +168,14 @@ def test_in_training_another_mouth_of_the_target_changes_no_input_of_the_generat
         Remade(changed, index, first)
         second = changed[index]
         assert (first["face"] != second["face"]).mean() > 0.3, "the target did change"
-        for name in ("masked_face", "reference_face", "reference_module", "mel"):
+        for name in ("reference_face", "reference_module", "mel"):
             assert np.array_equal(first[name], second[name]), name
         with torch.no_grad():
-            one, other = (collate([item]) for item in (first, second))
-            assert torch.equal(predict(model, one)["face"], predict(model, other)["face"])
+            one, other = (before.complete(collate([item])) for item in (first, second))
+            assert torch.equal(one["masked_face"], other["masked_face"])
+            assert torch.equal(model(one)["face"], model(other)["face"])
             # the control: given the modules of the target, the same network does show the change
-            leaks = [predict(model, {**item, "reference_module": item["module"]})["face"] for item in (one, other)]
+            leaks = [model({**item, "reference_module": item["module"]})["face"] for item in (one, other)]
             told += int(not torch.equal(*leaks))
     assert told == 4
 
@@ -205,8 +203,8 @@ def test_in_inference_the_modules_are_those_of_the_reference_alone(checkpoint):
     seen = np.concatenate([masked, np.repeat(reference, 4, 0)], 3).transpose(0, 3, 1, 2) / 255
     modules = torch.from_numpy(labels.astype(np.int64)).expand(4, -1, -1)
     with torch.no_grad():
-        wanted = model(torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32), modules=modules)
-        flat = model(torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32), modules=torch.zeros_like(modules))
+        wanted = model.generate(torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32), modules=modules)
+        flat = model.generate(torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32), modules=torch.zeros_like(modules))
     assert np.abs(made - 255 * wanted.numpy().transpose(0, 2, 3, 1)).max() <= 1
     assert (wanted - flat).abs().max() * 255 > 3, "the modules matter to this network"
 
@@ -290,5 +288,5 @@ def test_gate_and_modules_go_together():
     mel, faces, modules = inputs()
     phonemes = torch.zeros(2, 3, dtype=torch.int64)
     with torch.no_grad():
-        assert model(mel, faces, phonemes, modules).shape == (2, 3, 3, 96, 96)
-    assert {"phoneme", "reference_module"} <= set(INTERFACES["wav2lip"].needs_of(model))
+        assert model.generate(mel, faces, phonemes, modules).shape == (2, 3, 3, 96, 96)
+    assert {"phoneme", "reference_module"} <= set(model.needs)

@@ -4,18 +4,20 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.cli import run
 from tests.training_kit import learn
-from training import curve
-from training.picture_grid import GAP, MARGIN, picture_grid
-from training.rows import read_rows
+from training.logging import curve
+from training.logging.picture_grid import GAP, MARGIN, picture_grid
+from training.logging.rows import read_rows
 
 
 def test_curves_of_one_run_and_of_two(write_log, draws, tmp_path, capsys, monkeypatch):
     from PIL import Image
 
-    monkeypatch.setattr("training.log.draw_curves", draws)
+    monkeypatch.setattr("training.logging.log.draw_curves", draws)
     for folder in ("run", "other"):
         log = write_log(folder=folder)
         learn(log, 1, 12)
@@ -34,8 +36,43 @@ def test_curves_of_one_run_and_of_two(write_log, draws, tmp_path, capsys, monkey
     assert panels["seconds a step"] == ["step_time", "data_time"] and list(panels)[0] == "total"
 
 
+NAMES = st.text("abc_-", min_size=1, max_size=4).map(lambda name: f"x{name}")  # as a config permits them
+FIGURES = st.lists(NAMES, min_size=1, max_size=3).map("/".join) | NAMES.map("adversary/{0}/y".format)
+
+
+@given(st.dictionaries(FIGURES, st.floats(-1e6, 1e6) | st.integers(0, 10**7), max_size=6))
+def test_every_figure_has_one_panel_with_its_validation(values):
+    validated = {f"{split}/{name}": value for split in ("val", "unseen") for name, value in values.items()}
+    series = curve.series_of([{"step": 1, "total": 1.0, "step_time": 0.1, **values}, {"step": 1, **validated}])
+    panels = curve.panels_of([series])
+    drawn = [name for _, names in panels for name in names]
+    assert sorted(drawn) == sorted(set(series) - {"opened"})
+    for name in values:
+        inside = next(names for _, names in panels if name in names)
+        assert f"val/{name}" in inside and f"unseen/{name}" in inside
+        assert name.startswith("adversary/") or {*inside} == {name, f"val/{name}", f"unseen/{name}"}
+    assert len(dict(panels)) == len(panels)
+
+
+def test_accuracies_counts_and_several_adversaries_are_drawn(write_log, draws, monkeypatch):
+    monkeypatch.setattr("training.logging.log.draw_curves", draws)
+    log = write_log()
+    for step in range(1, 5):
+        figures = {"sync": 0.7, "sync/accuracy": 0.5 + step / 10, "sync/windows": 12345, "adversary/sharp/patch": 1.0}
+        log.step(step, {"total": 1.0, **figures, "adversary/sharp/whole": 2.0, "rate": 1e-4, "gradient/sharp": 2.0},
+                 waited=0.0, took=0.1)  # fmt: skip
+    log.validation(4, {"val/sync": 0.7, "val/sync/accuracy": 0.9}, [])
+    log.close()
+    panels = dict(curve.panels_of([curve.series_of(read_rows(write_log.folder))]))
+    assert panels["sync"] == ["sync", "val/sync"] and panels["sync/accuracy"] == ["sync/accuracy", "val/sync/accuracy"]
+    assert panels["adversary"] == ["adversary/sharp/patch", "adversary/sharp/whole"]
+    assert panels["norm of the gradient"] == ["gradient/sharp"]
+    assert any("sync/windows 12345  " in line and "sync/accuracy 0.7  " in line for line in write_log.lines)
+    assert (write_log.folder / "curve.png").stat().st_size > 10000
+
+
 def test_curves_need_rows_and_matplotlib(write_log, draws, monkeypatch, capsys):
-    monkeypatch.setattr("training.log.draw_curves", draws)
+    monkeypatch.setattr("training.logging.log.draw_curves", draws)
     write_log().close()
     assert "nothing was logged" in write_log.lines[-1]
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)

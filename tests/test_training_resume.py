@@ -11,8 +11,8 @@ import torch
 from common.errors import InputError
 from tests.training_kit import start_training
 from training.config import load_config
+from training.logging.rows import TIMES
 from training.loop import train
-from training.rows import TIMES
 from training.run import Run
 from training.state import StorageError, load_state, save_state
 from training.store import Store

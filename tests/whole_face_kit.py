@@ -11,6 +11,7 @@ from torch import nn
 import models
 import pipeline.drivers as drivers
 from faces.crops import CropSpec
+from models.network import Network
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.precision import PRECISIONS
 from training.checkpoint import save_checkpoint
@@ -18,7 +19,7 @@ from training.checkpoint import save_checkpoint
 SIDE = 64
 
 
-class WholeFace(nn.Module):
+class WholeFace(Network):
     """Identity (B, 3, S, S) in [0, 1] and code (B, 3) -> face (B, 3, S, S) in [0, 1]."""
 
     role = "a portrait generator"

@@ -11,7 +11,7 @@ from torch import nn
 
 from common.errors import InputError
 from common.files import atomic_output, content_hash, require_file
-from models import build_model
+from models import MODELS, build_model
 from training.foreign import network_of, read_foreign
 
 FORMAT, VERSION = "talking-face-checkpoint", 1
@@ -23,16 +23,6 @@ FOREIGN_DATA = {
     "channel_order": "bgr",
     "reference": "same",
 }
-ROLES = {
-    "wav2lip": "a generator",
-    "syncnet_color": "a lip-sync expert",
-    "disc_quality": "a quality discriminator",
-    "disc_conditional": "a conditional discriminator",
-    "lip_landmarks": "a lip-landmark network",
-    "syncnet_v2": "the published SyncNet",
-    "fid_inception": "the Inception network of FID",
-}
-_SIZED = ("wav2lip", "syncnet_color", "disc_quality")  # published networks for faces of 96 pixels
 _NAMED = 3
 _LARGEST_HEADER = 100_000_000
 
@@ -110,13 +100,15 @@ def load_checkpoint(path, device="cpu", *, expect=None):
     else:
         state, origin = own[1] if own else read_foreign(path), "foreign"
         name = network_of(state, path)
-        size, data = ({"face_size": 96, "width": 1.0}, dict(FOREIGN_DATA)) if name in _SIZED else ({}, {})
-        config = {"model": {"name": name, **size}, "data": data, "training": {}}
+        published = MODELS[name].published
+        config = {"model": {"name": name, **published}, "data": dict(FOREIGN_DATA) if published else {}, "training": {}}
     name = config["model"].get("name")
     if expect is not None and name != expect:
-        found, wanted = ROLES.get(name, repr(name)), ROLES.get(expect, expect)
+        found = MODELS[name].role if name in MODELS else repr(name)
+        wanted = MODELS[expect].role if expect in MODELS else expect
         raise InputError(f"{path}: holds {found} ({name}); {wanted} ({expect}) is needed here")
     model = _fill(config["model"], state, path, origin).to(device).eval()
+    model.configure(config["data"])
     return Checkpoint(model, config, content_hash(path), origin, path)
 
 

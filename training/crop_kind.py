@@ -5,35 +5,33 @@ The corpus decides. Its kind is written into each checkpoint, and inference cuts
 
 from common.errors import InputError
 from training.checkpoint import load_checkpoint
+from training.config import starts_of
 
 
-def require_one_crop(config, settings):
-    """Compare the crops of corpus, config, starting checkpoint and lip-sync expert.
+def require_one_crop(config, settings, learnt):
+    """Compare the crops of corpus, config, starting checkpoints and the networks of losses.
 
     Args:
         config: of the run; `data.crop` None takes what the corpus holds.
         settings: of the prepared corpus.
+        learnt: dict of config key -> (path, kind of crop) of networks in losses that judge crops, see training.setup.build_losses.
 
     Raises:
-        InputError: the corpus holds crops of another kind than `data.crop` names, or than `train.init` or the expert of
-            `losses.sync` learnt from. A `train.init` of another kind is let through where `data.crop` is given: a network may
-            go over from one kind to the other when that is what the user wants.
+        InputError: the corpus holds crops of another kind than `data.crop` names, or than `train.init` or a network of a loss
+            learnt from. A `train.init` of another kind is let through where `data.crop` is given: a network may go over from one
+            kind to the other when that is what the user wants.
     """
     data, crop = config["data"], settings["crop"]
     again = "prepare the corpus with --crop"
     if data["crop"] not in (None, crop):
         raise InputError(f"data.crop: is {data['crop']}, but {data['corpus']} holds {crop} crops; {again} {data['crop']}")
-    init = config["train"]["init"]
-    if init and data["crop"] is None and (learnt := _crop_of(init)) not in (None, crop):
-        raise InputError(
-            f"train.init: {init} learnt from {learnt} crops, {data['corpus']} holds {crop} ones; {again} {learnt}, or give "
-            f"data.crop={crop} to train it over"
-        )
-    expert = ((config["losses"] or {}).get("sync") or {}).get("expert")
-    if expert and (learnt := _crop_of(expert)) not in (None, crop):
-        raise InputError(f"losses.sync.expert: {expert} judges {learnt} crops, {data['corpus']} holds {crop} ones")
-
-
-def _crop_of(path):
-    """Kind of the crops that a checkpoint learnt from; None where it does not say."""
-    return load_checkpoint(path).config.get("data", {}).get("crop")
+    for start in starts_of(config["train"]) if data["crop"] is None else ():
+        path = start["checkpoint"]
+        if (own := load_checkpoint(path).config.get("data", {}).get("crop")) not in (None, crop):
+            raise InputError(
+                f"train.init: {path} learnt from {own} crops, {data['corpus']} holds {crop} ones; {again} {own}, or give "
+                f"data.crop={crop} to train it over"
+            )
+    for key, (path, own) in learnt.items():
+        if own not in (None, crop):
+            raise InputError(f"{key}: {path} judges {own} crops, {data['corpus']} holds {crop} ones")

@@ -46,6 +46,8 @@ class Engine:
             kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
         )
         self.device = self.accelerator.device if launched else chosen
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # every step has the same shapes
         self.rank, self.size = self.accelerator.process_index, self.accelerator.num_processes
 
     @property
@@ -56,10 +58,6 @@ class Engine:
     def prepare(self, model):
         """The network whose steps average gradients over the processes, in this run's precision; the same weights."""
         return self.accelerator.prepare_model(model, device_placement=False)
-
-    def prepare_optimizer(self, optimizer):
-        """The optimiser, behind fp16's loss scale where there is one."""
-        return self.accelerator.prepare_optimizer(optimizer, device_placement=False)
 
     def autocast(self):
         """Context in which networks run in this run's precision."""
@@ -77,10 +75,32 @@ class Engine:
         """Gradients of a loss, scaled where the precision needs it."""
         self.accelerator.backward(loss)
 
-    def clip(self, optimizer, parameters, limit):
-        """Norm of the gradients, a tensor, after which they are cut to `limit` (0: not at all)."""
+    @property
+    def half(self):
+        """torch.float16 or torch.bfloat16, in which networks run; None in fp32."""
+        return {"fp16": torch.float16, "bf16": torch.bfloat16}.get(self.precision)
+
+    def clip(self, optimizer, limit):
+        """Norm of an optimiser's gradients, a tensor on the device, after which they are cut to `limit` (0: not at all)."""
         self.accelerator.unscale_gradients(optimizer)
+        parameters = [one for group in optimizer.param_groups for one in group["params"]]
         return torch.nn.utils.clip_grad_norm_(parameters, limit or float("inf"))
+
+    def step(self, optimizers):
+        """A step of each optimiser, whose gradients `clip` has seen; then their gradients are freed.
+
+        fp16's loss scale passes an optimiser over whose gradients are not finite, and is brought up to date once for all: its
+        update would forget which gradients have been unscaled.
+        """
+        scaler = self.accelerator.scaler
+        for optimizer in optimizers:
+            if scaler is None:
+                optimizer.step()
+            else:
+                scaler.step(optimizer)
+            optimizer.zero_grad(set_to_none=True)
+        if scaler is not None:
+            scaler.update()
 
     def share(self, value):
         """The first process's `value`, in every process; anything that can be pickled."""

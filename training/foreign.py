@@ -10,14 +10,8 @@ from collections.abc import Mapping
 import torch
 
 from common.errors import InputError
+from models import MODELS
 
-SIGNS = {
-    "wav2lip": ("output_block.1.weight", "face_decoder_blocks.0.0.conv_block.0.weight"),
-    "disc_quality": ("binary_pred.0.weight", "face_encoder_blocks.0.0.conv_block.0.weight"),
-    "syncnet_color": ("face_encoder.0.conv_block.0.weight", "audio_encoder.0.conv_block.0.weight"),
-    "syncnet_v2": ("netcnnlip.0.weight", "netcnnaud.0.weight"),
-    "fid_inception": ("Conv2d_1a_3x3.conv.weight", "Mixed_7c.branch_pool.conv.weight"),
-}
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _REFUSED = re.compile(r"unsupported global:?\s+(?:GLOBAL\s+)?([\w.]+)", re.IGNORECASE)  # torch's wording and ours
 _AGAIN = "copy or download it again"
@@ -29,8 +23,8 @@ def network_of(state, path):
     Raises:
         InputError: it is none of them.
     """
-    for name, keys in SIGNS.items():
-        if all(key in state for key in keys):
+    for name, network in MODELS.items():
+        if network.sign and all(key in state for key in network.sign):
             return name
     some = ", ".join(list(state)[:3])
     raise InputError(

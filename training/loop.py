@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 
 from common.files import atomic_output
-from training.log import Log
+from training.logging.log import Log
 from training.run import NotFinite
 from training.setup import batches
 from training.store import Store

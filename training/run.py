@@ -5,16 +5,18 @@ from pathlib import Path
 import torch
 
 from common.errors import InputError
+from losses.criterion import as_pair
 from models import build_model
-from models.interface import INTERFACES
 from training.batch_norm import share_batch_norm
 from training.crop_kind import require_one_crop
 from training.engine import Engine
+from training.parts import build_network, parameter_groups, rest_frozen
 from training.schedule import rate_at
 from training.setup import (
+    adversary_settings,
     build_datasets,
     build_losses,
-    build_network,
+    field_options,
     needed_fields,
     sync_frames_of,
     textures_of,
@@ -34,6 +36,38 @@ class NotFinite(ArithmeticError):
         super().__init__(what)
         self.clips, self.parts = clips, parts
 
+    def __reduce__(self):
+        return NotFinite, (self.args[0], self.clips, self.parts)
+
+
+class Learner:
+    """A network and what moves it.
+
+    Args:
+        engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip and,
+            for a network that has one, schedule.
+
+    Attributes:
+        module: the network itself; network: the same, prepared for this run's processes and precision.
+        rates: learning rate of each group, before warm-up and schedule.
+    """
+
+    def __init__(self, engine, module, groups, settings):
+        self.engine, self.module, self.settings = engine, module, settings
+        self.network = engine.prepare(module)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+
+    def clip(self):
+        """Norm of the gradients, a tensor on the device; they are cut to the settings' limit."""
+        return self.engine.clip(self.optimizer, self.settings["clip"])
+
+    def set_rates(self, step, steps):
+        """Learning rates of step number `step`."""
+        schedule = self.settings.get("schedule", "constant")
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate_at(step, steps, rate, self.settings["warmup"], schedule)
+
 
 class Run:
     """Network, losses, adversaries, optimisers, data and their state.
@@ -45,6 +79,7 @@ class Run:
         step: optimiser steps done.
         best_by: name of the validation metric whose least value makes best.safetensors; best: that value so far.
         validation: dict of split -> datasets.windows.WindowDataset: "val" sentences, "unseen" speakers, as far as there are.
+        learner: the network's Learner; adversaries: dict of name -> Learner.
     """
 
     def __init__(self, config):
@@ -53,14 +88,15 @@ class Run:
         self.device = self.engine.device
         if train["threads"]:
             torch.set_num_threads(train["threads"])
-        self.model = build_network(config, self.device)
-        self.interface = INTERFACES[config["model"]["name"]]
-        self.criterion = build_losses(config, self.device, self.model)
+        self.model, learnt = build_network(config, self.device), {}
+        self.criterion = build_losses(config, self.device, self.model, learnt)
+        self.criterion.set_precision(self.engine.half)
         fields = needed_fields(config, self.model, self.criterion)
-        frames = sync_frames_of(config, self.model, self.criterion)
-        self.training, self.validation = build_datasets(config, fields, frames, textures_of(config, self.criterion))
+        wanted = (sync_frames_of(config, self.model, self.criterion), textures_of(config, self.criterion))
+        options = field_options(self.model, self.criterion)
+        self.training, self.validation = build_datasets(config, fields, *wanted, options)
         self.corpus = self.training.corpus
-        require_one_crop(config, self.corpus.settings)
+        require_one_crop(config, self.corpus.settings, learnt)
         self.best_by = self._metric(train["best"])
         for name, (metric, _) in self.criterion.gates.items():
             self._require_metric(metric, f"losses.{name}.enable_when.metric")
@@ -68,23 +104,23 @@ class Run:
                 raise InputError(f"losses.{name}.enable_when: without clips to validate it would never be switched on")
         self.average = Average(self.model, train["ema"])
         self.averaged_model = build_model(config["model"]).to(self.device, memory_format=torch.channels_last).eval()
-        self._set_up_optimisers()
+        self.averaged_model.configure(config["data"])
+        self._set_up_learners()
         self.step, self.best = 0, float("inf")
         self.folder = Path(train["runs"]) / config["name"]
 
-    def _set_up_optimisers(self):
+    def _set_up_learners(self):
         train, engine = self.config["train"], self.engine
-        adversaries = self.criterion.adversaries()
+        adversaries, settings = self.criterion.adversaries(), adversary_settings(self.config, self.criterion)
         if engine.size > 1 and train["sync_batchnorm"]:
-            share_batch_norm(self.model, self.device)
-            for adversary in adversaries.values():
-                share_batch_norm(adversary, self.device)
+            for module in (self.model, *adversaries.values()):
+                share_batch_norm(module, self.device)
         if train["compile"]:
             self.model.compile()
-        self.network = engine.prepare(self.model)
-        self.optimizer = engine.prepare_optimizer(_adamw(self.model, self.config["optim"]))
+        optim = self.config["optim"]
+        self.learner = Learner(engine, self.model, parameter_groups(self.model, optim), optim)
         self.adversaries = {
-            name: (engine.prepare(module), engine.prepare_optimizer(_adamw(module, self.config["adversary"])))
+            name: Learner(engine, module, parameter_groups(module, settings[name]), settings[name])
             for name, module in adversaries.items()
         }
 
@@ -104,91 +140,92 @@ class Run:
             raise InputError(f"{key}: {name}: the corpus has no clips of split {split}")
 
     def rate(self):
-        """Learning rate of the present step."""
+        """Learning rate of the present step, of all parts without one of their own."""
         optim = self.config["optim"]
         return rate_at(self.step, self.config["train"]["steps"], optim["lr"], optim["warmup"], optim["schedule"])
 
     def learn(self, batches, stop=False):
-        """One optimiser step.
+        """One optimiser step of the network and of its adversaries.
+
+        The host waits for the device once: for the values of the step, which decide whether it is taken. Each batch is let go
+        before the next one is looked at.
 
         Args:
-            batches: list of batches on the CPU, whose gradients are summed; all of one size.
+            batches: list of batches as they are shipped, on the CPU, whose gradients are summed; all of one size.
             stop: this process has been asked to stop.
 
         Returns:
-            dict of named floats, means over batches and processes; whether any process has been asked to stop.
+            dict of named floats, over batches and processes; whether any process has been asked to stop.
 
         Raises:
             NotFinite: before anything has changed but batch statistics.
         """
         self.model.train()
-        seen, reports = [], []
+        rest_frozen(self.model, self.config)
+        learners = {"": self.learner, **self.adversaries}
+        totals, parts, against = [], [], {name: [] for name in self.adversaries}
         for number, batch in enumerate(batches):
-            batch = self.move(batch)
-            with self.engine.without_sync([self.network], number + 1 < len(batches)):
-                with self.engine.autocast():
-                    outputs = self.interface.predict(self.network, batch)
-                    total, parts = self.criterion(outputs, batch)
+            batch = self.move(batch, self.training)
+            with self.engine.without_sync([one.network for one in learners.values()], number + 1 < len(batches)):
+                outputs, total, found = self._forward(batch)
                 self.engine.backward(total / len(batches))
-            seen.append(({name: value.detach() for name, value in outputs.items()}, batch))
-            reports.append(torch.stack([total.detach().float(), *(value.float() for value in parts.values())]))
-        names = ("total", *parts)
-        local = torch.stack(reports)
-        means = self.engine.mean(torch.cat([local.mean(0), local.new_tensor([float(stop)])])).tolist()
-        values = dict(zip(names, means[:-1], strict=True))
-        self._require_finite(values, local[:, 0], seen)
-        norm = self._take_step(self.optimizer, self.model, self.config["optim"], self.rate())
-        if not torch.isfinite(norm) and self.engine.precision != "fp16":  # fp16's loss scale passes such steps over
-            raise NotFinite(f"step {self.step + 1}: the gradient is not finite", self._windows(seen), values)
-        values["gradient"] = float(norm)
-        values |= self._teach_adversaries(seen)
+                outputs = {name: value.detach() for name, value in outputs.items()}
+                for name, adversary in self.adversaries.items():
+                    loss = adversary.network(outputs, batch)
+                    self.engine.backward(loss / len(batches))
+                    against[name].append(loss.detach().float())
+            totals.append(total.detach().float())
+            parts.append(found)
+        norms = [learner.clip() for learner in learners.values()]
+        values, stop = self._fetch(totals, parts, against, norms, stop)
+        self._require_finite(values, totals, batches)
+        for learner in learners.values():
+            learner.set_rates(self.step, self.config["train"]["steps"])
+        self.engine.step([learner.optimizer for learner in learners.values()])
         self.average.update(self.model, self.step)
         self.step += 1
-        return values, means[-1] > 0
+        return values, stop
 
-    def _take_step(self, optimizer, module, settings, rate):
-        norm = self.engine.clip(optimizer, list(module.parameters()), settings["clip"])
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        if torch.isfinite(norm) or self.engine.precision == "fp16":
-            optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return norm
+    def _forward(self, batch):
+        """(outputs, total, parts) of one batch."""
+        with self.engine.autocast():
+            outputs = self.learner.network(batch)
+            total, parts = self.criterion(outputs, batch)
+        return outputs, total, parts
 
-    def _teach_adversaries(self, seen):
-        """A step of every adversary on the faces of this step; returns dict of named floats."""
-        values = {}
-        for name, (adversary, optimizer) in self.adversaries.items():
-            losses = []
-            for number, (outputs, batch) in enumerate(seen):
-                with self.engine.without_sync([adversary], number + 1 < len(seen)):
-                    with self.engine.autocast():
-                        loss = adversary(outputs, batch)
-                    self.engine.backward(loss / len(seen))
-                losses.append(loss.detach().float())
-            mean = self.engine.mean(torch.stack(losses).mean()[None])
-            settings = self.config["adversary"]
-            rate = rate_at(self.step, self.config["train"]["steps"], settings["lr"], settings["warmup"])
-            self._take_step(optimizer, adversary, settings, rate)
-            values[f"adversary/{name}"] = float(mean)
-            if not torch.isfinite(mean).all():
-                raise NotFinite(f"step {self.step + 1}: the adversary's loss is not finite", self._windows(seen), values)
-        return values
+    def _fetch(self, totals, parts, against, norms, stop):
+        """({name: float}, bool): the values of a step over batches and processes, fetched from the device in one go."""
+        rows = [{"total": total, **found} for total, found in zip(totals, parts, strict=True)]
+        table = {name: torch.stack([as_pair(row[name]) for row in rows]).mean(0) for name in rows[0]}
+        table |= {f"adversary/{name}": as_pair(torch.stack(losses).mean()) for name, losses in against.items()}
+        names = ("gradient", *(f"gradient/{name}" for name in against))
+        table |= {name: as_pair(norm) for name, norm in zip(names, norms, strict=True)}
+        table["stop"] = as_pair(totals[0].new_full((), float(stop)))
+        pairs = self.engine.mean(torch.stack(list(table.values()))).tolist()
+        values = {name: value / count if count else 0.0 for name, (value, count) in zip(table, pairs, strict=True)}
+        return values, values.pop("stop") > 0
 
-    def _require_finite(self, values, totals, seen):
-        if all(value == value and abs(value) != float("inf") for value in values.values()):
-            return
-        mine = [one for one, total in zip(seen, totals.tolist(), strict=True) if not abs(total) < float("inf")]
-        clips = [clip for part in self.engine.gather(self._windows(mine)) for clip in part]
-        bad = ", ".join(name for name, value in values.items() if not abs(value) < float("inf"))
-        raise NotFinite(f"step {self.step + 1}: the loss is not finite ({bad})", clips, values)
+    def _require_finite(self, values, totals, batches):
+        """NotFinite where a loss is not, or a gradient; fp16's loss scale passes over steps whose gradients are not."""
+        bad = [name for name, value in values.items() if not abs(value) < float("inf")]
+        losses = [name for name in bad if not name.startswith("gradient")]
+        step = f"step {self.step + 1}"
+        if losses:
+            own = torch.stack(totals).tolist()
+            mine = [batch for batch, total in zip(batches, own, strict=True) if not abs(total) < float("inf")]
+            if all(name.startswith("adversary/") for name in losses):
+                mine = batches
+            clips = [clip for part in self.engine.gather(self._windows(mine)) for clip in part]
+            raise NotFinite(f"{step}: the loss is not finite ({', '.join(losses)})", clips, values)
+        if bad and self.engine.precision != "fp16":
+            raise NotFinite(f"{step}: the gradient is not finite", self._windows(batches), values)
 
-    def _windows(self, seen):
+    def _windows(self, batches):
         """[[clip id, first frame], ...] of batches."""
         rows = self.training.rows
         return [
             [rows[clip].id, frame]
-            for _, batch in seen
+            for batch in batches
             for clip, frame in zip(batch["clip"].tolist(), batch["frame"].tolist(), strict=True)
         ]
 
@@ -196,10 +233,10 @@ class Run:
         """Everything that the next step depends on, but the random generators."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
             "adversaries": {
-                name: {"model": self.criterion.terms[name].adversary.state_dict(), "optimizer": optimizer.state_dict()}
-                for name, (_, optimizer) in self.adversaries.items()
+                name: {"model": adversary.module.state_dict(), "optimizer": adversary.optimizer.state_dict()}
+                for name, adversary in self.adversaries.items()
             },
             "average": self.average.values,
             "scaler": self.engine.scaler_state(),
@@ -223,22 +260,17 @@ class Run:
         if set(state["adversaries"]) != set(self.adversaries):
             raise KeyError("adversaries")
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.learner.optimizer.load_state_dict(state["optimizer"])
         for name, stored in state["adversaries"].items():
-            self.criterion.terms[name].adversary.load_state_dict(stored["model"])
-            self.adversaries[name][1].load_state_dict(stored["optimizer"])
+            self.adversaries[name].module.load_state_dict(stored["model"])
+            self.adversaries[name].optimizer.load_state_dict(stored["optimizer"])
         self.average.values = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
         self.engine.load_scaler(state["scaler"])
         self.step, self.best = state["step"], state["best"]
         self.criterion.open.update(state["open"])
         self.criterion.remember(state["memory"])
 
-    def move(self, batch):
-        """The batch on the device of the run."""
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+    def move(self, batch, windows):
+        """The fields of a batch that a loader of `windows` shipped, on the device of the run."""
+        return windows.complete({name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()})
 
-
-def _adamw(module, settings):
-    return torch.optim.AdamW(
-        module.parameters(), lr=settings["lr"], betas=tuple(settings["betas"]), weight_decay=settings.get("weight_decay", 0.0)
-    )

@@ -1,4 +1,4 @@
-"""From a config to the parts of a run: data, network, losses."""
+"""From a config to the parts of a run: data and losses. It knows no method and no loss by name."""
 
 import signal
 from pathlib import Path
@@ -12,70 +12,58 @@ from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
 from faces.texture import TextureSpec
 from losses.criterion import build_criterion
-from models import build_model
-from models.interface import INTERFACES
+from losses.term import Setting
 from training.checkpoint import load_checkpoint
+from training.config import checked_section
 
-LIP_LANDMARKS = Path(__file__).resolve().parents[1] / "checkpoints" / "lip_landmarks.safetensors"
-
-
-def build_network(config, device):
-    """The network to train, fresh or from `train.init`."""
-    name = config["model"].get("name")
-    if name is not None and name not in INTERFACES:
-        raise InputError(f"model.name: {name!r} cannot be trained by itself; choose one of {', '.join(INTERFACES)}")
-    torch.manual_seed(config["train"]["seed"])
-    model = build_model(config["model"])
-    if init := config["train"]["init"]:
-        start = load_checkpoint(init, expect=name)
-        state = start.model.state_dict()
-        for part in ("audio_gate", "spatial_input"):  # these may be added; fresh ones change nothing
-            if (added := getattr(model, part, None)) is not None:
-                state = {**{f"{part}.{key}": value for key, value in added.state_dict().items()}, **state}
-        try:
-            model.load_state_dict(state)
-        except RuntimeError as error:
-            raise InputError(f"train.init: {init} holds a network of another size than the section model") from error
-    return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
+RELEASED = Path(__file__).resolve().parents[1] / "checkpoints"
 
 
-def build_losses(config, device, model):
+def build_losses(config, device, model, learnt=None):
     """Criterion on `device`; the frozen networks that losses name are loaded here, because losses open no file.
 
     Args:
         config: of the run.
         device: torch.device.
-        model: the network that is trained; the lip loss keeps the table of its audio gate, where it has one.
+        model: the network that is trained.
+        learnt: dict that takes config key -> (path, kind of crop) of the networks that must know the corpus's crops.
+
+    Raises:
+        InputError: what a loss refuses, or a loss that looks at what the network does not give.
     """
-    losses = {name: dict(options or {}) for name, options in (config["losses"] or {}).items()}
-    resources = {}
-    if "sync" in losses:
-        resources["sync"] = _sync_expert(losses["sync"], config, device)
-    if "adversarial" in losses:
-        resources["adversarial"] = {"face_size": config["model"].get("face_size", 96)}
-        losses["adversarial"].setdefault("width", config["model"].get("width", 1.0))
-    if "temporal_lip" in losses:
-        lips = load_checkpoint(losses["temporal_lip"].pop("landmarks", LIP_LANDMARKS), device, expect="lip_landmarks")
-        gate = getattr(model, "audio_gate", None)
-        resources["temporal_lip"] = {"landmarks": lips.model, "table": gate and gate.table}
-    criterion = build_criterion(losses, resources)
-    name = config["model"]["name"]
-    for loss, term in criterion.terms.items():
-        if missing := set(term.reads) - set(INTERFACES[name].gives):
-            raise InputError(f"losses.{loss}: looks at {', '.join(sorted(missing))}, which {name} does not give")
+
+    def load(path, expect, crop_key=None):
+        found = load_checkpoint(path, device, expect=expect)
+        if crop_key is not None and learnt is not None:
+            learnt[crop_key] = path, found.config.get("data", {}).get("crop")
+        return found
+
+    section = config["model"]
+    sizes = {"face_size": section.get("face_size", 96), "width": section.get("width", 1.0), "frames": window_frames(config["data"])}
+    setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, **sizes)
+    criterion = build_criterion(config["losses"], setting)
+    for loss in criterion.terms:
+        if missing := set(criterion.reads(loss)) - set(model.gives):
+            raise InputError(f"losses.{loss}: looks at {', '.join(sorted(missing))}, which {section['name']} does not give")
     return criterion.to(device, memory_format=torch.channels_last)
 
 
-def _sync_expert(options, config, device):
-    """The lip-sync expert that the options name, as arguments of the loss."""
-    if "expert" not in options:
-        raise InputError("losses.sync.expert: name the checkpoint of a lip-sync expert")
-    expert = load_checkpoint(str(options.pop("expert")), device, expect="syncnet_color")
-    if expert.model.face_size != config["model"].get("face_size", 96):
-        raise InputError(f"losses.sync.expert: made for faces of {expert.model.face_size} pixels, the model makes others")
-    if expert.model.frames > window_frames(config["data"]):
-        raise InputError(f"losses.sync.expert: judges {expert.model.frames} frames at once; data.window must not be shorter")
-    return {"expert": expert.model, "channel_order": expert.config["data"].get("channel_order", "rgb")}
+def adversary_settings(config, criterion):
+    """dict of adversary name -> settings of its optimiser: the section `adversary`, and over it the loss's own `optim`.
+
+    A loss with several adversaries may hold one `optim` for all, or one below the name of each.
+
+    Raises:
+        InputError: an unknown key, or a value out of range.
+    """
+    found = {}
+    for name in criterion.adversaries():
+        term, _, own = name.partition("/")
+        given, where = config["losses"][term].get("optim") or {}, f"losses.{term}.optim"
+        if own and isinstance(given, dict) and given and set(given) <= set(criterion.terms[term].adversaries()):
+            given, where = given.get(own) or {}, f"{where}.{own}"
+        found[name] = checked_section("adversary", given, where, config["adversary"])
+    return found
 
 
 def window_frames(data):
@@ -83,14 +71,14 @@ def window_frames(data):
     return data["longest"] if data["window"] == "phoneme" else data["window"]
 
 
-def build_datasets(config, fields, sync_frames, textures=None):
+def build_datasets(config, fields, sync_frames, textures=None, options=None):
     """(training windows, dict of split -> validation windows) of the corpus that the config names.
 
     Args:
         config: of the run.
         fields: names of the fields of a batch.
         sync_frames: frames that `sync_mel` belongs to.
-        textures: see `textures_of`.
+        textures: see `textures_of`; options: see `field_options`.
     """
     data, train = config["data"], config["train"]
     if not data["corpus"]:
@@ -104,7 +92,7 @@ def build_datasets(config, fields, sync_frames, textures=None):
     window, cut = window_frames(data), "phoneme" if data["window"] == "phoneme" else "frames"
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
     common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
-    common |= {"textures": textures, "negatives": Negatives(**data["negatives"])}
+    common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
     common["min_av_confidence"] = CONFIDENT if data["min_av_confidence"] == "sure" else data["min_av_confidence"]
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
     training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)
@@ -138,35 +126,57 @@ def _leave_signals_to_the_run(_worker):
 
 def needed_fields(config, model, criterion):
     """Fields that a batch must hold for this network and these losses."""
-    needed = {*INTERFACES[config["model"]["name"]].needs_of(model), *criterion.needs, "clip", "frame"}
+    needed = {*model.needs, *criterion.needs, "clip", "frame"}
     if config["data"]["window"] == "phoneme":
         needed.add("valid")
     return tuple(sorted(needed))
 
 
-def textures_of(config, criterion):
-    """dict of field -> TextureSpec: what makes the modules: the target's as the loss asks, the reference's by data.texture.
+def field_options(model, criterion):
+    """dict of field -> {option: value} that network and losses ask for.
 
     Raises:
-        InputError: a value out of range.
+        InputError: two of them want one field in different forms.
+    """
+    found = {}
+    for asker, options in [("the network", model.field_options()),
+                           *((f"losses.{name}", term.field_options()) for name, term in criterion.terms.items())]:  # fmt: skip
+        for field, own in options.items():
+            if found.setdefault(field, own) != own:
+                raise InputError(f"{asker}: wants the field {field} with {own}, another part wants {found[field]}")
+    return found
+
+
+def textures_of(config, criterion):
+    """dict of field -> TextureSpec: what makes the modules: the target's as the losses ask, the reference's by data.texture.
+
+    Raises:
+        InputError: a value out of range, or two losses that want different modules of one picture.
     """
     try:
         textures = {"reference_module": TextureSpec(**config["data"]["texture"])}
     except InputError as error:
         raise InputError(f"data.texture.{error}") from error
-    if "spatial_texture" in criterion.terms:
-        textures["module"] = criterion.terms["spatial_texture"].spec
+    for name, term in criterion.terms.items():
+        for field, spec in term.textures().items():
+            if textures.setdefault(field, spec) != spec:
+                raise InputError(f"losses.{name}: wants other texture modules ({spec.name}) than another loss")
     return textures
 
 
 def sync_frames_of(config, model, criterion):
-    """Frames that the mel window of the expert belongs to: the expert's own number, or the whole window where none listens."""
-    if "sync" in criterion.terms:
-        return criterion.terms["sync"].expert.frames
-    return getattr(model, "frames", window_frames(config["data"]))
+    """Frames that the mel window of an expert belongs to: the expert's own number, or the whole window where none listens.
+
+    Raises:
+        InputError: two losses whose experts judge different numbers of frames.
+    """
+    asked = {term.sync_frames for term in criterion.terms.values()} - {None}
+    if len(asked) > 1:
+        raise InputError(f"losses: their experts judge {' and '.join(map(str, sorted(asked)))} frames; give them one number")
+    return next(iter(asked), None) or model.sync_frames or window_frames(config["data"])
 
 
-def checkpoint_config(config, corpus_settings, step, facts):
+def checkpoint_config(config, model, corpus_settings, step, facts):
     """What a checkpoint stores beside its weights, so that inference needs no second file; `facts` are the losses' own."""
     return {
         "model": config["model"],
@@ -177,7 +187,7 @@ def checkpoint_config(config, corpus_settings, step, facts):
             "channel_order": "rgb",
             "reference": "fixed",
             "mask_top": config["data"]["mask_top"],
-            **({"texture": config["data"]["texture"]} if config["model"].get("spatial_input") else {}),
+            **({"texture": config["data"]["texture"]} if "reference_module" in model.needs else {}),
         },
         "training": {"step": step, "config": config, **({"facts": facts} if facts else {})},
     }

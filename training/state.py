@@ -33,9 +33,9 @@ class Average:
         state = model.state_dict()
         names = [name for name, tensor in state.items() if tensor.is_floating_point()]
         torch._foreach_lerp_([self.values[name] for name in names], [state[name] for name in names], 1 - decay)
-        for name, tensor in state.items():
-            if not tensor.is_floating_point():
-                self.values[name].copy_(tensor)
+        whole = [name for name in state if name not in set(names)]
+        if whole:
+            torch._foreach_copy_([self.values[name] for name in whole], [state[name] for name in whole])
 
 
 def random_states():
@@ -84,8 +84,19 @@ def load_state(path):
 
 
 class StorageError(Exception):
-    """A checkpoint or snapshot could not be written; `path` holds what was there before."""
+    """A checkpoint or snapshot could not be written; `path` holds what was there before.
+
+    It goes from the first process to the others, so its arguments are plain values, from which pickle makes it again.
+
+    Args:
+        path: of the file.
+        error: the exception that stopped the writing, or the reason in words.
+    """
 
     def __init__(self, path, error):
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        super().__init__(f"{path}: cannot be written ({reason}); the one before, where there was one, is whole")
+        reason = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
+        super().__init__(str(path), reason)
+
+    def __str__(self):
+        path, reason = self.args
+        return f"{path}: cannot be written ({reason}); the one before, where there was one, is whole"

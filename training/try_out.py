@@ -4,7 +4,7 @@ import statistics
 import time
 
 from datasets.fields import FIELDS
-from training.log import peak_memory
+from training.logging.log import peak_memory
 from training.loop import steps_left
 from training.setup import needed_fields
 from training.store import room_left, room_needed

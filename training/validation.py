@@ -2,6 +2,7 @@
 
 import torch
 
+from losses.criterion import as_pair
 from training.setup import batches
 
 SHOWN = 8  # faces in the picture grid of a validation
@@ -25,23 +26,21 @@ def validate(run):
     run.criterion.eval()
     train, engine = run.config["train"], run.engine
     for split, data in run.validation.items():
-        names, sums, count = (), 0.0, 0
+        sums = {}
         mine = range(engine.rank, train["validate_batches"], engine.size)
         for batch in batches(data, train["batch_size"], mine, 0, run.device):
-            batch = run.move(batch)
+            batch = run.move(batch, data)
             with engine.autocast():
-                outputs = run.interface.predict(run.averaged_model, batch)
+                outputs = run.averaged_model(batch)
                 total, parts = run.criterion(outputs, batch, all_terms=True)
-            names = ("total", *parts)
-            sums = sums + torch.stack([total.float(), *(value.float() for value in parts.values())])
-            count += 1
+            for name, value in {"total": total, **parts}.items():
+                sums[name] = sums.get(name, 0.0) + as_pair(value)
             if pictures is None and engine.first and "face" in outputs:
                 pictures = _pictures(outputs, batch)
-        gathered = engine.gather((names, sums.tolist() if count else [], count))
-        names = next(names for names, _, _ in gathered if names)
-        counted = sum(count for _, _, count in gathered)
-        for index, name in enumerate(names):
-            metrics[f"{split}/{name}"] = sum(sums[index] for _, sums, count in gathered if count) / counted
+        gathered = engine.gather({name: value.tolist() for name, value in sums.items()})
+        for name in next(found for found in gathered if found):
+            whole, count = (sum(column) for column in zip(*(found[name] for found in gathered if found), strict=True))
+            metrics[f"{split}/{name}"] = whole / count if count else 0.0
     run.criterion.train()
     return metrics, pictures
 

@@ -1,8 +1,10 @@
 """All clips of a corpus, whichever it is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
+from datasets.clip_ids import escaped_id, is_utf8, readable, why_no_id
 from datasets.corpora import folder, grid, lrs2, lrw, tcd_timit
 from datasets.corpora.clips import folders_in
 from datasets.corpora.layout import describe
@@ -37,9 +39,11 @@ def list_clips(corpus, root):
 
     Raises:
         InputError: no such folder, an unknown corpus, no video where the corpus has them (the message says what is there
-            instead, and which corpus it looks like), or a malformed list of LRS2.
+            instead, and which corpus it looks like), or a malformed list of LRS2; the root's name is not UTF-8.
     """
     root = Path(root)
+    if not is_utf8(str(root)):
+        raise InputError(f"{readable(str(root))}: the folder's name is not UTF-8, which videos are opened by; rename it")
     if corpus not in _READERS:
         raise InputError(f"--corpus {corpus}: unknown; choose one of {', '.join(CORPORA)}")
     if not root.is_dir():
@@ -51,7 +55,28 @@ def list_clips(corpus, root):
             raise InputError(_misfit(corpus, root, layout))
     except OSError as error:
         raise InputError(f"{error.filename or root}: cannot be read ({error.strerror})") from error
-    return sorted(clips, key=lambda clip: clip.id)
+    taken = {clip.id for clip in clips}
+    return sorted((_named(clip, taken) for clip in clips), key=lambda clip: clip.id)
+
+
+def _named(clip, taken):
+    """A clip as it is; or, where its names cannot be stored, with names that can, and the fault that keeps it out.
+
+    Args:
+        clip: ClipSource; taken: ids of all clips, which the new id joins.
+    """
+    why = why_no_id(clip.id)
+    if not why and is_utf8(f"{clip.path}{clip.speaker}"):
+        return clip
+    if not is_utf8(f"{clip.path}"):
+        fault = "the name of the file, or of a folder above it, is not UTF-8; rename it"
+    else:
+        fault = f"its name makes no id of a clip ({readable(clip.id)!r} {why}); rename the file"
+    clip_id = escaped_id(clip.id)
+    while clip_id in taken:
+        clip_id += "%"
+    taken.add(clip_id)
+    return replace(clip, id=clip_id, speaker=readable(clip.speaker), align=None, fault=fault)
 
 
 def _looks_like(root):

@@ -47,10 +47,7 @@ class S3fdFanDetector:
         package = _import_package()
         self.version = package.__version__
         self._device = _checked_device(str(device))
-        folder = Path(weights) if weights is not None else _cache_folder()
-        if weights is None:
-            _download_missing(folder)
-        s3fd, fan = _weights_file(folder, S3FD_FILE), _weights_file(folder, FAN_FILE)
+        s3fd, fan = weight_files(weights)
         _read_weights(s3fd)
         make = _local_aligner(package, _read_weights(fan), fan)
         with _out_of_memory() as short:
@@ -175,8 +172,18 @@ def _cache_folder():
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
+def weight_files(weights=None):
+    """Paths of S3FD's and FAN's weights; arguments and errors as of `S3fdFanDetector`."""
+    folder = Path(weights) if weights is not None else _cache_folder()
+    if weights is None:
+        _download_missing(folder)
+    return _weights_file(folder, S3FD_FILE), _weights_file(folder, FAN_FILE)
+
+
 def _download_missing(folder):
     """Fetch the weight files that are not in `folder`, from the addresses that the package knows."""
+    if all((folder / name).is_file() for name in (S3FD_FILE, FAN_FILE)):
+        return
     from face_alignment import api
     from face_alignment.detection.sfd import sfd_detector
     from torch.hub import download_url_to_file

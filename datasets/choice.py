@@ -1,0 +1,63 @@
+"""Which clips of a split a dataset draws its windows from."""
+
+from common.errors import InputError
+from common.files import text_share
+
+_FILLED_BY = {  # what a clip may lack -> what to do
+    "phones": "run prepare.py on it again, which aligns them",
+    "words": "run prepare.py on it again with --words, which stores those that the corpus gives",
+}
+
+
+def choose_rows(corpus, split, least, *, exclude=(), part=(0.0, 1.0), min_av_confidence=None, needs=()):
+    """Rows of a split that serve.
+
+    Args:
+        corpus: datasets.prepared.PreparedCorpus.
+        split: "train", "val", "test" or "unseen".
+        least: frames that a clip must have.
+        exclude: ids, or the beginnings of ids, of clips that are left out.
+        part: (low, high) in [0, 1]: only clips whose id hashes into it.
+        min_av_confidence: only clips whose AV offset was measured with this confidence and is made up for to within half a
+            frame; None takes all.
+        needs: what a clip must have: "phones", "words".
+
+    Returns:
+        (list of ClipRow, at least one; dict of what is needed -> number of clips that were left out for want of it).
+
+    Raises:
+        InputError: no clip is left; the message says why.
+    """
+    long_enough = [row for row in corpus.split(split) if row.frames >= least]
+    low, high = part
+    rows = [row for row in long_enough if not row.id.startswith(tuple(exclude)) and low <= part_of(row.id) < high]
+    if min_av_confidence is not None:
+        rows = _in_sync(corpus, rows, min_av_confidence)
+    if not rows:
+        left_out = " that data.exclude, data.part and data.min_av_confidence leave" if long_enough else ""
+        raise InputError(f"{corpus.folder}: no clip of split {split!r}{left_out} has {least} frames or more")
+    without = {}
+    for what in needs:
+        fit = [row for row in rows if _has(row, what)]
+        if not fit:
+            raise InputError(f"{corpus.folder}: its clips hold no {what}; {_FILLED_BY[what]}")
+        without[what], rows = len(rows) - len(fit), fit
+    return rows, without
+
+
+def part_of(clip_id):
+    """A number in [0, 1) by a hash of the clip's id, independent of the one that splits a corpus."""
+    return text_share(f"part/{clip_id}")
+
+
+def _has(row, what):
+    return bool(row.phones) if what == "phones" else "from" in row.side.get(what, {})
+
+
+def _in_sync(corpus, rows, confidence):
+    """Rows whose sound and picture are known to belong together to within half a frame."""
+    if rows and all(row.av_confidence is None for row in rows):
+        raise InputError(f"data.min_av_confidence: the AV offsets of {corpus.folder} were never measured; run  "
+                         f"python prepare.py --out {corpus.folder} --measure_av_offset")  # fmt: skip
+    measured = [row for row in rows if row.av_offset is not None and row.av_confidence is not None]
+    return [row for row in measured if row.av_confidence >= confidence and abs(row.av_offset - row.av_corrected) <= 0.5]

@@ -1,0 +1,63 @@
+"""Fields of pictures: shipped as uint8; the device makes them float32, changes colours, masks and repeats.
+
+Pictures are shipped as `face`, `reference_face`, `identity_face` (n, S, S, 3) uint8 RGB. Where data.augment changes colours,
+`colour` (2, 3) float32 goes with them: gain and offset of R, G and B, the same for all pictures of the item.
+"""
+
+import numpy as np
+
+from datasets.fields.registry import register
+
+
+def _with_colour(window, pictures):
+    return pictures if window.look.colour is None else {**pictures, "colour": window.look.colour}
+
+
+def _face(window, name):
+    faces = window.clip["face"]
+    out = window.slot(name, (window.length, *faces.shape[1:]), np.uint8)
+    return _with_colour(window, {name: window.look.pixels(faces, window.frames, out=out)})
+
+
+@register("face", "(T, 3, S, S)", "float32", "[0, 1]", "the real face crop, RGB", complete=lambda batch: batch.pictures("face"))
+def face(window):
+    return _face(window, "face")
+
+
+def _masked(batch):
+    faces = batch.pictures("masked_face" if "masked_face" in batch else "face").clone()
+    faces[..., int(batch.mask_top * faces.shape[-2]) :, :] = 0
+    return faces
+
+
+@register(
+    "masked_face", "(T, 3, S, S)", "float32", "[0, 1]",
+    "the face crop with its lower part (from data.mask_top on) set to 0, RGB", complete=_masked,
+)  # fmt: skip
+def masked_face(window):
+    # grain is drawn anew, so that the generator cannot copy that of its target
+    return _face(window, "masked_face" if window.look.grainy else "face")
+
+
+@register(
+    "reference_face", "(T, 3, S, S)", "float32", "[0, 1]", "the same person's face from elsewhere in the clip, RGB",
+    complete=lambda batch: batch.held(batch.pictures("reference_face")),
+)  # fmt: skip
+def reference_face(window):
+    frame = np.array([window.reference])
+    return _with_colour(window, {"reference_face": window.look.pixels(window.clip["face"], frame, moved=False)})
+
+
+@register(
+    "identity_face", "(3, S, S)", "float32", "[0, 1]",
+    "one face of the same person: from another clip where there is one, else from elsewhere in the clip, RGB",
+    complete=lambda batch: batch.pictures("identity_face")[:, 0],
+)  # fmt: skip
+def identity_face(window):
+    place = window.second("same")
+    return _with_colour(window, {"identity_face": window.look.pixels(place.clip["face"], place.frames, moved=False)})
+
+
+@register("landmarks", "(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order")
+def landmarks(window):
+    return window.look.points(window.clip["landmarks"][window.frames], window.clip["face"].shape[2])

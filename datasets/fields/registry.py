@@ -1,0 +1,84 @@
+"""The registry of fields: what a batch may hold, each field defined once, beside the code that makes it.
+
+A field is made in two places. In the loader's process a function of a `Window` gives what is *shipped*: small arrays (uint8
+pictures, uint8 labels, one reference face in place of T equal ones). On the device `complete` derives from what was shipped the
+field as networks and losses see it. B windows, T frames each, S the side of the face crop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from common.errors import InputError
+from common.suggest import refuse_unknown
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a batch.
+
+    Attributes:
+        shape: on the device, without the leading B; dtype, range, meaning: likewise.
+        ship: function of a datasets.fields.window.Window -> numpy array, which is shipped under the field's name; or dict of
+            name -> array, where several fields share what is shipped.
+        complete: function of a datasets.fields.shipped.Shipped -> (B, ...) tensor of `dtype`; None: what was shipped under the
+            field's name, converted to `dtype`.
+        options: dict of option -> its default.
+        check: function of the options that raises InputError where a value is out of range; None checks nothing.
+        clips: what a clip must have for this field: "phones", "words", or None.
+    """
+
+    shape: str
+    dtype: str
+    range: str
+    meaning: str
+    ship: Callable
+    complete: Callable | None = None
+    options: dict = field(default_factory=dict)
+    check: Callable | None = None
+    clips: str | None = None
+
+
+FIELDS = {}
+
+
+def register(name, shape, dtype, range, meaning, **more):  # noqa: A002 - the attribute's name
+    """Decorator of a field's `ship` function: enters it into FIELDS; arguments as the attributes of `Field`."""
+
+    def enter(ship):
+        if name in FIELDS:
+            raise ValueError(f"field {name} is registered twice")
+        FIELDS[name] = Field(shape, dtype, range, meaning, ship, **more)
+        return ship
+
+    return enter
+
+
+def check_fields(names):
+    """Return `names` as a tuple; InputError with the nearest known name for an unknown one."""
+    refuse_unknown(names, FIELDS, "field")
+    return tuple(names)
+
+
+def check_options(given):
+    """Options of all fields that have any: their defaults with `given` over them.
+
+    Args:
+        given: dict of field -> dict of option -> value, or None.
+
+    Returns:
+        dict of field -> dict of option -> value.
+
+    Raises:
+        InputError: an unknown field or option, or a value out of range.
+    """
+    refuse_unknown(given or {}, FIELDS, "field")
+    options = {name: dict(entry.options) for name, entry in FIELDS.items() if entry.options}
+    for name, values in (given or {}).items():
+        refuse_unknown(values, FIELDS[name].options, f"option of field {name}")
+        options.setdefault(name, {}).update(values)
+        if FIELDS[name].check is not None:
+            try:
+                FIELDS[name].check(options[name])
+            except InputError as error:
+                raise InputError(f"field {name}: {error}") from error
+    return options

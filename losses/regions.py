@@ -1,0 +1,28 @@
+"""Parts of a face crop that a picture loss may look at."""
+
+from common.suggest import refuse_unknown
+
+# name: top, bottom, left, right as shares of the crop's side
+REGIONS = {
+    "face": (0.0, 1.0, 0.0, 1.0),
+    "upper": (0.0, 0.5, 0.0, 1.0),
+    "lower": (0.5, 1.0, 0.0, 1.0),
+    "mouth": (0.55, 0.90, 0.25, 0.75),  # follows DAVS' precedent (docs/spatial.md)
+}
+
+
+def region_of(name, key):
+    """One of REGIONS; `key` says in the message where the name was given.
+
+    Raises:
+        InputError: unknown.
+    """
+    refuse_unknown([name], REGIONS, key)
+    return REGIONS[name]
+
+
+def cut(pictures, region):
+    """(..., H, W) -> the part of it, a view."""
+    top, bottom, left, right = region
+    height, width = pictures.shape[-2:]
+    return pictures[..., int(top * height) : int(bottom * height), int(left * width) : int(right * width)]

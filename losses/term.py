@@ -1,0 +1,99 @@
+"""What a loss term is: the base of all losses, and what building one may ask for."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a term may ask for when it is built; losses open no file themselves.
+
+    Attributes:
+        load: (path, network name[, key of the config]) -> training.checkpoint.Checkpoint on the device of the run. With a key,
+            the network must have learnt from the kind of crop that the corpus holds.
+        released: network name -> path of the checkpoint that comes with the project.
+        model: the network that is trained, or None.
+        face_size: side of its faces in pixels; width: its width; frames: T, of a window.
+    """
+
+    load: Callable | None = None
+    released: Callable | None = None
+    model: nn.Module | None = None
+    face_size: int = 96
+    width: float = 1.0
+    frames: int = 5
+
+
+class Precise(nn.Module):
+    """A module that computes in float32, outside autocast, and runs the networks inside it in the precision of the run.
+
+    Attributes:
+        precision: torch.float16 or torch.bfloat16 for these networks, or None for float32.
+    """
+
+    precision = None
+
+    def networks(self, device):
+        """Context in which the networks run; what comes out of them goes on as `.float()`."""
+        if self.precision is None:
+            return nullcontext()
+        return torch.autocast(torch.device(device).type, dtype=self.precision)
+
+
+class Term(Precise):
+    """A loss.
+
+    `forward(outputs, batch)` gives a scalar, or a pair of it and figures: dict of name -> (sum, count), two scalars without a
+    gradient, which are added up over batches and processes before they are divided.
+
+    A term may have `memory`, a module of what it learns itself, whose state a resumed run gets back, and `facts()`, what a
+    checkpoint tells of the term.
+
+    Attributes:
+        needs: fields of the batch; reads: outputs of the network. The first one may be renamed (`of` in a config).
+        sync_frames: frames that `sync_mel` belongs to; None where the term does not listen to it.
+        made: arguments of the class that `prepare` makes and no config holds.
+    """
+
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ("face",)
+    sync_frames = None
+    made: tuple[str, ...] = ()
+
+    @classmethod
+    def prepare(cls, options, setting, name):
+        """Options of a config -> arguments of the class.
+
+        Args:
+            options: dict; setting: Setting; name: of the term, for messages.
+
+        Raises:
+            InputError: something is missing or does not fit.
+        """
+        return options
+
+    def adversaries(self):
+        """dict of name -> module that learns against the network; the name of a single one is "".
+
+        `module(outputs, batch)` is the scalar that it learns from.
+        """
+        return {}
+
+    def field_options(self):
+        """dict of field name -> {option: value}, for fields that come in several forms."""
+        return {}
+
+    def textures(self):
+        """dict of field name -> faces.texture.TextureSpec of the modules that the term needs."""
+        return {}
+
+
+def raised(tensor):
+    """Half precision as float32; anything else as it is."""
+    return tensor.float() if tensor.dtype in HALF else tensor

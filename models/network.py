@@ -1,0 +1,54 @@
+"""What the rest of the code may ask of any network, whatever its method."""
+
+from torch import nn
+
+
+class Network(nn.Module):
+    """Base of all networks in `models.MODELS`.
+
+    A network that can be trained by itself names its fields (`needs`) and outputs (`gives`) and computes `forward(batch)`, which
+    returns the outputs by name. Networks with an empty `gives` (judges, discriminators) are called with tensors.
+
+    Attributes:
+        role: what messages call it, with its article.
+        sign: names of tensors by which a published file of this network is recognised; () where none is published.
+        published: the section `model` of the published network, without its name.
+        needs: fields of a batch (`datasets.fields`) that `forward` reads.
+        gives: names of the outputs of `forward`.
+        colours: names of the tensors whose channels are colours -> the axis that holds them, in groups of three.
+        optional: parts that may be missing in a checkpoint from which training begins; fresh ones change no output.
+    """
+
+    role = "a network"
+    sign: tuple[str, ...] = ()
+    published: dict = {}
+    needs: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    colours: dict[str, int] = {}
+
+    def parts(self):
+        """dict of part name -> tuple of attribute names: the parts that a config may start, freeze or give a rate of its own."""
+        return {}
+
+    def field_options(self):
+        """dict of field name -> {option: value}, for fields that come in several forms."""
+        return {}
+
+    def with_colours_turned(self, state):
+        """State dict of a network for BGR pictures -> of the same network for RGB ones, or the other way round."""
+        turned = dict(state)
+        for name, axis in self.colours.items():
+            if name in state:
+                tensor = state[name]
+                groups = tensor.unflatten(axis, (-1, 3)).flip(axis + 1)
+                turned[name] = groups.flatten(axis, axis + 1).contiguous()
+        return turned
+
+    def configure(self, data):
+        """Take what the section `data` of a config or of a checkpoint decides about the network; it may lack any key."""
+
+    @property
+    def sync_frames(self):
+        """Frames that one sound of `heard_mel` belongs to; None: the whole window."""
+        return None
