@@ -8,11 +8,11 @@ from common.errors import InputError
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.landmarks import apply_affine
 from faces.optimise import FaceOptimiser
+from faces.paste import first_row
 from faces.texture import texture_modules
 from pipeline.drivers.precision import whole_fp32
 from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
-from pipeline.rows import first_row
 
 
 @dataclass(frozen=True)

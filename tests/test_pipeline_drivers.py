@@ -301,6 +301,19 @@ def test_what_cannot_stand_beside_the_public_scripts_pixels(refused, flags, name
     assert words in refused("--compat", "wav2lip", *flags, checkpoint="public", **named)
 
 
+@pytest.mark.parametrize(
+    ("needs", "named", "words"),
+    [
+        ({"sound", "drive"}, {"drive": "silent.mp4"}, "silent.mp4: has no sound track"),
+        ({"sound", "pose"}, {"audio": "a.wav"}, "takes the movement of the head from a video; give it with --pose"),
+        ({"drive"}, {"audio": "a.wav", "pose": "pose.mp4"}, "give it with --drive"),
+    ],
+)
+def test_what_a_driver_needs_is_asked_for(refused, whole, monkeypatch, needs, named, words):
+    monkeypatch.setattr(whole_face_kit.WholeFaceDriver, "needs", frozenset(needs))
+    assert words in refused(**named)
+
+
 def test_flags_for_all_rows_and_for_a_preview_are_checked_first(kit, whole, refused, tmp_path, capfd):
     assert "--drive: mouth.safetensors listens to sound alone" in refused("--preview", checkpoint="mouth", drive="drive.mp4")
     assert "--optimise_face: whole" in refused("--preview", "--optimise_face", drive="drive.mp4")

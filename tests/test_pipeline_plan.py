@@ -4,11 +4,11 @@ import pytest
 from common.errors import InputError
 from faces.crops import CropSpec, plan_crops
 from faces.landmarks import CANONICAL_STABLE, STABLE
+from faces.paste import first_row
 from faces.track import FaceTrack
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.plan import upright_crop
-from pipeline.rows import first_row
 from pipeline.sound import Sound
 from tests.inference_kit import PUBLIC, save_tiny, tone, write_wav
 

@@ -2,7 +2,7 @@
 
 from common.errors import InputError
 from models.devices import choose_device
-from pipeline.drivers.driver import Driver, refuse_compat
+from pipeline.drivers.driver import Driver
 from pipeline.drivers.mouth import MouthDriver
 from pipeline.drivers.precision import choose_precision
 from training.checkpoint import load_checkpoint
@@ -36,6 +36,4 @@ def load_driver(path, *, device="auto", precision="auto", compat=None):
         role = getattr(type(checkpoint.model), "role", None) or "a network"
         raise InputError(f"{path}: holds {role} ({name}), which cannot draw a talking face; give the checkpoint of a generator "
                          f"({', '.join(DRIVERS)})")
-    if compat is not None:
-        refuse_compat(DRIVERS[name], compat)
     return DRIVERS[name](checkpoint, device=device, precision=precision, compat=compat)

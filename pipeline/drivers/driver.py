@@ -49,8 +49,11 @@ class Driver(ABC):
     def __init__(self, checkpoint, *, crop, device, precision, compat=None):
         self.name, self.sha256 = checkpoint.path.name, checkpoint.sha256
         self.crop, self.device, self.precision, self.compat = crop, device, precision, compat
+        if compat is not None and not self.compats:
+            raise InputError(f"--compat {compat}: this kind of checkpoint computes what no other program does; leave --compat "
+                             "out")
         if compat is not None:
-            refuse_compat(self, compat)
+            refuse_unknown([compat], self.compats, "program of --compat")
 
     @abstractmethod
     def listen(self, driving, fps, frames):
@@ -170,18 +173,6 @@ class Driver(ABC):
     def output(self, options):
         """What is written: "frame", or "crop" where the user or the family wants it so."""
         return options.output or ("crop" if self.pastes is None else "frame")
-
-
-def refuse_compat(driver, compat):
-    """Refuse a program that a driver's family does not know.
-
-    Args:
-        driver: Driver or class.
-        compat: str.
-    """
-    if not driver.compats:
-        raise InputError(f"--compat {compat}: this kind of checkpoint computes what no other program does; leave --compat out")
-    refuse_unknown([compat], driver.compats, "program of --compat")
 
 
 def refuse_beside_compat(compat, options, given=()):

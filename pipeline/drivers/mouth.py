@@ -6,10 +6,10 @@ import numpy as np
 
 from common.errors import InputError
 from faces.crops import CropSpec, paste_mask
+from faces.paste import first_row
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.mouth_generator import MouthGenerator
 from pipeline.drivers.wav2lip_script import smooth_crops
-from pipeline.rows import first_row
 from speech.labelling import align_speech
 from speech.phonemes import phoneme_runs
 from speech.windows import gather_windows, mel_window_start, wav2lip_inference_starts
