@@ -2,9 +2,9 @@
 
     python -m benchmarks.sync_strangers --grid GRID [--clips FOLDER] [--expert checkpoints/expert_grid.safetensors]
 
-The clips are those of benchmarks.sync_order. Each clip's lips are held against the sound of other clips, drawn at random, cut to
-the shorter of the two; of a clip with several runs the longest counts. A judge of strangers should put the offset anywhere: 6 of
-the 31 shifts are 13 frames or more away, 19 %. Writes OUT.json and OUT.md; prints the table.
+The clips are those of benchmarks.sync_order. Each clip's lips are held against the sound of other clips, drawn at random, cut
+to the shorter of the two; of a clip with several runs the longest counts. A judge of strangers should put the offset anywhere:
+6 of the 31 shifts are 13 frames or more away, 19 %. Writes OUT.json and OUT.md; prints the table.
 """
 
 import argparse
@@ -117,7 +117,8 @@ def markdown(report):
             other, own = found[rule]["strangers"], found[rule]["own"]
             cells = [f"{group}, {found['clips']} clips", rule, f"{other['far']:.0%} of {other['count']}"]
             cells += [f"{other[key]:.3f}" for key in ("distance", "confidence")]
-            cells += [f"{own['far']:.0%}", f"{own['within_one']:.0%}"] + [f"{own[key]:.3f}" for key in ("distance", "confidence")]
+            cells += [f"{own['far']:.0%}", f"{own['within_one']:.0%}"]
+            cells += [f"{own[key]:.3f}" for key in ("distance", "confidence")]
             lines.append(f"| {' | '.join(cells)} |")
     lines += [f"\nLeft out: {name}: {reason}" for name, reason in report["left_out"].items()]
     return "\n".join(lines)
