@@ -1,4 +1,4 @@
-"""The table that papers print, and what it hides: LSE-D, LSE-C, FID, SSIM, PSNR, LMD, mouth movement, sharpness.
+"""The table that papers print, and what it hides: sync, FID, likeness, lips, sharpness, identity, head pose, expression.
 
     python evaluate.py --generated results/ --real videos/ --out results/table
     python evaluate.py --generated results/ --unpaired results_other_sound/ --real videos/ --syncnet_weights syncnet_v2.model

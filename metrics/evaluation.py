@@ -70,7 +70,9 @@ class Evaluation:
         from tqdm import tqdm
 
         videos = [_fingerprint(item, made_here=self.studio is not None) for item in self.items]
-        progress = Progress(folder, {"protocol": self.protocol(), "videos": videos, "real_features": self._needs_real_features})
+        columns = [column.key for column in columns_of(self._measures)]
+        progress = Progress(folder, {"protocol": self.protocol(), "columns": columns, "videos": videos,
+                                     "real_features": self._needs_real_features})
         done = set(progress.earlier.faces)
         share.wait()
         left = share.of([item for item in self.items if item.face not in done])
