@@ -5,10 +5,15 @@
     python -m benchmarks.gpu --corpus prepared/grid            # training on a small prepared corpus of yours
     python -m benchmarks.gpu --device cpu --quick              # the same code with small networks, as the tests run it
 
-Parts: networks: every network forward and backward in fp32, bf16, fp16 against the CPU; waits: how often a step makes the host
-wait; training: 30 steps of each family of configs with a resumption half way, and in each precision; speed: steps a second at full
-width, share of the matrix peak, wait for data, memory; texture: SLIC against the CPU and scikit-image; drawing: the generator's
-frames a second and pixels; judging: the sync judge and the features of FID; compiled: torch.compile.
+Parts:
+  networks   every network forward and backward in fp32, bf16, fp16 against the CPU
+  waits      how often a training step makes the host wait for the device
+  training   30 steps of each family of configs, with a checkpoint and a resumption half way, and in each precision
+  speed      steps a second at full width, share of the matrix peak, wait for data, memory
+  texture    SLIC against the CPU and against scikit-image
+  drawing    the generator's frames a second, and its pixels
+  judging    the sync judge and the features of FID
+  compiled   torch.compile
 
 Needs torch, numpy, pyyaml, tqdm, safetensors and accelerate; scikit-image for one comparison, which is left out without it.
 Prints each figure as it is known, writes OUT.json, and leaves with exit code 1 where something failed, passed its bound, or was

@@ -129,7 +129,7 @@ class Bench:
             torch.cuda.synchronize(self.device)
 
     def seconds_of(self, work, *, rounds, warm=1):
-        """Wall seconds of one call of `work`, a mean over at most `rounds`; half of the time that is left is enough for them."""
+        """Wall seconds of one call of `work`, a mean over `rounds`, or over as many as half of the time that is left holds."""
         for _ in range(warm):
             work()
         self.wait()

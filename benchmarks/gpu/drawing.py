@@ -87,6 +87,6 @@ def draw(model, mels, crops, device, dtype):
     planes = crops.to(device).permute(0, 3, 1, 2).float().div(255).to(dtype)
     masked = planes.clone()
     masked[:, :, planes.shape[2] // 2 :] = 0
-    faces = torch.cat((masked, planes[:1].expand_as(planes)), 1).contiguous(memory_format=torch.channels_last)
+    faces = torch.cat((masked, planes[:1].expand(planes.shape)), 1).contiguous(memory_format=torch.channels_last)
     drawn = model.decode(model.encode_audio(mels.to(device, dtype)[:, None]), model.encode_face(faces))
     return (drawn.float() * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()

@@ -1,4 +1,4 @@
-"""What the benchmark works on: a prepared corpus of drawn faces made by numpy alone, an expert of random weights, light configs."""
+"""What the benchmark works on: a corpus of faces drawn by numpy alone, an expert of random weights, light configs."""
 
 import json
 from pathlib import Path

@@ -9,17 +9,17 @@ from benchmarks.gpu.bench import Bench
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 2.0**10  # of the loss, in all precisions: float16 loses small gradients, for which a run has its own scale
-JUDGES = ("syncnet_v2", "fid_inception")  # never trained here: in eval mode alone
+JUDGES = ("syncnet_v2", "fid_inception")  # never trained here: in eval mode alone, and no gradient in half precision
 # mode -> precision -> (outputs, gradient): the greatest distance that is let pass, see `apart`. In mode "plain" the batch norms
 # do nothing, so that only the rounding of the products is left: bfloat16 has 8 bits, float16 and TF32, in which CUDA convolves
 # float32 unless told otherwise, 11. In mode "training" each of 40 to 60 batch norms enlarges what rounding did below it, and
-# ReLUs turn over: on a CPU the gradient of bfloat16 lies 0.2 to 0.8 from that of float32. A kernel that is wrong gives 1 or more
-# in mode "plain".
+# ReLUs turn over: on a CPU the gradient of bfloat16 lies 0.2 to 1.1 from that of float32. A kernel that is wrong gives 1 or
+# more in mode "plain".
 BOUNDS = {
     "plain": {"fp32 exact": (1e-4, 1e-2), "fp32": (1e-2, 0.1), "fp16": (1e-2, 0.1), "bf16": (2e-2, 0.3)},
     "training": {"fp32 exact": (1e-3, 0.1), "fp32": (5e-2, 1.0), "fp16": (5e-2, 1.0), "bf16": (0.3, 2.0)},
 }
-PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights; on a CPU bfloat16 gives 29 and 2.4 grey levels
+PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights: bfloat16 on a CPU has 29, 2.4 grey levels
 WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional")
 
 
@@ -50,7 +50,8 @@ def compare(bench, name):
                 found = run_network(model, inputs, bench.device, HALVES.get(precision))
             pairs = zip(("output", "gradient"), found, reference, BOUNDS[mode][precision], strict=True)
             for what, ours, theirs, bound in pairs:
-                bench.line(f"{name}, {mode}, {precision}, {what}", apart(ours, theirs), most=bound)
+                if what == "output" or name not in JUDGES or precision not in HALVES:
+                    bench.line(f"{name}, {mode}, {precision}, {what}", apart(ours, theirs), most=bound)
 
 
 def halves(bench):
@@ -75,7 +76,7 @@ def exact_products(exact):
 def run_network(model, inputs, device, half):
     """[outputs, gradient] of a network, each a flat float32 tensor on the CPU.
 
-    The gradient, in all parameters and in the inputs that take one, is that of the outputs' sum, weighed by random numbers which
+    The gradient, in all parameters and in the inputs that take one, is that of the outputs' sum, weighed by random numbers that
     are the same for all items.
 
     Args:

@@ -50,9 +50,10 @@ def compare_peer(bench, side, clusters, pictures, ours, own):
     peer = (time.process_time() - begun) / len(pictures)
     pairs = list(zip(ours, theirs, strict=True))
     recall, error = LIKE[side]
-    bench.line(f"{side} px, boundary recall against scikit-image", mean(boundary_recall(*pair) for pair in pairs), least=recall)
-    bench.line(f"{side} px, under-segmentation against scikit-image", mean(undersegmentation(*pair) for pair in pairs), most=error)
-    bench.line(f"{side} px, scikit-image's time on one core over ours", peer / own, "times", least=FASTER if bench.cuda else None)
+    label, least = f"{side} px, against scikit-image", FASTER if bench.cuda else None
+    bench.line(f"{label}, boundary recall", mean(boundary_recall(*pair) for pair in pairs), least=recall)
+    bench.line(f"{label}, under-segmentation", mean(undersegmentation(*pair) for pair in pairs), most=error)
+    bench.line(f"{label}, its time on one core over ours", peer / own, "times", least=least)
 
 
 def mean(values):

@@ -11,8 +11,8 @@ from benchmarks.gpu.material import load_light
 from benchmarks.gpu.speed import loader
 
 FORMS = ("wav2lip", "wav2lip_gan", "tcsc", "sto", "expert", "lip_landmarks")
-WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "_unique2", "unique_dim", "unique_consecutive",
-           "bincount", "repeat_interleave")  # operations whose result, or its shape, the host must know  # fmt: skip
+WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "_unique2", "unique_dim",
+           "unique_consecutive", "bincount", "repeat_interleave")  # whose result, or its shape, the host must know  # fmt: skip
 
 
 def measure(bench: Bench):
@@ -30,8 +30,8 @@ def count(bench, name, precision):
     """Waits of one step that comes after a few others; returns the run's precision.
 
     A step waits once, for its values (`training.run.Run.learn`). In fp16 GradScaler waits once for each optimiser, too. The
-    operations that wait are counted on every device; the values are fetched by none of them. On a GPU, CUDA itself tells of each
-    wait.
+    operations that wait are counted on every device; the values are fetched by none of them. On a GPU, CUDA itself tells of
+    each wait.
     """
     from training.run import Run
 
@@ -57,7 +57,7 @@ def count(bench, name, precision):
 
 
 def step_counters(run):
-    """The tensors in which AdamW counts steps; they lie on the CPU, whatever the device, so that reading them waits for nothing."""
+    """The tensors in which AdamW counts steps: they lie on the CPU, whatever the device, so that reading them is free."""
     learners = (run.learner, *run.adversaries.values())
     return [state["step"] for learner in learners for state in learner.optimizer.state.values()]
 
