@@ -1,7 +1,7 @@
 """A GPU that computes no numbers, on a build of torch without CUDA: shapes, dtypes and devices are as on a real one.
 
-Operations between tensors on two devices are refused, which is what it is for. There are no gradients: autograd asks for the real
-device.
+Operations between tensors on two devices are refused, which is what it is for. There are no gradients: autograd asks for the
+real device.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,7 @@ CUDA = torch.device("cuda:0")
 def fake_gpu():
     """Context in which tensors that are made are fake, and may lie on CUDA."""
     with ExitStack() as stack:
-        for mode in (FakeTensorMode(), _Subscripts(), torch.no_grad()):
+        for mode in (FakeTensorMode(), _Methods(), torch.no_grad()):
             stack.enter_context(mode)
         yield
 
@@ -34,8 +34,8 @@ def on_fake_gpu(held):
     return held
 
 
-class _Subscripts(TorchFunctionMode):
-    """Subscripts as operations: torch's own look for the real device first."""
+class _Methods(TorchFunctionMode):
+    """Subscripts and `contiguous` as operations: the methods look for the real device first."""
 
     def __torch_function__(self, function, types, arguments=(), keywords=None):
         if function is torch.Tensor.__getitem__:
@@ -44,6 +44,8 @@ class _Subscripts(TorchFunctionMode):
             tensor, index, value = arguments
             target = _taken(tensor, index)
             return target.copy_(value) if isinstance(value, torch.Tensor) else target.fill_(value)
+        if function is torch.Tensor.contiguous:
+            return torch.ops.aten.clone(arguments[0], memory_format=(keywords or {}).get("memory_format", torch.contiguous_format))
         return function(*arguments, **(keywords or {}))
 
 
