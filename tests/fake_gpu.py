@@ -45,7 +45,7 @@ class _Methods(TorchFunctionMode):
             target = _taken(tensor, index)
             return target.copy_(value) if isinstance(value, torch.Tensor) else target.fill_(value)
         if function is torch.Tensor.contiguous:
-            return torch.ops.aten.clone(arguments[0], memory_format=(keywords or {}).get("memory_format", torch.contiguous_format))
+            return torch.ops.aten.clone(arguments[0], **{"memory_format": torch.contiguous_format, **(keywords or {})})
         return function(*arguments, **(keywords or {}))
 
 

@@ -219,10 +219,11 @@ def test_what_drivers_do_stays_on_the_device():
 
 @pytest.mark.parametrize("part", [judging.published_lips, judging.published_sound, judging.colour_lips, judging.inception])
 def test_what_judges_do_stays_on_the_device(part):
-    model, call, given, count = part(bench_of(quick=True))
+    model, call, make, _ = part(bench_of(quick=True))
+    given = make(3)
     with fake_gpu():
         found = call(on_fake_gpu(model), on_fake_gpu(given))
-    assert found.device == CUDA and len(found) == count
+    assert found.device == CUDA and len(found) == 3
 
 
 def test_the_benchmark_reaches_light_packages_only():

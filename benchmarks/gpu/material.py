@@ -31,7 +31,7 @@ def make_material(folder, corpus=None, *, frames=75, widths=(0.25, 1.0)):
     Raises:
         InputError: `corpus` is no prepared corpus.
     """
-    corpus = Path(corpus) if corpus else draw_corpus(folder / "corpus", frames)
+    corpus = Path(corpus).resolve() if corpus else draw_corpus(folder / "corpus", frames)
     size = PreparedCorpus.open_folder(corpus).settings.get("size")
     if not isinstance(size, int):
         raise InputError(f"--corpus {corpus}: corpus.json does not say how large its faces are; prepare the corpus anew")

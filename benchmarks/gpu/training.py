@@ -6,9 +6,9 @@ from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.material import load_light
 
 # together they hold every network, loss and discriminator of configs/
-FAMILIES = ("wav2lip", "wav2lip_gan", "tcsc", "sto", "expert", "lip_landmarks", "demo_spatial")
+FAMILIES = ("sto", "expert", "wav2lip_gan", "lip_landmarks", "tcsc", "demo_spatial", "wav2lip")
 QUICK = ("sto", "expert")
-STEPS, QUICK_STEPS = 30, 4
+STEPS, SHORT, QUICK_STEPS = 30, 6, 4
 RESUMED_FIRST, RESUMED = 5e-3, 0.05  # on a GPU, whose sums have no fixed order; on a CPU there is no difference
 PRECISION = 0.15  # of the losses of the first steps, which hardly differ in weights: between precisions
 
@@ -18,28 +18,33 @@ def measure(bench: Bench):
     for name in bench.cases(QUICK if bench.quick else FAMILIES):
         with bench.guard(name):
             resume(bench, name)
-        for precision in precisions(bench):
-            with bench.guard(f"{name}, {precision}"):
-                short(bench, name, precision)
+        with bench.guard(f"{name}, precisions"):
+            compare_precisions(bench, name)
 
 
 def precisions(bench):
     """Those that are tried beside the default one."""
     if not bench.cuda:
         return ["bf16"] if not bench.quick else []
-    found = ["fp32", "fp16"]
-    return [*found, "bf16"] if torch.cuda.is_bf16_supported(including_emulation=False) else found
+    return ["fp16", "bf16"] if torch.cuda.is_bf16_supported(including_emulation=False) else ["fp16"]
 
 
-def start(bench, name, label, steps, **train):
-    """training.run.Run of a light config, in a run folder of its own."""
+def start(bench, name, label, steps, *, tuned=True, **train):
+    """training.run.Run of a light config, in a run folder of its own.
+
+    Args:
+        tuned: cuDNN looks for its fastest way at the first step, as train.py lets it; False saves that time.
+        train: settings of its section of that name.
+    """
     from training.run import Run
 
     batch = 2 if bench.quick else 4
     overrides = [f"name={name}-{label}", "optim.warmup=0"]
     config = load_light(name, bench.material, *overrides, width=bench.width, device=str(bench.device), batch_size=batch,
                         steps=steps, validate_batches=1, **train)  # fmt: skip
-    return Run(config)
+    run = Run(config)
+    torch.backends.cudnn.benchmark = tuned and bench.cuda
+    return run
 
 
 def take(run, count):
@@ -76,14 +81,17 @@ def resume(bench, name):
     bench.line(f"{name}, all steps after resuming, losses apart", losses_apart(resumed, rest), most=0.0 if exact else RESUMED)
 
 
-def short(bench, name, precision):
-    """Losses of a few steps in a precision against the same in float32."""
-    steps = 6
-    plain = take(start(bench, name, f"{precision}-plain", steps, precision="fp32"), steps)
-    run = start(bench, name, precision, steps, precision=precision)
-    found = take(run, steps)
-    bench.line(f"{name}, {precision}, {steps} steps, losses apart from fp32", losses_apart(found, plain), most=PRECISION,
-               scale=run.engine.scaler_state().get("scale"), last=found[-1])  # fmt: skip
+def compare_precisions(bench, name):
+    """Losses of a few steps in half precision against the same in float32."""
+    halves = precisions(bench)
+    if not halves:
+        return
+    plain = take(start(bench, name, "fp32", SHORT, tuned=False, precision="fp32"), SHORT)
+    for precision in halves:
+        run = start(bench, name, precision, SHORT, tuned=False, precision=precision)
+        found = take(run, SHORT)
+        bench.line(f"{name}, {precision}, {SHORT} steps, losses apart from fp32", losses_apart(found, plain), most=PRECISION,
+                   scale=run.engine.scaler_state().get("scale"), last=found[-1])  # fmt: skip
 
 
 def losses_apart(ours, theirs):

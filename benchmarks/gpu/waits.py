@@ -7,10 +7,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.gpu.bench import Bench
-from benchmarks.gpu.material import load_light
 from benchmarks.gpu.speed import loader
+from benchmarks.gpu.training import start
 
-FORMS = ("wav2lip", "wav2lip_gan", "tcsc", "sto", "expert", "lip_landmarks")
+FORMS = ("sto", "expert", "wav2lip_gan", "lip_landmarks")
 WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "_unique2", "unique_dim",
            "unique_consecutive", "bincount", "repeat_interleave")  # whose result, or its shape, the host must know  # fmt: skip
 
@@ -33,11 +33,7 @@ def count(bench, name, precision):
     operations that wait are counted on every device; the values are fetched by none of them. On a GPU, CUDA itself tells of
     each wait.
     """
-    from training.run import Run
-
-    config = load_light(name, bench.material, f"name={name}-waits-{precision}", width=bench.width, device=str(bench.device),
-                        batch_size=2, steps=10**6, precision=precision)  # fmt: skip
-    run = Run(config)
+    run = start(bench, name, f"waits-{precision}", 10**6, tuned=False, precision=precision)
     batches = list(loader(run, 4 if bench.cuda else 2))
     for batch in batches[:-1]:
         run.learn([batch])
