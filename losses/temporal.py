@@ -165,7 +165,7 @@ class TemporalLipLoss(Term):
         Returns:
             scalar, in eye distances.
         """
-        eyes = batch["landmarks"][:, :, (36, 45)].diff(dim=2).squeeze(2).norm(dim=-1)
+        eyes = (batch["landmarks"][:, :, 45] - batch["landmarks"][:, :, 36]).norm(dim=-1)
         with self.networks(eyes.device):
             with torch.no_grad():
                 real = self.landmarks.find(batch["face"])
