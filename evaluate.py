@@ -1,4 +1,4 @@
-"""The table that papers print, and what it hides: LSE-D, LSE-C, FID, SSIM, PSNR, LMD, mouth movement, sharpness.
+"""The table that papers print, and what it hides: sync, FID, likeness, lips, sharpness, identity, head pose, expression.
 
     python evaluate.py --generated results/ --real videos/ --out results/table
     python evaluate.py --generated results/ --unpaired results_other_sound/ --real videos/ --syncnet_weights syncnet_v2.model
@@ -67,6 +67,7 @@ def parse(argv):
     add("--fid_reference", type=Path, help="statistics of the real set (.npz): used when there, else written")
     add("--force", action="store_true", help="give a FID of too few samples, too")
     add("--lpips", choices=("alex", "vgg", "squeeze"), help="LPIPS with this backbone (needs the package lpips)")
+    add("--identity", action="store_true", help="is it the same person: face embeddings (needs the extra identity)")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
     add("--frames", type=int, help="look at the first so many frames of each video only")
 
@@ -84,7 +85,7 @@ def parse(argv):
 
 def check_out(args):
     """`--out` without suffix; refused where no file can be made, or where it would replace what is compared."""
-    from metrics.report import SUFFIXES
+    from metrics.report.build import SUFFIXES
 
     out = args.out or Path("results/comparison" if args.compare else "results/table")
     if out.is_dir():
@@ -138,9 +139,9 @@ def main(argv):
     if args.compare:
         return compare(args)
     from faces.detectors import build_detector
-    from metrics.published import footnotes, format_published, select
-    from metrics.report import write_report
-    from metrics.report_text import format_published_table, format_table
+    from metrics.report.build import write_report
+    from metrics.report.published import footnotes, format_published, select
+    from metrics.report.text import format_published_table, format_table
     from metrics.work_share import WorkShare
     from models.devices import choose_device
 
@@ -181,14 +182,16 @@ def print_note(text):
 def plan(args, device, note):
     """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out."""
     from faces.track import FaceSelection
-    from metrics.evaluation import Evaluation, Networks
+    from metrics.evaluation import Evaluation
+    from metrics.networks.load import Networks
     from metrics.scorer import Options
-    from metrics.sync_crops import TrackRules
+    from metrics.sync.crops import TrackRules
 
     rules = TrackRules(min_track=args.min_track, min_face=args.min_face)
     options = Options(args.face_size, args.frames, FaceSelection(index=args.face_index), args.sync_crop, rules, args.fid_crop)
     expert = args.syncnet_weights or (None if args.expert == "none" else args.expert or DEFAULT_EXPERT)
-    networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, device=device)
+    networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, identity=args.identity,
+                             device=device)
     if args.generated:
         items, systems, facts, studio = given_videos(args, note)
     else:
@@ -199,8 +202,8 @@ def plan(args, device, note):
 
 def given_videos(args, note):
     """(Items, systems, facts, None) of --generated and --real."""
-    from metrics.generation import system_names
-    from metrics.items import match_items
+    from metrics.clips.generation import system_names
+    from metrics.clips.items import match_items
 
     systems = system_names(args.generated)
     items, lonely = match_items(args.generated, args.unpaired, args.real, systems, args.protocol)
@@ -212,8 +215,8 @@ def given_videos(args, note):
 
 def videos_to_make(args, device, selection, note):
     """(Items, systems, facts, Studio) of --checkpoint, --pairs and --data_root."""
-    from metrics.generation import Studio
-    from metrics.protocols import read_pairs
+    from metrics.clips.generation import Studio
+    from metrics.clips.protocols import read_pairs
     from pipeline.options import FaceOptions
     from pipeline.tracking import TrackStore, default_cache
 
@@ -224,7 +227,8 @@ def videos_to_make(args, device, selection, note):
     weights = args.detector_weights and str(args.detector_weights)
     studio = Studio(args.checkpoint, folder, store=TrackStore(args.cache_dir or default_cache()), device=device,
                     face_options=FaceOptions(detector=args.detector, selection=selection, detector_weights=weights))
-    facts = {"pairing": pairs.source, "checkpoints": studio.facts, "missing": [list(map(str, one)) for one in pairs.missing]}
+    facts = {"pairing": pairs.source, "checkpoints": studio.facts, "generators_precision": studio.precisions,
+             "missing": [list(map(str, one)) for one in pairs.missing]}
     return studio.items(pairs.pairs), studio.systems, facts, studio
 
 
@@ -251,7 +255,7 @@ def refuse_few_frames(args, networks, items):
 
 def compare(args):
     """Two tables side by side."""
-    from metrics.report_compare import compare_reports, format_comparison, read_report, write_comparison
+    from metrics.report.compare import compare_reports, format_comparison, read_report, write_comparison
 
     reports, names = [read_report(path) for path in args.compare], [path.stem for path in args.compare]
     comparison = compare_reports(*reports, names if names[0] != names[1] else [str(path) for path in args.compare])

@@ -45,9 +45,11 @@ def build_parser():
     add = parser.add_argument
     add("--face", metavar="PATH", help="video or picture with the face")
     add("--audio", metavar="PATH", help="speech: an audio file, or a video with sound")
+    add("--drive", metavar="PATH", help="video whose speech and expression are followed, in place of --audio; brings its sound")
+    add("--pose", metavar="PATH", help="video whose head movement is followed, for a checkpoint that can")
     add("--outfile", metavar="PATH", help=f"video to write (default: {DEFAULT_OUTFILE}); its folder is made")
     add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/demo.safetensors)")
-    add("--jobs", metavar="PATH", help="csv file of face,audio,outfile: many jobs with one model load")
+    add("--jobs", metavar="PATH", help="csv file of face,audio,outfile[,drive,pose]: many jobs with one model load")
 
     face = parser.add_argument_group("face")
     add = face.add_argument
@@ -80,7 +82,8 @@ def build_parser():
     add("--compat", help="wav2lip: compute what the public Wav2Lip script computes")
     add("--optimise_face", action="store_true", help="give the drawn face the colours and the detail of the reference frame")
     add("--paste", help="how the face is laid over the frame: feather, laplacian or poisson (default: feather)")
-    add("--visible_mark", action="store_true", help="draw a small mark that says the lips are synthetic")
+    add("--output", help="frame, or crop: the aligned face alone, as large as the checkpoint draws it (default: frame)")
+    add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
     speech = parser.add_argument_group("speech", "for a checkpoint with an audio gate; with none of them phones are recognised")
@@ -93,7 +96,7 @@ def build_parser():
     machine = parser.add_argument_group("machine")
     add = machine.add_argument
     add("--device", default="auto", help="auto, cuda, cpu or mps")
-    add("--precision", default="auto", help="auto (fp16 on cuda, else fp32), fp32, fp16 or bf16")
+    add("--precision", default="auto", help="auto (fp16 on cuda, else fp32; fp32 with --compat), fp32, fp16 or bf16")
     add("--wav2lip_batch_size", type=int, help="most faces in one batch (default: 128 on a GPU, 16 on a CPU)")
     add("--threads", type=int, help="CPU threads of the model (default: all cores)")
     add("--version", action="version", version=__version__)
@@ -135,10 +138,10 @@ def main(argv):
     if args.jobs:
         rows, bad = read_jobs(args.jobs)
         return _run_jobs(args, rows, bad)
-    row = Row(0, args.face, args.audio, args.outfile or DEFAULT_OUTFILE)
+    row = Row(0, args.face, args.audio, args.outfile or DEFAULT_OUTFILE, args.drive, args.pose)
     work = _Work(args)
     if args.preview:
-        print(work.preview(args.face, Path(row.outfile).with_suffix(".png")))
+        print(work.preview(row))
     else:
         job = work.check(row)
         print(_summary(work.run(job)))
@@ -150,11 +153,12 @@ class _Work:
 
     def __init__(self, args):
         from faces.track import FaceSelection
+        from pipeline.drivers.driver import refuse_beside_compat
         from pipeline.options import DriveOptions, FaceOptions, Transform
         from pipeline.tracking import TrackStore, default_cache
         from speech.labelling import SpeechText
 
-        self._args, self._generator = args, None
+        self._args, self._driver = args, None
         transform = Transform(args.resize_factor, args.rotate, tuple(args.crop))
         selection = FaceSelection(args.face_index, args.face_near)
         self._face = FaceOptions(transform, args.static, args.fps, args.detector, selection, args.detector_weights)
@@ -164,13 +168,15 @@ class _Work:
             smooth=not args.nosmooth,
             loop=args.loop,
             reference=args.reference,
-            compat=args.compat,
             visible_mark=args.visible_mark,
             batch_size=args.wav2lip_batch_size,
             speech=SpeechText(args.transcript, args.align, args.textgrid, args.aligner),
             optimise_face=args.optimise_face,
             paste=args.paste,
+            output=args.output,
         )
+        self._videos = [name for name in ("drive", "pose") if getattr(args, name)]
+        refuse_beside_compat(args.compat, self._drive, self._videos)
         self._store = TrackStore(None if args.no_cache else Path(args.cache_dir or default_cache()))
         self._checkpoint = Path(args.checkpoint_path or DEFAULT_CHECKPOINT)
 
@@ -179,37 +185,40 @@ class _Work:
         from pipeline.options import Job
 
         keep = [self._checkpoint, *([self._args.jobs] if self._args.jobs else [])]
-        return Job.of(row.face, row.audio, row.outfile, keep=keep)
+        return Job.of(row.face, row.audio, row.outfile, drive=row.drive, pose=row.pose, keep=keep)
 
-    def generator(self):
-        """The model; loaded once."""
-        if self._generator is None:
-            from pipeline.generator import MouthGenerator
+    def driver(self):
+        """What the checkpoint draws with; loaded once."""
+        if self._driver is None:
+            from pipeline.drivers import load_driver
 
             if self._args.threads:
                 import torch
 
                 torch.set_num_threads(self._args.threads)
-            self._generator = MouthGenerator(self._checkpoint, device=self._args.device, precision=self._args.precision)
-            if self._drive.speech.given and not self._generator.wants_phonemes:
-                note = f"{self._generator.name} has no audio gate, so {self._drive.speech.given} changes nothing"
+            how = {"device": self._args.device, "precision": self._args.precision, "compat": self._args.compat}
+            driver = load_driver(self._checkpoint, **how)
+            driver.check(self._drive, self._videos, complete=False)
+            self._driver = driver
+            if self._drive.speech.given and not driver.uses_words:
+                note = f"{driver.name} has no audio gate, so {self._drive.speech.given} changes nothing"
                 print(f"note: {note}", file=sys.stderr)
-        return self._generator
+        return self._driver
 
     def run(self, job):
         """Report of one job."""
         from pipeline.drive import run_job
 
         batch = self._args.face_det_batch_size
-        return run_job(job, self.generator(), self._face, self._drive, store=self._store, detector_batch=batch)
+        return run_job(job, self.driver(), self._face, self._drive, store=self._store, detector_batch=batch)
 
-    def preview(self, face, outfile):
+    def preview(self, row):
         """One line on the picture that was written."""
         from pipeline.options import check_face
         from pipeline.preview import write_preview
 
-        face, outfile = check_face(face, outfile, keep=[self._checkpoint])
-        return write_preview(face, outfile, self.generator(), self._face, self._drive, store=self._store)
+        face, outfile = check_face(row.face, Path(row.outfile).with_suffix(".png"), keep=[self._checkpoint])
+        return write_preview(face, outfile, self.driver(), self._face, self._drive, store=self._store)
 
 
 def _run_jobs(args, rows, bad):
@@ -217,7 +226,7 @@ def _run_jobs(args, rows, bad):
     from pipeline.jobs import run_rows
 
     work = _Work(args)
-    work.generator()  # a bad checkpoint is no row's fault
+    work.driver()  # a bad checkpoint is no row's fault
     failed = [*bad, *run_rows(rows, lambda row: print(_summary(work.run(work.check(row))), flush=True))]
     for line, message in sorted(failed):
         print(f"{args.jobs} line {line}: failed: {message}", file=sys.stderr)
@@ -227,12 +236,13 @@ def _run_jobs(args, rows, bad):
 
 def _summary(report):
     """One line on a finished job."""
-    from pipeline.timeline import ranges
+    from pipeline.playback.timeline import ranges
 
     speed = report.frames / max(report.elapsed, 1e-9)
     faceless = "a face in every frame"
     if report.faceless:
-        faceless = f"no face in {len(report.faceless)} frames of the face video, left as they are: {ranges(report.faceless)}"
+        become = "left as they are" if report.output == "frame" else "black in the result"
+        faceless = f"no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
     return (
         f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
         f"({speed:.1f} frames/s); {faceless}"
@@ -240,12 +250,14 @@ def _summary(report):
 
 
 def _check_combination(args):
-    if args.jobs and (args.face or args.audio or args.outfile or args.preview):
-        raise InputError("--jobs: its rows name face, audio and outfile; leave --face, --audio, --outfile and --preview out")
+    if args.jobs and any((args.face, args.audio, args.drive, args.pose, args.outfile, args.preview)):
+        raise InputError("--jobs: its rows name face, audio, drive, pose and outfile; leave these flags and --preview out")
     if not args.jobs and not args.face:
         raise InputError("--face: give the picture or video with the face, or --jobs")
-    if not args.jobs and not args.preview and not args.audio:
-        raise InputError("--audio: give the speech: an audio file, or a video with sound")
+    if args.audio and args.drive:
+        raise InputError("--drive brings its own sound; leave --audio out")
+    if not args.jobs and not args.preview and not args.audio and not args.drive:
+        raise InputError("--audio: give the speech: an audio file, or a video with sound (or a driving video with --drive)")
     if args.jobs and (args.transcript or args.align or args.textgrid):
         raise InputError("--jobs: its rows have sounds of their own; leave --transcript, --align and --textgrid out")
     for flag in ("threads", "face_det_batch_size"):

@@ -29,6 +29,7 @@ from datasets.preparing.phones import WAYS, align_corpus
 from datasets.preparing.settings import PrepareSettings, av_way
 from datasets.preparing.tally import report
 from datasets.preparing.texture import add_texture
+from datasets.preparing.words import add_words
 from datasets.workers.cluster import ray_workers
 from datasets.workers.jobs import Workers
 from faces.detectors import DETECTORS
@@ -52,6 +53,8 @@ def parse_arguments(argv):
     parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
                         "(auto), or by one way alone: given, pocketsphinx, mfa, none (default: auto)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
+    parser.add_argument("--words", action="store_true", help="store the words, too: where the corpus gives their times (GRID, "
+                        "LRS2's pretrain, TextGrids), or LRW's labels; faces are left alone")  # fmt: skip
     parser.add_argument("--av_offset", choices=av_rows.WAYS, help="where sound trails or leads the picture: correct it if it "
                         "is sure, measure it only, or off (default: correct; off where a corpus was begun so)")  # fmt: skip
     parser.add_argument("--measure_av_offset", action="store_true", help="measure it in clips that are prepared already; their "
@@ -116,6 +119,8 @@ def _prepare(args, out, workers):
                                av_offset=args.av_offset or av_way(out))  # fmt: skip
     prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector)
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
+    if args.words:
+        add_words(clips, out, workers, retry_failed=args.retry_failed)
     if args.texture:
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
     for line in [*report(out), *av_rows.report([row for row in read_manifest(out).values() if not row.error])]:
@@ -127,6 +132,8 @@ def _check(args):
     if (args.corpus is None) != (args.root is None) or (args.corpus is None and not (args.texture or args.measure_av_offset)):
         raise InputError("give both --corpus and --root; or neither, with --texture or --measure_av_offset, for clips that are "
                          "prepared already")  # fmt: skip
+    if args.corpus is None and args.words:
+        raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
     if args.corpus is not None and args.measure_av_offset:
         raise InputError("--measure_av_offset is for clips that are prepared already; give it without --corpus and --root, or "
                          "prepare with --av_offset measure")  # fmt: skip

@@ -47,9 +47,9 @@ def main(argv):
     """The steps; see the module's docstring."""
     args = parse(argv)
     spec = _check(args)
-    from pipeline.texture_files import write_summary
-    from pipeline.texture_frames import Pair
-    from pipeline.texture_plot import write_plot
+    from pipeline.texture.files import write_summary
+    from pipeline.texture.frames import Pair
+    from pipeline.texture.plot import write_plot
 
     path = args.image or args.video
     pair = Pair(path, args.generated)
@@ -102,8 +102,8 @@ def _check_kinds(args, pair, spec):
 
 def make_examiner(args, spec, pair):
     """Examiner of the frames, with the face crops that it needs."""
-    from pipeline.texture_faces import FaceImprover, RealFaces
-    from pipeline.texture_frames import Examiner
+    from pipeline.texture.faces import FaceImprover, RealFaces
+    from pipeline.texture.frames import Examiner
 
     optimises = args.generated is not None and not args.no_optimise
     if not (args.crop or optimises):
@@ -130,7 +130,7 @@ def look_through(args, pair, examiner):
     from itertools import islice
 
     from pipeline.progress import bar
-    from pipeline.texture_files import FrameFiles, Summary
+    from pipeline.texture.files import FrameFiles, Summary
 
     summary, sound = Summary(), _sound_of(args, pair)
     known = [count for count in (pair.frames, args.frames) if count]

@@ -69,7 +69,7 @@ def main(argv):
         report = weigh(args, real, generated, runs)
     else:
         print("\n3, 4  lip loss and lip weight: need --video and --generated")
-    from pipeline.temporal_plot import write_plot
+    from pipeline.lips.plot import write_plot
 
     title = f"{Path(args.audio).name}: {alignment.source}"
     write_plot(args.out / "temporal.png", waveform, alignment, runs, real=real, generated=generated, report=report, title=title)
@@ -172,7 +172,7 @@ def write_alignment(out, alignment, runs):
 
 def read_videos(args):
     """(Lips of the real video, of the generated one or None, frame rate of the real one)."""
-    from pipeline.lips import read_lips
+    from pipeline.lips.compare import read_lips
 
     finder = {"detector": args.detector, "weights": args.detector_weights}
     real, fps = read_lips(args.video, **finder)
@@ -184,7 +184,7 @@ def read_videos(args):
 
 def weigh(args, real, generated, runs):
     """Steps 3 and 4: lip loss and weight of each run, printed and written; LipReport."""
-    from pipeline.lips import compare_lips
+    from pipeline.lips.compare import compare_lips
 
     report = compare_lips(real, generated, runs, similarity=args.similarity, mode=args.mode)
     print(f"\n3  lip loss of each run, and   4  lip weight from the similarity of its {args.similarity} ({args.mode})")

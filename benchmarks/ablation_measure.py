@@ -8,12 +8,12 @@ from benchmarks.held_out_drive import Stage
 from common.files import atomic_output
 from datasets.prepared import PreparedCorpus
 from faces.detectors import build_detector
-from metrics.correlation import pearson
-from metrics.image import mouth_region, psnr, sharpness, ssim
-from metrics.judges import load_judge
-from metrics.landmarks import mouth_distances
-from metrics.sync import score_sync, window_count
-from pipeline.generator import MouthGenerator
+from metrics.formulas.correlation import pearson
+from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
+from metrics.formulas.landmarks import mouth_distances
+from metrics.sync.judges import load_judge
+from metrics.sync.score import score_sync, window_count
+from pipeline.drivers import load_driver
 
 GROUPS = {"test": "held-out sentences", "unseen": "other speakers"}
 COLUMNS = {  # key: (heading, digits, better)
@@ -44,7 +44,7 @@ class Examiner:
         self.clips = [(split, stage.open(row), self._sound(row)) for split in GROUPS for row in self.corpus.split(split)]
 
     def _stage(self, checkpoint):
-        return Stage(MouthGenerator(checkpoint, device=self.device), self.detector, self.corpus)
+        return Stage(load_driver(checkpoint, device=self.device, precision="fp32"), self.detector, self.corpus)
 
     def _sound(self, row):
         return self.corpus.open(row)["waveform"].astype(np.float32)[None] / 32767

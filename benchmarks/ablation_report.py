@@ -10,7 +10,7 @@ from benchmarks.ablation_measure import COLUMNS, GROUPS
 from benchmarks.ablation_rows import BY_KEY, NO_MOTION, ROWS
 from common.errors import InputError
 from common.files import atomic_output
-from metrics.bootstrap import paired_difference
+from metrics.formulas.bootstrap import paired_difference
 
 BETTER, WORSE = "▲", "▼"
 

@@ -19,7 +19,7 @@ import torch
 from common.cli import run
 from common.files import atomic_output
 from datasets.prepared import PreparedCorpus
-from metrics.bootstrap import interval
+from metrics.formulas.bootstrap import interval
 from models.syncnet import lower_halves
 from speech.windows import mel_windows
 from training.checkpoint import load_checkpoint

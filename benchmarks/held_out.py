@@ -63,14 +63,14 @@ def main(argv):
     from benchmarks import held_out_report as reports
     from datasets.prepared import PreparedCorpus
     from faces.detectors import build_detector
-    from pipeline.generator import MouthGenerator
+    from pipeline.drivers import load_driver
 
     corpus = PreparedCorpus.open_folder(args.prepared)
     rows = choose_rows(corpus, args.split, args.speakers, args.clips)
-    generator = MouthGenerator(args.checkpoint, device=args.device)
+    driver = load_driver(args.checkpoint, device=args.device, precision="fp32")
     detector = build_detector("mediapipe")
     try:
-        report, panels, strips = experiments(args, rows, generator, detector, corpus)
+        report, panels, strips = experiments(args, rows, driver, detector, corpus)
         if args.end_to_end:
             report["end_to_end"] = end_to_end(args, report["own"][: args.end_to_end], detector)
     finally:
@@ -86,7 +86,7 @@ def main(argv):
     return EXIT_FAILED_JOB if missed else None
 
 
-def experiments(args, rows, generator, detector, corpus):
+def experiments(args, rows, driver, detector, corpus):
     """The report, the panels of the plot, the strips of the contact sheet."""
     from tqdm import tqdm
 
@@ -94,7 +94,7 @@ def experiments(args, rows, generator, detector, corpus):
     from benchmarks.held_out_drive import Stage, count_lost
     from benchmarks.held_out_report import headline
 
-    stage, rng = Stage(generator, detector, corpus, optimise=args.optimise_face), np.random.default_rng(args.seed)
+    stage, rng = Stage(driver, detector, corpus, optimise=args.optimise_face), np.random.default_rng(args.seed)
     hush = not sys.stderr.isatty()
     clips = [stage.open(row) for row in tqdm(rows, "real clips", disable=hush)]
     own = [measure.measure_own(stage, clip) for clip in tqdm(clips, "own sound", disable=hush)]
@@ -112,8 +112,8 @@ def experiments(args, rows, generator, detector, corpus):
         "no sound": count_lost([one for _, footage in rest for one in footage.values()]),
     }
     protocol = {
-        "checkpoint": generator.name,
-        "sha256": generator.sha256,
+        "checkpoint": driver.name,
+        "sha256": driver.sha256,
         "split": args.split,
         "clips": len(clips),
         "speakers": sorted({clip.speaker for clip in clips}),

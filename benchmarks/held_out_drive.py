@@ -77,7 +77,7 @@ class Stage:
     """Generator and detector, ready to drive clips.
 
     Args:
-        generator: pipeline.generator.MouthGenerator.
+        driver: pipeline.drivers.mouth.MouthDriver.
         detector: faces.detectors.Detector.
         corpus: datasets.prepared.PreparedCorpus.
         optimise: optimise the drawn faces, as `inference.py --optimise_face` does.
@@ -86,13 +86,13 @@ class Stage:
         InputError: the corpus was prepared with other crops than the generator was trained on.
     """
 
-    def __init__(self, generator, detector, corpus, *, optimise=False):
-        self._generator, self._detector, self._corpus, self._optimise = generator, detector, corpus, optimise
-        spec = generator.crop_spec()
+    def __init__(self, driver, detector, corpus, *, optimise=False):
+        self._generator, self._detector, self._corpus, self._optimise = driver.generator, detector, corpus, optimise
+        self._name, spec = driver.name, driver.crop
         made = (corpus.settings["crop"], corpus.settings["size"])
         if made != (spec.kind, spec.size):
             raise InputError(
-                f"{corpus.folder}: holds {made[0]} crops of {made[1]} pixels, but {generator.name} draws {spec.kind} crops of "
+                f"{corpus.folder}: holds {made[0]} crops of {made[1]} pixels, but {driver.name} draws {spec.kind} crops of "
                 f"{spec.size}; prepare the corpus with --crop {spec.kind} --size {spec.size}"
             )
         self._mask = paste_mask(spec.size, "feather", spec.kind)[..., None]
@@ -132,7 +132,7 @@ class Stage:
         """(N, S, S, 3) uint8: the crops of `drive`."""
         generator = self._generator
         if generator.wants_phonemes and phonemes is None:
-            raise InputError(f"{generator.name}: has an audio gate and must be told the phonemes of {clip.id}; align them")
+            raise InputError(f"{self._name}: has an audio gate and must be told the phonemes of {clip.id}; align them")
         count = min(len(clip), int(mel.shape[1] / 80 * clip.fps + 0.5))
         mels = mel_windows(mel, range(count), clip.fps, mode=generator.data["audio_window"])
         faces = clip.real.crops[:count]

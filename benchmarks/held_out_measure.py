@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metrics.correlation import over_clips, partial_correlation, pearson
-from metrics.image import mouth_region, sharpness, ssim
-from metrics.landmarks import mouth_distances
+from metrics.formulas.correlation import over_clips, partial_correlation, pearson
+from metrics.formulas.image import mouth_region, sharpness, ssim
+from metrics.formulas.landmarks import mouth_distances
 from speech.mel import SILENCE, mel_spectrogram
 from speech.waveform import SAMPLE_RATE
 

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.held_out_measure import quantiles
 from common.errors import InputError
 from common.files import atomic_output
-from metrics.image import mouth_region
+from metrics.formulas.image import mouth_region
 
 BARS = {  # issue 2; None: no number is asked for, the figure is reported
     "correlation, own sound (median)": (">=", 0.75),

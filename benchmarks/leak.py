@@ -44,7 +44,7 @@ def main(argv):
     from benchmarks.held_out import choose_rows
     from datasets.prepared import PreparedCorpus
     from faces.detectors import build_detector
-    from pipeline.generator import MouthGenerator
+    from pipeline.drivers import load_driver
 
     corpus = PreparedCorpus.open_folder(args.prepared)
     rows = choose_rows(corpus, args.split, None, args.clips)
@@ -52,9 +52,10 @@ def main(argv):
     try:
         for name, path in (("checkpoint", args.checkpoint), ("control", args.control)):
             if path is not None:
-                generator = MouthGenerator(path, device=args.device)
-                table[name] = {"file": generator.name, "sha256": generator.sha256, "spatial_input": generator.wants_modules}
-                table[name] |= measure(generator, detector, corpus, rows, args.pairs, args.seed)
+                driver = load_driver(path, device=args.device, precision="fp32")
+                has_input = driver.generator.wants_modules
+                table[name] = {"file": driver.name, "sha256": driver.sha256, "spatial_input": has_input}
+                table[name] |= measure(driver, detector, corpus, rows, args.pairs, args.seed)
     finally:
         detector.close()
     with atomic_output(args.out) as temporary:
@@ -65,14 +66,14 @@ def main(argv):
     return EXIT_FAILED_JOB if failed else None
 
 
-def measure(generator, detector, corpus, rows, pairs, seed):
+def measure(driver, detector, corpus, rows, pairs, seed):
     """Figures of one generator."""
     from tqdm import tqdm
 
     from benchmarks import held_out_measure as held_out
     from benchmarks.held_out_drive import Stage
 
-    stage, rng, hush = Stage(generator, detector, corpus), np.random.default_rng(seed), not sys.stderr.isatty()
+    stage, rng, hush = Stage(driver, detector, corpus), np.random.default_rng(seed), not sys.stderr.isatty()
     clips = [stage.open(row) for row in tqdm(rows, "real clips", disable=hush)]
     chosen = held_out.choose_pairs(clips, pairs, rng)
     own = [held_out.measure_own(stage, clip) for clip in tqdm(clips, "own sound", disable=hush)]
@@ -81,7 +82,7 @@ def measure(generator, detector, corpus, rows, pairs, seed):
     drawn = {one.figures["clip"]: one.driven.opening for one in own}
     summary = held_out.summarise_swaps(swaps, clips, drawn, rng)
     return {
-        "bytes_changed": sum(bytes_changed(generator, clip, seed) for clip in clips),
+        "bytes_changed": sum(bytes_changed(driver.generator, clip, seed) for clip in clips),
         "partial": summary["partial"]["pooled"],
         "unrelated": summary["null"]["pooled"]["median"],
         "follows": summary["follows"]["pooled"],

@@ -1,4 +1,4 @@
-"""Wav2Lip's way to load a training item, for loader_speed; written anew from its description (METHODS 5.1).
+"""Wav2Lip's way to load a training item, for loader_speed; written anew from a description of it.
 
 A clip is a folder of one JPEG for each face crop and a wav. For each item the whole wav is read and its whole mel spectrogram
 computed; ten JPEGs, of the window and of a window from elsewhere in the clip, are read and resized to 96 pixels; they are

@@ -6,9 +6,11 @@ An item is five frames of face, masked face and reference, their mel windows, an
 anew from its description (benchmarks.loader_recipe). Both read the same clips: the recipe from folders of JPEGs and a wav made
 for it here, ours from the prepared corpus. Each contender has a process of its own, loads items and collates them to batches;
 file contents are in the system's cache for all. They take turns, and times are processor time, which says the same on a busy
-machine. The recipe's time is the lesser one of its mel by librosa and by our `speech.mel`. "Opened anew": no clip is held open
-from item to item, as with a corpus of very many clips. "Through a worker": by a torch loader with one worker process, as
-train.py loads: time of the worker and of what receives its batches, less what the worker takes with one batch alone.
+machine. The recipe's time is the lesser one of its mel by librosa and by our `speech.mel`. Ours are loaded as they are shipped:
+uint8 faces, small labels. "Completed": the fields are made of them as well, on the CPU; a GPU does that itself. "Opened anew":
+no clip is held open from item to item, as with a corpus of very many clips. "Through a worker": by a torch loader with one
+worker process, as train.py loads: time of the worker and of what receives its batches, less what the worker takes with one
+batch alone. A second table has the bytes of a batch, as it is shipped and as it is completed.
 
 Writes OUT.json and OUT.md; exit code 1 where ours, its clips held open, is not 10 times as fast.
 """
@@ -36,7 +38,8 @@ WORKER_TIMES = 10  # as many items through a worker, whose start is taken off
 GAN_FIELDS = ("clip", "face", "frame", "masked_face", "mel", "reference_face", "sync_mel")  # of configs/wav2lip_gan.yaml
 STO_FIELDS = tuple(sorted((*GAN_FIELDS, "landmarks", "module", "phoneme", "reference_module", "run", "valid")))  # of sto.yaml
 RECIPE, RECIPE_OUR_MEL = "recipe", "recipe, mel by speech.mel"
-OURS, WORKER = "wav2lip_gan", ", through a worker"
+BATCHES = {"wav2lip_gan, 16 windows": ("wav2lip_gan", 16), "sto, 10 windows": ("sto, 8 frames", 10)}  # as the configs have them
+OURS, WORKER, COMPLETED = "wav2lip_gan", ", through a worker", ", completed"
 
 
 def parse(argv):
@@ -66,8 +69,9 @@ def main(argv):
         rounds = measure(corpus, export_clips(corpus, Path(folder), args.side), args)
     table, missed = summary(rounds)
     note = f"{len(corpus.rows)} clips, {args.rounds} rounds of {args.items} items: median (range), processor time of one core."
-    text = "\n".join([*table, "", f"{note} {busy_note(facts)}".rstrip()])
-    write_outputs(args.out, {"machine": facts, "rounds": rounds}, text)
+    sizes = batch_bytes(corpus)
+    text = "\n".join([*table, "", f"{note} {busy_note(facts)}".rstrip(), "", *bytes_table(sizes)])
+    write_outputs(args.out, {"machine": facts, "rounds": rounds, "bytes": sizes}, text)
     print(text, *missed, sep="\n")
     return EXIT_FAILED_JOB if missed else None
 
@@ -84,6 +88,19 @@ def contenders(corpus, recipes):
     """dict of name -> (dataset, what makes a batch of its items), and of parts of the recipe -> (None, loader of a batch)."""
     from torch.utils.data import default_collate
 
+    ours, theirs = datasets_of(corpus), {RECIPE: Recipe(recipes), RECIPE_OUR_MEL: Recipe(recipes, our_mel=True)}
+    return {
+        **{name: (dataset, default_collate) for name, dataset in theirs.items()},
+        **{name: (dataset, collate) for name, dataset in ours.items()},
+        **{f"{name}{COMPLETED}": (ours[name], completed(ours[name])) for name in (OURS, "sto, 8 frames")},
+        **{f"{name}{WORKER}": (theirs[name], default_collate) for name in (RECIPE, RECIPE_OUR_MEL)},
+        **{f"{name}{WORKER}": (ours[name], collate) for name in (OURS, "sto, 8 frames")},
+        **{name: (None, load) for name, load in Recipe(recipes).parts().items()},
+    }
+
+
+def datasets_of(corpus):
+    """dict of name -> WindowDataset."""
     from training.config import load_config
     from training.settings import DEFAULTS
 
@@ -91,21 +108,34 @@ def contenders(corpus, recipes):
     demo = load_config(ROOT / "configs" / "demo.yaml")["data"]["augment"]
     phoneme = {"cut": "phoneme", "sync_frames": 5}
     gan, sto = (corpus, "train", 5, GAN_FIELDS), (corpus, "train", 8, STO_FIELDS)
-    ours = {
+    return {
         OURS: WindowDataset(*gan, augment=usual),
         "wav2lip_gan, opened anew": Anew(*gan, augment=usual),
         "wav2lip_gan, augmented as demo.yaml": WindowDataset(*gan, augment=demo),
         "sto, 8 frames": WindowDataset(*sto, augment=usual, **phoneme),
         "sto, 8 frames, opened anew": Anew(*sto, augment=usual, **phoneme),
     }
-    theirs = {RECIPE: Recipe(recipes), RECIPE_OUR_MEL: Recipe(recipes, our_mel=True)}
-    return {
-        **{name: (dataset, default_collate) for name, dataset in theirs.items()},
-        **{name: (dataset, collate) for name, dataset in ours.items()},
-        **{f"{name}{WORKER}": (theirs[name], default_collate) for name in (RECIPE, RECIPE_OUR_MEL)},
-        **{f"{name}{WORKER}": (ours[name], collate) for name in (OURS, "sto, 8 frames")},
-        **{name: (None, load) for name, load in Recipe(recipes).parts().items()},
-    }
+
+
+def completed(dataset):
+    """What makes a completed batch of a list of a dataset's items."""
+    return lambda items: dataset.complete(collate(items))
+
+
+def batch_bytes(corpus):
+    """dict of batch -> (bytes as it is shipped, bytes of its fields)."""
+    datasets, sizes = datasets_of(corpus), {}
+    for name, (which, count) in BATCHES.items():
+        batch = collate(datasets[which].__getitems__(range(count)))
+        fields = datasets[which].complete(batch)
+        sizes[name] = tuple(sum(tensor.nbytes for tensor in one.values()) for one in (batch, fields))
+    return sizes
+
+
+def bytes_table(sizes):
+    """Lines of the table of `batch_bytes`."""
+    lines = [f"| {name} | {shipped / 1e6:.2f} | {whole / 1e6:.2f} |" for name, (shipped, whole) in sizes.items()]
+    return ["| batch | MB shipped | MB of its fields |", "|---|---|---|", *lines]
 
 
 class Anew(WindowDataset):

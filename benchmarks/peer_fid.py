@@ -29,7 +29,7 @@ from benchmarks.peer_models import recipe_state
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
-from metrics.fid import GaussianStatistics, InceptionFeatures, frechet_distance
+from metrics.networks.fid import GaussianStatistics, InceptionFeatures, frechet_distance
 from models import build_model
 
 BAR = 0.001

@@ -112,17 +112,18 @@ def compare_pixels(peer, kind, box, count=50):
 
 def drawn_by_us(face, audio, weights, box):
     """(N, 96, 96, 3) uint8: the faces that inference.py --compat wav2lip would paste."""
-    from pipeline.drive import draw_shots
-    from pipeline.generator import MouthGenerator
+    from pipeline.drivers import load_driver
+    from pipeline.driving import Driving
     from pipeline.options import DriveOptions, FaceOptions
-    from pipeline.plan import Sound, make_plan
-    from pipeline.source import FaceSource
+    from pipeline.plan import make_plan
+    from pipeline.playback.source import FaceSource
+    from pipeline.shots import draw_shots
+    from pipeline.sound import Sound
 
-    generator, options = MouthGenerator(weights, device="cpu"), DriveOptions(box=tuple(box), compat="wav2lip")
-    source, sound = FaceSource(face, FaceOptions()), Sound.read(audio)
-    starts = sound.window_starts(source.fps, generator.data["audio_window"], options.compat)
-    plan = make_plan(source, None, sound, starts, generator, options)
-    return np.stack([shot.face for shot in draw_shots(plan, generator)])
+    driver, driving = load_driver(weights, device="cpu", compat="wav2lip"), Driving(Sound.read(audio))
+    source = FaceSource(face, FaceOptions())
+    plan = make_plan(source, None, driving, driver.frames(driving, source.fps), driver, DriveOptions(box=tuple(box)))
+    return np.stack([shot.face for shot in draw_shots(plan, driver)])
 
 
 def time_rounds(peer, args, box):

@@ -11,10 +11,10 @@ from benchmarks.process import measure_process
 from faces.detectors import build_detector
 from media import decode_audio
 from metrics.footage import open_footage
-from metrics.judges import load_judge
-from metrics.sync import score_sync, window_count
-from metrics.sync_crops import TrackRules, cut_square, find_tracks, track_squares, whole_frame
-from metrics.sync_video import judge_video
+from metrics.sync.crops import TrackRules, cut_square, find_tracks, track_squares, whole_frame
+from metrics.sync.judges import load_judge
+from metrics.sync.score import score_sync, window_count
+from metrics.sync.video import judge_video
 from models import build_model
 from models.syncnet_v2 import FastSyncNet
 from speech.mfcc import mfcc
@@ -26,8 +26,8 @@ import json, sys, time
 from faces.detectors import build_detector
 from media import decode_audio
 from metrics.footage import open_footage
-from metrics.judges import load_judge
-from metrics.sync_video import judge_video
+from metrics.sync.judges import load_judge
+from metrics.sync.video import judge_video
 judge, detector = load_judge(sys.argv[1]), build_detector("mediapipe")
 began = time.perf_counter()
 for clip in sys.argv[3:]:

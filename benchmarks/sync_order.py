@@ -78,7 +78,7 @@ def measure(path, other, judge, detector, crop):
     """{condition: {"zero", "least", "offset"}} of one clip."""
     from media import decode_audio
     from metrics.footage import open_footage
-    from metrics.sync_video import judge_video
+    from metrics.sync.video import judge_video
 
     samples, rate = decode_audio(path)
     sounds = {
@@ -98,8 +98,8 @@ def main(argv):
     from tqdm import tqdm
 
     from faces.detectors import build_detector
-    from metrics.judges import load_judge
-    from metrics.protocols import derangement
+    from metrics.clips.protocols import derangement
+    from metrics.sync.judges import load_judge
 
     judge, detector = load_judge(args.expert), build_detector("mediapipe")
     report = {"expert": judge.name, "sha256": judge.sha256, "groups": {}, "left_out": {}}

@@ -18,6 +18,9 @@ def run(main, argv=None):
         0 or main's own code; 2 after an InputError (its message goes to stderr as one line); 130 after Ctrl-C. Any other
         exception is a fault of ours and keeps its stack trace.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding lacks is shown escaped; it ends no run
+            stream.reconfigure(errors="backslashreplace")
     try:
         return main(sys.argv[1:] if argv is None else argv) or EXIT_OK
     except InputError as error:

@@ -120,7 +120,7 @@ class Text(Kind):
 
     def read(self, value, where):
         value = "off" if value is False and self.default == "off" else value  # YAML reads off as false
-        value = str(value) if type(value) in (int, float) else value  # a folder may be called 7
+        value = str(value) if _is_finite(value) else value  # a folder may be called 7
         if not isinstance(value, str) or not is_clean(value) or not re.fullmatch(self.pattern or ".+", value):
             raise self.refuse(value, where)
         return value
@@ -176,7 +176,7 @@ class Section(Kind):
 
     Args:
         keys: dict of key -> Kind.
-        rule: called with (checked values, where) when each value by itself is right; it may complete the values.
+        rule: called with (checked values, where) when each value by itself is right; it may add to them.
         partial: keys that are not given stay away, in place of taking their default.
     """
 
@@ -186,7 +186,7 @@ class Section(Kind):
         self.words = f"a section with the keys {', '.join(keys)}"
 
     def read(self, value, where, below=None):
-        """The section complete; `below` is a dict of values that are taken before the defaults."""
+        """The section; `below` is a dict of values that are taken before the defaults."""
         if not isinstance(value, dict):
             raise self.refuse(value, where)
         inside = f"{where}." if where else ""
@@ -195,10 +195,10 @@ class Section(Kind):
         for key, kind in self.keys.items():
             if key in value:
                 checked[key] = kind.check(value[key], f"{inside}{key}")
+            elif kind.default is REQUIRED:
+                raise InputError(f"{inside}{key}: is missing; it must be {kind.permitted}")
             elif not self.partial:
                 checked[key] = copy.deepcopy((below or {}).get(key, kind.default))
-                if checked[key] is REQUIRED:
-                    raise InputError(f"{inside}{key}: is missing; it must be {kind.permitted}")
         if self.rule:
             self.rule(checked, where)
         return checked
@@ -233,12 +233,12 @@ class Named(Kind):
             if not _NAME.fullmatch(str(name)):
                 raise InputError(f"{where}: {shown(name)}: is no name of a {self.what}; use letters, digits, _ and -")
             if name in self.reserved:
-                raise InputError(f"{where}.{name}: this name stands for something else in the log; call the {self.what} otherwise")
+                raise InputError(f"{where}.{name}: the log uses this name itself; choose another one for the {self.what}")
         return {name: self.item.check(one, f"{where}.{name}") for name, one in value.items()}
 
 
 class Free(Kind):
-    """A section that is checked by whoever builds from it; here it must be a section."""
+    """A section that is checked by whoever builds from it; here it must be a section, and its numbers finite."""
 
     def __init__(self, default, example, meaning=""):
         super().__init__(default, meaning)
@@ -247,6 +247,7 @@ class Free(Kind):
     def read(self, value, where):
         if not isinstance(value, dict):
             raise self.refuse(value, where)
+        _require_finite(value, where)
         return copy.deepcopy(value)
 
 
@@ -257,8 +258,24 @@ def is_clean(text):
 
 def shown(value):
     """A value for a message: one line, cut where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _require_finite(value, where):
+    """InputError for a number inside a section or list that is infinite, NaN, or beyond 64 bits."""
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            _require_finite(one, f"{where}.{key}" if isinstance(value, dict) else f"{where}[{key}]")
+    elif type(value) in (int, float) and not _is_finite(value):
+        raise InputError(f"{where}: {shown(value)} must be a finite number, below 2 to the 63 where it is whole")
+
+
+def _is_finite(value):
+    return (type(value) is int and abs(value) < 2**63) or (type(value) is float and math.isfinite(value))
 
 
 def _float(value):

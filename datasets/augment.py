@@ -7,6 +7,7 @@ import numpy as np
 
 SILENCE = -4.0
 DECIBEL = 0.08  # mel units: 100 dB span 8 units
+WHITE = 1.78  # mean mel of white noise of standard deviation 1, were it not clipped; measured with speech.mel
 
 
 class PictureChange:
@@ -190,12 +191,33 @@ class AudioChange:
             loudness = np.asarray(mel).mean(0)
             self.quiet = float(np.quantile(loudness, 0.1)) + 0.25 * float(np.ptp(np.quantile(loudness, (0.1, 0.95))))
 
+    def hushed(self, windows):
+        """Which mel windows, (..., 80, 16), are replaced by digital silence: (...) bool."""
+        return np.asarray(windows).mean(-2).max(-1) < (self.quiet if self.silent else -np.inf)
+
+    def samples(self, samples, rng, hushed=False):
+        """A piece of sound, changed as the mel is: loudness, and white noise whose mean mel is that of the noise floor.
+
+        Args:
+            samples: (n,) float32, full scale 1.
+            rng: numpy Generator of the noise.
+            hushed: the sound is replaced by digital silence, which may still get noise.
+
+        Returns:
+            (n,) float32, not clipped.
+        """
+        loudness = 0.0 if hushed else 10 ** (self.shift / DECIBEL / 20)
+        changed = np.float32(loudness) * np.asarray(samples, np.float32)
+        if self.noisy:
+            level = 10 ** ((self.floor - WHITE) / DECIBEL / 20)
+            changed = changed + np.float32(level) * rng.standard_normal(changed.shape, np.float32)
+        return changed
+
     def __call__(self, windows):
         """(..., 80, 16) float32 mel windows -> the same shape."""
         windows = np.array(windows, np.float32)
         if self.silent:
-            hushed = windows.mean(-2).max(-1) < self.quiet
-            windows[hushed] = SILENCE
+            windows[self.hushed(windows)] = SILENCE
         if self.shift:
             windows = np.where(windows > SILENCE, windows + np.float32(self.shift), windows)
         if self.noisy:

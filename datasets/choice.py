@@ -3,7 +3,10 @@
 from common.errors import InputError
 from common.files import text_share
 
-_FILLED_BY = {"phones": "run prepare.py on it again, which aligns them"}
+_FILLED_BY = {  # what a clip may lack -> what to do
+    "phones": "run prepare.py on it again, which aligns them",
+    "words": "run prepare.py on it again with --words, which stores those that the corpus gives",
+}
 
 
 def choose_rows(corpus, split, least, *, exclude=(), part=(0.0, 1.0), min_av_confidence=None, needs=()):
@@ -17,10 +20,10 @@ def choose_rows(corpus, split, least, *, exclude=(), part=(0.0, 1.0), min_av_con
         part: (low, high) in [0, 1]: only clips whose id hashes into it.
         min_av_confidence: only clips whose AV offset was measured with this confidence and is made up for to within half a
             frame; None takes all.
-        needs: what a clip must have: "phones".
+        needs: what a clip must have: "phones", "words".
 
     Returns:
-        (list of ClipRow, at least one; number of clips that were left out because they lack what is needed).
+        (list of ClipRow, at least one; dict of what is needed -> number of clips that were left out for want of it).
 
     Raises:
         InputError: no clip is left; the message says why.
@@ -33,11 +36,13 @@ def choose_rows(corpus, split, least, *, exclude=(), part=(0.0, 1.0), min_av_con
     if not rows:
         left_out = " that data.exclude, data.part and data.min_av_confidence leave" if long_enough else ""
         raise InputError(f"{corpus.folder}: no clip of split {split!r}{left_out} has {least} frames or more")
-    fit = [row for row in rows if all(_has(row, what) for what in needs)]
-    if not fit:
-        lacking = next(what for what in needs if not any(_has(row, what) for row in rows))
-        raise InputError(f"{corpus.folder}: its clips hold no {lacking}; {_FILLED_BY[lacking]}")
-    return fit, len(rows) - len(fit)
+    without = {}
+    for what in needs:
+        fit = [row for row in rows if _has(row, what)]
+        if not fit:
+            raise InputError(f"{corpus.folder}: its clips hold no {what}; {_FILLED_BY[what]}")
+        without[what], rows = len(rows) - len(fit), fit
+    return rows, without
 
 
 def part_of(clip_id):
@@ -46,7 +51,7 @@ def part_of(clip_id):
 
 
 def _has(row, what):
-    return bool(row.phones)
+    return bool(row.phones) if what == "phones" else "from" in row.side.get(what, {})
 
 
 def _in_sync(corpus, rows, confidence):

@@ -1,8 +1,7 @@
 """Sound that does not belong to a window: what the lip-sync expert must learn to tell from the window's own.
 
 Published code takes any other moment of the clip, which sound and lips of fluent speech seldom resemble; a judge of AV offset
-must tell neighbours, too. So negatives are drawn near, far, and from other clips of the same speaker (ours; METHODS 5.1 and the
-threads of ANCHORS A.4 row 6).
+must tell neighbours, too. So negatives are drawn near, far, and from other clips of the same speaker (ours).
 """
 
 from dataclasses import dataclass

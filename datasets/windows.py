@@ -11,6 +11,7 @@ from datasets.fields import FIELDS, REFERENCE_GAP, Shipped, Window, check_fields
 from datasets.limits import keep_freed_memory, most_open
 from datasets.negatives import Negatives
 from datasets.texture import check_modules, open_modules
+from datasets.words import frame_words, read_vocabulary
 from faces.texture import TextureSpec
 from speech.phonemes import shuffled_runs
 
@@ -49,7 +50,9 @@ class WindowDataset:
         options: dict of field -> dict of its options, where they are not the usual ones.
 
     Attributes:
-        rows: ClipRows of the split that serve; without_phones: number of those that were left out for want of phones.
+        rows: ClipRows of the split that serve.
+        without: dict of "phones" or "words", where fields need them -> number of clips that were left out for want of them.
+        vocabulary: words in the order of the classes of the field `word`; () where it is not asked for.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class WindowDataset:
         self.options = check_options(options)
         needs = {"phones"} if cut == "phoneme" else set()
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
-        self.rows, self.without_phones = choose_rows(
+        self.rows, self.without = choose_rows(
             corpus, split, self.window + REFERENCE_GAP + 1, exclude=exclude, part=part, min_av_confidence=min_av_confidence,
             needs=sorted(needs),
         )  # fmt: skip
@@ -94,7 +97,14 @@ class WindowDataset:
         weights = np.array([len(self._by_speaker[row.speaker]) ** (balance - 1.0) for row in self.rows], np.float64)
         self._cumulative = np.cumsum(weights / weights.sum())
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
-        self._open, self._runs, self._most_open = {}, {}, most_open()
+        self.vocabulary = read_vocabulary(corpus.folder) if "word" in self.fields else ()
+        self._numbers = {word: number for number, word in enumerate(self.vocabulary)}
+        self._open, self._runs, self._words, self._most_open = {}, {}, {}, most_open()
+
+    @property
+    def without_phones(self):
+        """Number of clips that were left out because they hold no phones."""
+        return self.without.get("phones", 0)
 
     def __len__(self):
         return self.length
@@ -158,6 +168,12 @@ class WindowDataset:
             self._runs[number] = shuffled_runs(runs, self.seed + number) if self.phonemes == "shuffled" else runs
         return self._runs[number]
 
+    def words(self, number):
+        """(N,) int32 class of the word in each frame of clip `number`, see `datasets.words.frame_words`."""
+        if number not in self._words:
+            self._words[number] = frame_words(self.corpus.folder, self.rows[number], self._numbers)
+        return self._words[number]
+
     def draw_window(self, number, rng):
         """(first frame, frames that count) of a window of clip `number`."""
         frames = self.rows[number].frames
@@ -191,6 +207,7 @@ class WindowDataset:
         """Let go of all clips; the next item opens its own again."""
         self._open.clear()
         self._runs.clear()
+        self._words.clear()
 
     def clip(self, number):
         """Arrays of clip `number` by name, kept open."""

@@ -220,6 +220,7 @@ def paste_mask(size, style="feather", kind="aligned"):
     Args:
         size: S.
         style: "feather": only the half that was generated, fading out towards nose, sides and chin, so that no border shows.
+            "face": the whole face, forehead to chin, fading out over a tenth of the crop or more on all four sides (ours).
             "hard": the whole square, as Wav2Lip pastes.
         kind: of the crop; a box ends at the chin, so its lower edge fades over a shorter way.
 
@@ -228,12 +229,13 @@ def paste_mask(size, style="feather", kind="aligned"):
     """
     if style == "hard":
         return np.ones((size, size), np.float32)
-    if style != "feather":
-        raise InputError(f"paste style {style!r}: unknown; choose feather or hard")
+    if style not in ("feather", "face"):
+        raise InputError(f"paste style {style!r}: unknown; choose feather, face or hard")
     at = (np.arange(size) + 0.5) / size
     side = _ramp(at, 0.02, 0.16) * _ramp(1 - at, 0.02, 0.16)
     bottom = 0.08 if kind == "box" else 0.10
-    vertical = _ramp(at, 0.44, 0.58) * _ramp(1 - at, 0.0, bottom)
+    top = _ramp(at, 0.44, 0.58) if style == "feather" else _ramp(at, 0.02, 0.16)
+    vertical = top * _ramp(1 - at, 0.0, bottom)
     return (vertical[:, None] * side[None, :]).astype(np.float32)
 
 

@@ -19,7 +19,20 @@ FINEST_WAY = 2.0  # pixels over which the finest band fades
 GRID = 48  # most cells along a side of the grid on which the Poisson equation is solved
 INSIDE = 0.1  # weight from which on the face counts as generated
 REACH = 0.15  # of the crop's side: the shift of colour fades by a factor of e over this way
+LOOK_MARGIN = 3  # rows above the first pasted one that the interpolation of the paste may look at
 MOST_SHIFT = 40.0  # grey levels at the border that are evened out; more is another thing (hair, a background), not a cast
+
+
+def first_row(mask):
+    """First row of a drawn face that a paste with this mask looks at.
+
+    Args:
+        mask: (S, S) float32 with a weight above 0 somewhere, or None: all of the face is looked at.
+
+    Returns:
+        int in [0, S).
+    """
+    return 0 if mask is None else max(0, int(np.flatnonzero(mask.any(axis=1))[0]) - LOOK_MARGIN)
 
 
 class Paster:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from common.schema import REQUIRED, Number
 from common.suggest import refuse_unknown
 from losses.masking import frame_mean
 from losses.term import Precise, Term, raised
@@ -76,6 +77,8 @@ class AdversarialLoss(Term):
     """
 
     made = ("face_size",)
+
+    ranges = {"width": Number(REQUIRED, 0.25, 1)}
 
     def __init__(self, discriminator="quality", face_size=96, width=1.0):
         super().__init__()

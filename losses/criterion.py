@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from common.errors import InputError
+from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
@@ -29,6 +30,8 @@ LOSSES = {
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1
+_WEIGHT = Number(REQUIRED, 0, 10**6, others=(REST,))
+_GATE = Section({"metric": Text(REQUIRED), "below": Number(REQUIRED, -(10**6), 10**6)})
 
 
 class Criterion(nn.Module):
@@ -164,9 +167,8 @@ def build_criterion(config, setting=None):
         kind = _kind(name, options)
         weights[name] = _weight(name, options)
         if gate := options.get("enable_when"):
-            if not isinstance(gate, dict) or set(gate) != {"metric", "below"} or not isinstance(gate["below"], int | float):
-                raise InputError(f"losses.{name}.enable_when: must hold a metric and below, a number")
-            gates[name] = (gate["metric"], float(gate["below"]))
+            gate = _GATE.check(gate, f"losses.{name}.enable_when")
+            gates[name] = (gate["metric"], gate["below"])
         if "of" in options:
             views[name] = _view(name, kind, options["of"])
         arguments = {key: value for key, value in options.items() if key not in _OWN_KEYS}
@@ -193,11 +195,7 @@ def _view(name, kind, of):
 def _weight(name, options):
     """The weight that a config gives to a loss: a float, or REST."""
     weight = options.get("weight") if isinstance(options, dict) else None
-    if weight == REST:
-        return REST
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
-        raise InputError(f'losses.{name}.weight: must be a number, 0 or more, or "rest"')
-    return float(weight)
+    return _WEIGHT.check(weight, f"losses.{name}.weight")
 
 
 def _check_rest(weights):
@@ -213,6 +211,8 @@ def _build(name, kind, arguments, setting):
     """The term, built of the options of a config."""
     known = [key for key in inspect.signature(kind).parameters if key not in kind.made]
     refuse_unknown(arguments, known, f"key of losses.{name}")
+    for key in [key for key in arguments if key in kind.ranges]:
+        arguments[key] = kind.ranges[key].check(arguments[key], f"losses.{name}.{key}")
     try:
         return kind(**kind.prepare(arguments, setting, name))
     except (TypeError, ValueError) as error:

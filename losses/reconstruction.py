@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from common.schema import REQUIRED, Number
 from losses.masking import frame_mean
 from losses.regions import REGIONS, cut, region_of
 from losses.term import Term
@@ -26,6 +27,11 @@ class L1Loss(Term):
     """
 
     needs = ("face",)
+
+    ranges = {
+        **dict.fromkeys(("mouth_weight", "upper_weight", "gradient"), Number(REQUIRED, 0, 1000)),
+        "upper_rows": Number(REQUIRED, 0, 1),
+    }
 
     def __init__(self, mouth_weight=1.0, upper_weight=1.0, upper_rows=0.44, gradient=0.0, region="face"):
         super().__init__()
@@ -67,6 +73,8 @@ class LaplacianLoss(Term):
     """
 
     needs = ("face",)
+
+    ranges = {"levels": Number(REQUIRED, 1, 5, whole=True)}
 
     def __init__(self, levels=3, region="face"):
         super().__init__()

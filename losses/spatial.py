@@ -11,6 +11,7 @@ modules of all frames are summed by one scatter; none is looped over.
 import torch
 
 from common.errors import InputError
+from common.schema import REQUIRED, Number
 from common.suggest import refuse_unknown
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_grid, most_modules
 from faces.texture_torch import batch_texture_modules
@@ -143,6 +144,12 @@ class SpatialTextureLoss(Term):
     Raises:
         InputError: an unknown word, or a value out of range.
     """
+
+    ranges = {
+        "clusters": Number(REQUIRED, 1, 65536, whole=True),
+        "compactness": Number(REQUIRED, 0, 10**6, above=True),
+        "projections": Number(REQUIRED, 1, 64, whole=True),
+    }
 
     def __init__(self, clusters=CLUSTERS, compactness=COMPACTNESS, modules="slic", labels="stored", distribution="moments",
                  projections=2):  # fmt: skip

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from common.errors import InputError
+from common.schema import REQUIRED, Number
 from losses.term import Term
 from models.syncnet import lower_halves, sync_probability
 
@@ -102,6 +103,8 @@ class SyncChoice(Term):
 
     needs = ("in_sync",)
     reads = ("audio_embedding", "face_embedding")
+
+    ranges = {"scale": Number(REQUIRED, 0, 1000, above=True)}
 
     def __init__(self, scale=15.0):
         super().__init__()

@@ -11,6 +11,7 @@ All of it works on ragged runs as flat tensors: frame t of item b belongs to run
 import torch
 
 from common.errors import InputError
+from common.schema import REQUIRED, Number
 from common.suggest import refuse_unknown
 from losses.term import Term, raised
 from models.audio_gate import PhonemeWeights
@@ -126,6 +127,8 @@ class TemporalLipLoss(Term):
 
     needs = ("face", "landmarks", "phoneme", "run")
     made = ("table",)
+
+    ranges = {"tau": Number(REQUIRED, 0, 1000, above=True), "epsilon": Number(REQUIRED, 0, 1000)}
 
     def __init__(self, landmarks, table=None, similarity="motion", mode="tolerant", tau=TAU, epsilon=EPSILON):
         super().__init__()

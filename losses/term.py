@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from common.schema import Number
+
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -59,12 +61,15 @@ class Term(Precise):
         needs: fields of the batch; reads: outputs of the network. The first one may be renamed (`of` in a config).
         sync_frames: frames that `sync_mel` belongs to; None where the term does not listen to it.
         made: arguments of the class that `prepare` makes and no config holds.
+        ranges: dict of argument -> common.schema.Number, for the numbers among the arguments; their defaults are those of
+            `__init__`.
     """
 
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("face",)
     sync_frames = None
     made: tuple[str, ...] = ()
+    ranges: dict[str, Number] = {}
 
     @classmethod
     def prepare(cls, options, setting, name):

@@ -1,23 +1,20 @@
-"""One video against the real one, frame by frame: likeness of the face and mouth crops, lips, movement."""
+"""One video against the real one, frame by frame: which frames meet, and what the measures say of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from common.errors import InputError
 from faces.crops import CropSpec
-from faces.mouth import mouth_opening
 from faces.track import FaceSelection
-from metrics.correlation import pearson
 from metrics.footage import KEEP_BYTES, open_footage
-from metrics.image import mouth_region, psnr, ssim
-from metrics.landmarks import mouth_distances
+from metrics.measures.base import OfFaces, OfTracks, Pair
+from metrics.measures.registry import build_measures
+from metrics.networks.load import Networks
 
 FACE_SIZE = 96
-IMAGE_METRICS = ("ssim_face", "psnr_face", "ssim_mouth", "psnr_mouth")
 LENGTH_SECONDS, LENGTH_SHARE = 0.5, 0.05
 _ASPECT = 0.02
-_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -25,22 +22,21 @@ class Comparison:
     """What came out for one pair.
 
     Attributes:
-        values: {metric: float or None}; None where a metric is undefined. See `metrics.rows.columns_for`.
+        values: {key of a column: float or None}; None where a measure is undefined.
         frames: how many frames were compared, and how many were left out and why.
-        openings: {"generated", "real"}: (n,) float64 mouth opening on the compared frames.
         notes: sentences for the reader: resized, another frame rate, damage, different lengths.
     """
 
     values: dict
     frames: dict
-    openings: dict = field(repr=False)
     notes: list
 
 
 def compare_videos(generated, real, detector, *, face_size=FACE_SIZE, frames=None, selection=None):
-    """Open two videos and compare them, see `open_pair` and `compare_footage`; returns Comparison."""
+    """Open two videos and compare them by the measures that need no network, see `open_generated` and `compare_footage`."""
     truth = open_footage(real, detector, selection=selection, limit=frames)
-    return compare_footage(open_generated(generated, truth, detector, limit=frames), truth, face_size=face_size)
+    made = open_generated(generated, truth, detector, limit=frames)
+    return compare_footage(made, truth, build_measures(Networks()), face_size=face_size)
 
 
 def open_generated(path, truth, detector, *, limit=None, keep_bytes=KEEP_BYTES):
@@ -60,7 +56,7 @@ def open_generated(path, truth, detector, *, limit=None, keep_bytes=KEEP_BYTES):
                         limit=limit, keep_bytes=keep_bytes)
 
 
-def compare_footage(made, truth, *, face_size=FACE_SIZE, skip=0, lpips=None):
+def compare_footage(made, truth, measures, *, face_size=FACE_SIZE, skip=0):
     """Measure a generated video against the real one.
 
     The crop of every frame comes from the track of the real video and is applied to both, so a displaced face counts as
@@ -68,9 +64,9 @@ def compare_footage(made, truth, *, face_size=FACE_SIZE, skip=0, lpips=None):
 
     Args:
         made, truth: Footage, opened by `open_generated` and `open_footage`.
+        measures: list of metrics.measures.base.Measure; those that need no pair are passed over.
         face_size: side of the aligned face crop in pixels; SSIM, PSNR, LMD raw and aligned depend on it.
         skip: leave out the first so many of the frames that have a face in both.
-        lpips: metrics.perceptual.Lpips, or None.
 
     Returns:
         Comparison.
@@ -84,17 +80,35 @@ def compare_footage(made, truth, *, face_size=FACE_SIZE, skip=0, lpips=None):
     usable = np.flatnonzero(seen & made_seen & [crop is not None for crop in crops[:count]])[skip:]
     if not len(usable):
         raise InputError(f"{made.path}: no frame has a face both there and in {truth.path}; nothing to compare")
-    matrices = np.stack([crops[index].matrix for index in usable])
     points = made.track.landmarks[usable].astype(np.float64), truth.track.landmarks[usable].astype(np.float64)
-    openings = {"generated": mouth_opening(points[0]), "real": mouth_opening(points[1])}
+    pair = Pair(made, truth, usable, crops, *points)
     left_out = {
         "no_face_real": int((~seen).sum()),
         "no_face_generated": int((seen & ~made_seen).sum()),
         "beyond_the_shorter": abs(len(made) - len(truth)),
     }
     counts = {"compared": len(usable), "generated": len(made), "real": len(truth), "left_out": left_out}
-    values = {**_image_metrics(made, truth, crops, usable, lpips), **_lip_metrics(*points, matrices, openings)}
-    return Comparison(values, counts, openings, _notes(made, truth))
+    values = _watch(pair, [measure.begin() for measure in measures if isinstance(measure, OfFaces)])
+    for measure in (one for one in measures if isinstance(one, OfTracks)):
+        values |= measure.compare(pair)
+    return Comparison(values, counts, _notes(made, truth))
+
+
+def _watch(pair, watchers):
+    """Show the face crops of the compared frames to all watchers, in one pass over the videos; {key: value} of all."""
+    if not watchers:
+        return {}
+    wanted, last, values = set(pair.frames.tolist()), pair.frames[-1], {}
+    for index, (frame, real) in enumerate(zip(pair.made.frames(), pair.real.frames(), strict=False)):
+        if index > last:
+            break
+        if index in wanted:
+            made_face, real_face = pair.crops[index].extract(frame), pair.crops[index].extract(real)
+            for watcher in watchers:
+                watcher.add(made_face, real_face)
+    for watcher in watchers:
+        values |= watcher.values()
+    return values
 
 
 def fitting(made, truth):
@@ -145,46 +159,3 @@ def _notes(made, truth):
     if len(made) != len(truth):
         notes.append(f"lengths differ: {len(made)} generated, {len(truth)} real frames; the common part is compared")
     return notes + [f"{one.path}: {one.damage}" for one in (made, truth) if one.damage]
-
-
-def _image_metrics(made, truth, crops, usable, lpips):
-    """Means over the usable frames: {image metric: float}."""
-    total, wanted, waiting, perceived = np.zeros(len(IMAGE_METRICS)), set(usable.tolist()), [], []
-    for index, (frame, real) in enumerate(zip(made.frames(), truth.frames(), strict=False)):
-        if index > usable[-1]:
-            break
-        if index not in wanted:
-            continue
-        pair = crops[index].extract(frame), crops[index].extract(real)
-        total += _likeness(*pair)
-        if lpips is not None:
-            waiting.append(pair)
-            if len(waiting) == _BATCH or index == usable[-1]:
-                perceived.append(lpips(*map(np.stack, zip(*waiting, strict=True))))
-                waiting = []
-    means = dict(zip(IMAGE_METRICS, (total / len(usable)).tolist(), strict=True))
-    return {**means, **({"lpips": float(np.concatenate(perceived).mean())} if perceived else {})}
-
-
-def _likeness(picture, real):
-    mouth, real_mouth = mouth_region(picture), mouth_region(real)
-    return np.array([ssim(picture, real), psnr(picture, real), ssim(mouth, real_mouth), psnr(mouth, real_mouth)])
-
-
-def _lip_metrics(generated, real, matrices, openings):
-    """LMD and mouth movement; landmarks (n, 68, 2) of the compared frames."""
-    distances = mouth_distances(generated, real, matrices)
-    made, truth = openings["generated"], openings["real"]
-    correlation = pearson(made, truth)
-    return {
-        "lmd_raw": float(distances.raw.mean()),
-        "lmd_aligned": float(distances.aligned.mean()),
-        "lmd_normalised": float(distances.normalised.mean()),
-        "mouth_correlation": None if np.isnan(correlation) else correlation,
-        "mouth_range": _spread(made) / _spread(truth) if _spread(truth) else None,
-    }
-
-
-def _spread(series):
-    """Standard deviation; exactly 0 for equal values, whatever the rounding of their mean."""
-    return float(series.std()) if np.ptp(series) else 0.0

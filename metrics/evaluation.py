@@ -1,68 +1,18 @@
-"""An evaluation from end to end: the networks that judge, the videos, the loop over them, the table."""
+"""An evaluation from end to end: the videos, the loop over them, the table."""
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import InputError
-from metrics.fid import InceptionFeatures, read_statistics, write_statistics
-from metrics.judges import load_judge
-from metrics.perceptual import Lpips
-from metrics.report import build_report
-from metrics.rows import REAL, columns_for
+from metrics.clips.precision import told_precisions
+from metrics.measures.registry import build_measures, columns_of
+from metrics.networks.fid import read_statistics, write_statistics
+from metrics.networks.load import Networks
+from metrics.report.build import build_report
+from metrics.rows import REAL
 from metrics.scorer import Options, Scorer, Scores
 from metrics.tally import Progress, Tally
-
-
-@dataclass
-class Networks:
-    """What the measures need of networks; None where a measure is left out.
-
-    Attributes:
-        judge: see `metrics.judges.load_judge`.
-        inception: metrics.fid.InceptionFeatures.
-        lpips: metrics.perceptual.Lpips.
-    """
-
-    judge: object = None
-    inception: object = None
-    lpips: object = None
-
-    @staticmethod
-    def load(*, expert=None, inception=None, lpips=None, device="cpu"):
-        """Load them from paths (`lpips`: name of a backbone); InputError when one cannot be read."""
-        return Networks(
-            load_judge(expert, device) if expert else None,
-            InceptionFeatures.load(inception, device) if inception else None,
-            Lpips.load(lpips, device) if lpips else None,
-        )
-
-    def columns(self):
-        """Columns of the table."""
-        source = self.inception or self.judge
-        return columns_for(
-            expert=self.judge and self.judge.name, is_lse=bool(self.judge and self.judge.is_lse),
-            frechet=source and source.name, is_fid=bool(self.inception and self.inception.is_fid),
-            lpips=self.lpips and self.lpips.name,
-        )  # fmt: skip
-
-    def facts(self, options):
-        """What they are and look at, for the protocol."""
-        facts = {}
-        if self.judge is not None:
-            crop = options.sync_crop if self.judge.crop_spec is None else f"{self.judge.crop_spec.kind} (the expert's own)"
-            facts |= {"expert": self.judge.name, "expert_sha256": self.judge.sha256, "sync_crop": crop}
-            if self.judge.crop_spec is None and options.sync_crop == "tracked":
-                facts["track_rules"] = asdict(options.rules)
-        if self.inception is not None:
-            facts |= {"frechet_network": self.inception.name, "frechet_sha256": self.inception.sha256,
-                      "frechet_crop": options.frechet_crop}
-        elif self.judge is not None:
-            facts |= {"frechet_network": f"{self.judge.name}, embeddings of the lips", "frechet_sha256": self.judge.sha256,
-                      "frechet_crop": facts["sync_crop"]}
-        if self.lpips is not None:
-            facts |= {"lpips_backbone": self.lpips.name, "lpips_sha256": self.lpips.sha256}
-        return facts
 
 
 @dataclass
@@ -72,10 +22,10 @@ class Evaluation:
     Attributes:
         items: list of metrics.scorer.Item.
         systems: names of the systems, in the order of the table.
-        networks: Networks.
+        networks: metrics.networks.load.Networks.
         options: metrics.scorer.Options.
         facts: dict for the protocol: what was chosen beside these.
-        studio: metrics.generation.Studio that makes the videos first, or None.
+        studio: metrics.clips.generation.Studio that makes the videos first, or None.
         reference: path of the real set's stored statistics: used when it is there, written when it is not; None for neither.
         force: compute a Frechet distance of too few samples, too.
     """
@@ -89,15 +39,21 @@ class Evaluation:
     reference: Path | None = None
     force: bool = False
     _stored: object = field(default=None, repr=False)
+    _measures: list = field(default_factory=list, repr=False)
 
     def __post_init__(self):
+        self._measures = build_measures(self.networks)
         if self.reference is not None and Path(self.reference).exists():
             self._stored = self._read_reference()
 
     def protocol(self):
         """Dict of everything that decides the figures."""
         options = self.options
-        return {**self.facts, **self.networks.facts(options), "face_size": options.face_size, "first_frames": options.frames,
+        told = [measure.facts(options) for measure in self._measures]
+        facts = {key: value for facts in told for key, value in facts.items()}
+        if precisions := self.networks.precisions():
+            facts["judges_precision"] = one_or_all(precisions)
+        return {**self.facts, **facts, "face_size": options.face_size, "first_frames": options.frames,
                 "face_index": options.selection.index}
 
     def run(self, detector, share, folder):
@@ -114,7 +70,9 @@ class Evaluation:
         from tqdm import tqdm
 
         videos = [_fingerprint(item, made_here=self.studio is not None) for item in self.items]
-        progress = Progress(folder, {"protocol": self.protocol(), "videos": videos, "real_features": self._needs_real_features})
+        columns = [column.key for column in columns_of(self._measures)]
+        progress = Progress(folder, {"protocol": self.protocol(), "columns": columns, "videos": videos,
+                                     "real_features": self._needs_real_features})
         done = set(progress.earlier.faces)
         share.wait()
         left = share.of([item for item in self.items if item.face not in done])
@@ -131,7 +89,7 @@ class Evaluation:
         return (progress.read(), progress) if share.first else None
 
     def report(self, tally):
-        """The report's dict, see `metrics.report.build_report`.
+        """The report's dict, see `metrics.report.build.build_report`.
 
         Raises:
             InputError: no video at all could be measured.
@@ -147,16 +105,16 @@ class Evaluation:
             entries.sort(key=lambda entry: (order[entry["face"]], entry["name"]))
         frechet = tally.distances(self._stored, force=self.force)
         self._write_reference(tally)
-        columns, protocol = self.networks.columns(), {**self.protocol(), **self._counts(tally, frechet)}
-        return build_report(columns, tally.records, tally.failed, frechet, protocol, systems=self.systems)
+        protocol = {**self.protocol(), "generated_precision": told_precisions(generated, self.systems),
+                    **self._counts(tally, frechet)}
+        return build_report(columns_of(self._measures), tally.records, tally.failed, frechet, protocol, systems=self.systems)
 
     @property
     def _needs_real_features(self):
         return self.networks.inception is None or self._stored is None
 
     def _scorer(self, detector):
-        return Scorer(detector, self.networks.judge, self.networks.inception, self.networks.lpips, self.options,
-                      needs_real_features=self._needs_real_features)
+        return Scorer(detector, self.networks, self.options, needs_real_features=self._needs_real_features)
 
     def _counts(self, tally, frechet):
         """{"counts": how many samples the Frechet distances come from}; {} without such a column."""
@@ -179,7 +137,7 @@ class Evaluation:
         return scores
 
     def _reference_facts(self):
-        facts = self.networks.facts(self.options)
+        facts = self.protocol()
         return {**{key: facts[key] for key in ("frechet_sha256", "frechet_crop")}, "face_size": self.options.face_size}
 
     def _read_reference(self):
@@ -202,6 +160,12 @@ class Evaluation:
         if self.networks.inception is not None and statistics.count > 1:
             real = sorted(record["face"] for record in tally.records if record["row"] == REAL)
             write_statistics(self.reference, statistics, {**self._reference_facts(), "videos": real})
+
+
+def one_or_all(precisions):
+    """"fp32" where all networks compute in it, else "sync: fp32, frechet: fp16"."""
+    names = set(precisions.values())
+    return names.pop() if len(names) == 1 else ", ".join(f"{use}: {name}" for use, name in precisions.items())
 
 
 def _fingerprint(item, made_here):

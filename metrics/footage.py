@@ -10,7 +10,7 @@ from common.errors import InputError
 from faces.crops import face_boxes, plan_crops
 from faces.track import FaceTrack, track_face
 from media.timeline import on_timeline
-from metrics.sync import FPS
+from metrics.sync.score import FPS
 
 KEEP_BYTES = 512 << 20
 

@@ -1,7 +1,6 @@
 """All measures of one face: its real video, the same without motion, and every generated video of it."""
 
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +8,15 @@ import numpy as np
 from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
+from metrics.clips.precision import made_precision
 from metrics.compare import FACE_SIZE, compare_footage, open_generated
 from metrics.footage import KEEP_BYTES, open_footage
-from metrics.image import mouth_region, sharpness
+from metrics.measures.base import Findings, OfVideo, View
+from metrics.measures.registry import build_measures
+from metrics.networks.load import Networks
 from metrics.rows import COPY, REAL, Row
 from metrics.strip import draw_strip, spread
-from metrics.sync_crops import TrackRules
-from metrics.sync_video import judge_video
-
-_BATCH = 32
+from metrics.sync.crops import TrackRules
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,11 @@ class Options:
     frechet_crop: str = "face"
     keep_bytes: int = KEEP_BYTES
 
+    @property
+    def face_spec(self):
+        """CropSpec of the aligned face crop."""
+        return CropSpec("aligned", self.face_size)
+
 
 @dataclass
 class Scores:
@@ -89,17 +93,18 @@ class Scorer:
 
     Args:
         detector: see `faces.detectors.build_detector`.
-        judge: see `metrics.judges.load_judge`; None leaves sync out.
-        inception: metrics.fid.InceptionFeatures, or None: the Frechet distance is then of the judge's lip embeddings.
-        lpips: metrics.perceptual.Lpips, or None.
+        networks: metrics.networks.load.Networks; without one of them the measures that need it are left out.
         options: Options.
         needs_real_features: False where the real set's statistics are known already.
+
+    Attributes:
+        measures: list of metrics.measures.base.Measure.
     """
 
-    def __init__(self, detector, judge=None, inception=None, lpips=None, options=None, *, needs_real_features=True):
-        self._detector, self._judge, self._inception, self._lpips = detector, judge, inception, lpips
+    def __init__(self, detector, networks=None, options=None, *, needs_real_features=True):
+        self._detector, self._networks = detector, networks or Networks()
         self._options, self._real_features = options or Options(), needs_real_features
-        self._spec = CropSpec("aligned", self._options.face_size)
+        self.measures = build_measures(self._networks)
 
     def measure(self, item):
         """Scores of an Item; what cannot be measured becomes an entry of `failed` with its reason."""
@@ -128,26 +133,27 @@ class Scorer:
         for row, footage, skip in ((REAL, real, 0), (COPY, real.held(first), 1)):
             if real.detected.sum() <= skip:
                 continue
-            compared = compare_footage(footage, real, face_size=self._options.face_size, skip=skip, lpips=self._lpips)
-            view = self._view(footage, sound, silence, features=row == COPY or self._real_features)
-            self._record(item, item.face, row, item.real, footage, compared, view, scores)
+            compared = compare_footage(footage, real, self.measures, face_size=self._options.face_size, skip=skip)
+            found = self._look(footage, real, sound, silence, features=row == COPY or self._real_features)
+            self._record(item, item.face, row, item.real, footage, compared, found, scores)
 
     def _measure_variant(self, item, variant, real, scores):
         made = open_generated(variant.path, real, self._detector, limit=self._options.frames,
                               keep_bytes=self._options.keep_bytes)
         compared = None
         if variant.row.protocol == "paired":
-            compared = compare_footage(made, real, face_size=self._options.face_size, lpips=self._lpips)
-        view = self._view(made, *_sound_of(variant.path))
-        record = self._record(item, variant.name, variant.row, variant.path, made, compared, view, scores)
-        key, measure = ("ssim_mouth", "SSIM mouth") if self._judge is None else ("sync_confidence", "sync confidence")
+            compared = compare_footage(made, real, self.measures, face_size=self._options.face_size)
+        found = self._look(made, real, *_sound_of(variant.path))
+        record = self._record(item, variant.name, variant.row, variant.path, made, compared, found, scores)
+        record["precision"] = made_precision(variant.path)
+        key, measure = ("ssim_mouth", "SSIM mouth") if self._networks.judge is None else ("sync_confidence", "sync confidence")
         value = record["values"].get(key)
         if value is not None:
             scores.pictures.append({"name": variant.name, "row": variant.row, "value": value, "measure": measure,
                                     "jpeg": draw_strip([self._some_faces(made), self._some_faces(real)])})
 
-    def _record(self, item, name, row, path, footage, compared, view, scores):
-        values, curve, features, notes = view
+    def _record(self, item, name, row, path, footage, compared, found, scores):
+        values, notes, features = found.values, found.notes, found.features
         if compared is None:
             seen = int(footage.detected.sum())
             frames = {"compared": seen, "generated": len(footage), "real": None,
@@ -157,65 +163,30 @@ class Scorer:
             values, frames, notes = {**values, **compared.values}, compared.frames, [*compared.notes, *notes]
         scores.records.append({
             "name": name, "face": item.face, "row": row, "path": str(path), "real": str(item.real), "values": values,
-            "curve": curve, "frames": frames, "fps": str(footage.info.fps), "notes": notes,
+            "curve": None if found.curve is None else np.asarray(found.curve).tolist(), "frames": frames,
+            "fps": str(footage.info.fps), "precision": None, "notes": notes,
         })  # fmt: skip
         if features is not None:
             scores.features[row] = np.concatenate([scores.features[row], features]) if row in scores.features else features
         return scores.records[-1]
 
-    def _view(self, footage, sound, silence, *, features=True):
-        """(values, curve, features or None, notes) of one video by itself."""
-        values, notes = {"sharpness": self._sharpness(footage)}, []
-        curve = seen = None
-        if self._judge is not None:
-            verdict = None
-            try:
-                verdict = self._verdict(footage, sound, silence)
-            except InputError as error:
-                notes.append(f"no sync figures: {error}")
-            score = verdict and verdict.score
-            values |= {"sync_distance": score and score.distance, "sync_confidence": score and score.confidence,
-                       "sync_offset": score and score.offset, "sync_zero": score and score.zero_distance}
-            if verdict is not None:
-                curve, seen = score.curve.tolist(), verdict.lips
-                if verdict.tracks > 1:
-                    notes.append(f"{verdict.tracks} face tracks were judged; their mean is given")
-        if self._inception is not None and features:
-            seen = self._inception_features(footage)
-        return values, curve, seen if features else None, notes
-
-    def _verdict(self, footage, sound, silence):
-        if sound is None:
-            raise InputError(silence)
-        return judge_video(footage, sound, self._judge, self._options.sync_crop, self._options.rules)
-
-    def _inception_features(self, footage):
-        """(N, 2048) float32 of every frame with a face, or of every frame whole."""
-        pictures = footage.frames() if self._options.frechet_crop == "frame" else self._faces(footage)
-        if footage.still:
-            first = self._inception(np.stack([next(iter(pictures))]))
-            return np.repeat(first, len(footage), 0)
-        parts = []
-        while batch := list(islice(pictures, _BATCH)):
-            parts.append(self._inception(np.stack(batch)))
-        return np.concatenate(parts)
-
-    def _faces(self, footage):
-        """Yield the aligned face crop of each frame that has one."""
-        for frame, crop in zip(footage.frames(), footage.crops(self._spec), strict=True):
-            if crop is not None:
-                yield crop.extract(frame)
+    def _look(self, footage, real, sound, silence, *, features=True):
+        """Findings of one video by itself, of all measures together."""
+        view = View(footage, real, sound, silence, self._options, self._networks, wants_features=features)
+        whole = Findings()
+        for measure in (one for one in self.measures if isinstance(one, OfVideo)):
+            found = measure.look(view)
+            whole.values |= found.values
+            whole.notes += found.notes
+            whole.curve = found.curve if whole.curve is None else whole.curve
+            whole.features = found.features if whole.features is None else whole.features
+        return whole
 
     def _some_faces(self, footage):
         """The face crops of a few frames, evenly spread over those that have one."""
-        crops = footage.crops(self._spec)
+        crops = footage.crops(self._options.face_spec)
         chosen = set(spread(at for at, crop in enumerate(crops) if crop is not None))
         return [crops[at].extract(frame) for at, frame in enumerate(footage.frames()) if at in chosen]
-
-    def _sharpness(self, footage):
-        """Mean over the frames with a face."""
-        faces = islice(self._faces(footage), 1) if footage.still else self._faces(footage)
-        return float(np.mean([sharpness(mouth_region(face)) for face in faces]))
 
 
 def _failure(item, name, row, path, reason):

@@ -13,7 +13,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output
-from metrics.fid import GaussianStatistics, frechet_distance, refusal
+from metrics.networks.fid import GaussianStatistics, frechet_distance, refusal
 from metrics.rows import REAL, Row
 
 FORMAT = "talkingface-tally-1"

@@ -7,31 +7,35 @@ from dataclasses import dataclass
 from common.errors import InputError
 from common.files import require_file
 
-COLUMNS = ("face", "audio", "outfile")
+COLUMNS = ("face", "audio", "outfile")  # of a file without a header
+FURTHER = ("drive", "pose")
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a jobs file: its number in the file, and the three paths as they are written there."""
+    """One line of a jobs file: its number in the file, and the paths as they are written there; None where there is none."""
 
     line: int
     face: str
-    audio: str
+    audio: str | None
     outfile: str
+    drive: str | None = None
+    pose: str | None = None
 
 
 def read_jobs(path):
-    """Read a csv file of face, audio, outfile.
+    """Read a csv file of face, audio, outfile, and with a header also of drive and pose.
 
-    A first line with these three names, in any order, is a header; without one the columns are in this order. Empty lines and
+    A first line of column names, in any order, is a header: face, outfile, audio or drive or both, and pose if wanted. A row
+    then fills audio or drive, and may leave pose empty. Without a header the columns are face, audio, outfile. Empty lines and
     lines that begin with # are passed over. UTF-8, with or without a byte order mark.
 
     Returns:
         (list of Row, list of (line number, message) for lines that cannot be used).
 
     Raises:
-        InputError: no such file, not text, or no job in it.
+        InputError: no such file, not text, a header that lacks a column, or no job in it.
     """
     path = require_file(path, "list of jobs")
     try:
@@ -42,22 +46,49 @@ def read_jobs(path):
         raise InputError(f"{path}: cannot be read as a csv file of face,audio,outfile ({error})") from error
     lines = [(number, cells) for number, cells in lines if any(cells) and not cells[0].startswith("#")]
     order = COLUMNS
-    if lines and sorted(cell.lower() for cell in lines[0][1]) == sorted(COLUMNS):
-        order = tuple(cell.lower() for cell in lines.pop(0)[1])
+    if lines and {cell.lower() for cell in lines[0][1]} <= {*COLUMNS, *FURTHER}:
+        order = _checked_header([cell.lower() for cell in lines.pop(0)[1]], path)
     if not lines:
         raise InputError(f"{path}: holds no job; write one line of face,audio,outfile for each")
     rows, bad, taken = [], [], {}
     for number, cells in lines:
-        if len(cells) != len(COLUMNS) or not all(cells):
-            bad.append((number, f"needs face,audio,outfile; has {len([cell for cell in cells if cell])} of them"))
+        if problem := _problem(cells, order):
+            bad.append((number, problem))
             continue
-        row = Row(number, **dict(zip(order, cells, strict=True)))
+        row = Row(number, **{"audio": None, **{name: cell or None for name, cell in zip(order, cells, strict=True)}})
         if row.outfile in taken:
             bad.append((number, f"{row.outfile}: is the outfile of line {taken[row.outfile]} already"))
             continue
         taken[row.outfile] = number
         rows.append(row)
     return rows, bad
+
+
+def _checked_header(names, path):
+    """The names of a header, or InputError."""
+    missing = [name for name in ("face", "outfile") if name not in names]
+    if not {"audio", "drive"} & set(names):
+        missing.append("audio (or drive)")
+    if missing or len(set(names)) < len(names):
+        what = f"lacks {', '.join(missing)}" if missing else "names a column twice"
+        raise InputError(f"{path}: its header {','.join(names)} {what}; write face,audio,outfile (drive in place of audio, and "
+                         "pose, for checkpoints that can)")
+    return tuple(names)
+
+
+def _problem(cells, order):
+    """What is wrong with a line, or ""."""
+    if len(cells) != len(order):
+        return f"needs {','.join(order)}; has {len([cell for cell in cells if cell])} of them"
+    filled = {name for name, cell in zip(order, cells, strict=True) if cell}
+    missing = [name for name in ("face", "outfile") if name not in filled]
+    if not {"audio", "drive"} & filled:
+        missing.append(" or ".join(name for name in order if name in ("audio", "drive")))
+    if missing:
+        return f"lacks {', '.join(missing)}"
+    if {"audio", "drive"} <= filled:
+        return "fills both audio and drive; a driving video brings its own sound, so give one of them"
+    return ""
 
 
 def run_rows(rows, run_one):

@@ -11,11 +11,12 @@ from common.suggest import refuse_unknown
 from faces.detectors import DETECTORS
 from faces.paste import PASTE_STYLES
 from faces.track import FaceSelection
-from pipeline.timeline import LOOP_MODES
+from pipeline.playback.timeline import LOOP_MODES
 from speech.labelling import SpeechText
 
 MAX_FPS = 240
 OUTPUT_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+OUTPUTS = ("frame", "crop")
 DEFAULT_FPS = Fraction(25)
 
 
@@ -73,15 +74,15 @@ class DriveOptions:
         pads: top, bottom, left, right added to a box crop; None takes those of the checkpoint.
         box: top, bottom, left, right of a fixed face box; None follows the track.
         smooth: smooth the path of the crop.
-        loop: what follows the end of a video that is shorter than the audio, see `pipeline.timeline.loop_index`; None takes
-            "pingpong", and "loop" with `compat`.
+        loop: what follows the end of a video that is shorter than the audio, see `pipeline.playback.timeline.loop_index`; None
+            takes what the driver says.
         reference: "same", "fixed", the number of a frame, or None for the checkpoint's own way.
-        compat: None, or "wav2lip" for what the public inference script computes.
         visible_mark: draw a small mark into the picture.
         batch_size: most faces in one batch of the model; None chooses by device.
         speech: what is known of the words, for a model that wants phonemes.
         optimise_face: match colour and detail of the drawn face to those of the reference frame, see `faces.optimise`.
-        paste: one of `faces.paste.PASTE_STYLES`; None takes "feather", and the whole square with `compat`.
+        paste: one of `faces.paste.PASTE_STYLES`; None takes "feather".
+        output: "frame" for whole frames, "crop" for the driver's square crop alone; None takes what the driver is made for.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -89,54 +90,71 @@ class DriveOptions:
     smooth: bool = True
     loop: str | None = None
     reference: str | int | None = None
-    compat: str | None = None
     visible_mark: bool = False
     batch_size: int | None = None
     speech: SpeechText = field(default_factory=SpeechText)
     optimise_face: bool = False
     paste: str | None = None
+    output: str | None = None
 
     def __post_init__(self):
         if self.paste is not None:
             refuse_unknown([self.paste], PASTE_STYLES, "style of --paste")
-        if self.compat and (self.optimise_face or self.paste):
-            flag = "--optimise_face" if self.optimise_face else "--paste"
-            raise InputError(f"--compat wav2lip computes what the public script computes; leave {flag} out")
+        if self.output is not None:
+            refuse_unknown([self.output], OUTPUTS, "kind of --output")
         if self.loop not in (None, *LOOP_MODES):
             raise InputError(f"--loop {self.loop}: unknown; choose one of {', '.join(LOOP_MODES)}")
-        if self.compat not in (None, "wav2lip"):
-            raise InputError(f"--compat {self.compat}: unknown; the only choice is wav2lip")
         if self.reference not in (None, "same", "fixed") and not (isinstance(self.reference, int) and self.reference >= 0):
             raise InputError(f"--reference {self.reference}: choose same, fixed, or the number of a frame, counted from 0")
-        if self.compat and self.reference not in (None, "same"):
-            raise InputError("--compat wav2lip takes each frame as its own reference; leave --reference out")
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"--wav2lip_batch_size {self.batch_size}: must be 1 or more")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One result to make: absolute paths of the face picture or video, of the audio, and of the video to write."""
+    """One result to make, as absolute paths.
+
+    Attributes:
+        face: picture or video with the face.
+        audio: sound, or None where `drive` brings it.
+        outfile: video to write.
+        drive: video whose speech is followed, or None.
+        pose: video whose head movement is followed, or None.
+    """
 
     face: Path
-    audio: Path
+    audio: Path | None
     outfile: Path
+    drive: Path | None = None
+    pose: Path | None = None
+
+    @property
+    def given(self):
+        """What the result follows, in the words of `pipeline.drivers.driver.FOLLOWS`: set of str."""
+        return {"sound", *(name for name in ("drive", "pose") if getattr(self, name) is not None)}
 
     @staticmethod
-    def of(face, audio, outfile, *, keep=()):
+    def of(face, audio, outfile, *, drive=None, pose=None, keep=()):
         """Check the paths that a user gave.
 
         Args:
-            face, audio, outfile: paths; relative ones are seen from the current folder.
+            face, audio, outfile, drive, pose: paths; relative ones are seen from the current folder; either `audio` or `drive`.
             keep: further inputs (the checkpoint, the list of jobs) that must not be overwritten.
 
         Raises:
             InputError: an input is missing, empty or unreadable, or the output cannot be written or would replace an input.
         """
-        job = Job(*(Path(os.path.abspath(path)) for path in (face, audio, outfile)))
-        require_file(job.face, "face picture or video")
-        require_file(job.audio, "audio")
-        check_output(job.outfile, (job.face, job.audio, *keep), OUTPUT_SUFFIXES)
+        if audio and drive:
+            raise InputError("--drive brings its own sound; leave --audio out")
+        if not audio and not drive:
+            raise InputError("--audio: give the speech: an audio file, or a video with sound (or a driving video with --drive)")
+        absolute = [None if not path else Path(os.path.abspath(path)) for path in (face, audio, outfile, drive, pose)]
+        job = Job(*absolute)
+        inputs = {"face picture or video": job.face, "audio": job.audio, "driving video": job.drive, "pose video": job.pose}
+        inputs = {what: path for what, path in inputs.items() if path is not None}
+        for what, path in inputs.items():
+            require_file(path, what)
+        check_output(job.outfile, (*inputs.values(), *keep), OUTPUT_SUFFIXES)
         return job
 
 

@@ -1,62 +1,18 @@
-"""What will be drawn where, and heard when: everything that is decided before the pass over the video."""
+"""What will be drawn where: everything that is decided before the pass over the video."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from common.errors import InputError
-from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box, paste_mask, plan_crops
+from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.landmarks import apply_affine
 from faces.optimise import FaceOptimiser
+from faces.paste import first_row
 from faces.texture import texture_modules
-from media import decode_audio
-from pipeline.compat import smooth_crops
+from pipeline.drivers.precision import whole_fp32
+from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
-from pipeline.source import FaceSource
-from speech.labelling import align_speech
-from speech.mel import mel_spectrogram
-from speech.phonemes import phoneme_runs
-from speech.waveform import to_waveform
-from speech.windows import frame_count, gather_windows, mel_window_start, wav2lip_inference_starts
-
-PASTE_MARGIN = 3  # rows above the first pasted one that the interpolation of the paste may look at
-
-
-@dataclass(frozen=True)
-class Sound:
-    """What is heard.
-
-    Attributes:
-        samples: (channels, n) float32 at `rate`, for the result's sound track.
-        rate: samples a second.
-        waveform: (n,) float32, 16 kHz mono.
-        mel: (80, m) float32.
-    """
-
-    samples: np.ndarray
-    rate: int
-    waveform: np.ndarray
-    mel: np.ndarray
-
-    @staticmethod
-    def read(path):
-        """Decode the sound of an audio or video file.
-
-        Raises:
-            InputError: no sound track, no sample, or samples that are not numbers.
-        """
-        samples, rate = decode_audio(path)
-        try:
-            waveform = to_waveform(samples, rate)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        return Sound(samples, rate, waveform, mel_spectrogram(waveform))
-
-    def window_starts(self, fps, mode, compat=None):
-        """First mel column for each frame of the result, which thereby has as many frames: list of int."""
-        if compat == "wav2lip":
-            return wav2lip_inference_starts(self.mel.shape[1], fps)
-        return [mel_window_start(t, fps, mode=mode) for t in range(frame_count(len(self.waveform), fps))]
 
 
 @dataclass(frozen=True)
@@ -67,13 +23,14 @@ class Plan:
         source: FaceSource.
         crops: sequence, crop of each source frame, None where there is no face.
         count: frames of the source, or None when that is not known before the pass.
-        loop: what follows the end of the source, see `pipeline.timeline.loop_index`.
-        reference: number of the source frame that is the reference for all, or None: each frame is its own.
-        starts: list of int, first mel column for each frame of the result.
-        mel: (80, m) float32.
-        mask: (S, S) float32, weights of the paste.
-        truncate: cut off fractions of grey levels, as the public script does.
-        phonemes: (N,) int64, class of the phoneme spoken in each frame of the result; None where the model does not ask.
+        loop: what follows the end of the source, see `pipeline.playback.timeline.loop_index`.
+        frames: of the result.
+        looks: numbers of the source frames that the driver looks at before it draws.
+        codes: what `Driver.listen` gave.
+        size: S, side of the crops.
+        mask: (S, S) float32, weights of the paste; None where nothing is pasted.
+        pastes: "mouth", "face" or None, see Driver.
+        output: "frame" or "crop".
         paste: one of `faces.paste.PASTE_STYLES`.
         optimiser: FaceOptimiser for the drawn faces, or None.
     """
@@ -82,61 +39,63 @@ class Plan:
     crops: object
     count: int | None
     loop: str
-    reference: int | None
-    starts: list
-    mel: np.ndarray
-    mask: np.ndarray
-    truncate: bool
-    phonemes: np.ndarray | None
+    frames: int
+    looks: tuple
+    codes: object
+    size: int
+    mask: np.ndarray | None
+    pastes: str | None = "mouth"
+    output: str = "frame"
     paste: str = "feather"
     optimiser: FaceOptimiser | None = None
 
-    @property
-    def first_row(self):
-        """First row of a drawn face that the paste looks at."""
-        return max(0, int(np.flatnonzero(self.mask.any(axis=1))[0]) - PASTE_MARGIN)
-
-    def windows(self, frames):
-        """(n, 80, 16) mel windows of frames of the result."""
-        return gather_windows(self.mel, [self.starts[t] for t in frames])
-
-    def reference_crop(self):
-        """(1, S, S, 3) uint8 crop of the reference frame, or None when each frame is its own.
+    def looked_at(self):
+        """(R, S, S, 3) uint8 crops of the frames `looks`.
 
         Raises:
-            InputError: that frame does not exist, or has no face.
+            InputError: such a frame does not exist, or has no face.
         """
-        if self.reference is None:
-            return None
-        return cut_reference(self.source, self.crops, self.count, self.reference)[None]
+        crops = [cut_reference(self.source, self.crops, self.count, number) for number in self.looks]
+        return np.stack(crops) if crops else np.empty((0, self.size, self.size, 3), np.uint8)
+
+    def finish(self, face):
+        """The drawn face (S, S, 3) uint8, optimised where that is wanted; what lies above the drawn rows is left alone."""
+        if self.optimiser is None:
+            return face
+        better, row = self.optimiser(face), first_row(self.mask)
+        better[:row] = face[:row]
+        return better
 
 
-def make_plan(source, track, sound, starts, generator, options):
+def make_plan(source, track, driving, frames, driver, options):
     """Decide a job.
 
     Args:
         source: FaceSource.
         track: FaceTrack; None with `options.box`.
-        sound: Sound.
-        starts: of `Sound.window_starts`.
-        generator: MouthGenerator, for the conventions of its checkpoint.
+        driving: pipeline.driving.Driving.
+        frames: of the result.
+        driver: pipeline.drivers.Driver.
         options: DriveOptions.
     """
-    crops = lay_crops(source, track, generator, options)
-    reference = _reference(track, generator, options)
+    crops = lay_crops(source, track, driver, options)
+    looks = driver.looks_at(track, options.reference)
+    with whole_fp32(driver.precision):
+        codes = driver.listen(driving, source.fps, frames)
     return Plan(
         source=source,
         crops=crops,
         count=None if track is None else len(track),
-        loop=options.loop or ("loop" if options.compat else "pingpong"),
-        reference=reference,
-        starts=starts,
-        mel=sound.mel,
-        mask=paste_weights(generator, options),
-        truncate=options.compat is not None,
-        phonemes=_phonemes(sound, len(starts), source.fps, options) if generator.wants_phonemes else None,
+        loop=options.loop or driver.loop,
+        frames=frames,
+        looks=looks,
+        codes=codes,
+        size=driver.crop.size,
+        mask=driver.mask,
+        pastes=driver.pastes,
+        output=driver.output(options),
         paste=options.paste or "feather",
-        optimiser=_optimiser(source, crops, track, reference, generator) if options.optimise_face else None,
+        optimiser=_optimiser(source, crops, track, looks, driver) if options.optimise_face else None,
     )
 
 
@@ -154,34 +113,26 @@ def cut_reference(source, crops, count, number):
     return crops[number].extract(frame)
 
 
-def _optimiser(source, crops, track, reference, generator):
+def _optimiser(source, crops, track, looks, driver):
     """FaceOptimiser for the reference frame; one frame for all also where the model is shown each its own, or textures flicker.
 
     It knows the reference's mouth only: what the real mouth does in the other frames must not reach the drawn one.
     """
-    if reference is None:
-        reference = 0 if track is None else choose_reference(track)
+    reference = looks[0] if looks else 0 if track is None else choose_reference(track)
     face = cut_reference(source, crops, None if track is None else len(track), reference)
     landmarks = None
     if track is not None:
         landmarks = apply_affine(crops[reference].matrix, track.landmarks[reference].astype(np.float64))
-    return FaceOptimiser(face, texture_modules(face), landmarks, kind=generator.data["crop"])
+    return FaceOptimiser(face, texture_modules(face), landmarks, kind=driver.crop.kind)
 
 
-def _phonemes(sound, frames, fps, options):
-    """(N,) int64 class of the phoneme that is spoken in each frame of the result."""
-    alignment = align_speech(sound.waveform, options.speech)
-    return phoneme_runs(alignment.phones, fps, frames).frame_labels()
-
-
-def lay_crops(source, track, generator, options):
+def lay_crops(source, track, driver, options):
     """Where the face is cut out of each source frame: a sequence of crops, None where there is no face."""
-    spec = generator.crop_spec(options.pads)
+    spec = driver.crop_spec(options.pads)
     if options.box:
         crop = fixed_box(options.box, spec, source.width, source.height)
         return _Everywhere(crop if spec.kind == "box" else upright_crop(crop.box, spec.size))
-    crops = plan_crops(track, spec, fps=source.fps, smooth=options.smooth and not options.compat)
-    return smooth_crops(crops) if options.compat and options.smooth else crops
+    return driver.lay_crops(track, spec, source.fps, options.smooth)
 
 
 def upright_crop(box, size):
@@ -200,11 +151,6 @@ def upright_crop(box, size):
     return AlignedCrop(np.array([[1 / step, 0, -first[0] / step], [0, 1 / step, -first[1] / step]]), size)
 
 
-def paste_weights(generator, options):
-    """(S, S) float32 weights with which a generated face is laid over the frame."""
-    return paste_mask(generator.face_size, "hard" if options.compat else "feather", generator.data["crop"])
-
-
 class _Everywhere:
     """A sequence without end that holds one thing in every place."""
 
@@ -213,13 +159,3 @@ class _Everywhere:
 
     def __getitem__(self, index):
         return self._thing
-
-
-def _reference(track, generator, options):
-    """Number of the reference frame, or None for each frame its own; without a track the first frame has to do."""
-    choice = generator.data["reference"] if options.reference is None else options.reference
-    if options.compat or choice == "same":
-        return None
-    if choice == "fixed":
-        return 0 if track is None else choose_reference(track)
-    return choice

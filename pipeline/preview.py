@@ -5,9 +5,9 @@ import numpy as np
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
-from pipeline.plan import lay_crops, paste_weights
+from pipeline.plan import lay_crops
+from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
-from pipeline.source import FaceSource
 from pipeline.tracking import prepare
 
 LOOK_AT = (50, 500, None)  # frames that are searched for the face, first few, then more
@@ -16,7 +16,7 @@ TINT, TINT_SHARE = (255, 0, 160), 0.45
 PANEL_MIN = 160
 
 
-def write_preview(face, outfile, generator, face_options, options, *, store):
+def write_preview(face, outfile, driver, face_options, options, *, store):
     """Draw crop, mask, landmarks and all faces with their numbers into a frame of `face`, and write it as PNG.
 
     The frame is the best reference among the first ones with a face. Beside it: the crop, what the model sees of it, and the
@@ -24,7 +24,7 @@ def write_preview(face, outfile, generator, face_options, options, *, store):
 
     Args:
         face, outfile: absolute paths.
-        generator: MouthGenerator.
+        driver: pipeline.drivers.Driver.
         face_options, options: FaceOptions, DriveOptions.
         store: TrackStore.
 
@@ -35,33 +35,33 @@ def write_preview(face, outfile, generator, face_options, options, *, store):
         InputError: the face cannot be read, or has no face.
     """
     source = FaceSource(face, face_options)
-    index, crop, landmarks = _place(source, generator, face_options, options, store)
+    index, crop, landmarks = _place(source, driver, face_options, options, store)
     frame = next(source.frames(index, index + 1))
-    weights = paste_weights(generator, options)
+    weights = np.ones((driver.crop.size,) * 2, np.float32) if driver.mask is None else driver.mask
     drawn = _draw_frame(
-        frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options, str(generator.device))
+        frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options, str(driver.device))
     )
-    picture = np.concatenate([drawn, _panel(crop.extract(frame), weights, len(drawn), generator.mask_row)], axis=1)
+    picture = np.concatenate([drawn, _panel(crop.extract(frame), driver, weights, len(drawn))], axis=1)
     _write_png(picture, outfile)
     corners = crop.corners()
     size = np.linalg.norm(corners[1] - corners[0])
-    scale = f"{size:.0f} pixels wide, {generator.face_size} for the model"
+    scale = f"{size:.0f} pixels wide, {driver.crop.size} for the model"
     return f"{outfile}: frame {index} with the crop (green; {scale}) and the part that is drawn anew (pink)"
 
 
-def _place(source, generator, face_options, options, store):
+def _place(source, driver, face_options, options, store):
     """(number of the frame, crop, (68, 2) landmarks or None)."""
     if options.box:
-        return 0, lay_crops(source, None, generator, options)[0], None
+        return 0, lay_crops(source, None, driver, options)[0], None
     for frames in LOOK_AT:
         try:
-            track = prepare(source, face_options, store=store, frames=frames, device=str(generator.device))
+            track = prepare(source, face_options, store=store, frames=frames, device=str(driver.device))
         except InputError:
             if frames is None:
                 raise
             continue
         index = choose_reference(track)
-        crop = lay_crops(source, track, generator, options)[index]
+        crop = lay_crops(source, track, driver, options)[index]
         if crop is not None:
             return index, crop, track.landmarks[index]
     raise InputError(f"{source.path}: the face is never inside the frame")
@@ -95,15 +95,13 @@ def _draw_frame(frame, crop, weights, landmarks, faces):
     return out
 
 
-def _panel(crop, weights, height, mask_row):
-    """(height, W, 3) uint8: crop, masked crop, weights, below each other."""
+def _panel(crop, driver, weights, height):
+    """(height, W, 3) uint8: crop, what the network sees of it, weights, below each other."""
     import cv2
 
-    masked = crop.copy()
-    masked[mask_row:] = 0
     grey = np.repeat(np.rint(weights * 255).astype(np.uint8)[..., None], 3, axis=2)
     side = max(PANEL_MIN // 3, height // 3)
-    column = np.concatenate([cv2.resize(part, (side, side)) for part in (crop, masked, grey)])
+    column = np.concatenate([cv2.resize(part, (side, side)) for part in (crop, driver.sees(crop), grey)])
     panel = np.zeros((height, side, 3), np.uint8)
     rows = min(height, len(column))
     panel[:rows] = column[:rows]

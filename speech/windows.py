@@ -1,4 +1,4 @@
-"""Which audio belongs to which video frame: the one place that says so (DESIGN 3.1).
+"""Which audio belongs to which video frame: the one place that says so.
 
 Time runs like this: mel column m is centred at m / 80 s; frame t is on screen from t / fps to (t + 1) / fps, so its centre is
 (t + 1/2) / fps. A window is 16 mel columns, 200 ms.
@@ -7,8 +7,8 @@ Three modes:
 
 * "centred" (ours): the middle of the window is the middle of the frames it belongs to, to the nearest column.
 * "wav2lip": as the released inference, the window *begins* at column int(t * 80 / fps).
-* "wav2lip_train": as the released training fed the generator, one frame earlier; released weights are in time with this one
-  (METHODS 5.1). The window of several frames, which the expert hears, was not shifted in training, and is not here.
+* "wav2lip_train": as the released training fed the generator, one frame earlier; released weights are in time with this one.
+  The window of several frames, which the expert hears, was not shifted in training, and is not here.
 """
 
 import math
@@ -51,6 +51,26 @@ def _start(frame, fps, span, mode):
         first = frame - 1 if span == 1 else frame
         return math.floor(80.0 * (first / float(fps)))
     return math.floor(frame * (80.0 / float(fps)))
+
+
+def window_start(frame, fps, *, columns, step, first, span=1):
+    """First column of the window of any feature, such that its middle is the middle of the frames it belongs to.
+
+    The rule of "centred" for a feature whose column j has its middle at sample `first` + j * `step`: nearest, halves rounded
+    up, in exact rational arithmetic. For the mel, 16 columns, step 200, first 0, it is `mel_window_start`.
+
+    Args:
+        frame: index of the first video frame, int; fps: frames a second; span: frames that the window belongs to.
+        columns: of the window; step: samples from one column to the next; first: sample in the middle of column 0.
+
+    Returns:
+        int, may be negative.
+
+    Raises:
+        InputError: fps is not positive.
+    """
+    middle = Fraction(SAMPLE_RATE * (2 * int(frame) + span), 2) / _check(fps, span, "centred")
+    return math.floor((middle - first) / step - Fraction(columns - 1, 2) + Fraction(1, 2))
 
 
 def mel_window(mel, frame, fps, *, span=1, mode="centred"):

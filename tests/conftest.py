@@ -56,8 +56,8 @@ def write_log(tmp_path, draws):
 
     lines, logs = [], []
 
-    def write(start=0, steps=None, folder="run", **train):
-        config = {"name": folder, "train": {"log_every": 2, "tensorboard": "off", **train}}
+    def write(start=0, steps=None, folder="run", losses=None, **train):
+        config = {"name": folder, "losses": losses, "train": {"log_every": 2, "tensorboard": "off", **train}}
         logs.append(Log(tmp_path / folder, config, lines.append, start=start, steps=steps))
         return logs[-1]
 

@@ -1,6 +1,7 @@
 """What the tests of evaluate.py share: drawn faces whose landmarks a test detector reads back, a tiny sync expert, reports."""
 
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,11 +12,14 @@ from common import cli
 from faces.detectors import Face
 from faces.landmarks import CANONICAL_STABLE, STABLE
 from media import VideoWriter
+from metrics.measures.registry import build_measures, columns_of
+from metrics.networks.load import Networks
 from models import build_model
 from tests.inference_kit import OWN, tone
 from training.checkpoint import save_checkpoint
 
 WIDTH, HEIGHT, EYES = 160, 176, 40.0
+LEAST = 45  # frames that a sync expert with unit-length embeddings needs
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 # Multiples of 4 keep the marks' edges on the chroma grid, where the encoder leaves them.
 GAPS = 4 * np.round(3 + 3 * np.sin(np.arange(30) / 3)).astype(int)
@@ -91,11 +95,18 @@ def write(path, frames, fps=25, sound=False):
     return path
 
 
-def write_clips(folder, shifts, count=14):
+def write_clips(folder, shifts, count=LEAST):
     """A video with sound in `folder` for each {name: shift of its mouth movement}; returns the folder."""
     for name, shift in shifts.items():
-        write(folder / f"{name}.mp4", talking(np.roll(GAPS, shift)[:count]), sound=True)
+        write(folder / f"{name}.mp4", talking(np.resize(np.roll(GAPS, shift), count)), sound=True)
     return folder
+
+
+def columns_for(*, expert=None, is_lse=False, frechet=None):
+    """The columns of an evaluation with these networks, which only bear names; `frechet` None: the expert's embeddings."""
+    judge = expert and SimpleNamespace(name=expert, is_lse=is_lse)
+    inception = frechet and SimpleNamespace(name=frechet, is_fid=False)
+    return columns_of(build_measures(Networks(judge=judge, inception=inception)))
 
 
 def save_expert(path, seed=0):

@@ -4,18 +4,24 @@ import json
 
 import numpy as np
 
-from datasets.clip_files import clip_path, write_clip
+from datasets.clip_files import clip_path, write_clip, write_side
 from datasets.prepared import FORMAT, ClipRow
 from datasets.preparing.phones import store
 from datasets.preparing.settings import PrepareSettings
 from datasets.preparing.texture import store_modules
+from datasets.words import KIND, extend_vocabulary
 from faces.texture import TextureSpec, grid_modules
 from speech.alignment import Alignment, Interval
 from speech.arpabet import PHONES
 
+SPLITS = ("train", "train", "train", "val", "test", "unseen")
 
-def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=("train", "train", "train", "val", "test", "unseen")):
-    """Write `clips` clips whose mouth region's brightness follows the loudness of their mel; returns the folder."""
+
+def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=SPLITS, words=True):
+    """Write `clips` clips whose mouth region's brightness follows the loudness of their mel; returns the folder.
+
+    Each has phones, texture modules and, where `words` says so, the words "bin" and "blue", a half of the clip each.
+    """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     settings = PrepareSettings(size=size).as_json()
@@ -43,8 +49,14 @@ def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=("train", "t
             write_clip(clip_path(folder, row.id), arrays, {"format": FORMAT, "id": row.id, "fps": "25"})
             store(folder, row.id, make_alignment(np.random.default_rng([seed, number]), frames / 25), "given")
             row.phones = "given"
+            if words:
+                times = np.array([[0, frames / 50], [frames / 50, frames / 25]])
+                write_side(folder, KIND, row.id, {"word_times": times}, {}, {"words": ["bin", "blue"]})
+                row.side = {KIND: {"from": "given"}}
             store_modules(folder, row, TextureSpec(), np.tile(grid_modules(size, size), (frames, 1, 1)))  # quick to make
             manifest.write(json.dumps(vars(row)) + "\n")
+    if words:
+        extend_vocabulary(folder, {"bin", "blue"})
     return folder
 
 

@@ -7,7 +7,7 @@ import yaml
 
 from common.errors import InputError
 from models import build_model, fuse_for_inference
-from pipeline.generator import MouthGenerator
+from pipeline.drivers import load_driver
 from speech.arpabet import NUMBER, PHONES
 from tests.conftest import ROOT
 from tests.inference_kit import OWN, TINY, enliven, infer, portrait, read_video, save_tiny
@@ -106,7 +106,7 @@ def test_table_and_beta_travel_in_the_checkpoint_and_through_fusing(checkpoint):
 
 
 def test_the_generator_of_the_pipeline_passes_phonemes_on(checkpoint):
-    generator = MouthGenerator(checkpoint, device="cpu")
+    generator = load_driver(checkpoint, device="cpu").generator
     assert generator.wants_phonemes
     rng = np.random.default_rng(1)
     mels = rng.uniform(-4, 4, (3, 80, 16)).astype(np.float32)

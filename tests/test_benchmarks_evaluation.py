@@ -7,6 +7,9 @@ from benchmarks.peers import BARS
 from benchmarks.peers_report import gaps, markdown, missed
 from benchmarks.sync_order import groups, parse, shifted
 from benchmarks.sync_order import markdown as order_markdown
+from benchmarks.sync_strangers import markdown as strangers_markdown
+from benchmarks.sync_strangers import measure as measure_strangers
+from benchmarks.sync_strangers import parse as parse_strangers
 from common.errors import InputError
 
 
@@ -85,3 +88,20 @@ def test_clips_of_grid_are_those_that_training_left_out(tmp_path):
     assert all(name.startswith("s1/") for name, _ in found["GRID, held-out sentences"])
     with pytest.raises(InputError, match="--grid, --clips"):
         parse([])
+
+
+def test_sync_strangers_counts_far_offsets_by_both_rules():
+    random, runs = np.random.default_rng(0), {}
+    for name in "abcd":
+        lips = random.normal(size=(60, 16)).astype(np.float32)
+        lips /= np.linalg.norm(lips, axis=1, keepdims=True)
+        runs[name] = (lips, lips)
+    found = measure_strangers(runs, 20)
+    assert {rule: one["own"]["within_one"] for rule, one in found.items()} == {"padded": 1, "overlap": 1}
+    assert {one["strangers"]["count"] for one in found.values()} == {20}
+    assert found["padded"]["strangers"]["far"] > found["overlap"]["strangers"]["far"]
+    report = {"expert": "e", "groups": {"GRID": {"clips": 4, **found}}, "left_out": {"z": "no sound"}}
+    text = strangers_markdown(report)
+    assert "| GRID, 4 clips | overlap |" in text and "Left out: z: no sound" in text and "of 20" in text
+    with pytest.raises(InputError, match="--grid, --clips"):
+        parse_strangers([])

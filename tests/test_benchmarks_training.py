@@ -104,6 +104,15 @@ def test_the_recipe_loads_the_clips_that_were_exported(corpus, tmp_path):
     assert torch.equal(again[0], x) and (again[1] - mels).abs().max() < 1e-3
 
 
+def test_the_loader_benchmark_tells_the_bytes_of_a_batch(corpus):
+    sizes = loader_speed.batch_bytes(corpus)
+    shipped, whole = sizes["sto, 10 windows"]
+    assert shipped < 3.9e6 and whole == 38_844_640
+    assert loader_speed.bytes_table({"sto": (shipped, whole)})[-1] == f"| sto | {shipped / 1e6:.2f} | 38.84 |"
+    data, dataset = loader_speed.contenders(corpus, [])["sto, 8 frames, completed"], loader_speed.datasets_of(corpus)
+    assert set(data[1](data[0].__getitems__([0, 1]))) == set(dataset["sto, 8 frames"].fields)
+
+
 def test_loader_table_takes_the_faster_recipe_and_misses_below_ten():
     rounds = {"recipe": [0.012] * 3, "recipe, mel by speech.mel": [0.010] * 3, "... part": [1] * 3}
     rounds["wav2lip_gan"] = [0.001, 0.0009, 0.002]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from datasets.clip_files import clip_path, is_current, read_side, side_path, wri
 from datasets.clip_ids import escaped_id, readable, why_no_id
 from datasets.corpora import list_clips
 from datasets.prepared import ClipRow, PreparedCorpus, manifest_path, read_manifest
+from tests.conftest import ROOT
 from tests.prepared_kit import make_corpus
 from tests.synthetic import make_talking_head
 
@@ -113,3 +116,15 @@ def test_folders_whose_names_are_not_utf8_are_refused(tmp_path, capsys, which):
     assert run(prepare.main, ["--corpus", "folder", *(word for pair in given.items() for word in pair)]) == 2
     told = capsys.readouterr().err
     assert "caf\\xe9" in told and "not UTF-8" in told and told.count("\n") == 1
+
+
+def test_names_that_the_terminal_cannot_show_end_no_run(tmp_path):
+    root, out = tmp_path / "клипы", tmp_path / "é ж"
+    root.mkdir()
+    make_talking_head(root / "да.mp4", 1.2, seed=3)
+    command = [sys.executable, "prepare.py", "--corpus", "folder", "--root", str(root), "--out", str(out), "--workers", "1",
+               "--align", "none"]  # fmt: skip
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert "\\xe9 \\u0436: 1 clips" in result.stdout and list(read_manifest(out)) == ["да"]

@@ -1,5 +1,6 @@
 """Every config in configs/: it says how it is run, builds, does a step, and differs from its base in what it says."""
 
+import inspect
 import json
 import math
 import shutil
@@ -10,7 +11,7 @@ import yaml
 
 from benchmarks.ablation_rows import ROWS
 from common.errors import InputError
-from losses.criterion import build_criterion
+from losses.criterion import LOSSES, build_criterion
 from models import build_model
 from tests.conftest import ROOT
 from training.checkpoint import save_checkpoint
@@ -260,6 +261,16 @@ def test_a_null_that_takes_nothing_away_is_refused(write, overrides):
         load_config(write(low="losses: {l1: {weight: rest}, temporal_lip: {weight: 0.1}}\n", top=top), overrides)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_number_of_a_loss_has_a_range_that_holds_its_default(name):
+    kind = LOSSES[name]
+    signature = inspect.signature(kind).parameters.values()
+    numbers = {one.name: one.default for one in signature if type(one.default) in (int, float) and one.name not in kind.made}
+    assert numbers.keys() == kind.ranges.keys()
+    for key, default in numbers.items():
+        assert kind.ranges[key].check(default, key) == default
+
+
 @pytest.mark.parametrize(
     ("losses", "words"),
     [
@@ -267,11 +278,18 @@ def test_a_null_that_takes_nothing_away_is_refused(write, overrides):
         ({"l1": {"weight": "rest"}, "laplacian": {"weight": 1.0}}, ["losses.l1.weight", "sum to 1"]),
         ({"l1": {"weight": "rest"}, "laplacian": {"weight": 0.6}, "spatial_texture": {"weight": 0.7}}, ["losses.l1", "1.3"]),
         ({"l1": {"weight": "most"}}, ["losses.l1.weight", "rest"]),
-        ({"l1": {"weight": -0.1}}, ["losses.l1.weight", "0 or more"]),
+        ({"l1": {"weight": -0.1}}, ["losses.l1.weight", "from 0 to"]),
         ({"l1": {"weight": True}}, ["losses.l1.weight"]),
+        ({"l1": {"weight": 1, "mouth_weight": -1}}, ["losses.l1.mouth_weight: -1 must be a number from 0 to 1000"]),
+        ({"mine": {"loss": "l1", "weight": 1, "upper_rows": 5}}, ["losses.mine.upper_rows: 5", "from 0 to 1"]),
+        ({"laplacian": {"weight": 1, "levels": 2.5}}, ["losses.laplacian.levels", "whole number from 1 to 5"]),
+        ({"sync_choice": {"weight": 1, "scale": 0}}, ["losses.sync_choice.scale", "above 0"]),
+        ({"l1": {"weight": 1, "enable_when": {"metric": "val/l1", "below": True}}}, ["losses.l1.enable_when.below", "number"]),
+        ({"l1": {"weight": 1, "enable_when": {"metric": "val/l1"}}}, ["losses.l1.enable_when.below", "missing"]),
+        ({"l1": {"weight": 1, "enable_when": 5}}, ["losses.l1.enable_when", "metric, below"]),
     ],
 )
-def test_weights_that_cannot_be_are_refused(losses, words):
+def test_weights_and_arguments_that_cannot_be_are_refused(losses, words):
     with pytest.raises(InputError) as error:
         build_criterion(losses)
     assert all(word in str(error.value) for word in words), error.value

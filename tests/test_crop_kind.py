@@ -8,7 +8,7 @@ import pytest
 from common.errors import InputError
 from faces.crops import AlignedCrop, BoxCrop, CropSpec
 from models import build_model
-from pipeline.generator import MouthGenerator
+from pipeline.drivers import load_driver
 from pipeline.options import DriveOptions
 from pipeline.plan import lay_crops
 from tests.faces_kit import plain_face, track_of
@@ -63,10 +63,10 @@ def checkpoint(path, kind, model=None):
 def test_inference_cuts_faces_as_the_corpus_of_the_training_did(start, kind, crop):
     job = start(kind)
     Store(job).save()
-    generator = MouthGenerator(job.folder / "last.safetensors", device="cpu")
-    assert generator.crop_spec() == CropSpec(kind, 96, (1, 2, 3, 4))
+    driver = load_driver(job.folder / "last.safetensors", device="cpu")
+    assert driver.crop_spec() == CropSpec(kind, 96, (1, 2, 3, 4))
     source = type("Source", (), {"width": 320, "height": 240, "fps": 25})()
-    (laid,) = lay_crops(source, track_of([plain_face(roll=25)]), generator, DriveOptions())
+    (laid,) = lay_crops(source, track_of([plain_face(roll=25)]), driver, DriveOptions())
     assert isinstance(laid, crop)
     turned = laid.matrix[0, 1]
     assert (abs(turned) > 0.1) == (kind == "aligned")

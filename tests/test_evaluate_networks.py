@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-import metrics.fid
-import metrics.judges
-from metrics.evaluation import Networks
-from metrics.fid import read_statistics
+import metrics.networks.fid
+import metrics.sync.judges
+from metrics.measures.registry import build_measures, columns_of
+from metrics.networks.fid import read_statistics
+from metrics.networks.load import Networks
 from models import build_model
 from models.inception import FidInception
 from tests.evaluate_kit import cells, heads, run, save_expert, table, use_drawn_faces, values, write_clips
@@ -38,7 +39,7 @@ def material(tmp_path_factory):
 class StandIn:
     """An Inception network of four features that counts what it has looked at."""
 
-    dimension, name, sha256, is_fid = 4, "stand_in", "12" * 32, False
+    dimension, name, sha256, is_fid, precision = 4, "stand_in", "12" * 32, False, "fp32"
 
     def __init__(self):
         self.seen = 0
@@ -51,7 +52,7 @@ class StandIn:
 @pytest.fixture
 def stand_in(monkeypatch):
     network = StandIn()
-    monkeypatch.setattr("metrics.evaluation.InceptionFeatures.load", lambda path, device: network)
+    monkeypatch.setattr("metrics.networks.load.InceptionFeatures.load", lambda path, device: network)
     return network
 
 
@@ -80,7 +81,7 @@ def test_without_published_weights_the_columns_bear_the_experts_name(material, t
     assert "D (tiny)" in printed and f"sha256: {sha256[:12]}..." in printed
     cell = cells(report, "made, paired")["frechet"]
     assert cell["mean"] is None and "of 128 features needs more than 128 samples" in cell["reason"]
-    assert "FD (tiny) of made, paired left out: sample counts 18 and 18" in printed
+    assert "FD (tiny) of made, paired left out: sample counts 80 and 80" in printed
     assert len(report["videos"][0]["curve"]) == 31
 
 
@@ -99,7 +100,7 @@ def test_only_the_published_weights_are_called_lse(material, tmp_path, drawn, mo
     assert evaluated(material, tmp_path / "other", *arguments) == 0
     assert heads(table(tmp_path / "other"))[:2] == ["D (syncnet_v2)", "C (syncnet_v2)"]
     assert not STRICT.search(shown(tmp_path / "other"))
-    monkeypatch.setattr(metrics.judges, "PUBLISHED_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(metrics.sync.judges, "PUBLISHED_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
     assert evaluated(material, tmp_path / "lse", *arguments) == 0
     report, other = table(tmp_path / "lse"), table(tmp_path / "other")
     assert heads(report)[:5] == ["LSE-D", "LSE-C", "AV offset", "D at 0", "FD (syncnet_v2)"]
@@ -127,14 +128,14 @@ def small_inception(path):
 def test_the_frechet_column_is_named_after_the_weights_file(material, tmp_path, drawn, capsys, monkeypatch):
     path = small_inception(tmp_path / "random_inception.pth")
     networks = Networks.load(inception=path)
-    assert networks.columns()[0].label == "FD (random_inception)"
-    monkeypatch.setattr(metrics.fid, "PUBLISHED_SHA256", networks.inception.sha256[:8])
+    assert columns_of(build_measures(networks))[0].label == "FD (random_inception)"
+    monkeypatch.setattr(metrics.networks.fid, "PUBLISHED_SHA256", networks.inception.sha256[:8])
     monkeypatch.setattr("metrics.scorer.Scorer.measure", lambda *_: pytest.fail("work was done"))
-    assert Networks.load(inception=path).columns()[0].label == "FID"
+    assert columns_of(build_measures(Networks.load(inception=path)))[0].label == "FID"
     capsys.readouterr()
     assert evaluated(material, tmp_path / "t", "--expert", "none", "--inception_weights", path) == 2
     error = capsys.readouterr().err
-    assert "the real videos have 28 frames" in error and "needs more than 2048" in error and "--force" in error
+    assert "the real videos have 90 frames" in error and "needs more than 2048" in error and "--force" in error
     assert not list(tmp_path.glob("t*"))
 
 
@@ -143,8 +144,8 @@ def test_a_frechet_distance_of_frames_or_faces(material, tmp_path, drawn, stand_
     assert evaluated(material, tmp_path / "face", *weights) == 0
     report = table(tmp_path / "face")
     assert heads(report)[4] == "FD (stand_in)" and report["protocol"]["frechet_crop"] == "face"
-    assert [cells(report, label)["frechet"]["samples"] for label in ("real video", "no motion", "made, paired")] == [28] * 3
-    assert stand_in.seen == 2 * (14 + 1 + 14), "one look at the still row"
+    assert [cells(report, label)["frechet"]["samples"] for label in ("real video", "no motion", "made, paired")] == [90] * 3
+    assert stand_in.seen == 2 * (45 + 1 + 45), "one look at the still row"
     distance = cells(report, "made, paired")["frechet"]
     assert distance["mean"] > 0 and distance["low"] is None and distance["reason"] is None
     assert evaluated(material, tmp_path / "frame", *weights, "--fid_crop", "frame") == 0
@@ -174,17 +175,17 @@ def test_statistics_of_the_real_set_are_written_and_used_again(material, tmp_pat
     arguments = ["--inception_weights", "any.pth", "--expert", "none", "--fid_reference", stored]
     assert evaluated(material, tmp_path / "first", *arguments) == 0
     statistics, facts = read_statistics(stored)
-    assert statistics.count == 28 and facts == {"frechet_sha256": stand_in.sha256, "frechet_crop": "face", "face_size": 96,
+    assert statistics.count == 90 and facts == {"frechet_sha256": stand_in.sha256, "frechet_crop": "face", "face_size": 96,
                                                 "videos": ["a", "e"]}
     first, stand_in.seen = table(tmp_path / "first"), 0
     assert evaluated(material, tmp_path / "again", *arguments) == 0
     again = table(tmp_path / "again")
-    assert stand_in.seen == 2 * (1 + 14), "not the real videos"
+    assert stand_in.seen == 2 * (1 + 45), "not the real videos"
     for label in ("no motion", "made, paired"):
         assert cells(again, label)["frechet"]["mean"] == pytest.approx(cells(first, label)["frechet"]["mean"], rel=1e-9)
     assert cells(again, "real video")["frechet"]["mean"] is None
     assert again["protocol"]["counts"] == {"frechet_reference": "real.npz",
-                                           "frechet_samples": ["28 of real video", "28 of no motion", "28 of made, paired"]}
+                                           "frechet_samples": ["90 of real video", "90 of no motion", "90 of made, paired"]}
     capsys.readouterr()
     for more, message in ((["--fid_crop", "frame"], "was made with frechet_crop face, this evaluation has frame"),
                           (["--face_size", 64], "was made with face_size 96")):

@@ -60,8 +60,8 @@ def python(*arguments, **environment):
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
-    write_clips(folder / "real", {"a": 0, "b": 5, "e": 9}, count=9)
-    write_clips(folder / "made", {"a": 1, "b": 7, "e": 8}, count=9)
+    write_clips(folder / "real", {"a": 0, "b": 5, "e": 9})
+    write_clips(folder / "made", {"a": 1, "b": 7, "e": 8})
     save_expert(folder / "tiny.safetensors")
     return folder
 
@@ -132,7 +132,7 @@ def test_an_evaluation_that_was_killed_goes_on(material, tmp_path, measured, uni
 
 
 def test_results_of_another_protocol_or_of_other_files_are_not_taken(material, tmp_path, measured):
-    made = write_clips(tmp_path / "made", {"a": 1, "b": 7, "e": 8}, count=9)
+    made = write_clips(tmp_path / "made", {"a": 1, "b": 7, "e": 8})
     arguments = ["--generated", made, "--real", material / "real", "--expert", "none", "--out", tmp_path / "t"]
 
     def measured_by(*more):
@@ -146,14 +146,14 @@ def test_results_of_another_protocol_or_of_other_files_are_not_taken(material, t
     for more in (["--face_size", 64], ["--frames", 5], ["--protocol", "unpaired"], ["--face_index", 0],
                  ["--expert", material / "tiny.safetensors"]):
         assert measured_by(*more) == ["a"], more
-    write_clips(tmp_path / "made", {"b": 3}, count=9)
+    write_clips(tmp_path / "made", {"b": 3})
     assert measured_by() == ["a"]
 
 
 def test_features_of_the_real_videos_are_not_missing_when_the_reference_is_gone(material, tmp_path, measured, monkeypatch):
     from tests.test_evaluate_networks import StandIn
 
-    monkeypatch.setattr("metrics.evaluation.InceptionFeatures.load", lambda path, device: StandIn())
+    monkeypatch.setattr("metrics.networks.load.InceptionFeatures.load", lambda path, device: StandIn())
     weights = ["--expert", "none", "--inception_weights", "any.pth"]
     inputs = ["--generated", material / "made", "--real", material / "real", *weights]
     assert run(*inputs, "--fid_reference", tmp_path / "real.npz", "--out", tmp_path / "first") == 0

@@ -14,7 +14,7 @@ import inference
 import prepare
 import train
 from common.cli import run
-from metrics.correlation import pearson
+from metrics.formulas.correlation import pearson
 from tests.synthetic import make_talking_head
 
 CLIPS, SECONDS, STEPS = 5, 5.0, 220

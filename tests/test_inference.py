@@ -210,20 +210,22 @@ def test_both_flags_serve_all_rows_of_a_jobs_file(job, kit, tmp_path):
 def test_the_optimisation_is_not_told_the_real_mouth(kit):
     """It looks at one frame, and the lips are left as they are drawn."""
     from faces.track import FaceTrack
-    from pipeline.generator import MouthGenerator
+    from pipeline.drivers import load_driver
+    from pipeline.driving import Driving
     from pipeline.options import DriveOptions, FaceOptions
-    from pipeline.plan import Sound, make_plan
-    from pipeline.source import FaceSource
+    from pipeline.plan import make_plan
+    from pipeline.playback.source import FaceSource
+    from pipeline.sound import Sound
     from pipeline.tracking import TrackStore, prepare
 
     source, options = FaceSource(kit / "face.mp4", FaceOptions()), DriveOptions(optimise_face=True, reference=0)
-    generator, sound = MouthGenerator(kit / "own.safetensors", device="cpu"), Sound.read(kit / "a.wav")
+    driver, driving = load_driver(kit / "own.safetensors", device="cpu"), Driving(Sound.read(kit / "a.wav"))
     track = prepare(source, FaceOptions(), store=TrackStore(kit / "cache"), frames=30, device="cpu", batch_size=8)
     other = track.landmarks.copy()
     other[1:, MOUTH] += 9
     moved = FaceTrack(other, track.present, track.interpolated, track.width, track.height)
     face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    first, second = (make_plan(source, one, sound, [0], generator, options).optimiser for one in (track, moved))
+    first, second = (make_plan(source, one, driving, 1, driver, options).optimiser for one in (track, moved))
     np.testing.assert_array_equal(first(face), second(face))
     np.testing.assert_array_equal(first(face)[first.zone], face[first.zone])
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.bootstrap import interval, paired_difference
+from metrics.formulas.bootstrap import interval, paired_difference
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=40)
 FEW_RESAMPLES = 300

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.correlation import over_clips, partial_correlation, pearson, zscore
+from metrics.formulas.correlation import over_clips, partial_correlation, pearson, zscore
 
 
 def lstsq_residual(values, given):

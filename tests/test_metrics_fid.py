@@ -10,10 +10,17 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import metrics.fid as fid
+import metrics.networks.fid as fid
 from benchmarks.peer_fid import STEP, inception_state, seeded_features, seeded_images
 from common.errors import InputError
-from metrics.fid import GaussianStatistics, InceptionFeatures, frechet_distance, read_statistics, refusal, write_statistics
+from metrics.networks.fid import (
+    GaussianStatistics,
+    InceptionFeatures,
+    frechet_distance,
+    read_statistics,
+    refusal,
+    write_statistics,
+)
 from models.inception import FidInception
 
 GOLDEN = Path(__file__).with_name("golden") / "inception.npz"

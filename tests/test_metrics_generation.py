@@ -4,13 +4,15 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
 from common.errors import InputError
-from media import read_metadata
-from metrics.generation import system_names
+from media import VideoWriter, read_metadata
+from metrics.clips.generation import Studio, system_names
 from models import build_model
+from pipeline.marking import synthetic_tags
 from tests.evaluate_kit import cells, run, table, use_drawn_faces, values, write_clips
 from tests.inference_kit import OWN, TINY, enliven, save_tiny, tone, write_wav
 from training.checkpoint import save_checkpoint
@@ -53,7 +55,7 @@ def copied(monkeypatch):
         job.outfile.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(job.face, job.outfile)
 
-    monkeypatch.setattr("metrics.generation.run_job", run_job)
+    monkeypatch.setattr("metrics.clips.generation.run_job", run_job)
     return made
 
 
@@ -168,3 +170,29 @@ def test_names_of_systems(tmp_path, monkeypatch):
     for twice in (["x/a", "x/a"], ["x/a", "./x/a/"], ["1/x/a", "2/x/a"]):
         with pytest.raises(InputError, match="two of the given systems have this name"):
             system_names(twice)
+
+
+class Generator:
+    """What the studio asks of a generator, without a network."""
+
+    name, sha256, pastes = "tiny.safetensors", "ab" * 32, "mouth"
+
+    def __init__(self, precision):
+        self.precision = precision
+
+
+@pytest.mark.parametrize(("told", "made", "kept"), [
+    ("fp32", "fp32", True), ("fp16", "fp32", False), ("fp32", None, True)])
+def test_a_video_of_another_precision_is_made_again(tmp_path, told, made, kept):
+    tags = synthetic_tags(Generator.name, Generator.sha256) | ({} if made is None else {"precision": made})
+    with VideoWriter(tmp_path / "a.mp4", width=64, height=64, fps=25, metadata=tags) as writer:
+        writer.write(np.zeros((64, 64, 3), np.uint8))
+    assert Studio._is_of(tmp_path / "a.mp4", Generator(told)) == kept
+    assert not Studio._is_of(tmp_path / "none.mp4", Generator(told))
+
+
+def test_the_precision_of_the_generators_is_told(material, tmp_path, monkeypatch):
+    monkeypatch.setattr("metrics.clips.generation.load_driver",
+                        lambda path, device: Generator({"tiny": "bf16", "other": "fp32"}[path.stem]))
+    paths = [material / f"{name}.safetensors" for name in ("tiny", "other")]
+    assert Studio(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16", "other": "fp32"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from metrics.image import mouth_region, psnr, ssim
+from metrics.formulas.image import mouth_region, psnr, ssim
 
 
 def reference_ssim(first, second):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faces.landmarks import MOUTH, OUTER_EYE_CORNERS, STABLE
-from metrics.landmarks import align_stable, mouth_distances
+from metrics.formulas.landmarks import align_stable, mouth_distances
 
 IDENTITY = np.array([[1.0, 0, 0], [0, 1, 0]])
 

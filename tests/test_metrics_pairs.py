@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from metrics.pairs import match_folders, pair_name, parse_name, short_id
+from metrics.clips.pairs import match_folders, pair_name, parse_name, short_id
 
 ids = st.lists(st.text(st.characters(exclude_characters="/", exclude_categories=("Cs",)), min_size=1, max_size=8),
                min_size=1, max_size=3).map("/".join)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from common.errors import InputError
-from metrics.perceptual import BACKBONES, Lpips
+from metrics.networks.perceptual import BACKBONES, Lpips
 
 
 class StandIn(torch.nn.Module):
@@ -18,7 +18,7 @@ class StandIn(torch.nn.Module):
     def __init__(self, net, verbose):
         super().__init__()
         assert not verbose
-        self.net, self.seen = net, []
+        self.net, self.seen, self.weight = net, [], torch.nn.Parameter(torch.ones(1))
 
     def forward(self, first, second):
         self.seen.append(first)
@@ -52,7 +52,7 @@ def loaded(packages, cache, monkeypatch):
     monkeypatch.setitem(BACKBONES, "vgg", f"vgg16-{sha256[:8]}.pth")
     (cache / BACKBONES["vgg"]).write_bytes(content)
     measure = Lpips.load("vgg")
-    assert (measure.name, measure.sha256) == ("vgg", sha256)
+    assert (measure.name, measure.sha256, measure.precision) == ("vgg", sha256, "fp32")
     return measure
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from datasets.corpora.splits import GRID_TEST_SPEAKERS, GRID_TRAIN_SPEAKERS, TCD_TIMIT_TEST_NUMBERS
-from metrics.pairs import match_folders
-from metrics.protocols import derangement, read_pairs
+from metrics.clips.pairs import match_folders
+from metrics.clips.protocols import derangement, read_pairs
 
 some_ids = st.lists(st.text(min_size=1, max_size=6), min_size=2, max_size=20, unique=True)
 

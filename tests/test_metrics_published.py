@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from metrics.published import FIELDS, MEASURES, REAL_VIDEO, footnotes, format_published, page, read_published, select
+from metrics.report.published import FIELDS, MEASURES, REAL_VIDEO, footnotes, format_published, page, read_published, select
 
 ROOT = Path(__file__).resolve().parents[1]
 # METHODS 6.1: LSE-D, LSE-C, FID, SSIM in per cent; on GRID, then on LRS2.
@@ -138,8 +138,8 @@ def test_footnotes_hold_every_protocol_and_note(rows):
 
 def test_the_page_is_what_the_module_prints():
     stored = (ROOT / "docs" / "published.md").read_text(encoding="utf-8")
-    assert stored == page(), "run: python -m metrics.published > docs/published.md"
-    run = subprocess.run([sys.executable, "-m", "metrics.published"], cwd=ROOT, capture_output=True, check=True)
+    assert stored == page(), "run: python -m metrics.report.published > docs/published.md"
+    run = subprocess.run([sys.executable, "-m", "metrics.report.published"], cwd=ROOT, capture_output=True, check=True)
     assert run.stdout.decode() == stored
 
 
@@ -153,7 +153,7 @@ def test_the_page_holds_all_rows_and_the_warnings(rows):
         assert any(line.startswith(f"| {row.method} | {cells} |") for line in section), row
     for phrase in ("machine conversion", "spot-check", "Never mix rows", "3.9 to 11.5", "4.7 to 43.5", "8.53 to 6.04"):
         assert phrase in text
-    assert text.endswith("```\npython -m metrics.published > docs/published.md\n```\n")
+    assert text.endswith("```\npython -m metrics.report.published > docs/published.md\n```\n")
 
 
 GOOD = ("GRID", "Wav2Lip", "6.3", "", "", "0.9", "", "", "P", "a paper", "", "")

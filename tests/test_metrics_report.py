@@ -9,18 +9,19 @@ import cv2
 import numpy as np
 import pytest
 
-from metrics.report import FORMAT, OVER_FITTED, build_report, write_report
-from metrics.report_cells import number
-from metrics.report_html import html_page
-from metrics.report_plots import offset_scatter, row_styles, shift_curves
-from metrics.report_tex import escape_tex, tex_table
-from metrics.report_text import escape_markdown, format_published_table, format_table, markdown_page
-from metrics.rows import COPY, REAL, Row, columns_for
+from metrics.report.build import FORMAT, OVER_FITTED, build_report, write_report
+from metrics.report.cells import number
+from metrics.report.html import html_page
+from metrics.report.plots import offset_scatter, row_styles, shift_curves
+from metrics.report.tex import escape_tex, tex_table
+from metrics.report.text import escape_markdown, format_published_table, format_table, markdown_page
+from metrics.rows import COPY, REAL, Row
+from tests.evaluate_kit import columns_for
 
 OURS, OTHER = "ours", "other"
 PAIRED, UNPAIRED = Row("generated", OURS, "paired"), Row("generated", OURS, "unpaired")
 COLUMNS = columns_for(expert="judge", is_lse=False, frechet="net")
-NO_SYNC = columns_for(expert=None, is_lse=False)
+NO_SYNC = columns_for()
 SHA = "0123456789abcdef" * 4
 PROTOCOL = {"expert": {"name": "judge", "sha256": SHA}, "sync_crop": "tracked", "crop": "aligned", "face_size": 96,
             "detector": "drawn 1", "first_frames": None, "note": np.float32(0.5)}

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from common.errors import InputError
-from metrics.report import DEFINITIONS, build_report, write_report
-from metrics.report_compare import compare_reports, format_comparison, read_report, write_comparison
-from metrics.rows import COPY, REAL, Row, columns_for
+from metrics.report.build import DEFINITIONS, build_report, write_report
+from metrics.report.compare import compare_reports, format_comparison, read_report, write_comparison
+from metrics.rows import COPY, REAL, Row
+from tests.evaluate_kit import columns_for
 
 COLUMNS = columns_for(expert="judge", is_lse=False, frechet="net")
 PROTOCOL = {"expert": {"name": "judge", "sha256": "ab" * 32}, "face_size": 96, "detector": "drawn 1", "generated": "here"}

@@ -12,12 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import metrics.judges
+import metrics.sync.judges
 from benchmarks.peers_checkout import syncnet_state
 from common.errors import InputError
 from faces.crops import CropSpec
-from metrics.judges import ColourExpert, PublishedSyncNet, load_judge
-from metrics.sync import score_sync, window_count
+from metrics.sync.judges import ColourExpert, PublishedSyncNet, load_judge
+from metrics.sync.score import OVERLAP, PADDED, ShiftRule, score_runs, score_sync, window_count
 from models import build_model
 from speech.mel import mel_spectrogram
 from speech.mfcc import mfcc
@@ -107,6 +107,103 @@ def test_what_cannot_be_compared_is_refused():
             score_sync(np.zeros(lips, np.float32), np.zeros(sound, np.float32))
 
 
+# unit-length embeddings: only windows that have sound
+
+
+def unit(values):
+    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+
+
+def overlap_distance(lips, sound, offset, eps=1e-6):
+    """(mean distance, windows) of window i of the lips and window i - offset of the sound, where both are there."""
+    pairs = [(lips[at], sound[at - offset]) for at in range(len(lips)) if 0 <= at - offset < len(sound)]
+    distances = [np.sqrt(((a.astype(np.float64) - b + eps) ** 2).sum()) for a, b in pairs]
+    return np.mean(distances), len(distances)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(40, 90), st.integers(2, 12), st.integers(-15, 15))
+def test_overlapping_windows_alone_equal_a_plain_loop(seed, count, dimension, shift):
+    lips = unit(embeddings(seed, count, dimension))
+    sound = unit(delayed(lips, shift) + 0.1 * embeddings(seed + 1, count, dimension))
+    curve = np.array([overlap_distance(lips, sound, offset)[0] for offset in SHIFTS])
+    found = score_sync(torch.from_numpy(lips), torch.from_numpy(sound), OVERLAP)
+    np.testing.assert_allclose(found.curve, curve, rtol=1e-4, atol=1e-5)
+    assert found.offset == -shift or found.curve[15 - shift] - found.distance < 0.05
+    assert found.zero_distance == pytest.approx(curve[15], rel=1e-4, abs=1e-5) and found.windows == count
+
+
+def strangers(seed, count=70, dimension=64, slow=5):
+    """Unit-length embeddings that change slowly, as those of windows that share frames do, and others that have nothing to do
+    with them but a common part; most are more than 1 apart."""
+    smooth = np.ones(slow) / slow
+    values = [np.stack([np.convolve(row, smooth, "valid") for row in embeddings(one, dimension, count + slow - 1)], 1)
+              for one in (2 * seed, 2 * seed + 1)]
+    return [unit(one + 0.2) for one in values]
+
+
+def test_the_ends_of_the_search_do_not_win_for_strangers():
+    """Zeros are 1 away from everything, and unrelated unit vectors farther: padded shifts win, by definition of the padding."""
+    def far(rule):
+        offsets = [abs(score_sync(*strangers(seed), rule).offset) for seed in range(200)]
+        return np.mean([offset >= 13 for offset in offsets])
+
+    padded, overlap = far(PADDED), far(OVERLAP)
+    assert padded > 0.6, "the fault that this rule mends"
+    assert overlap < 0.4, f"6 of 31 shifts lie there: 19 % if all were alike; found {overlap:.0%}"
+
+
+def test_the_published_rule_is_untouched():
+    lips, sound = embeddings(1, 20), embeddings(2, 20)
+    assert PADDED == ShiftRule(padded=True, run=1, overlap=1)
+    np.testing.assert_array_equal(score_sync(lips, sound).curve, score_runs([(lips, sound)], PADDED).curve)
+    padded = np.pad(sound, ((15, 15), (0, 0)))
+    means = [torch.nn.functional.pairwise_distance(torch.tensor(lips), torch.tensor(padded[at : at + 20])).mean()
+             for at in range(31)]
+    np.testing.assert_array_equal(score_sync(lips, sound).curve, np.array([float(mean) for mean in means])[::-1])
+
+
+@pytest.mark.parametrize("rule", [PADDED, OVERLAP])
+def test_runs_weigh_by_their_windows(rule):
+    lips = [unit(embeddings(seed, count)) for seed, count in ((1, 25), (2, 120))]
+    runs = [(lips[0], unit(delayed(lips[0], 4) + 0.02)), (lips[1], unit(delayed(lips[1], -2) + 0.02))]
+    found = score_runs(runs, rule)
+    for place, offset in enumerate(SHIFTS):
+        if rule is OVERLAP:
+            parts = [overlap_distance(*run, offset) for run in runs]
+        else:
+            parts = [(mean_distance(*run, offset), len(run[0])) for run in runs]
+        mean = sum(value * windows for value, windows in parts) / sum(windows for _, windows in parts)
+        assert found.curve[place] == pytest.approx(mean, rel=1e-4)
+    assert found.offset == 2 and found.windows == 145 and found.left_out == 0
+
+
+def test_scraps_of_a_few_windows_change_nothing():
+    """One run of 100 windows in sync, and ten scraps of 1 to 10 that are not."""
+    lips = unit(embeddings(3, 100))
+    scraps = [tuple(unit(embeddings(10 * count + side, count)) for side in (1, 2)) for count in range(1, 11)]
+    whole, alone = score_runs([(lips, lips), *scraps], OVERLAP), score_sync(lips, lips, OVERLAP)
+    np.testing.assert_array_equal(whole.curve, alone.curve)
+    assert (whole.windows, whole.left_out, whole.offset) == (100, 55, 0)
+
+
+def test_what_is_too_short_for_overlapping_windows_is_refused():
+    lips = unit(embeddings(4, 200))
+    for count, message in ((1, "the longest run has 6 frames; .* needs 45 frames"), (24, "the longest run has 29 frames"),
+                           (25, "at a shift of 15 frames only 10 windows have sound, and 25 must"), (39, "only 24 windows")):
+        with pytest.raises(InputError, match=message):
+            score_sync(lips[:count], lips[:count], OVERLAP)
+    assert score_sync(lips[:40], lips[:40], OVERLAP).windows == 40
+    pieces = [(lips[:25], lips[:25])] * 3
+    with pytest.raises(InputError, match="only 20 windows have sound"):
+        score_runs(pieces[:2], OVERLAP)
+    assert score_runs(pieces, OVERLAP).windows == 75
+
+
+def test_each_judge_says_which_rule_its_embeddings_need(published):
+    assert published.rule is PADDED and ColourExpert.rule is OVERLAP
+
+
 @pytest.mark.parametrize(("frames", "samples", "rate", "expected"), [
     (75, 48000, 16000, 70), (75, 47999, 16000, 69), (75, 60000, 16000, 70), (75, 132300, 44100, 70), (75, 132299, 44100, 69),
     (6, 16000, 16000, 1), (5, 16000, 16000, 0), (0, 0, 16000, 0), (75, 0, 16000, 0), (100, 8000, 8000, 20),
@@ -158,7 +255,7 @@ def test_the_verdict_is_the_peers_on_the_peers_own_files(published):
 def test_whose_figures_are_lse(folder, published, monkeypatch):
     assert isinstance(published, PublishedSyncNet) and not published.is_lse and published.crop_spec is None
     assert (published.side, published.dimension, published.name) == (224, 1024, "syncnet_v2")
-    monkeypatch.setattr(metrics.judges, "PUBLISHED_SHA256", published.sha256)
+    monkeypatch.setattr(metrics.sync.judges, "PUBLISHED_SHA256", published.sha256)
     path = folder / "renamed.pth"
     path.write_bytes((folder / "syncnet_v2.model").read_bytes())
     again = load_judge(path)
@@ -182,7 +279,7 @@ def test_lips_are_embedded_alike_however_many_go_through_at_once(published):
 def test_every_window_is_seen_once_and_only_a_stretch_is_held(count, chunk):
     expected = np.arange(max(0, count - 4))[:, None] + np.arange(5)
 
-    class Numbers(metrics.judges._Judge):
+    class Numbers(metrics.sync.judges._Judge):
         dimension, largest = 5, 0
 
         def _lips(self, crops):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from faces.crops import BOX_EXTENT, CropSpec, face_boxes, plan_crops
-from metrics.image import sharpness
+from metrics.formulas.image import sharpness
 from metrics.strip import draw_strip, spread
-from metrics.sync_crops import (
+from metrics.sync.crops import (
     BoxTrack,
     TrackRules,
     cut_square,

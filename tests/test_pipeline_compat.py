@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.compat import smooth_boxes, smooth_crops
-from pipeline.drive import draw_shots
-from pipeline.generator import MouthGenerator
+from pipeline.drivers import load_driver
+from pipeline.drivers.wav2lip_script import smooth_boxes, smooth_crops
+from pipeline.driving import Driving
 from pipeline.options import DriveOptions, FaceOptions
-from pipeline.plan import Sound, make_plan
-from pipeline.source import FaceSource
+from pipeline.plan import make_plan
+from pipeline.playback.source import FaceSource
+from pipeline.shots import draw_shots
+from pipeline.sound import Sound
 from tests.inference_kit import PUBLIC, moving_portrait, read_video, save_tiny, tone, write_video, write_wav
 from training.checkpoint import load_checkpoint
 
@@ -58,12 +60,10 @@ def test_the_same_faces_to_one_grey_level_and_the_same_paste(tmp_path, fps, seco
     model = load_checkpoint(checkpoint).model
     faces, frames = recipe(read_video(video), sound.mel, model, fps, BOX)
 
-    options = DriveOptions(box=BOX, compat="wav2lip")
-    generator = MouthGenerator(checkpoint, device="cpu")
+    driver, driving = load_driver(checkpoint, device="cpu", compat="wav2lip"), Driving(sound)
     source = FaceSource(video, FaceOptions())
-    starts = sound.window_starts(source.fps, generator.data["audio_window"], options.compat)
-    plan = make_plan(source, None, sound, starts, generator, options)
-    shots = list(draw_shots(plan, generator, batch_size=4))
+    plan = make_plan(source, None, driving, driver.frames(driving, source.fps), driver, DriveOptions(box=BOX))
+    shots = list(draw_shots(plan, driver, batch_size=4))
 
     assert len(shots) == len(frames)
     assert np.ptp(faces) > 20, "a flat picture would prove nothing"

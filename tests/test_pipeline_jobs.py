@@ -17,6 +17,27 @@ def test_with_and_without_a_header(tmp_path):
     assert rows == [Row(2, "a.mp4", "b.wav", "c.mp4")] and bad == []
 
 
+def test_driving_videos_are_named_below_a_header(tmp_path):
+    lines = ["face,audio,drive,pose,outfile", "a.mp4,b.wav,,,c.mp4", "a.mp4,,d.mp4,p.mp4,e.mp4", "a.mp4,,,p.mp4,f.mp4"]
+    text = "\n".join([*lines, "a.mp4,b.wav,d.mp4,,g.mp4"])
+    rows, bad = read_jobs(written(tmp_path, text))
+    assert rows == [Row(2, "a.mp4", "b.wav", "c.mp4"), Row(3, "a.mp4", None, "e.mp4", "d.mp4", "p.mp4")]
+    assert [line for line, _ in bad] == [4, 5]
+    assert bad[0][1] == "lacks audio or drive" and "fills both audio and drive" in bad[1][1]
+    rows, bad = read_jobs(written(tmp_path, "DRIVE,Face,outfile\nd.mp4,a.mp4,c.mp4\n"))
+    assert rows == [Row(2, "a.mp4", None, "c.mp4", "d.mp4")] and bad == []
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [("face,outfile", "lacks audio"), ("face,audio,pose", "lacks outfile"), ("audio,drive,outfile", "lacks face"),
+     ("face,audio,audio,outfile", "names a column twice")],
+)  # fmt: skip
+def test_a_header_that_lacks_a_column(tmp_path, header, words):
+    with pytest.raises(InputError, match=f"jobs.csv: its header {header} {words}"):
+        read_jobs(written(tmp_path, header + "\na,b,c\n"))
+
+
 def test_quotes_commas_and_letters_of_all_kinds(tmp_path):
     rows, _ = read_jobs(written(tmp_path, '"a, b.mp4","say ""hi"".wav",größe 声.mp4\n'))
     assert rows == [Row(1, "a, b.mp4", 'say "hi".wav', "größe 声.mp4")]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models import build_model, fuse_for_inference
-from pipeline.partial import decode_from, rows_needed
+from pipeline.drivers.partial import decode_from, rows_needed
 from tests.inference_kit import enliven
 
 

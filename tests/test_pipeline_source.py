@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from pipeline import source as source_module
 from pipeline.options import FaceOptions, Transform
-from pipeline.rewind import frames_near
-from pipeline.source import FaceSource
-from pipeline.timeline import LOOP_MODES, loop_index
+from pipeline.playback import source as source_module
+from pipeline.playback.rewind import frames_near
+from pipeline.playback.source import FaceSource
+from pipeline.playback.timeline import LOOP_MODES, loop_index
 from tests.inference_kit import write_video
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.timeline import LOOP_MODES, loop_index, loop_runs, ranges
+from pipeline.playback.timeline import LOOP_MODES, loop_index, loop_runs, ranges
 
 SMALL = settings(deadline=None, max_examples=200)
 

@@ -8,7 +8,7 @@ from faces.detectors import Face
 from faces.track import FaceSelection
 from pipeline import tracking
 from pipeline.options import FaceOptions, Transform
-from pipeline.source import FaceSource
+from pipeline.playback.source import FaceSource
 from pipeline.tracking import TrackStore, default_cache, prepare, track_key
 from tests.inference_kit import blank, moving_portrait, write_video
 

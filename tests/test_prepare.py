@@ -213,6 +213,7 @@ def test_tally_of_rows():
     assert tally(rows) == {
         "clips": 5, "kept": 3, "left_out": 2, "hours": 1.5, "splits": {"train": 3},
         "reasons": {"the face is N pixels high": 2}, "phones": {"given": 2}, "phones_missing": {"not aligned yet": 1},
+        "side": {},
     }  # fmt: skip
     assert tally([])["reasons"] == {}
 

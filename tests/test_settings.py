@@ -1,7 +1,6 @@
 """Values of a config: each has a range that its message names; whatever is given, the answer is one line or a valid dict."""
 
 import json
-import math
 
 import pytest
 import yaml
@@ -90,7 +89,8 @@ def test_every_number_is_held_to_its_range(write, key):
         assert f"from {kind.low}" in (told := refusal(path, f"{key}={beyond}")) or f"above {kind.low}" in told
         assert told.startswith(f"{key}: ") and str(kind.high) in told
     for bad in (".nan", "nan", "-.inf", "inf", "many", "true", "[1]", "{a: 1}", "''"):
-        assert key.rpartition(".")[2] in refusal(path, f"{key}={bad}")
+        told = refusal(path, f"{key}={bad}")
+        assert told.startswith(f"{key}: ") and str(kind.low) in told and str(kind.high) in told
 
 
 def test_every_section_of_numbers_was_found():
@@ -113,13 +113,19 @@ def test_numbers_keep_their_type_and_text_that_is_a_number_is_read(write):
         ("losses:\n  l1: {weight: 1, weight: 2}\n", ["line 2", "'weight'"]),
         ('model: {name: wav2lip, "name": wav2lip}\n', ["'name'"]),
         ("train: {freeze: [{a: 1, a: 1}]}\n", ["'a'"]),
-        ("optim: {lr: .nan}\n", ["optim.lr", "finite"]),
+        ("optim: {lr: .nan}\n", ["optim.lr", "nan", "from 0 to 1"]),
+        ("optim: {betas: [0.9, .inf]}\n", ["optim.betas[1]", "inf", "from 0 to below 1"]),
+        ("losses: {l1: {enable_when: {below: [.nan]}}}\n", ["losses.l1.enable_when.below[0]", "finite"]),
+        ("model: {width: -.inf}\n", ["model.width", "finite"]),
+        ("model: {width: 0x" + "f" * 5000 + "}\n", ["model.width", "thousands of digits"]),
+        ("train: {runs: .nan}\n", ["train.runs"]),
         ("losses: {l1: {weight: .inf}}\n", ["losses.l1.weight", "finite"]),
-        ("train: {steps: 99999999999999999999}\n", ["train.steps"]),
+        ("train: {steps: 99999999999999999999}\n", ["train.steps", "from 1 to 1000000000"]),
+        ("train: {seed: 0x" + "f" * 5000 + "}\n", ["train.seed", "from 0 to 4294967295"]),
         ("1: 2\n", ["key 1", "text"]),
         ("on: 2\n", ["key True", "text"]),
         ("a: &a [*a]\n", ["nested too deeply"]),
-        ("a: " + "[" * 2000 + "\n", ["nested too deeply"]),
+        ("a: " + "[" * 500 + "\n", ["nested too deeply"]),
         ("a: &a [1,2,3,4,5,6,7,8,9]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
          "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e]\n", ["too much"]),
         ("name: !!python/object/apply:os.system [ls]\n", ["tags"]),
@@ -131,6 +137,8 @@ def test_numbers_keep_their_type_and_text_that_is_a_number_is_read(write):
         ("", ["mapping"]),
         ("base: 5\n", ["base"]),
         ("losses: {'a/b': {weight: 1}}\n", ["a/b", "name of a loss"]),
+        ("losses: {total: {weight: 1}}\n", ["losses.total", "log"]),
+        ("losses: {unseen: {weight: 1}}\n", ["losses.unseen", "log"]),
         (b"# gr\xfc\xdfe\nname: a\n", ["UTF-8", "0xfc", "line 1"]),
         ("name: a\n".encode("utf-16"), ["UTF-8"]),
         (b"name: a\x07\n", ["not YAML"]),
@@ -183,8 +191,7 @@ def test_init_is_a_path_or_a_list_of_them(write):
     assert starts_of(load_config(path)["train"]) == []
     assert starts_of(load_config(path, ["train.init=a.pth"])["train"]) == [{"checkpoint": "a.pth", "parts": None}]
     several = load_config(path, ["train.init=[{checkpoint: a, parts: [mouth]}, {checkpoint: b}]"])["train"]
-    assert starts_of(several) == several["init"]
-    assert several["init"] == [{"checkpoint": "a", "parts": ["mouth"]}, {"checkpoint": "b", "parts": None}]
+    assert starts_of(several) == [{"checkpoint": "a", "parts": ["mouth"]}, {"checkpoint": "b", "parts": None}]
     assert "did you mean train.init[0].checkpoint" in refusal(path, "train.init=[{chekpoint: a}]")
 
 
@@ -263,5 +270,4 @@ def test_any_text_is_yaml_or_one_line(text):
     except InputError as error:
         assert str(error).startswith("here: ") and len(str(error).splitlines()) == 1
     else:
-        json.dumps(value, allow_nan=False)
-        assert not isinstance(value, float) or math.isfinite(value)
+        json.dumps(value)

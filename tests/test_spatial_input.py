@@ -12,8 +12,8 @@ from datasets.windows import WindowDataset, collate
 from faces.texture import TextureSpec, texture_modules
 from models import build_model, fuse_for_inference
 from models.spatial_input import module_maps
-from pipeline.generator import MouthGenerator
-from pipeline.partial import decode_from
+from pipeline.drivers import load_driver
+from pipeline.drivers.partial import decode_from
 from tests.inference_kit import OWN, TINY, enliven, infer, portrait, read_video, save_tiny
 from tests.prepared_kit import make_corpus
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -191,7 +191,7 @@ def pictures(count, seed=0):
 
 
 def test_in_inference_the_modules_are_those_of_the_reference_alone(checkpoint):
-    generator = MouthGenerator(checkpoint, device="cpu")
+    generator = load_driver(checkpoint, device="cpu").generator
     mels = np.random.default_rng(1).uniform(-4, 4, (4, 80, 16)).astype(np.float32)
     faces, reference = pictures(4), pictures(1, seed=9)
     made = generator(mels, faces, reference)
@@ -210,11 +210,11 @@ def test_in_inference_the_modules_are_those_of_the_reference_alone(checkpoint):
 
 
 def test_modules_of_one_reference_are_found_once(checkpoint, monkeypatch):
-    import pipeline.generator as module
+    import pipeline.drivers.mouth_generator as module
 
     calls = []
     monkeypatch.setattr(module, "texture_modules", lambda *args: calls.append(1) or texture_modules(*args))
-    generator, faces = MouthGenerator(checkpoint, device="cpu"), pictures(3)
+    generator, faces = load_driver(checkpoint, device="cpu").generator, pictures(3)
     for _ in range(3):
         generator.encode(faces, faces[:1].copy())
     assert len(calls) == 1
@@ -226,13 +226,13 @@ def test_modules_of_one_reference_are_found_once(checkpoint, monkeypatch):
 
 
 def test_texture_settings_of_a_checkpoint_are_checked_and_an_old_checkpoint_is_left_alone(tmp_path):
-    generator = MouthGenerator(save_tiny(tmp_path / "plain.safetensors"), device="cpu")
+    generator = load_driver(save_tiny(tmp_path / "plain.safetensors"), device="cpu").generator
     assert generator.wants_modules is False
     for wrong in ({"clusters": 0}, {"blobs": 3}, None):
         path = tmp_path / "wrong.safetensors"
         save_checkpoint(path, spatial(), {"model": SPATIAL, "data": {**OWN, "texture": wrong}, "training": {}})
         with pytest.raises(InputError, match="data.texture"):
-            MouthGenerator(path, device="cpu")
+            load_driver(path, device="cpu")
 
 
 def test_inference_draws_with_modules(checkpoint, tmp_path, capsys):
@@ -279,7 +279,7 @@ def test_a_checkpoint_without_it_is_taught_on_and_the_new_one_knows_its_modules(
     assert run.model.spatial_input.colour.weight.any() and run.model.spatial_input.position.weight.any()
     stored = load_checkpoint(run.folder / "last.safetensors")
     assert stored.config["data"]["texture"]["clusters"] == 20
-    assert MouthGenerator(run.folder / "last.safetensors", device="cpu")._texture == TextureSpec(20)
+    assert load_driver(run.folder / "last.safetensors", device="cpu").generator._texture == TextureSpec(20)
 
 
 def test_gate_and_modules_go_together():

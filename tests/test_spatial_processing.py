@@ -11,7 +11,7 @@ import spatial_processing
 from common.cli import run
 from faces.texture import TextureSpec, module_means, texture_modules
 from media import VideoReader
-from pipeline.texture import borders, centre_distances, differences, find_texture, picture_loss, statistics
+from pipeline.texture.modules import borders, centre_distances, differences, find_texture, picture_loss, statistics
 from tests.inference_kit import blank, moving_portrait, portrait, read_video, tone, write_video
 
 PICTURES = {"blocks.png", "distance.png", "modules.png", "modules.json", "modules.npz", "spatial.png"}
@@ -263,7 +263,7 @@ def test_a_padded_or_longer_generated_video_fits(folder, tmp_path):
 
 
 def test_frames_do_not_pile_up(folder, tmp_path, monkeypatch):
-    from pipeline import texture_frames
+    from pipeline.texture import frames as texture_frames
 
     alive, most = weakref.WeakSet(), []
 

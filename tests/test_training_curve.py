@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.cli import run
 from tests.training_kit import learn
@@ -32,6 +34,55 @@ def test_curves_of_one_run_and_of_two(write_log, draws, tmp_path, capsys, monkey
     panels = dict(curve.panels_of([curve.series_of(read_rows(tmp_path / "run"))]))
     assert panels["l1"] == ["l1", "val/l1", "unseen/l1"] and panels["adversary"] == ["adversary/real"]
     assert panels["seconds a step"] == ["step_time", "data_time"] and list(panels)[0] == "total"
+
+
+NAMES = st.text("abc_-", min_size=1, max_size=4).map(lambda name: f"x{name}")  # as a config permits them
+FIGURES = st.lists(NAMES, min_size=1, max_size=3).map("/".join) | NAMES.map("adversary/{0}/y".format)
+
+
+@given(st.dictionaries(FIGURES, st.floats(-1e6, 1e6) | st.integers(0, 10**7), max_size=6))
+def test_every_figure_has_one_panel_with_its_validation(values):
+    validated = {f"{split}/{name}": value for split in ("val", "unseen") for name, value in values.items()}
+    series = curve.series_of([{"step": 1, "total": 1.0, "step_time": 0.1, **values}, {"step": 1, **validated}])
+    panels = curve.panels_of([series])
+    drawn = [name for _, names in panels for name in names]
+    assert sorted(drawn) == sorted(set(series) - {"opened"})
+    for name in values:
+        inside = next(names for _, names in panels if name in names)
+        assert f"val/{name}" in inside and f"unseen/{name}" in inside
+        assert name.startswith("adversary/") or {*inside} == {name, f"val/{name}", f"unseen/{name}"}
+    assert len(dict(panels)) == len(panels)
+
+
+def test_accuracies_counts_and_several_adversaries_are_drawn(write_log, draws, monkeypatch):
+    monkeypatch.setattr("training.logging.log.draw_curves", draws)
+    log = write_log()
+    for step in range(1, 5):
+        figures = {"sync": 0.7, "sync/accuracy": 0.5 + step / 10, "sync/windows": 12345, "adversary/sharp/patch": 1.0}
+        log.step(step, {"total": 1.0, **figures, "adversary/sharp/whole": 2.0, "rate": 1e-4, "gradient/sharp": 2.0},
+                 waited=0.0, took=0.1)  # fmt: skip
+    log.validation(4, {"val/sync": 0.7, "val/sync/accuracy": 0.9}, [])
+    log.close()
+    panels = dict(curve.panels_of([curve.series_of(read_rows(write_log.folder))]))
+    assert panels["sync"] == ["sync", "val/sync"] and panels["sync/accuracy"] == ["sync/accuracy", "val/sync/accuracy"]
+    assert panels["adversary"] == ["adversary/sharp/patch", "adversary/sharp/whole"]
+    assert panels["norm of the gradient"] == ["gradient/sharp"]
+    assert any("sync/windows 12345  " in line and "sync/accuracy 0.7  " in line for line in write_log.lines)
+    assert (write_log.folder / "curve.png").stat().st_size > 10000
+
+
+@pytest.mark.parametrize("name", ["sync_classification", "judge"])
+def test_chance_is_marked_whatever_the_loss_is_called(write_log, draws, monkeypatch, name):
+    marked = []
+    monkeypatch.setattr(curve, "_mark_chance", lambda axes: marked.append(axes.get_title(loc="left")))
+    log = write_log(losses={"l1": {"weight": 1}, name: {"loss": "sync_classification", "weight": 1}})
+    for step in range(1, 5):
+        log.step(step, {"l1": 1.0, name: 0.7}, waited=0.0, took=0.1)
+    draws([write_log.folder / "log.jsonl"], write_log.folder / "curve.png")
+    assert marked == [name]
+    for broken in ("losses: 5", "losses: [l1]", "[", ""):
+        (write_log.folder / "config.yaml").write_text(broken)
+        assert curve._two_way_loss_of(write_log.folder) in ("sync_classification", None)
 
 
 def test_curves_need_rows_and_matplotlib(write_log, draws, monkeypatch, capsys):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training_kit import learn
+from training.logging.progress import line
 from training.logging.rows import TIMES, Rows, read_rows
 from training.logging.watchers import CHANCE_STEPS, ChanceWatch, WaitWatch
 
@@ -77,22 +78,33 @@ def test_no_bytes_in_a_log_stop_a_resume(tmp_path_factory, garbage, start):
     assert (found[0] == {"step": 1, "total": 0.5}) == (start > 0)
 
 
-def chance_lines(log, lines, values):
+def chance_lines(log, lines, values, name="sync_classification"):
     """How often chance is pointed out over these losses, a step each."""
     for step, value in enumerate(values, 1):
-        log.step(step, {"sync_classification": value}, waited=0.0, took=0.1)
+        log.step(step, {name: value}, waited=0.0, took=0.1)
     return sum("at chance" in line for line in lines)
 
 
 def test_a_loss_at_chance_is_pointed_out(write_log):
     noise = np.random.default_rng(0).normal(0, 0.02, 2 * CHANCE_STEPS)
-    assert chance_lines(write_log(log_every=50), write_log.lines, 0.6935 + noise) == 1
+    losses = {"sync_classification": {"weight": 1}}
+    assert chance_lines(write_log(log_every=50, losses=losses), write_log.lines, 0.6935 + noise) == 1
     told = next(line for line in write_log.lines if "at chance" in line)
     assert all(word in told for word in ("AV offset", "speakers", "64", "optim.lr", "optim.warmup", "25 frames"))
     write_log.lines.clear()
     learning = [0.6 if step % 1000 < 50 else 0.6935 for step in range(2 * CHANCE_STEPS)]
-    assert chance_lines(write_log(log_every=50), write_log.lines, learning) == 0
+    assert chance_lines(write_log(log_every=50, losses=losses), write_log.lines, learning) == 0
     assert ChanceWatch().row() is None
+
+
+def test_the_loss_at_chance_may_have_any_name(write_log):
+    losses = {"l1": {"weight": 1}, "judge": {"loss": "sync_classification", "weight": 1}}
+    values = [0.6935] * (CHANCE_STEPS + 1000)
+    assert chance_lines(write_log(log_every=50, losses=losses), write_log.lines, values, "judge") == 1
+    write_log.lines.clear()
+    assert chance_lines(write_log(log_every=50, losses=losses), write_log.lines, values) == 0
+
+
 
 
 def test_waiting_for_data_is_pointed_out_once(write_log):
@@ -125,6 +137,12 @@ def test_a_terminal_gets_a_bar_and_notes_do_not_tear_it(write_log, monkeypatch):
     plain = write_log(folder="plain", steps=6, progress=False)
     learn(plain, 1, 2)
     assert "rate" in write_log.lines[-1] and sys.stderr.getvalue() == shown
+
+
+def test_counts_are_told_whole():
+    told = {"l1": 0.123456, "sync/windows": 12345, "frames": 12345.0, "rate": 1e-4, "sync/hits": 7, "big": 1.5e12}
+    assert line(3, told) == "step 3  l1 0.1235  sync/windows 12345  frames 12345  rate 0.0001  sync/hits 7  big 1.5e+12"
+    assert line(3, {"l1": float("nan"), "total": float("inf")}) == "step 3  l1 nan  total inf"
 
 
 def test_a_gate_that_opens_is_told_and_kept(write_log):

@@ -6,10 +6,12 @@ import types
 
 import numpy as np
 import pytest
+import torch
 
 from common.errors import InputError
 from tests.training_kit import learn
 from training.logging.picture_grid import GAP, MARGIN
+from training.logging.rows import read_rows
 from training.logging.trackers import require_trackers, tracked
 
 
@@ -35,6 +37,24 @@ def test_tensorboard_holds_scalars_and_faces_and_a_resume_hides_what_was_lost(wr
     log.close()
     assert [(event.step, round(event.value, 4)) for event in events().Scalars("train/total")][2:] == [(6, 0.1667), (8, 0.5)]
     assert not events().Scalars("val/l1")[1:]
+
+
+def test_tensorboard_takes_figures_of_any_name(write_log):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = write_log(tensorboard="on", log_every=1)
+    figures = {"l1": 0.5, "sync/accuracy": 0.25, "adversary/x/y": 2.0, "sync/windows": np.float32(7), "mine": torch.tensor(3.0)}
+    log.step(1, figures, waited=0.0, took=0.1)
+    log.validation(1, {"val/sync/accuracy": 0.75}, [])
+    log.close()
+    found = EventAccumulator(str(write_log.folder / "tensorboard"))
+    found.Reload()
+    values = {name: found.Scalars(name)[0].value for name in found.Tags()["scalars"]}
+    told = {"train/l1": 0.5, "train/sync/accuracy": 0.25, "adversary/x/y": 2.0, "train/sync/windows": 7, "train/mine": 3}
+    assert {**told, "val/sync/accuracy": 0.75}.items() <= values.items()
+    row = {"l1": 0.5, "sync/accuracy": 0.25, "adversary/x/y": 2.0, "mine": 3.0}
+    assert row.items() <= read_rows(write_log.folder)[0].items()
 
 
 def test_without_tensorboard_auto_goes_on_and_on_does_not(write_log, monkeypatch):
@@ -117,6 +137,8 @@ def test_wandb_that_is_missing_or_not_logged_in(write_log, wandb, monkeypatch):
 def test_names_in_trackers():
     values = {"l1": 1, "val/l1": 2.0, "adversary/real": 3.0, "opened": ["sync"]}
     assert tracked(values) == {"train/l1": 1.0, "val/l1": 2.0, "adversary/real": 3.0}
+    values = {"sync/accuracy": 0.5, "val/sync/accuracy": 0.6, "unseen/sync/count": 7, "adversary/sharp/patch": 1.0}
+    assert tracked(values) == {"train/sync/accuracy": 0.5, **{name: float(values[name]) for name in list(values)[1:]}}
 
 
 def test_trackers_are_closed_where_the_curve_fails(write_log, wandb, monkeypatch):

@@ -94,8 +94,8 @@ _part = Section({key: kind for key, kind in _optimiser(1e-4, [0.9, 0.999], 0).it
 _optim = Section({
     **_optimiser(1e-4, [0.9, 0.999], 100),
     "schedule": Choice("constant", ("constant", "cosine"), "of the rate; cosine: down to 2 % at `train.steps`"),
-    "parts": Named(_part, "part", "rates of single parts of the network, such as `{decoder: {lr: 1e-5}}`; what a part does not "
-                   "say is that of `optim`"),
+    "parts": Named(_part, "part", "rates of single parts of the network, such as `{face_decoder: {lr: 1e-5}}`; what a part "
+                   "does not say is that of `optim`"),
 }, rule=_complete_parts)  # fmt: skip
 
 _start = Section({"checkpoint": _path, "parts": ListOf(_text, None, least=1)})
@@ -114,7 +114,7 @@ _train = Section({
     "init": Either(_path, ListOf(_start, REQUIRED, least=1), None,
                    "checkpoint to begin from; audio gate and texture input may be new in it. Or a list of `{checkpoint: PATH, "
                    "parts: [NAMES]}`, where `parts: null` takes all of it"),
-    "freeze": ListOf(_text, [], "parts of the network that are not trained"),
+    "freeze": ListOf(_text, [], "parts of the network that stay as they are, batch statistics included"),
     "runs": Text("runs", "folder of the run folders"),
     "log_every": Number(50, 1, COUNT, "steps between rows of the log", whole=True),
     "checkpoint_every": Number(1000, 1, COUNT, "steps between checkpoints, from which a stopped run goes on", whole=True),

@@ -1,7 +1,5 @@
 """YAML as configs may use it: plain values alone, and nothing said twice."""
 
-import math
-
 import yaml
 
 from common.errors import InputError
@@ -9,7 +7,6 @@ from common.schema import is_clean, shown
 
 _PLAIN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map", "merge")}
 _DEEPEST, _MOST = 30, 100_000  # levels and values; more is a mistake, or a text made to fill the memory
-_LARGEST = 2**63
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,15 +38,15 @@ def read_yaml(path):
 
 
 def parse_yaml(text, where):
-    """What a YAML text says: dicts with text as keys, lists, text, finite numbers, truth values and None.
+    """What a YAML text says: dicts with text as keys, lists, text, numbers (NaN and infinity, too), truth values and None.
 
     Args:
         text: str.
         where: for messages: the name of the file.
 
     Raises:
-        InputError: not YAML; a key given twice at any depth (the line is told); a tag; a key that is not text; NaN, infinity or
-            a whole number beyond 64 bits; more than 30 levels or 100,000 values, aliases counted each time.
+        InputError: not YAML; a key given twice at any depth (the line is told); a tag; a key that is not text; more than 30
+            levels or 100,000 values, aliases counted each time.
     """
     loader = None
     try:
@@ -57,10 +54,7 @@ def parse_yaml(text, where):
         node = loader.get_single_node()
         if node is None:
             return None
-        for number, (one, depth) in enumerate(_nodes(node), 1):
-            if depth > _DEEPEST or number > _MOST:
-                raise InputError(f"{where}: is nested too deeply, or holds too much")
-            _require_plain_node(one, where)
+        _measure(node, {}, where)
         value = loader.construct_document(node)
     except RecursionError as error:
         raise InputError(f"{where}: is nested too deeply, or holds too much") from error
@@ -71,20 +65,27 @@ def parse_yaml(text, where):
     finally:
         if loader is not None:
             loader.dispose()
-    _require_plain_values(value, "", where)
+    _require_text_as_keys(value, where)
     return value
 
 
-def _nodes(node):
-    """(node, depth) of a tree; what stands behind an alias comes each time that it is named."""
-    todo = [(node, 0)]
-    while todo:
-        one, depth = todo.pop()
-        yield one, depth
-        if isinstance(one, yaml.MappingNode):
-            todo += [(part, depth + 1) for pair in one.value for part in pair]
-        elif isinstance(one, yaml.SequenceNode):
-            todo += [(part, depth + 1) for part in one.value]
+def _measure(node, known, where):
+    """(levels, values) of a node; what stands behind an alias counts each time that it is named, but is looked at once.
+
+    Args:
+        known: dict that takes id of a node -> its measure; None while the node is being measured.
+    """
+    if id(node) not in known:
+        known[id(node)] = None
+        _require_plain_node(node, where)
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [one for pair in parts for one in pair] if isinstance(node, yaml.MappingNode) else parts
+        measures = [_measure(one, known, where) for one in parts]
+        known[id(node)] = 1 + max((levels for levels, _ in measures), default=0), 1 + sum(values for _, values in measures)
+    found = known[id(node)]
+    if found is None or found[0] > _DEEPEST or found[1] > _MOST:
+        raise InputError(f"{where}: is nested too deeply, or holds too much")
+    return found
 
 
 def _require_plain_node(node, where):
@@ -102,20 +103,16 @@ def _require_plain_node(node, where):
         seen[name] = _line(key)
 
 
-def _require_plain_values(value, key, where):
-    """InputError for keys that are not text, and for numbers that are none."""
+def _require_text_as_keys(value, where):
+    """InputError for keys that are not text."""
     if isinstance(value, dict):
         for name, one in value.items():
             if not isinstance(name, str) or not is_clean(name):
                 raise InputError(f"{where}: the key {shown(name)} must be text; put it in quotes")
-            _require_plain_values(one, f"{key}.{name}" if key else name, where)
+            _require_text_as_keys(one, where)
     elif isinstance(value, list):
-        for place, one in enumerate(value):
-            _require_plain_values(one, f"{key}[{place}]", where)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{where}: {f'{key}: ' if key else ''}{value} must be a finite number")
-    elif isinstance(value, int) and abs(value) >= _LARGEST:
-        raise InputError(f"{where}: {f'{key}: ' if key else ''}a whole number must lie below 2 to the 63")
+        for one in value:
+            _require_text_as_keys(one, where)
 
 
 def _line(node):

@@ -22,6 +22,7 @@ class ClipSource:
         split: "train", "val" or "test" where the corpus itself says so, else None.
         complete: whether the transcript is all that is said. LRW's is not: its clips hold the words around the one, too, so a
             forced alignment of the one would stretch it over them.
+        word: the one word that a clip of LRW is labelled with, in lower case; "" in other corpora.
         fault: why its name alone keeps it from being prepared, to go on from the path; "" where nothing does.
     """
 
@@ -32,6 +33,7 @@ class ClipSource:
     align: Path | None = None
     split: str | None = None
     complete: bool = True
+    word: str = ""
     fault: str = ""
 
 

@@ -34,4 +34,4 @@ def _folders(root):
 def _clips_of(word, split, folder):
     for path in videos_in(folder):
         clip_id = f"{word}/{split}/{path.stem}"
-        yield ClipSource(clip_id, path, clip_id, word.lower(), None, split, complete=False)
+        yield ClipSource(clip_id, path, clip_id, word.lower(), None, split, complete=False, word=word.lower())

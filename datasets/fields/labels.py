@@ -16,6 +16,14 @@ def run(window):
     return (runs - runs[0]).astype(np.int16)
 
 
+@register(
+    "word", "(T,)", "int64", "-1 ...", "class of the word in each frame (vocabulary of the corpus), -1 where no word is known",
+    clips="words",
+)  # fmt: skip
+def word(window):
+    return window.data.words(window.number)[window.frames]
+
+
 @register("valid", "(T,)", "float32", "0 or 1", "0 in frames that only pad a window of whole phoneme runs")
 def valid(window):
     return (np.arange(window.length) < window.count).astype(np.uint8)

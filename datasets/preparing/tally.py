@@ -30,7 +30,8 @@ def tally(rows):
 
     Returns:
         dict: `clips`, `kept`, `left_out` (numbers of clips); `hours` kept; `splits` {name: kept clips}; `reasons` {reason:
-        clips left out}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent first.
+        clips left out}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent first;
+        `side` {kind of side files: what `count_side` gives of the kept clips}.
     """
     rows = list(rows)
     kept = [row for row in rows if not row.error]
@@ -43,6 +44,16 @@ def tally(rows):
         "reasons": _counts(reason_kind(row.error, row.source) for row in rows if row.error),
         "phones": _counts(row.phones for row in kept if row.phones),
         "phones_missing": _counts(reason_kind(row.phones_error) or "not aligned yet" for row in kept if not row.phones),
+        "side": {name: count_side(name, kept) for name in sorted({name for row in kept for name in row.side})},
+    }
+
+
+def count_side(name, rows):
+    """{"from": {origin: clips}, "missing": {reason: clips}} of one kind of side files of good rows, the most frequent first."""
+    entries = [row.side.get(name, {}) for row in rows]
+    return {
+        "from": _counts(entry["from"] for entry in entries if "from" in entry),
+        "missing": _counts(reason_kind(entry.get("error", "not made yet")) for entry in entries if "from" not in entry),
     }
 
 

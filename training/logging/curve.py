@@ -12,16 +12,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
 from training.logging.rows import read_rows
+from training.logging.watchers import CHANCE, TWO_WAY, two_way_loss
 
 NO_MATPLOTLIB = (
     "matplotlib is not installed: no curves are drawn (pip install matplotlib; python -m training.logging.curve RUN)"
 )
-CHANCE = {"sync_classification": float(np.log(2))}  # value of a loss that has learnt nothing
 COLOURS = ("#1f6fb4", "#e8710a", "#12a37f", "#c25fd0", "#d9466f", "#8a9a12", "#00a3c4", "#7a6ff0")
 _TITLES = {"gradient": "norm of the gradient", "rate": "learning rate", "step_time": "seconds a step"}
 _TIMES = {"step_time": "in all", "data_time": "waiting for data"}  # they share a panel
@@ -60,8 +61,11 @@ def draw_curves(folders, outfile):
     FigureCanvasAgg(figure)
     cells = list(figure.subplots(lines, across, squeeze=False).flat)
     last = max(points[0, -1] for series in runs.values() for name, points in series.items() if name != "opened")
+    two_way = {_two_way_loss_of(Path(folder)) for folder in folders}
     for axes, panel in zip(cells, panels, strict=False):
         _draw_panel(axes, panel, list(runs.values()))
+        if panel[0] in two_way:
+            _mark_chance(axes)
         axes.set_xlim(-0.02 * last, 1.02 * last)
     for axes in cells[len(panels) :]:
         axes.set_axis_off()
@@ -152,10 +156,22 @@ def _draw_panel(axes, panel, runs):
             if title in ("total", name):
                 axes.text(step, 0.98, f"{name} on ", transform=axes.get_xaxis_transform(), rotation=90, fontsize=7, va="top",
                           ha="right", color="#444444")  # fmt: skip
-    if title in CHANCE:
-        axes.axhline(CHANCE[title], color="#888888", linewidth=0.8, linestyle=":")
-        axes.text(1, CHANCE[title], "chance", transform=axes.get_yaxis_transform(), fontsize=7, ha="right", va="bottom")
     _dress(axes, title, np.concatenate(shown))
+
+
+def _mark_chance(axes):
+    """A line at the value of a two-way loss that has learnt nothing."""
+    axes.axhline(CHANCE, color="#888888", linewidth=0.8, linestyle=":")
+    axes.text(1, CHANCE, "chance", transform=axes.get_yaxis_transform(), fontsize=7, ha="right", va="bottom")
+
+
+def _two_way_loss_of(run):
+    """Name of the loss that may stand at chance; without the run's config beside the log, the usual one."""
+    path = (run if run.is_dir() else run.parent) / "config.yaml"
+    try:
+        return two_way_loss(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
+        return TWO_WAY
 
 
 def _dress(axes, title, values):

@@ -13,7 +13,7 @@ from training.logging.picture_grid import labelled_grid, write_picture
 from training.logging.progress import Progress, line
 from training.logging.rows import Rows
 from training.logging.trackers import open_trackers, require_trackers
-from training.logging.watchers import WAITING_ROWS, ChanceWatch, WaitWatch
+from training.logging.watchers import WAITING_ROWS, ChanceWatch, WaitWatch, two_way_loss
 
 _NO_PILLOW = "Pillow is not installed: the faces of validation are not drawn"
 
@@ -46,7 +46,7 @@ class Log:
         earlier = next((row["minutes"] for row in reversed(self._rows.kept) if row.get("minutes") is not None), 0.0)
         self._begun = time.monotonic() - 60 * earlier
         self._chance, self._wait = ChanceWatch(), WaitWatch(self._every * WAITING_ROWS)
-        self._two_way = _two_way_loss(config)
+        self._two_way = two_way_loss(config)
         self._waited, self._took, self._count = 0.0, 0.0, 0  # since the last row
         self._no_pillow = False
         if self._rows.damaged:
@@ -134,12 +134,6 @@ class Log:
         write_picture(self._folder / "faces.png", page)
         for tracker in self._trackers:
             tracker.picture(step, "faces", page)
-
-
-def _two_way_loss(config):
-    """Name of the loss that the expert learns from, whatever the config calls it; None where there is none."""
-    losses = config.get("losses") or {}
-    return next((name for name, options in losses.items() if options.get("loss", name) == "sync_classification"), None)
 
 
 def peak_memory():

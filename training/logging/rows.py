@@ -15,8 +15,8 @@ RESERVED = (*TIMES, *SPLITS, "adversary", "step", "total", "gradient", "rate", "
 class Rows:
     """The rows of one run; those that a killed run wrote after its last stored state are cut off.
 
-    A row is an object with "step" and named numbers. Names are those that the loss function reports, with a slash where they
-    belong together: "l1", "sync/accuracy", "adversary/sharp/patch"; in validation with the split before them: "val/sync/accuracy".
+    A row is an object with "step" and named numbers. Names are those that the losses report, with a slash where they belong
+    together: "l1", "sync/accuracy", "adversary/sharp/patch"; in validation with the split before them: "val/sync/accuracy".
 
     Floats are written with all their digits (`repr`), so that they are read back bit for bit. JSON knows no NaN and no
     infinity: either is written as null.

@@ -3,6 +3,7 @@
 from collections import deque
 
 CHANCE = 0.6931  # ln 2
+TWO_WAY = "sync_classification"  # the loss that stands there when it has learnt nothing
 CHANCE_BAND, CHANCE_STEPS, CHANCE_MEAN = 0.007, 5000, 500
 WAITING, WAITING_ROWS = 0.2, 4
 _AT_CHANCE = (
@@ -17,6 +18,16 @@ _WAITING = (
     "{share:.0%} of the time is spent waiting for data: raise data.workers (one to a free processor core), put the corpus on a "
     "faster disk (a local SSD, not a network folder), or switch off what costs the loader time (data.augment)"
 )
+
+
+def two_way_loss(config):
+    """Name of the loss that the expert learns from, whatever the config calls it; None where there is none.
+
+    Args:
+        config: resolved, or any dict with a section `losses`.
+    """
+    losses = config.get("losses") or {}
+    return next((name for name, options in losses.items() if options.get("loss", name) == TWO_WAY), None)
 
 
 class ChanceWatch:

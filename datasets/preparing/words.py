@@ -1,0 +1,44 @@
+"""Words of the prepared clips, as side files: the times that the corpus gives (GRID's .align and others), or LRW's labels."""
+
+import numpy as np
+
+from common.errors import InputError
+from common.files import content_hash, require_file
+from datasets.prepared import read_manifest
+from datasets.preparing.side import SideKind, add_side
+from datasets.words import KIND, extend_vocabulary, read_words
+from speech.given import read_alignment
+
+VERSION = 1  # of what is stored, and of how words are read
+
+
+def add_words(clips, folder, workers=1, *, retry_failed=False):
+    """Store the words that good clips lack, and enter new ones into the corpus's vocabulary; arguments as of `add_side`."""
+    add_side(SideKind(KIND, _make, _parameters), clips, folder, workers, retry_failed=retry_failed)
+    rows = [row for row in read_manifest(folder).values() if not row.error and "from" in row.side.get(KIND, {})]
+    vocabulary = extend_vocabulary(folder, {word for row in rows for word in read_words(folder, row)[1]})
+    print(f"vocabulary: {len(vocabulary)} words")
+
+
+def _make(row, source, folder):
+    """Arrays, notes and origin for `SideKind.make`: `word_times` (K, 2) float64, seconds of the clip; notes: the K words."""
+    if source.word:
+        return {"word_times": np.array([[0.0, row.seconds]])}, {"words": [source.word]}, "label"
+    if source.align is None:
+        raise InputError("the corpus gives no times of words for it")
+    given = read_alignment(source.align, row.seconds, _begin(row), part=True).words
+    words = [word for word in given if word.label]
+    if not words:
+        raise InputError(f"{source.align}: no given word lies inside the clip")
+    times = np.array([[word.start, word.end] for word in words], np.float64)
+    return {"word_times": times}, {"words": [word.label for word in words]}, "given"
+
+
+def _begin(row):
+    """Second of the source at which the clip's sound begins."""
+    return row.offset if row.sound_offset is None else row.sound_offset
+
+
+def _parameters(row, source):
+    given = None if source.align is None else content_hash(require_file(source.align, "times of words"))
+    return {"version": VERSION, "label": source.word, "given": given, "begin": _begin(row), "seconds": row.seconds}

@@ -1,0 +1,146 @@
+"""The report for the terminal, as Markdown, and as CSV."""
+
+import csv
+import re
+
+from metrics.report.cells import (
+    DAGGER,
+    LEAKAGE_TITLE,
+    OVER_FITTED_NOTE,
+    PUBLISHED_TITLE,
+    cell_of,
+    columns_of,
+    counts,
+    flagged,
+    footnotes,
+    leakage,
+    main_protocol,
+    plain,
+    protocol_items,
+)
+from metrics.rows import Row
+
+WIDTH = 150
+# What starts markup within a line; brackets only in what could be a link, underscores only at the edge of a word.
+_SPECIAL = re.compile(r"[\\`*<>|~$&]|(?<![^\W_])_|_(?![^\W_])|^#")
+_LINK = re.compile(r"\][\[(:]")
+
+
+def format_table(report, width=WIDTH):
+    """The report for the terminal.
+
+    One line for each row, "mean [low, high]" in each column, "-" where a value is undefined. Columns beyond `width` characters
+    go to a further block of the same rows.
+
+    Args:
+        report: what `metrics.report.build.build_report` gave.
+        width: characters in a line, about.
+
+    Returns:
+        str without a newline at its end.
+    """
+    columns = columns_of(report)
+    labels = ["", *(plain(row["label"]) for row in report["rows"])]
+    table = [["videos", *(str(row["videos"]) for row in report["rows"])]]
+    table += [[column.head, *(cell_of(row, column).line() for row in report["rows"])] for column in columns]
+    lines = _blocks(labels, table, width)
+    lines += [f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []
+    lines += footnotes(report)
+    for system, changes in leakage(report):
+        lines.append(f"{LEAKAGE_TITLE}: {plain(system)}: " + "; ".join(f"{label} {text}" for label, text in changes))
+    lines.append(counts(report))
+    lines += [f"{name}: {value}" for name, value in main_protocol(report)]
+    lines += [f"failed: {plain(one['name'])}: {plain(one['reason'])}" for one in report["failed"]]
+    return "\n".join(lines)
+
+
+def format_published_table(published):
+    """The numbers of others for the terminal.
+
+    Args:
+        published: (heads, cells, footnotes): list of str, list of lists of str, list of str.
+
+    Returns:
+        str without a newline at its end.
+    """
+    heads, cells, notes = published
+    lines = [[plain(one) for one in line] for line in (heads, *cells)]
+    first, *others = ([line[index] for line in lines] for index in range(len(heads)))
+    return "\n".join([PUBLISHED_TITLE, *_blocks(first, others, width=None), *(plain(note) for note in notes)])
+
+
+def _blocks(labels, columns, width):
+    """Lines of aligned text, with a blank line between blocks; `width` None: one block."""
+    margin = max(map(len, labels), default=0)
+    blocks, used = [[]], margin
+    for column in columns:
+        wide = max(map(len, column)) + 2
+        if width is not None and blocks[-1] and used + wide > width:
+            blocks.append([])
+            used = margin
+        blocks[-1].append([text.rjust(wide) for text in column])
+        used += wide
+    lines = []
+    for block in blocks:
+        lines += [""] if lines else []
+        lines += ["".join([label.ljust(margin), *cells]).rstrip() for label, *cells in zip(labels, *block, strict=True)]
+    return lines
+
+
+def markdown_page(report, published=None):
+    """The report as a Markdown page with GitHub tables; `published` as for `metrics.report.build.write_report`."""
+    columns = columns_of(report)
+    cells = [[row["label"], str(row["videos"]), *(cell_of(row, column).line() for column in columns)] for row in report["rows"]]
+    lines = ["# Evaluation", "", *_table(["", "videos", *(column.head for column in columns)], cells), ""]
+    notes = ([f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []) + footnotes(report)
+    lines += [f"* {escape_markdown(note)}" for note in [*notes, counts(report)]]
+    changes = leakage(report)
+    if changes:
+        lines += ["", f"## Leakage: {LEAKAGE_TITLE}", ""]
+        lines += [f"* {escape_markdown(system)}: " + "; ".join(escape_markdown(f"{label} {text}") for label, text in one)
+                  for system, one in changes]  # fmt: skip
+    if report["failed"]:
+        lines += ["", "## Failed", "", *_table(["video", "row", "reason"], [
+            [one["name"], Row.from_dict(one["row"]).label, one["reason"]] for one in report["failed"]])]  # fmt: skip
+    lines += ["", "## Measures", "", *(f"* {escape_markdown(f'{column.head}: {column.meaning}')}" for column in columns)]
+    lines += ["", "## Protocol", "", *(f"* {escape_markdown(f'{name}: {value}')}" for name, value in protocol_items(report))]
+    if published is not None:
+        heads, cells, notes = published
+        lines += ["", "## Published numbers", "", f"{PUBLISHED_TITLE[0].upper()}{PUBLISHED_TITLE[1:]}.", "",
+                  *_table(heads, cells), "", *(f"* {escape_markdown(note)}" for note in notes)]  # fmt: skip
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(heads, cells):
+    lines = [[escape_markdown(one) for one in line] for line in (heads, *cells)]
+    lines.insert(1, ["---", *["---:"] * (len(heads) - 1)])
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def escape_markdown(text):
+    """Text that Markdown shows as it stands, in a table too."""
+    escaped = _SPECIAL.sub(r"\\\g<0>", plain(text))
+    return re.sub(r"[][]", r"\\\g<0>", escaped) if _LINK.search(escaped) else escaped
+
+
+def write_csv(report, file):
+    """Write the report as CSV: one line for each video and row, then for each row the mean, median, low and high.
+
+    Args:
+        report: what `metrics.report.build.build_report` gave.
+        file: text file, opened with newline="". An empty field is an undefined value. The first column, "line", is "video",
+            "mean", "median", "low" or "high".
+    """
+    keys = [column["key"] for column in report["columns"]]
+    writer = csv.writer(file)
+    writer.writerow(["line", "name", "face", "kind", "system", "protocol", "frames", "precision", *keys])
+    for video in report["videos"]:
+        writer.writerow(["video", video["name"], video["face"], *_row_fields(video), video["frames"]["compared"],
+                         video.get("precision"), *(video["values"].get(key) for key in keys)])  # fmt: skip
+    for row in report["rows"]:
+        for line in ("mean", "median", "low", "high"):
+            writer.writerow([line, "", "", *_row_fields(row), "", "", *(row["cells"][key][line] for key in keys)])
+
+
+def _row_fields(one):
+    return [one["row"][part] for part in ("kind", "system", "protocol")]

@@ -1,0 +1,193 @@
+"""The contract between the pipeline, which knows no family of methods, and a driver, which turns a checkpoint into pictures."""
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+from common.errors import InputError
+from common.suggest import refuse_unknown
+from faces.crops import paste_mask, plan_crops
+from pipeline.reference import choose_reference
+from speech.windows import frame_count
+
+FOLLOWS = ("sound", "drive", "pose")  # what a result can follow; "drive" and "pose" are driving videos
+
+
+class Driver(ABC):
+    """A checkpoint that is ready to draw faces. A family of methods is one subclass and one line in `drivers.DRIVERS`.
+
+    The pipeline calls `listen` and `look` once a job, then `draw` once a batch:
+
+        codes = driver.listen(driving, fps, frames)              # the whole clip at once
+        state = driver.look(crops of driver.looks_at(...))       # what the person looks like
+        faces = driver.draw(state, codes[[t, t + 1, ...]], crops of these frames)
+
+    Args:
+        checkpoint: training.checkpoint.Checkpoint of the family's network.
+        crop: faces.crops.CropSpec that the network knows.
+        device: torch.device that the network is on.
+        precision: "fp32", "fp16" or "bf16", of the network's arithmetic.
+        compat: one of the class's `compats`, or None.
+
+    Attributes (of the class):
+        pastes: which part of the crop is laid over the frame: "mouth", "face", or None where the crop is written alone.
+        needs: those of FOLLOWS without which it cannot draw. can: all that it can follow, needs included.
+        uses_words: it asks for the words that are said (`driving.words`).
+        loop: what follows the end of a face video that is too short, unless the user says otherwise.
+        compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
+
+    Attributes (of the object):
+        name, sha256: of the checkpoint file. crop, device, precision, compat: as given.
+    """
+
+    pastes = None
+    needs = frozenset({"sound"})
+    can = frozenset({"sound"})
+    uses_words = False
+    loop = "pingpong"
+    compats = ()
+
+    def __init__(self, checkpoint, *, crop, device, precision, compat=None):
+        self.name, self.sha256 = checkpoint.path.name, checkpoint.sha256
+        self.crop, self.device, self.precision, self.compat = crop, device, precision, compat
+        if compat is not None and not self.compats:
+            raise InputError(f"--compat {compat}: this kind of checkpoint computes what no other program does; leave --compat "
+                             "out")
+        if compat is not None:
+            refuse_unknown([compat], self.compats, "program of --compat")
+
+    @abstractmethod
+    def listen(self, driving, fps, frames):
+        """What to draw when: the driving side of the whole clip at once.
+
+        Args:
+            driving: pipeline.driving.Driving; what `needs` names is there, what `can` does not name is not.
+            fps: Fraction, frames a second of the result.
+            frames: int, frames of the result.
+
+        Returns:
+            codes of `frames` frames; `codes[list of frame numbers]` gives what `draw` takes. Tensors and arrays do so.
+        """
+
+    @abstractmethod
+    def look(self, frames):
+        """What the person looks like: done once a job.
+
+        Args:
+            frames: (R, S, S, 3) uint8 RGB crops of the frames that `looks_at` has named.
+
+        Returns:
+            state for `draw`; it belongs to one job, so a driver may keep in it what is worth keeping.
+        """
+
+    @abstractmethod
+    def draw(self, state, codes, frames):
+        """Draw one batch.
+
+        Args:
+            state: from `look`.
+            codes: of B frames, `codes[numbers]` of what `listen` gave.
+            frames: (B, S, S, 3) uint8 RGB crops of the source frames into which is drawn, or (1, S, S, 3) where one picture
+                serves for all: what the network sees of it needs computing once. Not to be written into.
+
+        Returns:
+            (B, S, S, 3) uint8 RGB.
+        """
+
+    def looks_at(self, track, reference=None):
+        """Numbers of the source frames that `look` is shown; the default is one picture of the person.
+
+        Args:
+            track: FaceTrack of the source, or None where the place of the face is given by hand.
+            reference: what `--reference` says: None or "fixed" for a frame of our choice, or the number of a frame.
+
+        Returns:
+            tuple of int.
+        """
+        if reference in (None, "fixed"):
+            return (0 if track is None else choose_reference(track),)
+        return (reference,)
+
+    def frames(self, driving, fps):
+        """Frames of a result at `fps`: as long as the sound, or as the driving video where there is none."""
+        if driving.sound is not None:
+            return frame_count(len(driving.sound.waveform), fps)
+        return max(1, -int(-len(driving.speech) * fps // driving.speech.fps))
+
+    def crop_spec(self, pads=None):
+        """CropSpec of the network, with other pads if given."""
+        return replace(self.crop, pads=tuple(pads or self.crop.pads))
+
+    def lay_crops(self, track, spec, fps, smooth):
+        """One crop for each frame of a track, see `faces.crops.plan_crops`."""
+        return plan_crops(track, spec, fps=fps, smooth=smooth)
+
+    @property
+    def mask(self):
+        """(S, S) float32 weights with which a drawn face is laid over the frame; None for a driver that does not paste."""
+        if self.pastes is None:
+            return None
+        return paste_mask(self.crop.size, "face" if self.pastes == "face" else "feather", self.crop.kind)
+
+    def sees(self, crop):
+        """(S, S, 3) uint8: what the network sees of the crop of a source frame, for `--preview`."""
+        return crop
+
+    def check(self, options, given, *, complete=True):
+        """Refuse what this checkpoint cannot do, before any work begins.
+
+        Args:
+            options: pipeline.options.DriveOptions.
+            given: those of FOLLOWS that the user gave; "sound" also stands for that of a driving video.
+            complete: `given` is all that will be given; what is needed and missing is refused, too.
+
+        Raises:
+            InputError: names the flag and says what to give in its place.
+        """
+        refuse_beside_compat(self.compat, options, given)
+        if "drive" in given and "drive" not in self.can:
+            raise InputError(f"--drive: {self.name} listens to sound alone and cannot follow a driving video; give its sound "
+                             "with --audio")
+        if "pose" in given and "pose" not in self.can:
+            raise InputError(f"--pose: {self.name} keeps the pose of the face video and cannot follow another; leave "
+                             "it out")
+        if complete and "drive" in self.needs and "drive" not in given:
+            raise InputError(f"{self.name} follows a video of somebody who speaks; give it with --drive in place of --audio")
+        if complete and "pose" in self.needs and "pose" not in given:
+            raise InputError(f"{self.name} takes the movement of the head from a video; give it with --pose")
+        if self.pastes is None and options.output == "frame":
+            raise InputError(f"--output frame: {self.name} draws whole pictures, which belong in no frame; use --output crop")
+        if options.paste and self.output(options) == "crop" and self.pastes != "mouth":
+            raise InputError(f"--paste {options.paste}: the crop of {self.name} is written alone and laid over nothing; leave "
+                             "--paste out")
+        if options.optimise_face and self.pastes != "mouth":
+            raise InputError(f"--optimise_face: {self.name} draws the whole face, which has nothing of the reference to match; "
+                             "leave it out")
+        self.check_reference(options.reference)
+
+    def check_reference(self, reference):
+        """Refuse a `--reference` that this family does not know; the default knows one frame for all."""
+        if reference == "same":
+            raise InputError(f"--reference same: {self.name} is shown one picture of the person; choose fixed, or the number "
+                             "of a frame")
+
+    def output(self, options):
+        """What is written: "frame", or "crop" where the user or the family wants it so."""
+        return options.output or ("crop" if self.pastes is None else "frame")
+
+
+def refuse_beside_compat(compat, options, given=()):
+    """Refuse what cannot go together with the promise of another program's pixels.
+
+    Args:
+        compat: value of `--compat`, or None.
+        options: pipeline.options.DriveOptions.
+        given: those of FOLLOWS that the user gave.
+    """
+    if compat is None:
+        return
+    flags = [flag for flag, on in (("--optimise_face", options.optimise_face), ("--paste", options.paste)) if on]
+    flags += [f"--{flag}" for flag in ("drive", "pose") if flag in given]
+    if options.output == "crop":
+        flags.append("--output crop")
+    if flags:
+        raise InputError(f"--compat {compat} computes what the public script computes; leave {flags[0]} out")

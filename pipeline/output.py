@@ -1,0 +1,57 @@
+"""What is written of a drawn shot: the whole frame with the face laid over it, or the driver's crop alone."""
+
+import numpy as np
+
+from faces.crops import AlignedCrop
+from faces.paste import Paster
+
+
+class FrameOutput:
+    """Whole frames of the source; one without a face stays as it is.
+
+    Args:
+        plan: pipeline.plan.Plan with a mask.
+
+    Attributes:
+        width, height: of the pictures.
+    """
+
+    def __init__(self, plan):
+        self.width, self.height = plan.source.width, plan.source.height
+        self._plan, self._paste = plan, Paster(plan.mask, plan.paste)
+
+    def __call__(self, shot):
+        """(H, W, 3) uint8 RGB of a drawn Shot."""
+        if shot.face is None:
+            return shot.frame
+        return self._paste(shot.crop, shot.frame, self._plan.finish(shot.face))
+
+
+class CropOutput:
+    """Square crops as the driver draws them; black where there is no face.
+
+    Where a mouth alone is drawn, it is laid over the source's own crop, as it would be over the frame.
+
+    Args:
+        plan: pipeline.plan.Plan.
+
+    Attributes:
+        width, height: of the pictures.
+    """
+
+    def __init__(self, plan):
+        self.width = self.height = plan.size
+        self._plan, self._itself = plan, AlignedCrop(np.eye(2, 3), plan.size)
+        self._paste = Paster(plan.mask, plan.paste) if plan.pastes == "mouth" else None
+
+    def __call__(self, shot):
+        """(S, S, 3) uint8 RGB of a drawn Shot."""
+        if shot.face is None:
+            return np.zeros((self.height, self.width, 3), np.uint8)
+        face = self._plan.finish(shot.face)
+        return face if self._paste is None else self._paste(self._itself, shot.crop.extract(shot.frame), face)
+
+
+def output_of(plan):
+    """FrameOutput or CropOutput, as the plan says."""
+    return (CropOutput if plan.output == "crop" else FrameOutput)(plan)

@@ -1,0 +1,109 @@
+"""The frames of a result on their way through the driver: cut out of the source, drawn in batches."""
+
+from collections import deque
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from common.errors import InputError
+from faces.crops import AlignedCrop, BoxCrop
+from pipeline.drivers.precision import whole_fp32
+from pipeline.prefetch import prefetch
+
+QUEUE_BYTES = 48 << 20
+BATCH_BYTES = 96 << 20
+CPU_BATCH, GPU_BATCH = 16, 128
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One frame on its way.
+
+    Attributes:
+        t: number in the result.
+        index: number in the source.
+        frame: (H, W, 3) uint8 RGB.
+        crop: where the face is, or None.
+        face: (S, S, 3) uint8 RGB, the face as it is cut out, later as it is drawn; None where there is none.
+    """
+
+    t: int
+    index: int
+    frame: np.ndarray
+    crop: AlignedCrop | BoxCrop | None
+    face: np.ndarray | None
+
+    @property
+    def nbytes(self):
+        """Bytes of the frame."""
+        return self.frame.nbytes
+
+
+def draw_shots(plan, driver, batch_size=None):
+    """Yield a Shot for each frame of the result, in order, with the face drawn where there is one.
+
+    Args:
+        plan: pipeline.plan.Plan.
+        driver: pipeline.drivers.Driver.
+        batch_size: most faces in one batch; None chooses by device. A batch never holds more than BATCH_BYTES of frames.
+    """
+    with whole_fp32(driver.precision):
+        state = driver.look(plan.looked_at())
+    most = batch_size or (CPU_BATCH if driver.device.type == "cpu" else GPU_BATCH)
+    most = max(1, min(most, BATCH_BYTES // plan.source.frame_bytes))
+    with closing(prefetch(_cut(plan), QUEUE_BYTES, lambda shot: shot.nbytes)) as cut:
+        for shots in _batches(cut, most):
+            seen = [at for at, shot in enumerate(shots) if shot.face is not None]
+            if seen:
+                crops = [shots[at].face for at in seen]
+                crops = np.stack(crops[:1] if plan.source.still else crops)
+                faces = draw_faces(driver, state, plan.codes, [shots[at].t for at in seen], crops)
+                for at, face in zip(seen, faces, strict=True):
+                    shots[at] = replace(shots[at], face=face)
+            while shots:
+                yield shots.popleft()
+
+
+def draw_faces(driver, state, codes, numbers, crops):
+    """`Driver.draw` for some frames of the result; halves the batch as long as it does not fit into the GPU's memory.
+
+    Args:
+        driver, state, codes: see Driver.
+        numbers: list of B frame numbers.
+        crops: (B, S, S, 3) uint8, or (1, S, S, 3) where one picture serves for all.
+
+    Returns:
+        (B, S, S, 3) uint8.
+    """
+    try:
+        with whole_fp32(driver.precision):
+            return driver.draw(state, codes[numbers], crops)
+    except torch.OutOfMemoryError as error:
+        if len(numbers) == 1:
+            raise InputError("the GPU's memory does not hold one face; use --device cpu, or free the GPU") from error
+    half = len(numbers) // 2
+    parts = (slice(None, half), slice(half, None))
+    return np.concatenate([
+        draw_faces(driver, state, codes, numbers[part], crops[part] if len(crops) > 1 else crops) for part in parts
+    ])  # fmt: skip
+
+
+def _cut(plan):
+    """Yield Shots with the face as it is cut out of the source."""
+    for t, (index, frame) in enumerate(plan.source.play(plan.frames, plan.loop, plan.count)):
+        crop = plan.crops[index]
+        yield Shot(t, index, frame, crop, None if crop is None else crop.extract(frame))
+
+
+def _batches(shots, most):
+    """Yield deques of at most `most` shots."""
+    batch = deque()
+    for shot in shots:
+        batch.append(shot)
+        if len(batch) == most:
+            yield batch
+            batch = deque()
+    if batch:
+        yield batch
