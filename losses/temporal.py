@@ -186,7 +186,7 @@ class TemporalLipLoss(Term):
         numbers, known = run_numbers(run), (known & valid).flatten()
         weights, has = run_weights(delta.flatten(), known, numbers, self.mode, self.epsilon)
         phonemes = torch.zeros_like(numbers).scatter_(0, numbers, phoneme.flatten())
-        if self.training:
+        if self.table.training:  # not in validation, and not where the network's gate is frozen
             self.table.update(phonemes, weights, has)
         if self.mode != "uniform":
             weights = torch.where(has, weights, self.table.values()[phonemes].to(weights.dtype))
