@@ -17,9 +17,9 @@ FAMILIES = {  # name -> (config, overrides)
     "wav2lip_gan": ("wav2lip_gan", [OPEN]),
     "tcsc": ("tcsc", [OPEN]),
     "sto": ("sto", [OPEN]),
-    "sto_grid": ("sto_grid", [OPEN]),
-    "sto_shape": ("sto_shape", [OPEN, "losses.spatial_texture.distribution=sliced"]),
-    "demo": ("demo_l1", ["train.init=null", "losses.laplacian={weight: 0.1}", "data.augment.colour=0.1", "data.augment.grain=0.1"]),
+    "sto_other": ("sto_grid", [OPEN, "losses.spatial_texture.distribution=sliced", "losses.temporal_lip.similarity=shape"]),
+    "demo": ("demo_l1", ["train.init=null", "losses.laplacian={weight: 0.1}", "data.augment.colour=0.1",
+                         "data.augment.grain=0.1"]),
 }  # fmt: skip
 
 

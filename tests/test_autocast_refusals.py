@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.families_kit import FAMILIES, family_run, make_expert
 from tests.fake_cuda_kit import CUDA, Record, fake_gpu
+from tests.families_kit import FAMILIES, family_run, make_expert
 from training.loop import steps_left
 from training.validation import validate
 
