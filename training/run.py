@@ -176,6 +176,7 @@ class Run:
                     against[name].append(loss.detach().float())
             totals.append(total.detach().float())
             parts.append(found)
+            del batch, outputs, total  # before the next one is moved to the device
         norms = [learner.clip() for learner in learners.values()]
         values, stop = self._fetch(totals, parts, against, norms, stop)
         self._require_finite(values, totals, batches)
