@@ -16,7 +16,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import load_config
 from training.loop import train
 from training.run import Run
-from training.store import Store
+from training.storage.store import Store
 
 GATED = {**TINY, "audio_gate": True}
 

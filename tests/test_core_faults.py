@@ -19,7 +19,7 @@ from training.config import load_config
 from training.loop import steps_left, train
 from training.run import NotFinite, Run
 from training.schedule import rate_at
-from training.store import Store
+from training.storage.store import Store
 
 SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
 EXPERT = {"name": "syncnet_color", "face_size": 96, "width": 0.25}

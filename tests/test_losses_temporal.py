@@ -146,7 +146,7 @@ def test_the_weights_take_no_gradient_and_scale_each_run():
     face = outputs["face"].clone().requires_grad_()
     value = loss({"face": face}, batch)
     eyes = torch.full((3, T), 40.0)
-    fake, real = (lip_shapes(Spots()(faces), eyes) for faces in (outputs["face"], batch["face"]))
+    fake, real = (lip_shapes(Spots().find(faces), eyes) for faces in (outputs["face"], batch["face"]))
     delta, known = lip_similarity(fake, real)
     distance, total = lip_distances(fake, real), 0.0
     for item in range(3):

@@ -40,7 +40,7 @@ def recipe(frames_rgb, mel, model, fps, box, batch=7):
         masked[:, 48:] = 0
         both = np.concatenate([masked, faces], axis=3) / 255.0
         with torch.no_grad():
-            made = model(
+            made = model.generate(
                 torch.tensor(np.asarray(part), dtype=torch.float32)[:, None],
                 torch.tensor(both.transpose(0, 3, 1, 2), dtype=torch.float32),
             )

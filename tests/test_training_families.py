@@ -25,7 +25,7 @@ import torch
 
 from training.loop import steps_left
 from training.run import Run
-from training.store import Store
+from training.storage.store import Store
 from training.validation import validate
 
 def digest(run):

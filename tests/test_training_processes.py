@@ -32,7 +32,9 @@ torch.set_num_threads(1)
 rank = dist.get_rank()
 
 def gradient(module, wrapped, part):
-    (wrapped(mel[part], faces[part]) - real[part]).abs().mean().backward()
+    masked, reference = faces[part, None].chunk(2, 2)
+    made = wrapped({"mel": mel[part, None], "masked_face": masked, "reference_face": reference})["face"][:, 0]
+    (made - real[part]).abs().mean().backward()
     return torch.cat([parameter.grad.flatten() for parameter in module.parameters()])
 
 torch.manual_seed(0)
@@ -69,7 +71,8 @@ def test_two_processes_equal_one_with_twice_the_batch(write_config, tmp_path):
     one, two = (rows_of(tmp_path / "runs" / name) for name in ("one", "two"))
     assert len(one) == len(two) == 8
     for mine, theirs in zip(one, two, strict=True):
-        names = [name for name in mine if name.rpartition("/")[2] in ("total", "l1", "adversarial")]
+        # not the norms of gradients: the order of the clips alone moves them by a tenth, see the test in float64
+        names = [name for name in mine if name.rpartition("/")[2] in ("total", "l1", "adversarial") and "gradient" not in name]
         assert len(names) >= 4
         for name in names:
             assert theirs[name] == pytest.approx(mine[name], rel=3e-3, abs=1e-6), (mine["step"], name)

@@ -21,7 +21,7 @@ from training.setup import (
     sync_frames_of,
     textures_of,
 )
-from training.state import Average
+from training.storage.state import Average
 
 
 class NotFinite(ArithmeticError):

@@ -7,7 +7,7 @@ from datasets.fields import FIELDS
 from training.logging.log import peak_memory
 from training.loop import steps_left
 from training.setup import needed_fields
-from training.store import room_left, room_needed
+from training.storage.store import room_left, room_needed
 from training.validation import validate
 
 TIMED = 5  # steps, after one to warm up

@@ -1,0 +1,1 @@
+"""The proof of the code on a GPU, see benchmarks.gpu.__main__."""

@@ -1,0 +1,123 @@
+"""Steps of every family of configs with a checkpoint and a resumption half way, and in each precision."""
+
+import torch
+
+from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.material import load_light
+
+# together they hold every network, loss and discriminator of configs/
+FAMILIES = ("sto", "expert", "wav2lip_gan", "lip_landmarks", "tcsc", "demo_spatial", "wav2lip")
+QUICK = ("sto", "expert")
+STEPS, SHORT, QUICK_STEPS = 30, 6, 4
+RESUMED_FIRST, RESUMED = 5e-3, 0.05  # on a GPU, whose sums have no fixed order; on a CPU there is no difference
+PRECISION = 0.15  # of the losses of the first steps, which hardly differ in weights: between precisions
+
+
+def measure(bench: Bench):
+    """Enter the lines of this part."""
+    for name in bench.cases(QUICK if bench.quick else FAMILIES):
+        with bench.guard(name):
+            resume(bench, name)
+        with bench.guard(f"{name}, precisions"):
+            compare_precisions(bench, name)
+
+
+def precisions(bench):
+    """Those that are tried beside the default one."""
+    if not bench.cuda:
+        return ["bf16"] if not bench.quick else []
+    return ["fp16", "bf16"] if torch.cuda.is_bf16_supported(including_emulation=False) else ["fp16"]
+
+
+def start(bench, name, label, steps, *, tuned=True, **train):
+    """training.run.Run of a light config, in a run folder of its own.
+
+    Args:
+        tuned: cuDNN looks for its fastest way at the first step, as train.py lets it; False saves that time.
+        train: settings of its section of that name.
+    """
+    from training.run import Run
+
+    batch = 2 if bench.quick else 4
+    overrides = [f"name={name}-{label}", "optim.warmup=0"]
+    config = load_light(name, bench.material, *overrides, width=bench.width, device=str(bench.device), batch_size=batch,
+                        steps=steps, validate_batches=1, **train)  # fmt: skip
+    run = Run(config)
+    torch.backends.cudnn.benchmark = tuned and bench.cuda
+    return run
+
+
+def take(run, count):
+    """Losses of the next `count` steps: list of dict."""
+    from training.loop import steps_left
+
+    batches = steps_left(run)
+    return [run.learn(next(batches))[0] for _ in range(count)]
+
+
+def resume(bench, name):
+    """An unbroken run against one that is stopped half way and goes on from its checkpoint."""
+    from training.storage.store import Store
+    from training.validation import validate
+
+    steps = QUICK_STEPS if bench.quick else STEPS
+    run = start(bench, name, "whole", steps)
+    first = take(run, steps // 2)
+    Store(run).save()
+    kept = flat(run.state())
+    rest = take(run, steps - steps // 2)
+    metrics, _ = validate(run)
+    bench.line(f"{name}, {run.engine.precision}, losses finite in training and validation",
+               float(all_finite([*first, *rest, metrics])), least=1.0, first=first[0], last=rest[-1])  # fmt: skip
+    again = start(bench, name, "whole", steps)
+    Store(again).load()
+    back = flat(again.state())
+    equal = kept.keys() == back.keys() and all(torch.equal(kept[key], back[key].to(kept[key].device)) for key in kept)
+    bench.line(f"{name}, state after loading equals the stored one", float(equal), least=1.0, tensors=len(kept))
+    resumed = take(again, len(rest))
+    exact = not bench.cuda
+    bench.line(f"{name}, first step after resuming, losses apart", losses_apart(resumed[:1], rest[:1]),
+               most=0.0 if exact else RESUMED_FIRST)  # fmt: skip
+    bench.line(f"{name}, all steps after resuming, losses apart", losses_apart(resumed, rest), most=0.0 if exact else RESUMED)
+
+
+def compare_precisions(bench, name):
+    """Losses of a few steps in half precision against the same in float32."""
+    halves = precisions(bench)
+    if not halves:
+        return
+    plain = take(start(bench, name, "fp32", SHORT, tuned=False, precision="fp32"), SHORT)
+    for precision in halves:
+        run = start(bench, name, precision, SHORT, tuned=False, precision=precision)
+        found = take(run, SHORT)
+        bench.line(f"{name}, {precision}, {SHORT} steps, losses apart from fp32", losses_apart(found, plain), most=PRECISION,
+                   scale=run.engine.scaler_state().get("scale"), last=found[-1])  # fmt: skip
+
+
+def losses_apart(ours, theirs):
+    """Greatest relative distance of the losses of two lists of steps; gradients' norms and shares of hits are left out.
+
+    Distances of values below 0.1 count as of 0.1.
+    """
+    found = 0.0
+    for one, other in zip(ours, theirs, strict=True):
+        for name, value in other.items():
+            if not name.startswith("gradient") and not name.endswith("/accuracy"):
+                distance = abs(one[name] - value) / max(abs(value), 0.1)
+                found = max(found, distance) if distance == distance else float("inf")
+    return found
+
+
+def all_finite(rows):
+    """Whether all losses of these dicts are finite; norms of gradients may not be, in fp16."""
+    return all(abs(value) < float("inf") for row in rows for name, value in row.items() if not name.startswith("gradient"))
+
+
+def flat(state, prefix=""):
+    """dict of path -> tensor copy of all tensors in nested dicts and lists."""
+    if isinstance(state, torch.Tensor):
+        return {prefix: state.detach().clone()}
+    if isinstance(state, dict | list | tuple):
+        pairs = state.items() if isinstance(state, dict) else enumerate(state)
+        return {key: value for name, one in pairs for key, value in flat(one, f"{prefix}/{name}").items()}
+    return {}
