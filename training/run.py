@@ -44,8 +44,8 @@ class Learner:
     """A network and what moves it.
 
     Args:
-        engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip and,
-            for a network that has one, schedule.
+        engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip
+            and, for a network that has one, schedule.
 
     Attributes:
         module: the network itself; network: the same, prepared for this run's processes and precision.
