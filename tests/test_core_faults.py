@@ -206,7 +206,7 @@ def test_an_adversary_that_is_not_finite_stops_the_step_before_it_is_taken(write
     moments = [one["exp_avg"].clone() for one in before["optimizer"]["state"].values()]
     with pytest.raises(NotFinite, match="adversar") as error:
         step(run)
-    assert error.value.clips
+    assert error.value.clips and all(one.grad is None for one in (*run.model.parameters(), *adversary.parameters()))
     learned = {name for name, _ in run.model.named_parameters()}
     assert all(torch.equal(run.model.state_dict()[name], model[name]) for name in learned)
     assert all(torch.equal(run.average.values[name], tensor) for name, tensor in average.items())
@@ -214,6 +214,15 @@ def test_an_adversary_that_is_not_finite_stops_the_step_before_it_is_taken(write
     assert all(torch.equal(copied(adversary)[name].nan_to_num(), judge[name].nan_to_num()) for name in own)
     assert run.step == 1
     assert all(torch.equal(a, b["exp_avg"]) for a, b in zip(moments, run.state()["optimizer"]["state"].values(), strict=True))
+
+
+def test_a_gradient_that_is_not_finite_names_the_windows_of_all_processes(write_config):
+    run = run_of(write_config())
+    run.engine.gather = lambda windows: [windows, [["other/clip", 3]]]
+    next(run.model.parameters()).register_hook(lambda gradient: gradient * math.nan)
+    with pytest.raises(NotFinite, match="gradient") as error:
+        step(run)
+    assert len(error.value.clips) == 3 and error.value.clips[-1] == ["other/clip", 3]
 
 
 def test_not_finite_crosses_processes():
