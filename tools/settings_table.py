@@ -1,4 +1,4 @@
-"""The table of settings in docs/training.md, written from `training.config.settings.CONFIG`: key, default, what is permitted, meaning.
+"""The table of settings in docs/training.md, written from `training.config.settings.CONFIG`.
 
     python -m tools.settings_table        # writes the table anew between its two marks; a test compares
 """
