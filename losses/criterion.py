@@ -153,13 +153,8 @@ def build_criterion(config, setting=None):
 
     Args:
         config: dict of name -> {"loss": key of LOSSES (the name, where it is left out), "weight": w, "of": output of the
-<<<<<<< HEAD
             network, "enable_when": {...}, "optim": settings of its adversaries (read by training.setup), other arguments of
             the loss}.
-=======
-            network, "enable_when": {...}, "optim": settings of its adversaries (read by training.setup), other arguments of the
-            loss}.
->>>>>>> refs/heads/proof
         setting: losses.term.Setting; None for losses that need nothing else.
 
     Raises:
