@@ -7,7 +7,7 @@
 
 Writes blocks.png, distance.png, modules.png, modules.json (statistics), modules.npz (labels) and spatial.png, all side by side;
 of a video the labels of all frames and modules.mp4, too; with a generated picture or video also loss.json and optimised.*.
-METHODS 1.6 of the project has the formulas; the published script is a stub, so that they are inferred.
+The formulas are in docs/methods.md, section 8; the published script is a stub, so that they are inferred.
 """
 
 import argparse

@@ -6,7 +6,7 @@
     python temporal_processing.py --audio y.mp4                        # no words known: phones are recognised
 
 Writes alignment.TextGrid (words, phones, modules; opens in Praat), alignment.json, modules.json, with two videos lips.json, and
-temporal.png. METHODS 1.6 of the project has the formulas; the published script is a stub, so that they are inferred.
+temporal.png. The formulas are in docs/methods.md, section 7; the published script is a stub, so that they are inferred.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The rows of the ablation: what each lays over its config (METHODS 1.6, "Ablation grid"; inferred throughout)."""
+"""The rows of the ablation: what each lays over its config (docs/methods.md, section 9; inferred)."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,7 @@ from common.errors import InputError
 from faces.texture import grid_modules, texture_modules
 from faces.texture_torch import slic
 
-SIZES = {96: 64, 256: 196}  # side -> clusters (METHODS 1.6)
+SIZES = {96: 64, 256: 196}  # side -> clusters: blocks of 12 and of 18 pixels (docs/methods.md, eq. (34))
 BAR = 0.10
 FASTER = 20  # times, on a GPU against scikit-image on one core
 FRAMES = 8  # of each video; the face of the middle one counts

@@ -2,8 +2,7 @@
 
 Two kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
 similarity transform that brings the stable points of the face to fixed places, whatever the roll of the head. Neither looks
-at jaw or lips: a crop whose border follows the chin would tell the model how far the real mouth is open (METHODS 6.6,
-leakage).
+at jaw or lips: a crop whose border follows the chin would tell the model how far the real mouth is open.
 """
 
 from dataclasses import dataclass

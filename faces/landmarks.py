@@ -5,7 +5,7 @@ import numpy as np
 JAW = slice(0, 17)
 OUTER_EYE_CORNERS = (36, 45)
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the subject's right eye comes first
-MOUTH = slice(48, 68)  # 12 outer and 8 inner points, METHODS 1.2
+MOUTH = slice(48, 68)  # 12 outer and 8 inner points
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 62, 66
 
 # Points that speech hardly moves: nose bridge and base, eye corners. Jaw, lips, brows and eyelids are left out, so that nothing

@@ -1,4 +1,4 @@
-"""Face optimisation: a generated face takes the texture of the person's own, module by module (METHODS 1.6, inferred).
+"""Face optimisation: a generated face takes the texture of the person's own, module by module (docs/methods.md, eq. (41)).
 
 A generated face is smooth and a little off in colour. For each texture module outside the mouth, mean colour and the deviation
 of its detail are matched to those of the same module of the reference, in closed form. Gains are bounded, so noise is not blown

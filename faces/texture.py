@@ -1,4 +1,4 @@
-"""Texture modules: connected regions of even texture in a face, by SLIC (METHODS 1.6; inferred throughout).
+"""Texture modules: connected regions of even texture in a face, by SLIC (docs/methods.md, section 8; inferred).
 
 The picture is cut into texture blocks on a grid of step S = sqrt(HW / k). Each block has a centre of colour and place; a pixel
 belongs to the centre near it with the least
@@ -94,7 +94,7 @@ def grid_modules(height, width, clusters=CLUSTERS):
 def texture_modules(image, clusters=CLUSTERS, compactness=COMPACTNESS, iterations=ITERATIONS):
     """Texture modules of a picture.
 
-    scikit-image takes S in whole pixels, and searches 4S x 4S around a centre where METHODS, and the version in torch, have
+    scikit-image takes S in whole pixels, and searches 4S x 4S around a centre where SLIC's paper and the version in torch have
     2S x 2S.
 
     Args:

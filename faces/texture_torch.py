@@ -1,8 +1,8 @@
 """Texture modules of whole batches, on any device: SLIC in torch, without a loop over clusters, pixels or pictures.
 
-METHODS 1.6 (inferred). The clusters keep their places in the grid of blocks: a pixel looks at the centres of its own block and
-of the eight around it that lie in the search window of 2S x 2S, so that one step is nine comparisons of whole pictures and one
-scattered mean.
+See docs/methods.md, eq. (36). The clusters keep their places in the grid of blocks: a pixel looks at the centres of its own
+block and of the eight around it that lie in the search window of 2S x 2S, so that one step is nine comparisons of whole
+pictures and one scattered mean.
 """
 
 import torch

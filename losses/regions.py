@@ -7,7 +7,7 @@ REGIONS = {
     "face": (0.0, 1.0, 0.0, 1.0),
     "upper": (0.0, 0.5, 0.0, 1.0),
     "lower": (0.5, 1.0, 0.0, 1.0),
-    "mouth": (0.55, 0.90, 0.25, 0.75),  # follows DAVS' precedent (docs/spatial.md)
+    "mouth": (0.55, 0.90, 0.25, 0.75),  # docs/methods.md, section 5
 }
 
 

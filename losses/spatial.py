@@ -1,4 +1,4 @@
-"""Spatial consistency: the texture loss over texture modules (METHODS 1.6; inferred throughout).
+"""Spatial consistency: the texture loss over texture modules (docs/methods.md, eq. (38); inferred).
 
 A spatial module is a region of even texture. In each the generated face should have the texture of the real one:
 
@@ -131,11 +131,11 @@ def _colours_apart(fake, real, labels, counts, directions):
 
 
 class SpatialTextureLoss(Term):
-    """Texture loss over the modules of the real frame (METHODS 1.6; inferred).
+    """Texture loss over the modules of the real frame (docs/methods.md, eq. (38); inferred).
 
     Args:
         clusters, compactness: of the modules, see faces.texture.TextureSpec.
-        modules: "slic", or "grid": regular blocks, the control of METHODS 1.6.
+        modules: "slic", or "grid": regular blocks, a control (docs/methods.md, section 9).
         labels: "stored": field `module`, prepared beforehand. "computed": made in each step from the real faces, quickly on a
             GPU; on a CPU scikit-image makes them, which costs more than the rest of the loss.
         distribution: "moments" or "sliced", see `spatial_texture_loss`.

@@ -14,7 +14,7 @@ _EPSILON = 1e-6
 class SyncLoss(Term):
     """-log of the frozen expert's probability that the generated lips belong to the audio (arXiv 2008.10010 eq. 3).
 
-    The expert stays frozen: fine-tuned on generated frames it gets worse (METHODS 5.1, ablation).
+    The expert stays frozen: fine-tuned on generated frames it gets worse (arXiv 2008.10010, ablation).
 
     Args:
         expert: models.SyncNetColor.
@@ -95,7 +95,7 @@ class SyncChoice(Term):
     """Cross-entropy of choosing the window's own sound among its K (ours; InfoNCE, arXiv 1807.03748 eq. 4, over cosines).
 
     One pass of the faces learns from K - 1 negatives at once, which takes the expert off the plateau at ln 2 on which users of
-    the published recipe sit for days (ANCHORS A.4, row 6).
+    the published recipe sit for days (docs/training.md, "The expert").
 
     Args:
         scale: of the cosines, the inverse of the temperature.

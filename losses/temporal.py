@@ -1,4 +1,4 @@
-"""Temporal consistency: lip loss over phoneme runs, with the adaptive lip weight (METHODS 1.6; inferred throughout).
+"""Temporal consistency: lip loss over phoneme runs, with the adaptive lip weight (docs/methods.md, section 7; inferred).
 
 A temporal module is a run of frames that belong to one phoneme. Inside it the lips of the generated face should move as those
 of the real one: delta is how alike they are, w what a module weighs, and
@@ -80,9 +80,9 @@ def run_numbers(run):
 
 
 def run_weights(delta, known, numbers, mode="tolerant", epsilon=EPSILON):
-    """w_i of each run, from the similarities of its frames.
+    """w_i of each run, from the similarities of its frames (docs/methods.md, eq. (30)).
 
-    literal: the published rule, w = max if min < max else mean (METHODS 1.3). Where min = max the mean is that maximum, so
+    literal: the published rule, w = max if min < max else mean. Where min = max the mean is that maximum, so
     that the rule equals w = max always; it is kept as it was published, and a test holds the identity. tolerant: w = max if
     max - min > epsilon else mean. uniform: w = 1.
 
@@ -108,7 +108,7 @@ def run_weights(delta, known, numbers, mode="tolerant", epsilon=EPSILON):
 
 
 class TemporalLipLoss(Term):
-    """Lip loss over phoneme runs, each weighed by how alike real and generated lips move in it (METHODS 1.6; inferred).
+    """Lip loss over phoneme runs, each weighed by how alike real and generated lips move in it (docs/methods.md, eq. (32)).
 
     The weights take no gradient. A run without a known similarity - a single frame at the start of a window - weighs W[p], the
     running weight of its phoneme.
@@ -119,7 +119,7 @@ class TemporalLipLoss(Term):
         table: models.audio_gate.PhonemeWeights to keep up to date in training; the generator's own, where it has a gate.
         similarity: "motion" or "shape".
         mode: "literal", "tolerant" or "uniform".
-        tau, epsilon: of METHODS 1.6.
+        tau, epsilon: of docs/methods.md, eq. (29) and (30).
 
     Raises:
         InputError: unknown similarity or mode.

@@ -1,7 +1,7 @@
 """The adaptive lip weight: a running table of weights by phoneme class, and the gate through which it reaches the audio code.
 
-METHODS 1.2 (the arrow from the lip weight back into the audio features) and 1.6, "Weight" and "Adaptive movement"; inferred
-throughout.
+See docs/methods.md, eq. (31) and (33): inferred, from the arrow of the paper's pipeline picture that leads from the lip weight
+back into the audio features.
 """
 
 import torch
@@ -19,7 +19,7 @@ class PhonemeWeights(nn.Module):
     has the mean of those that were. It is what inference can use, because there is no real video to compare with there.
 
     Args:
-        momentum: 0.99 as METHODS 1.6 proposes.
+        momentum: 0.99, inferred.
     """
 
     def __init__(self, momentum=MOMENTUM):
@@ -81,7 +81,7 @@ class PhonemeWeights(nn.Module):
 
 
 class AudioGate(nn.Module):
-    """a'_t = a_t (1 + beta (W[p(t)] - mean W)): audio codes scaled by the lip weight of the phoneme (METHODS 1.6, inferred).
+    """a'_t = a_t (1 + beta (W[p(t)] - mean W)): audio codes scaled by the phoneme's lip weight (docs/methods.md, eq. (33)).
 
     beta is learned and begins at 0, where the gate changes nothing.
     """

@@ -1,4 +1,4 @@
-"""Discriminators: Wav2Lip's quality discriminator, and the conditional one of the spatio-temporal paper (METHODS 1.4)."""
+"""Discriminators: Wav2Lip's quality discriminator and the conditional one of 2024 (docs/methods.md, section 3)."""
 
 import torch
 from torch import nn
@@ -82,7 +82,7 @@ class QualityDiscriminator(Network):
 
 
 class ConditionalDiscriminator(Network):
-    """Is this lower half of a face real, given the audio and the person? (METHODS 1.4)
+    """Is this lower half of a face real, given the audio and the person? (docs/methods.md, eq. (14))
 
     Three encoders: audio and person laid out as in the Wav2Lip generator, the mouth as in its quality discriminator; their
     codes are joined and a small head judges them. The paper's public code gives the layout; what the person frames are is not

@@ -1,4 +1,4 @@
-"""Mouth landmarks with a gradient: 20 points from a face crop, for losses to run through (METHODS 1.6; DESIGN 4).
+"""Mouth landmarks with a gradient: 20 points from a face crop, for losses to run through (docs/methods.md, eq. (23)).
 
 A detector's landmarks have no gradient. This small network is distilled from them (configs/lip_landmarks.yaml) and then frozen.
 """

@@ -1,4 +1,4 @@
-"""Spatial modules as an input of the generator: the C + P of the pipeline picture (METHODS 1.2, 1.6 reading B; inferred).
+"""Spatial modules as an input of the generator: the C + P of the pipeline picture (docs/methods.md, eq. (40); inferred).
 
 Of the *reference* face alone. Modules of the target would show the generator the mouth that it must make up from the sound.
 """
@@ -36,7 +36,7 @@ def module_maps(pictures, labels, most=None):
 
 
 class SpatialInput(nn.Module):
-    """C and P, each through a 1x1 convolution, added to the first map of the face encoder (METHODS 1.6 reading B, inferred).
+    """C and P, each through a 1x1 convolution, added to the first map of the face encoder (docs/methods.md, eq. (40)).
 
     Added to that map and not appended to the encoder's input (ours): no weight of the network changes its shape, so that an old
     checkpoint can be taught on with it, and the sum reaches the last stage of the decoder through the skip connection of full

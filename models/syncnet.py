@@ -1,4 +1,4 @@
-"""The lip-sync expert of Wav2Lip: a colour SyncNet (METHODS 5.1; arXiv 2008.10010, section 3.2)."""
+"""The lip-sync expert of Wav2Lip: a colour SyncNet (docs/methods.md, section 4; arXiv 2008.10010, section 3.2)."""
 
 import torch.nn.functional as F
 from torch import nn

@@ -1,4 +1,4 @@
-"""SyncNet as the published weights `syncnet_v2.model` have it: the judge behind LSE-D and LSE-C (METHODS 5.2).
+"""SyncNet as the published weights `syncnet_v2.model` have it: the judge behind LSE-D and LSE-C (docs/methods.md, section 10).
 
 Source: Chung and Zisserman 2016 ("Out of time: automated lip sync in the wild"), layout and parameter names of
 github.com/joonson/syncnet_python. Written anew.

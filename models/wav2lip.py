@@ -1,4 +1,4 @@
-"""The Wav2Lip generator (Prajwal et al. 2020, arXiv 2008.10010; METHODS 5.1) at any supported size and width."""
+"""The Wav2Lip generator (Prajwal et al. 2020, arXiv 2008.10010; docs/methods.md, eq. (12)) at any supported size and width."""
 
 import torch
 from torch import nn
@@ -72,10 +72,10 @@ class Wav2Lip(Network):
 
     Args:
         face_size: S, side of the faces; width: multiplies the channels.
-        audio_gate: scale the audio code by the adaptive lip weight of the phoneme that is spoken (models.audio_gate; METHODS
-            1.6, inferred). Such a network must be told the phonemes.
+        audio_gate: scale the audio code by the adaptive lip weight of the phoneme that is spoken (models.audio_gate;
+            docs/methods.md, eq. (33)). Such a network must be told the phonemes.
         spatial_input: show the generator mean colour and centre of the reference's texture modules (models.spatial_input;
-            METHODS 1.6, inferred). Such a network must be given the modules.
+            docs/methods.md, eq. (40)). Such a network must be given the modules.
 
     Raises:
         InputError: `face_size`, `width`, `audio_gate` or `spatial_input` out of range.

@@ -13,7 +13,7 @@ def choose_reference(track):
     """A frame with the mouth nearly at rest and the head posed and sized as it usually is.
 
     One frame for the whole clip: a reference that changes with the target would tell the model the mouth that it must make up
-    from the audio (DESIGN 4). Only the landmarks are looked at, and only frames in which the face was really found. The rule is
+    from the audio. Only the landmarks are looked at, and only frames in which the face was really found. The rule is
     ours.
 
     Args:

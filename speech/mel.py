@@ -1,7 +1,7 @@
 """The mel spectrogram of Wav2Lip: what the audio encoders of the generator and of the colour expert hear.
 
-Source: METHODS 5.1; Prajwal et al. 2020 (arXiv 2008.10010), whose numbers go back to the Tacotron pre-processing. Written with
-numpy alone; the tests hold it against the same recipe in librosa.
+Source: Prajwal et al. 2020 (arXiv 2008.10010), whose numbers go back to the Tacotron pre-processing; docs/methods.md, eq. (2).
+Written with numpy alone; the tests hold it against the same recipe in librosa.
 """
 
 from functools import lru_cache

@@ -1,6 +1,6 @@
 """Phone labels of other sets as the 39 ARPAbet phones: IPA of MFA's English models, TIMIT's 61, and the names of silence.
 
-Source: METHODS 1.6 asks for MFA's phones; which IPA symbol goes to which ARPAbet phone is inferred: by place and manner, and
+Which IPA symbol goes to which ARPAbet phone is inferred: by place and manner, and
 where that leaves a choice, by what the lips do (labial-velar stops close the lips, so they count as P and B).
 """
 

@@ -1,4 +1,4 @@
-"""Temporal modules: the runs of video frames that belong to one phoneme (METHODS 1.6, inferred there).
+"""Temporal modules: the runs of video frames that belong to one phoneme (docs/methods.md, eq. (25), inferred).
 
 Times are taken to the microsecond and compared with frame centres in whole numbers, so that an edge which lies on a centre, as
 the 10 ms grid of aligners often puts it, falls to the same side however the float was rounded.

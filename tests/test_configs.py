@@ -28,7 +28,7 @@ EXPERT = {"sync_classification", "sync_choice"}
 WAV2LIP = {"l1", "sync"}
 STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
-METHODS = {  # the losses of each config
+LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
     **{"lip_landmarks": {"landmark_distance"}},
     **{"wav2lip": WAV2LIP, "wav2lip_paper": WAV2LIP, "wav2lip_gan": {*WAV2LIP, "adversarial"}},
@@ -121,7 +121,7 @@ def flat(section, above=""):
 def test_a_config_resolves_to_what_it_always_was(path):
     """tests/golden/configs.json was written by the code that had no schema; keys that came later have their default."""
     golden = json.loads((ROOT / "tests" / "golden" / "configs.json").read_text(encoding="utf-8"))
-    assert golden["configs"].keys() == set(METHODS)
+    assert golden["configs"].keys() == set(LOSSES_OF)
     now = dict(flat(load_config(path)))
     later = {key: now.pop(key) for key in set(now) - set(golden["defaults"])}
     assert json.dumps(now, sort_keys=True) == json.dumps({**golden["defaults"], **golden["configs"][path.stem]}, sort_keys=True)
@@ -129,13 +129,13 @@ def test_a_config_resolves_to_what_it_always_was(path):
 
 
 def test_every_config_has_its_losses_listed():
-    assert set(METHODS) == {path.stem for path in CONFIGS}
+    assert set(LOSSES_OF) == {path.stem for path in CONFIGS}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=stem)
 def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
     job = Run(load_config(path, lighten(load_config(path), stage, tmp_path)))
-    losses = METHODS[path.stem]
+    losses = LOSSES_OF[path.stem]
     assert set(job.criterion.terms) == losses
     do_a_step(job, losses)
     metrics, _ = validate(job)

@@ -1,4 +1,4 @@
-"""Texture modules: both SLICs hold what they promise, follow the formula of METHODS 1.6, and agree with each other."""
+"""Texture modules: both SLICs hold what they promise, follow docs/methods.md, eq. (35), and agree with each other."""
 
 import numpy as np
 import pytest

@@ -24,7 +24,7 @@ def modules(seed, count=2, size=12, most=9):
 
 
 def by_hand(fake, real, labels):
-    """METHODS 1.6, picture by picture and module by module."""
+    """docs/methods.md, eq. (38), picture by picture and module by module."""
     found = []
     for pictures in zip(fake.double().numpy(), real.double().numpy(), labels.numpy(), strict=True):
         own = pictures[2]

@@ -1,4 +1,4 @@
-"""The published numbers: as METHODS has them, sane, marked as published, and the page made from them."""
+"""The published numbers: as they were read, sane, marked as published, and the page made from them."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from common.errors import InputError
 from metrics.report.published import FIELDS, MEASURES, REAL_VIDEO, footnotes, format_published, page, read_published, select
 
 ROOT = Path(__file__).resolve().parents[1]
-# METHODS 6.1: LSE-D, LSE-C, FID, SSIM in per cent; on GRID, then on LRS2.
+# arXiv 2504.04427: LSE-D, LSE-C, FID, SSIM in per cent; on GRID, then on LRS2.
 FLUENTLIP = {
     REAL_VIDEO: ((7.213, 6.143, 0, 100), (6.252, 10.427, 0, 100)),
     "ATVGnet": ((7.081, 5.523, 36.00, 90.35), (6.109, 8.323, 29.36, 83.76)),

@@ -18,7 +18,7 @@ RATE = 16000
 
 
 def librosa_recipe(waveform):
-    """METHODS 5.1 written with librosa: what the released networks were trained on."""
+    """docs/methods.md, eq. (2), written with librosa: what the released networks were trained on."""
     emphasised = lfilter([1, -0.97], [1], waveform)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

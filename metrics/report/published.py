@@ -1,7 +1,7 @@
 """Numbers that papers print, kept apart from what is measured here: `published.csv`, its table and the page docs/published.md.
 
-All of them are from METHODS 5.3, 6.0-6.3 and the GRID, LRW and TCD-TIMIT rows of 6.4 and 6.5, which read them in
-lipsync-papers, a machine conversion of the papers.
+They were read in lipsync-papers (github.com/will-rice/lipsync-papers, commit f1b2efc), a machine conversion of the papers, but
+for those that name the Wav2Lip repository.
 """
 
 import csv
@@ -28,10 +28,10 @@ class Published:
 
     Attributes:
         dataset: "GRID", "LRS2", "LRS3", "LRW" or "TCD-TIMIT".
-        method: as METHODS names it; "theirs": the paper's own, which METHODS does not name; "real video": the ground truth.
+        method: as its table names it; "theirs": the paper's own, whose name is not kept here; "real video": the ground truth.
         lse_d, lse_c, fid, ssim, psnr, lmd: float, or None where the source gives none. SSIM is a fraction of 1, PSNR in dB;
-            LMD is in pixels of a crop that METHODS does not state, or without unit where the note says normalised.
-        paired: the table's sound. "P": of the real video itself; "U": other sound; "?": METHODS does not say.
+            LMD is in pixels of a crop that is not known here, or without unit where the note says normalised.
+        paired: the table's sound. "P": of the real video itself; "U": other sound; "?": not known here.
         source: short name of the paper; "LP:" stands before the arXiv number of a file of lipsync-papers.
         protocol: what is known of sets, counts and crops; "" for nothing.
         note: what is special about the row; "" for nothing. Parts are set apart by "; ".
@@ -162,7 +162,7 @@ _OPENING = """\
 
 What papers print for {datasets}: {count} rows of {papers} sources, from `metrics/report/published.csv`. None was
 measured here. They were read from a machine conversion of the papers (lipsync-papers, markdown): **spot-check a number in the
-paper itself before it goes into a paper of yours.** METHODS 5.3 and 6 say where each was read. "LP:" stands before an arXiv
+paper itself before it goes into a paper of yours.** Each row names its source. "LP:" stands before an arXiv
 number, "W2L" for the Wav2Lip repository.
 
 `python evaluate.py ... --with_published lrs2` (or `grid`) prints the rows of a data set beneath the measured table, each marked
@@ -174,21 +174,21 @@ number, "W2L" for the Wav2Lip repository.
   section shows how much.
 * Measure the real video and the released Wav2Lip in your own pipeline, and compare gaps to those two: a paper's gaps with
   your own.
-* P: the sound is the real video's own. U: other sound. "?": METHODS does not say. P alone hides a model that reads the mouth
+* P: the sound is the real video's own. U: other sound. "?": not known here. P alone hides a model that reads the mouth
   from its reference: with other sound, in Yaman's tables (LP:2307.09368, LP:2507.20953), LSE-C falls from {iplap}
   for IP-LAP and from {talklip} for TalkLip.
 * A better LSE than the real video's is the opinion of a sync expert that the model was trained to please.
 * A still picture already has SSIM {still} on GRID (LP:2005.03201), so read SSIM beside the measured table's
   "no motion" row.
-* "-": the source gives none. SSIM is a fraction of 1, PSNR is in dB, the crop of LMD is not stated. Digits are METHODS'. Other
+* "-": the source gives none. SSIM is a fraction of 1, PSNR is in dB, the crop of LMD is not stated. Digits are as read. Other
   measures of these tables (LPIPS, CPBD, CSIM, FVD, word error rate WER) are left out, or stand in a note.
-* "theirs": the paper's own method, which METHODS does not name. ATVG and ATVGnet are one method, here called ATVGnet.
+* "theirs": the paper's own method, whose name is not kept here. ATVG and ATVGnet are one method, here called ATVGnet.
 """
 _SPREAD = """\
 
 ## The same weights in many papers
 
-Rows of LRS2 that are Wav2Lip without GAN; METHODS 6.0 takes them for the released weights.
+Rows of LRS2 that are Wav2Lip without GAN; they are taken for the released weights.
 
 {table}
 

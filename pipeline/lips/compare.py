@@ -95,7 +95,7 @@ class LipReport:
 
     Attributes:
         rows: RunRow of each run.
-        loss: L_lip of the whole (METHODS 1.6), in eye distances.
+        loss: L_lip of the whole (docs/methods.md, eq. (32)), in eye distances.
         similarity: (N,) delta of each frame, NaN where it is not known.
         by_phoneme: {phoneme: mean weight of its runs}: W[p] of this one clip, each run counting alike.
     """

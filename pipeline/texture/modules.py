@@ -1,4 +1,4 @@
-"""Texture blocks, distances, modules and their statistics of one picture, and pictures of them (METHODS 1.3, 1.6; inferred)."""
+"""Texture blocks, distances, modules and their statistics of one picture, and pictures of them (docs/methods.md, section 8)."""
 
 from dataclasses import dataclass
 
@@ -55,7 +55,7 @@ def find_texture(picture, spec):
 
 
 def centre_distances(picture, labels, size, compactness):
-    """D = sqrt(d_C^2 + (d_P / S)^2 m^2) of each pixel to the mean colour and place of its module (METHODS 1.6).
+    """D = sqrt(d_C^2 + (d_P / S)^2 m^2) of each pixel to the mean colour and place of its module (docs/methods.md, eq. (35)).
 
     Args:
         picture: (H, W, 3) uint8 RGB.
