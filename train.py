@@ -17,8 +17,8 @@ from contextlib import nullcontext
 from common.cli import run
 from common.errors import InputError
 from training.config import load_config
-from training.lock import hold_run
 from training.logging.trackers import require_trackers
+from training.storage.lock import hold_run
 
 
 def parse_arguments(argv):
@@ -47,8 +47,8 @@ def main(argv):
 def _work(job, dry_run):
     from training.loop import train
     from training.run import NotFinite
-    from training.state import StorageError
-    from training.store import Store
+    from training.storage.state import StorageError
+    from training.storage.store import Store
     from training.try_out import describe, try_out
 
     say = functools.partial(print, flush=True) if job.engine.first else _silent

@@ -74,7 +74,8 @@ class Examiner:
         distances = mouth_distances(driven.landmarks[away], real.landmarks[:count][away], np.eye(2, 3)).aligned
         pairs = [(mouth_region(a), mouth_region(b)) for a, b, far in zip(driven.crops, real.crops, away, strict=False) if far]
         windows = window_count(count, sound.shape[1])
-        sync = score_sync(self.judge.lips(driven.crops)[:windows], self.judge.sound(sound, 16000, windows))
+        seen, heard = self.judge.lips(driven.crops)[:windows], self.judge.sound(sound, 16000, windows)
+        sync = score_sync(seen, heard, self.judge.rule)
         same = driven is real
         return {
             "clip": clip.id,

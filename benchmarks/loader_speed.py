@@ -102,7 +102,7 @@ def contenders(corpus, recipes):
 def datasets_of(corpus):
     """dict of name -> WindowDataset."""
     from training.config import load_config
-    from training.settings import DEFAULTS
+    from training.config.settings import DEFAULTS
 
     usual = DEFAULTS["data"]["augment"]
     demo = load_config(ROOT / "configs" / "demo.yaml")["data"]["augment"]

@@ -64,7 +64,7 @@ class Side:
         samples = read_wav(folder / "audio.wav")
         count = window_count(len(frames), samples.shape[1])
         lips = self.judge.lips(frames[: count + 4])
-        return score_sync(lips, self.judge.sound(samples, 16000, count)), samples
+        return score_sync(lips, self.judge.sound(samples, 16000, count), self.judge.rule), samples
 
 
 def read_wav(path):

@@ -101,11 +101,6 @@ class WindowDataset:
         self._numbers = {word: number for number, word in enumerate(self.vocabulary)}
         self._open, self._runs, self._words, self._most_open = {}, {}, {}, most_open()
 
-    @property
-    def without_phones(self):
-        """Number of clips that were left out because they hold no phones."""
-        return self.without.get("phones", 0)
-
     def __len__(self):
         return self.length
 

@@ -57,8 +57,8 @@ class TextureSpec:
 def most_modules(clusters=CLUSTERS):
     """A number above all labels of texture modules that are made with so many clusters.
 
-    A module has at least `SMALLEST` of a block's pixels, so that there are about 2 k of them at most; where blocks are rounded to
-    whole pixels there can be a few more. Stored labels of fewer than 256 modules are bytes, hence the least.
+    A module has at least `SMALLEST` of a block's pixels, so that there are about 2 k of them at most; where blocks are rounded
+    to whole pixels there can be a few more. Stored labels of fewer than 256 modules are bytes, hence the least.
     """
     return max(256, 4 * clusters)
 

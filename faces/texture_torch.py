@@ -38,18 +38,19 @@ def slic(images, clusters=CLUSTERS, compactness=COMPACTNESS, iterations=ITERATIO
     """SLIC of a batch; arguments and result as of `batch_texture_modules`."""
     TextureSpec(clusters, compactness, iterations)
     size = block_size(*images.shape[2:], clusters)
-    with torch.autocast(images.device.type, enabled=False):  # autocast would round the products of colours
+    with torch.autocast(images.device.type, enabled=False):
         labels = cluster(rgb_to_lab(images.float()), max(1, round(size)), compactness, iterations)
     return number_regions(merge_small(connected_regions(labels), int(SMALLEST * size**2)))
 
 
 def rgb_to_lab(images):
-    """(B, 3, H, W) sRGB in [0, 1] -> CIELAB under D65, L in [0, 100]."""
-    images = images.clamp(0, 1)
+    """(B, 3, H, W) sRGB in [0, 1] -> CIELAB under D65, L in [0, 100]; float32, also under autocast."""
+    images = images.float().clamp(0, 1)
     linear = torch.where(images > 0.04045, ((images + 0.055) / 1.055) ** 2.4, images / 12.92)
     matrix = images.new_tensor(_SRGB_TO_XYZ) / images.new_tensor(_WHITE)[:, None]
-    xyz = torch.einsum("ij,bjhw->bihw", matrix, linear)
-    x, y, z = torch.where(xyz > 0.008856, xyz.clamp_min(1e-8) ** (1 / 3), 7.787 * xyz + 16 / 116).unbind(1)
+    with torch.autocast(images.device.type, enabled=False):  # it would round the products
+        xyz = torch.einsum("ij,bjhw->bihw", matrix, linear)
+    x, y, z = torch.where(xyz > 0.008856, xyz.clamp_min(1e-6) ** (1 / 3), 7.787 * xyz + 16 / 116).unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 

@@ -2,7 +2,7 @@
 
 Of `quality` the public code of Wav2Lip is followed: lower halves of single faces, binary cross-entropy, and for the generator
 the cross-entropy against "real" (the paper writes log(1 - D), whose gradient fades where the discriminator is sure).
-`conditional` is the spatio-temporal paper's network; what it takes for the person is not published: the reference window here
+`conditional` is the spatio-temporal paper's network; what it takes for the person is not published: the reference face here
 (inferred).
 """
 
@@ -40,7 +40,10 @@ class Adversary(Precise):
         return batch["mel"], batch["reference_face"].transpose(1, 2), videos
 
     def forward(self, outputs, batch):
-        """Mean binary cross-entropy of telling `face` real from `face` generated, both (B, T, 3, S, S) -> float32 scalar."""
+        """Mean binary cross-entropy of telling `face` real from `face` generated, both (B, T, 3, S, S) -> float32 scalar.
+
+        The mean of both halves; the published code of Wav2Lip takes their sum.
+        """
         with outside_autocast(batch["face"].device):
             fake, real = raised(outputs["face"].detach()), batch["face"]
             twice = {name: torch.cat([batch[name]] * 2) for name in ("mel", "reference_face") if name in batch}

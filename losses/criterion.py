@@ -37,10 +37,11 @@ _GATE = Section({"metric": Text(REQUIRED), "below": Number(REQUIRED, -(10**6), 1
 class Criterion(nn.Module):
     """Weighted sum of named terms (`losses.term.Term`), in float32 and outside autocast.
 
-    A term with `enable_when: {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the limit,
-    and from then on; its value is measured in validation from the start.
+    A term with `enable_when: {metric: val/sync, below: 0.75}` counts only once that validation metric has fallen below the
+    limit, and from then on; its value is measured in validation from the start.
 
-    A weight may be "rest": what the other terms that are switched on leave of 1 (Wav2Lip's weight of L1, arXiv 2008.10010 eq. 6).
+    A weight may be "rest": what the other terms that are switched on leave of 1 (Wav2Lip's weight of L1, arXiv 2008.10010
+    eq. 6).
 
     Args:
         terms: dict of name -> term.
@@ -85,8 +86,8 @@ class Criterion(nn.Module):
             all_terms: compute also terms that are still switched off; they do not enter the total.
 
         Returns:
-            float32 scalar tensor; dict of name -> detached tensor: () the value of a term, or (2,) a figure "term/figure" as its
-            sum and its count.
+            float32 scalar tensor; dict of name -> detached tensor: () the value of a term, or (2,) a figure "term/figure" as
+            its sum and its count.
         """
         total, parts = None, {}
         with outside_autocast(next(iter(outputs.values())).device):
@@ -151,8 +152,14 @@ def build_criterion(config, setting=None):
     """Criterion from the `losses` section of a config.
 
     Args:
-        config: dict of name -> {"loss": key of LOSSES (the name, where it is left out), "weight": w, "of": output of the network,
-            "enable_when": {...}, "optim": settings of its adversaries (read by training.setup), other arguments of the loss}.
+        config: dict of name -> {"loss": key of LOSSES (the name, where it is left out), "weight": w, "of": output of the
+<<<<<<< HEAD
+            network, "enable_when": {...}, "optim": settings of its adversaries (read by training.setup), other arguments of
+            the loss}.
+=======
+            network, "enable_when": {...}, "optim": settings of its adversaries (read by training.setup), other arguments of the
+            loss}.
+>>>>>>> refs/heads/proof
         setting: losses.term.Setting; None for losses that need nothing else.
 
     Raises:

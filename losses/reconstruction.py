@@ -13,8 +13,8 @@ class L1Loss(Term):
     """Mean absolute difference (Wav2Lip's L_recon, arXiv 2008.10010 eq. 2), optionally with more weight on the mouth.
 
     Args:
-        mouth_weight: weight of the mouth (`losses.regions`) relative to the rest; 1 is the published loss. The weights are scaled
-            to a mean of 1 over the region.
+        mouth_weight: weight of the mouth (`losses.regions`) relative to the rest; 1 is the published loss. The weights are
+            scaled to a mean of 1 over the region.
         upper_weight: weight of the rows above `upper_rows`, which the model is given and pasting leaves as they are; 1 is the
             published loss.
         upper_rows: share of the crop's height.

@@ -13,7 +13,7 @@ import torch
 from common.errors import InputError
 from common.schema import REQUIRED, Number
 from common.suggest import refuse_unknown
-from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, grid_modules, most_modules
+from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_grid, most_modules
 from faces.texture_torch import batch_texture_modules
 from losses.masking import frame_mean
 from losses.term import Term
@@ -76,9 +76,17 @@ def random_directions(count, generator=None, device=None):
     return vectors / vectors.norm(dim=1, keepdim=True).clamp_min(1e-6)
 
 
+def blocks(height, width, clusters, device=None):
+    """(H, W) int64: faces.texture.grid_modules, made on the device."""
+    rows, columns = block_grid(height, width, clusters)
+    down, along = (torch.arange(side, device=device) * count // side for side, count in ((height, rows), (width, columns)))
+    return down[:, None] * columns + along
+
+
 def _channels(faces):
     """(N, 3, H, W) -> (N, 4, HW): R, G, B and the length of the brightness's gradient, by differences of neighbours."""
-    luma = torch.einsum("c,nchw->nhw", faces.new_tensor(_LUMA), faces)
+    weights = torch.stack([faces.new_full((), weight) for weight in _LUMA])  # made on the device: a copy would wait for it
+    luma = torch.einsum("c,nchw->nhw", weights, faces)
     along = torch.nn.functional.pad(luma.diff(dim=2), (0, 1))
     down = torch.nn.functional.pad(luma.diff(dim=1), (0, 0, 0, 1))
     gradient = (along.square() + down.square() + _SMOOTH**2).sqrt() - _SMOOTH
@@ -193,8 +201,7 @@ class SpatialTextureLoss(Term):
     def _labels(self, real, batch):
         """(N, S, S) int64 labels of the real faces' modules."""
         if self.modules == "grid":
-            blocks = torch.from_numpy(grid_modules(*real.shape[2:], self.spec.clusters)).long()
-            return blocks.to(real.device).expand(len(real), -1, -1)
+            return blocks(*real.shape[2:], self.spec.clusters, real.device).expand(len(real), -1, -1)
         if self.labels == "computed":
             return batch_texture_modules(real, self.spec.clusters, self.spec.compactness)
         return batch["module"].flatten(0, 1)

@@ -168,7 +168,7 @@ class TemporalLipLoss(Term):
         Returns:
             scalar, in eye distances.
         """
-        eyes = batch["landmarks"][:, :, (36, 45)].diff(dim=2).squeeze(2).norm(dim=-1)
+        eyes = (batch["landmarks"][:, :, 45] - batch["landmarks"][:, :, 36]).norm(dim=-1)
         with self.networks(eyes.device):
             with torch.no_grad():
                 real = self.landmarks.find(batch["face"])
@@ -186,7 +186,7 @@ class TemporalLipLoss(Term):
         numbers, known = run_numbers(run), (known & valid).flatten()
         weights, has = run_weights(delta.flatten(), known, numbers, self.mode, self.epsilon)
         phonemes = torch.zeros_like(numbers).scatter_(0, numbers, phoneme.flatten())
-        if self.training:
+        if self.table.training:  # not in validation, and not where the network's gate is frozen
             self.table.update(phonemes, weights, has)
         if self.mode != "uniform":
             weights = torch.where(has, weights, self.table.values()[phonemes].to(weights.dtype))

@@ -86,7 +86,7 @@ class ConditionalDiscriminator(Network):
 
     Three encoders: audio and person laid out as in the Wav2Lip generator, the mouth as in its quality discriminator; their
     codes are joined and a small head judges them. The paper's public code gives the layout; what the person frames are is not
-    published, and a reference window is taken here (inferred). Parameter names are ours.
+    published, and the reference face is taken here (inferred). Parameter names are ours.
     """
 
     role = "a conditional discriminator"

@@ -6,8 +6,8 @@ from torch import nn
 class Network(nn.Module):
     """Base of all networks in `models.MODELS`.
 
-    A network that can be trained by itself names its fields (`needs`) and outputs (`gives`) and computes `forward(batch)`, which
-    returns the outputs by name. Networks with an empty `gives` (judges, discriminators) are called with tensors.
+    A network that can be trained by itself names its fields (`needs`) and outputs (`gives`) and computes `forward(batch)`,
+    which returns the outputs by name. Networks with an empty `gives` (judges, discriminators) are called with tensors.
 
     Attributes:
         role: what messages call it, with its article.
@@ -28,7 +28,7 @@ class Network(nn.Module):
     colours: dict[str, int] = {}
 
     def parts(self):
-        """dict of part name -> tuple of attribute names: the parts that a config may start, freeze or give a rate of its own."""
+        """dict of part name -> tuple of attribute names: the parts that a config may start, freeze or give their own rate."""
         return {}
 
     def field_options(self):

@@ -1,4 +1,4 @@
-"""A portrait method as small as can be, from field to driver: the example of docs/architecture.md, which repeats its middle part."""
+"""A portrait method as small as can be, from field to driver. docs/architecture.md repeats its middle part."""
 
 import torch
 from torch import nn

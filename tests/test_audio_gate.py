@@ -16,7 +16,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import load_config
 from training.loop import train
 from training.run import Run
-from training.store import Store
+from training.storage.store import Store
 
 GATED = {**TINY, "audio_gate": True}
 
@@ -79,7 +79,8 @@ def test_each_frame_gets_its_own_phoneme():
         window = model.generate(mel, faces, phonemes)
         for item in range(2):
             for frame in range(3):
-                one = model.generate(mel[item : item + 1, frame], faces[item : item + 1, :, frame], phonemes[item : item + 1, frame])
+                at = slice(item, item + 1)
+                one = model.generate(mel[at, frame], faces[at, :, frame], phonemes[at, frame])
                 torch.testing.assert_close(window[item, :, frame], one[0], rtol=0, atol=1e-5)
 
 

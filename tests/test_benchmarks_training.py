@@ -96,7 +96,7 @@ def test_the_recipe_loads_the_clips_that_were_exported(corpus, tmp_path):
     assert all(tensor.dtype == torch.float32 for tensor in (x, mels, heard, y))
     assert not x[:3, :, 48:].any() and torch.equal(x[:3, :, :48], y[:, :, :48]) and not torch.equal(x[3:], y)
     clip, start, wrong = recipe._draw(3)
-    face = open_clip(clip_path(corpus.folder, clip.relative_to(tmp_path)))["face"]
+    face = open_clip(clip_path(corpus.folder, clip.relative_to(tmp_path).as_posix()))["face"]
     for faces, first in ((y, start), (x[3:], wrong)):
         real = torch.from_numpy(face[first : first + FRAMES].copy()).permute(3, 0, 1, 2).flip(0) / 255
         assert (faces - real).abs().mean() < 0.02, "BGR, as OpenCV reads it; JPEG changes a little"

@@ -48,11 +48,12 @@ def test_other_ids_are_taken_and_lie_in_the_folder(tmp_path, clip_id):
     assert clip_path(tmp_path, clip_id).resolve().is_relative_to(tmp_path.resolve() / "clips")
 
 
-@pytest.mark.parametrize("clip_id", ["../../victim", "/tmp/victim", "a\\b"])
+@pytest.mark.parametrize("clip_id", ["../../../victim", "absolute", "a\\b"])
 def test_a_manifest_with_such_an_id_is_refused_and_nothing_is_removed(tmp_path, capsys, clip_id):
     folder = make_corpus(tmp_path / "deep" / "corpus", clips=2)
     victim = tmp_path / "victim.safetensors"
     victim.write_text("precious")
+    clip_id = str(victim.with_suffix("")) if clip_id == "absolute" else clip_id
     row = ClipRow(clip_id, "s1", "train", frames=20, phones="given")
     with open(manifest_path(folder), "a") as manifest:
         manifest.write(json.dumps(vars(row)) + "\n")

@@ -140,7 +140,8 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
     do_a_step(job, losses)
     metrics, _ = validate(job)
     assert all(math.isfinite(value) for value in metrics.values()) and job.best_by in metrics
-    assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in ("total", *losses, *(f"{one}/accuracy" for one in losses & EXPERT))}
+    names = ("total", *losses, *(f"{one}/accuracy" for one in losses & EXPERT))
+    assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in names}
     gated = set(job.criterion.gates)
     assert gated == ({"sync"} if path.stem.startswith(("wav2lip", "tcsc", "sto")) else set())
     if gated:  # with its gate open, all weights sum to 1

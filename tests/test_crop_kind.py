@@ -15,9 +15,9 @@ from tests.faces_kit import plain_face, track_of
 from tests.prepared_kit import make_corpus
 from training.checkpoint import save_checkpoint
 from training.config import load_config
+from training.config.settings import DEFAULTS
 from training.run import Run
-from training.settings import DEFAULTS
-from training.store import Store
+from training.storage.store import Store
 
 SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
 EXPERT = {"name": "syncnet_color", "face_size": 96, "width": 0.25}

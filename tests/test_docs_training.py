@@ -15,7 +15,7 @@ from losses.criterion import LOSSES
 from tests.conftest import ROOT
 from tools.settings_table import updated
 from training.config import load_config
-from training.settings import CONFIG
+from training.config.settings import CONFIG
 
 TEXT = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 CONFIGS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))

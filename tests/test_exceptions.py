@@ -9,7 +9,7 @@ import pytest
 from common.errors import InputError
 from tests.test_architecture import SOURCES
 from training.run import NotFinite
-from training.state import StorageError
+from training.storage.state import StorageError
 
 SAMPLES = {  # those with an __init__ of their own
     "StorageError": lambda: StorageError("runs/a/checkpoint.pt", OSError(28, "No space left on device")),

@@ -1,7 +1,9 @@
 """Is it the same person: with a made embedder what is held against what, and with dlib's network real people."""
 
 import builtins
+import gc
 import importlib.util
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +91,16 @@ def test_no_frame_is_held_against_itself(clips):
     found = Identity(Numbers()).look(View(real, real, None, "", None, None)).values
     assert found["identity_cosine"] == 0, "the mean of the others has nothing of a frame's own direction"
     assert found["identity_distance"] == pytest.approx(np.sqrt(1 + 1 / (FRAMES - 1)))
+
+
+def test_the_last_real_video_is_let_go(clips):
+    measure = Identity(Brightness())
+    real = open_footage(clips / "real.mp4", DrawnFaces())
+    held = weakref.ref(real)
+    measure.look(View(real, real, None, "", None, None))
+    del real
+    gc.collect()
+    assert held() is None, "its frames would lie beside those of the next one"
 
 
 def test_one_frame_with_a_face_has_no_identity(clips):

@@ -1,5 +1,7 @@
 """Lists of pairs on miniature corpora of empty files: reading a list opens no video."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -252,3 +254,12 @@ def test_generated_results_are_matched_to_their_faces_again(tmp_path, spec):
     assert {name: real for name, _, real in matched.pairs} == {pair.name: pair.face for pair in listed.pairs}
     assert matched.unpaired == {pair.name for pair in listed.pairs if pair.protocol == "unpaired"}
     assert not matched.only_generated and not matched.only_real
+
+
+def test_a_video_whose_name_is_not_utf8_is_left_out_with_its_reason(tmp_path):
+    for name in (b"a.mp4", b"b\xe9.mp4"):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write(b"video")
+    pairs = read_pairs("folder", tmp_path, protocol="paired")
+    assert [pair.face for pair in pairs.pairs] == [tmp_path / "a.mp4"]
+    assert len(pairs.missing) == 1 and "not UTF-8" in pairs.missing[0][1]

@@ -61,7 +61,7 @@ def test_the_verdict_equals_a_plain_loop(seed, count, dimension, shift):
     lips = embeddings(seed, count, dimension)
     sound = delayed(lips, shift) + 0.1 * embeddings(seed + 1, count, dimension)
     curve = np.array([mean_distance(lips, sound, offset) for offset in SHIFTS])
-    found = score_sync(torch.from_numpy(lips), torch.from_numpy(sound))
+    found = score_sync(torch.from_numpy(lips), torch.from_numpy(sound), PADDED)
     np.testing.assert_allclose(found.curve, curve, rtol=1e-5, atol=1e-6)
     assert found.curve.shape == (31,) and found.curve.dtype == np.float64 and found.windows == count
     assert found.distance == pytest.approx(curve.min(), rel=1e-5, abs=1e-5)
@@ -73,7 +73,7 @@ def test_the_verdict_equals_a_plain_loop(seed, count, dimension, shift):
 @pytest.mark.parametrize("frames", [-15, -4, -1, 0, 1, 3, 15])
 def test_the_offset_is_negative_where_the_sound_is_late(frames):
     lips = embeddings(5, 60)
-    found = score_sync(lips, delayed(lips, frames))
+    found = score_sync(lips, delayed(lips, frames), PADDED)
     assert found.offset == -frames and np.argmin(found.curve) == 15 - frames
     assert (found.zero_distance > found.distance + 1) == (frames != 0)
     assert found.distance < 1.2 and found.confidence > 1
@@ -82,29 +82,29 @@ def test_the_offset_is_negative_where_the_sound_is_late(frames):
 def test_a_constant_lag_leaves_the_least_distance_alone():
     lips = embeddings(6, 400)
     sound = lips + 0.3 * embeddings(7, 400)
-    plain, late = score_sync(lips, sound), score_sync(lips, delayed(sound, 3))
+    plain, late = score_sync(lips, sound, PADDED), score_sync(lips, delayed(sound, 3), PADDED)
     assert (plain.offset, late.offset) == (0, -3)
     assert late.distance == pytest.approx(plain.distance, rel=0.03)
     assert late.zero_distance > 2 * plain.zero_distance
 
 
 def test_strangers_have_no_confidence():
-    found = score_sync(embeddings(8, 400), embeddings(9, 400))
+    found = score_sync(embeddings(8, 400), embeddings(9, 400), PADDED)
     assert found.confidence < 0.2 and found.distance > 3
 
 
 def test_other_widths_of_the_search():
     lips = embeddings(1, 30)
-    assert score_sync(lips, delayed(lips, 4), max_shift=5).curve.shape == (11,)
-    assert score_sync(lips, delayed(lips, 4), max_shift=5).offset == -4
+    assert score_sync(lips, delayed(lips, 4), PADDED, max_shift=5).curve.shape == (11,)
+    assert score_sync(lips, delayed(lips, 4), PADDED, max_shift=5).offset == -4
 
 
 def test_what_cannot_be_compared_is_refused():
     with pytest.raises(InputError, match="at least 6 frames"):
-        score_sync(np.zeros((0, 8), np.float32), np.zeros((0, 8), np.float32))
+        score_sync(np.zeros((0, 8), np.float32), np.zeros((0, 8), np.float32), PADDED)
     for lips, sound in (((5, 8), (6, 8)), ((5, 8), (5, 7)), ((5,), (5,))):
         with pytest.raises(ValueError, match="embeddings must both be"):
-            score_sync(np.zeros(lips, np.float32), np.zeros(sound, np.float32))
+            score_sync(np.zeros(lips, np.float32), np.zeros(sound, np.float32), PADDED)
 
 
 # unit-length embeddings: only windows that have sound
@@ -156,11 +156,11 @@ def test_the_ends_of_the_search_do_not_win_for_strangers():
 def test_the_published_rule_is_untouched():
     lips, sound = embeddings(1, 20), embeddings(2, 20)
     assert PADDED == ShiftRule(padded=True, run=1, overlap=1)
-    np.testing.assert_array_equal(score_sync(lips, sound).curve, score_runs([(lips, sound)], PADDED).curve)
+    np.testing.assert_array_equal(score_sync(lips, sound, PADDED).curve, score_runs([(lips, sound)], PADDED).curve)
     padded = np.pad(sound, ((15, 15), (0, 0)))
     means = [torch.nn.functional.pairwise_distance(torch.tensor(lips), torch.tensor(padded[at : at + 20])).mean()
              for at in range(31)]
-    np.testing.assert_array_equal(score_sync(lips, sound).curve, np.array([float(mean) for mean in means])[::-1])
+    np.testing.assert_array_equal(score_sync(lips, sound, PADDED).curve, np.array([float(mean) for mean in means])[::-1])
 
 
 @pytest.mark.parametrize("rule", [PADDED, OVERLAP])
@@ -246,7 +246,7 @@ def test_the_verdict_is_the_peers_on_the_peers_own_files(published):
     frames = [cv2.resize(cv2.imdecode(part, cv2.IMREAD_COLOR), (224, 224))[..., ::-1] for part in parts]
     samples = golden["samples"][None].astype(np.float32) / 32768
     count = window_count(len(frames), samples.shape[1])
-    found = score_sync(published.lips(frames)[:count], published.sound(samples, 16000, count))
+    found = score_sync(published.lips(frames)[:count], published.sound(samples, 16000, count), published.rule)
     offset, distance, confidence = golden["verdict"]
     assert found.offset == offset
     assert found.distance == pytest.approx(distance, abs=1e-3) and found.confidence == pytest.approx(confidence, abs=1e-3)

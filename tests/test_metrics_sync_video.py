@@ -162,7 +162,7 @@ def test_a_second_track_meets_its_own_sound(tmp_path):
     assert [len(shown) for shown in judge.shown] == [19, 29] and found.score.offset == 0
     np.testing.assert_array_equal(judge.heard[0], samples[:, : 20 * 1764])
     np.testing.assert_array_equal(judge.heard[1], samples[:, 50 * 1764 :])
-    single = [score_sync(*parts) for parts in ((found.lips[:15], judge.sound(judge.heard[0], 44100, 15)),
+    single = [score_sync(*parts, PADDED) for parts in ((found.lips[:15], judge.sound(judge.heard[0], 44100, 15)),
                                                (found.lips[15:], judge.sound(judge.heard[1], 44100, 25)))]  # fmt: skip
     curve = (15 * single[0].curve + 25 * single[1].curve) / 40
     np.testing.assert_allclose(found.score.curve, curve, rtol=1e-6)

@@ -12,8 +12,8 @@ from common.cli import run
 from common.errors import InputError
 from common.schema import Number
 from training.config import checked_section, load_config, starts_of
-from training.settings import CONFIG, DEFAULTS
-from training.yaml_text import parse_yaml
+from training.config.settings import CONFIG, DEFAULTS
+from training.config.yaml_text import parse_yaml
 
 ROWS = list(CONFIG.table())
 NUMBERS = {}  # full key -> Number

@@ -203,8 +203,9 @@ def test_in_inference_the_modules_are_those_of_the_reference_alone(checkpoint):
     seen = np.concatenate([masked, np.repeat(reference, 4, 0)], 3).transpose(0, 3, 1, 2) / 255
     modules = torch.from_numpy(labels.astype(np.int64)).expand(4, -1, -1)
     with torch.no_grad():
-        wanted = model.generate(torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32), modules=modules)
-        flat = model.generate(torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32), modules=torch.zeros_like(modules))
+        shown = torch.tensor(mels)[:, None], torch.tensor(seen, dtype=torch.float32)
+        wanted = model.generate(*shown, modules=modules)
+        flat = model.generate(*shown, modules=torch.zeros_like(modules))
     assert np.abs(made - 255 * wanted.numpy().transpose(0, 2, 3, 1)).max() <= 1
     assert (wanted - flat).abs().max() * 255 > 3, "the modules matter to this network"
 

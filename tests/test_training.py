@@ -17,7 +17,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import load_config
 from training.loop import steps_left
 from training.run import Run
-from training.state import Average
+from training.storage.state import Average
 
 
 def test_overrides_are_typed_and_unknown_keys_refused(write_config):

@@ -15,13 +15,13 @@ import pytest
 from common.errors import InputError
 from tests.conftest import ROOT
 from tests.training_kit import ENVIRONMENT, start_training
-from training import lock
-from training.lock import RunLock
-from training.state import StorageError
+from training.storage import lock
+from training.storage.lock import RunLock
+from training.storage.state import StorageError
 
 HOLD = """
 import os, sys, time
-from training.lock import RunLock
+from training.storage.lock import RunLock
 with RunLock(sys.argv[1]):
     child = os.fork() if sys.argv[2] == "forks" else None
     if child is None or child > 0:

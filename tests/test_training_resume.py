@@ -14,8 +14,8 @@ from training.config import load_config
 from training.logging.rows import TIMES
 from training.loop import train
 from training.run import Run
-from training.state import StorageError, load_state, save_state
-from training.store import Store
+from training.storage.state import StorageError, load_state, save_state
+from training.storage.store import Store
 
 LATER = {"metric": "val/l1", "below": 9}
 EVERYTHING = {

@@ -1,4 +1,4 @@
-"""The table of settings in docs/training.md, written from `training.settings.CONFIG`: key, default, what is permitted, meaning.
+"""The table of settings in docs/training.md, written from `training.config.settings.CONFIG`.
 
     python -m tools.settings_table        # writes the table anew between its two marks; a test compares
 """
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from training.settings import CONFIG
+from training.config.settings import CONFIG
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "training.md"
 BEGIN, END = "<!-- settings: written by tools/settings_table.py -->", "<!-- settings: end -->"

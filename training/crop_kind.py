@@ -14,12 +14,12 @@ def require_one_crop(config, settings, learnt):
     Args:
         config: of the run; `data.crop` None takes what the corpus holds.
         settings: of the prepared corpus.
-        learnt: dict of config key -> (path, kind of crop) of networks in losses that judge crops, see training.setup.build_losses.
+        learnt: dict of config key -> (path, kind of crop) of networks in losses, see training.setup.build_losses.
 
     Raises:
         InputError: the corpus holds crops of another kind than `data.crop` names, or than `train.init` or a network of a loss
-            learnt from. A `train.init` of another kind is let through where `data.crop` is given: a network may go over from one
-            kind to the other when that is what the user wants.
+            learnt from. A `train.init` of another kind is let through where `data.crop` is given: a network may go over from
+            one kind to the other when that is what the user wants.
     """
     data, crop = config["data"], settings["crop"]
     again = "prepare the corpus with --crop"

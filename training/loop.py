@@ -9,7 +9,7 @@ from common.files import atomic_output
 from training.logging.log import Log
 from training.run import NotFinite
 from training.setup import batches
-from training.store import Store
+from training.storage.store import Store
 from training.validation import validate
 
 

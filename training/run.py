@@ -21,7 +21,7 @@ from training.setup import (
     sync_frames_of,
     textures_of,
 )
-from training.state import Average
+from training.storage.state import Average
 
 
 class NotFinite(ArithmeticError):
@@ -44,8 +44,8 @@ class Learner:
     """A network and what moves it.
 
     Args:
-        engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip and,
-            for a network that has one, schedule.
+        engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip
+            and, for a network that has one, schedule.
 
     Attributes:
         module: the network itself; network: the same, prepared for this run's processes and precision.
@@ -176,9 +176,15 @@ class Run:
                     against[name].append(loss.detach().float())
             totals.append(total.detach().float())
             parts.append(found)
+            del batch, outputs, total  # before the next one is moved to the device
         norms = [learner.clip() for learner in learners.values()]
         values, stop = self._fetch(totals, parts, against, norms, stop)
-        self._require_finite(values, totals, batches)
+        try:
+            self._require_finite(values, totals, batches)
+        except NotFinite:
+            for learner in learners.values():
+                learner.optimizer.zero_grad(set_to_none=True)
+            raise
         for learner in learners.values():
             learner.set_rates(self.step, self.config["train"]["steps"])
         self.engine.step([learner.optimizer for learner in learners.values()])
@@ -215,10 +221,13 @@ class Run:
             mine = [batch for batch, total in zip(batches, own, strict=True) if not abs(total) < float("inf")]
             if all(name.startswith("adversary/") for name in losses):
                 mine = batches
-            clips = [clip for part in self.engine.gather(self._windows(mine)) for clip in part]
-            raise NotFinite(f"{step}: the loss is not finite ({', '.join(losses)})", clips, values)
+            raise NotFinite(f"{step}: the loss is not finite ({', '.join(losses)})", self._windows_of_all(mine), values)
         if bad and self.engine.precision != "fp16":
-            raise NotFinite(f"{step}: the gradient is not finite", self._windows(batches), values)
+            raise NotFinite(f"{step}: the gradient is not finite", self._windows_of_all(batches), values)
+
+    def _windows_of_all(self, batches):
+        """`_windows` of the batches of all processes, all of which must call it."""
+        return [clip for part in self.engine.gather(self._windows(batches)) for clip in part]
 
     def _windows(self, batches):
         """[[clip id, first frame], ...] of batches."""

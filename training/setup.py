@@ -39,8 +39,9 @@ def build_losses(config, device, model, learnt=None):
         return found
 
     section = config["model"]
-    sizes = {"face_size": section.get("face_size", 96), "width": section.get("width", 1.0), "frames": window_frames(config["data"])}
-    setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, **sizes)
+    sizes = {"face_size": section.get("face_size", 96), "width": section.get("width", 1.0)}
+    frames = window_frames(config["data"])
+    setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, **sizes, frames=frames)
     criterion = build_criterion(config["losses"], setting)
     for loss in criterion.terms:
         if missing := set(criterion.reads(loss)) - set(model.gives):

@@ -7,7 +7,7 @@ from datasets.fields import FIELDS
 from training.logging.log import peak_memory
 from training.loop import steps_left
 from training.setup import needed_fields
-from training.store import room_left, room_needed
+from training.storage.store import room_left, room_needed
 from training.validation import validate
 
 TIMED = 5  # steps, after one to warm up
@@ -23,8 +23,9 @@ def describe(run):
         yield f"adversary {name}: {millions(adversary):.2f} M parameters"
     terms = [f"{name} {run.criterion.weights[name]}" + _gate(run.criterion, name) for name in run.criterion.terms]
     yield f"losses: {', '.join(terms)}"
-    if run.training.without_phones:
-        yield f"{run.training.without_phones} clips without phonemes are left out (their reasons stand in the manifest)"
+    for what, count in run.training.without.items():
+        if count:
+            yield f"{count} clips without {what} are left out (their reasons stand in the manifest)"
     checked = ", ".join(f"{len(data.rows)} {split}" for split, data in run.validation.items()) or "none"
     yield f"clips: {len(run.training.rows)} to train, to validate {checked}"
 

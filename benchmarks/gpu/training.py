@@ -57,7 +57,7 @@ def take(run, count):
 
 def resume(bench, name):
     """An unbroken run against one that is stopped half way and goes on from its checkpoint."""
-    from training.store import Store
+    from training.storage.store import Store
     from training.validation import validate
 
     steps = QUICK_STEPS if bench.quick else STEPS

@@ -154,23 +154,27 @@ def _named_clips(kind, speakers, root):
     if kind == "folder":
         if speakers is not None:
             raise InputError(f"folder:{','.join(speakers)}: a folder has no speakers; write folder")
-        clips = [clip for clip in list_clips("folder", root) if not _hidden(clip.id)]
-        if not clips:
+        found, odd = _listed("folder", root)
+        if not found and not odd:
             raise InputError(f"{root}: every video in it is hidden (its name or a folder's begins with a point)")
-        return {clip.id: clip.path for clip in clips}, [], "folder"
-    if kind == "grid":
-        found = {clip.id: clip.path for clip in list_clips("grid", root) if not _hidden(clip.id)}
-    else:
-        found = _tcd_timit(root)
+        return found, odd, "folder"
+    found, odd = _listed("grid", root) if kind == "grid" else (_tcd_timit(root), [])
     present = sorted({_speaker(clip_id) for clip_id in found})
     if speakers == ["all"]:
-        return found, [], f"{kind}, all {len(present)} speakers"
+        return found, odd, f"{kind}, all {len(present)} speakers"
     if speakers is None:
         chosen, missing = _test_speakers(kind, present, root)
         note = "our choice of test speakers"
     else:
         chosen, missing, note = _given_speakers(kind, speakers, present, root), [], "speakers"
+    missing = [*odd, *missing]
     return {i: path for i, path in found.items() if _speaker(i) in chosen}, missing, f"{kind}, {note} {', '.join(chosen)}"
+
+
+def _listed(kind, root):
+    """({id: path}, [(id, reason)]): the visible clips of a corpus, and those whose names keep them out."""
+    clips = [clip for clip in list_clips(kind, root) if not _hidden(clip.id)]
+    return {clip.id: clip.path for clip in clips if not clip.fault}, [(clip.id, clip.fault) for clip in clips if clip.fault]
 
 
 def _test_speakers(kind, present, root):

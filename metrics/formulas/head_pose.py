@@ -5,7 +5,7 @@ import numpy as np
 from faces.landmarks import STABLE
 
 # Where the points of faces.landmarks.STABLE lie on a mean head, in units of the distance of the eye centres from the point
-# between them: x to the subject's left, y down, z away from the camera. A symmetrised Procrustes mean over 247 frames of 13
+# between them: x to the subject's left, y down, z away from the camera. A symmetrised Procrustes mean over 247 frames of 12
 # GRID speakers, measured with the mesh detector, which gives a depth. Pitch is 0 where they look: about into the camera.
 MEAN_HEAD = np.array(
     [

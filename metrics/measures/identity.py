@@ -1,5 +1,7 @@
 """Is it still the same person: face embeddings of the generated video against those of the real one."""
 
+import weakref
+
 import numpy as np
 
 from metrics.measures.base import Findings, OfVideo
@@ -28,15 +30,15 @@ class Identity(OfVideo):
     )  # fmt: skip
 
     def __init__(self, embedder):
-        self._embedder, self._kept = embedder, (None, None)
+        self._embedder, self._real, self._kept = embedder, lambda: None, None
 
     def facts(self, options):
         return {"identity_network": self._embedder.name, "identity_sha256": self._embedder.sha256}
 
     def look(self, view):
-        if self._kept[0] is not view.real:
-            self._kept = view.real, self._embed(view.real)
-        at, real = self._kept[1]
+        if self._real() is not view.real:  # a weak reference, so that the frames of the last real video are let go
+            self._real, self._kept = weakref.ref(view.real), self._embed(view.real)
+        at, real = self._kept
         made_at, made = (at, real) if view.footage is view.real else self._embed(view.footage)
         if len(real) < 2 or not len(made):
             return Findings(dict.fromkeys(column.key for column in self.columns), ["identity: too few frames with a face"])

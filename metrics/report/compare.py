@@ -19,7 +19,7 @@ OLDER = ("talkingface-evaluation-1",)
 PARTS = {"protocol": dict, "columns": list, "rows": list, "leakage": list, "videos": list, "failed": list, "frechet": list}
 # What a protocol may say that changes no figure: where the files lie, how many there are, what was evaluated.
 HARMLESS = frozenset({"counts", "generated", "real", "systems", "system", "checkpoint", "checkpoints", "seconds", "date",
-                      "command", "unmatched", "missing"})  # fmt: skip
+                      "command", "unmatched", "missing", "generators_precision"})  # fmt: skip
 HEADS = ("", "first", "second", "second - first", "p", "videos")
 SUFFIXES = (".json", ".md")
 

@@ -74,12 +74,12 @@ def window_count(frames, samples, rate=16000):
     return max(0, min(int(frames), int(samples) * FPS // rate) - _LEFT_OUT)
 
 
-def score_sync(lips, sound, rule=PADDED, max_shift=MAX_SHIFT):
+def score_sync(lips, sound, rule, max_shift=MAX_SHIFT):
     """`score_runs` of a single run; lips and sound (N, D)."""
     return score_runs([(lips, sound)], rule, max_shift)
 
 
-def score_runs(runs, rule=PADDED, max_shift=MAX_SHIFT):
+def score_runs(runs, rule, max_shift=MAX_SHIFT):
     """Compare the embeddings of one video at every shift, as syncnet_python does for one run.
 
     Euclidean distances. The mean of a shift is over the windows of all runs, so that each window counts once: a run of 100
@@ -88,7 +88,7 @@ def score_runs(runs, rule=PADDED, max_shift=MAX_SHIFT):
     Args:
         runs: list of (lips, sound), both (N, D) float32: an embedding for each window of five frames, and that of the sound
             which belongs to the same frames. N may differ between runs.
-        rule: ShiftRule, see `metrics.sync.judges`.
+        rule: ShiftRule of the judge that made the embeddings; there is no default, for the wrong one makes wrong figures.
         max_shift: frames to either side.
 
     Returns:

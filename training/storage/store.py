@@ -17,7 +17,7 @@ from common.errors import InputError
 from common.files import atomic_output
 from training.checkpoint import save_checkpoint
 from training.setup import checkpoint_config
-from training.state import StorageError, load_state, random_states, restore_random, save_state
+from training.storage.state import StorageError, load_state, random_states, restore_random, save_state
 
 VERSION = 2
 

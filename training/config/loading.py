@@ -5,8 +5,8 @@ from pathlib import Path
 from common.errors import InputError
 from common.schema import is_clean, shown
 from common.suggest import refuse_unknown
-from training.settings import CONFIG
-from training.yaml_text import parse_yaml, read_yaml
+from training.config.settings import CONFIG
+from training.config.yaml_text import parse_yaml, read_yaml
 
 
 def load_config(path, overrides=()):

@@ -1,0 +1,53 @@
+"""One config of each family over a small corpus: every network that is trained, every loss and every kind of window."""
+
+import torch
+
+from models import build_model
+from tests.conftest import ROOT
+from training.checkpoint import save_checkpoint
+from training.config import load_config
+from training.run import Run
+
+OPEN = "losses.sync.enable_when=null"
+FAMILIES = {  # name -> (config, overrides)
+    "expert": ("expert", ["data.min_av_confidence=null"]),
+    "expert_classic": ("expert", ["data.min_av_confidence=null", "data.negatives.sounds=1", "losses.sync_choice=null"]),
+    "lip_landmarks": ("lip_landmarks", []),
+    "wav2lip": ("wav2lip", [OPEN]),
+    "wav2lip_gan": ("wav2lip_gan", [OPEN]),
+    "tcsc": ("tcsc", [OPEN]),
+    "sto": ("sto", [OPEN]),
+    "sto_other": ("sto_grid", [OPEN, "losses.spatial_texture.distribution=sliced", "losses.temporal_lip.similarity=shape"]),
+    "demo": ("demo_l1", ["train.init=null", "losses.laplacian={weight: 0.1}", "data.augment.colour=0.1",
+                         "data.augment.grain=0.1"]),
+}  # fmt: skip
+
+
+def make_expert(folder, crop="aligned"):
+    """A quarter-wide expert with fresh weights; returns its path."""
+    torch.manual_seed(0)
+    network = {"name": "syncnet_color", "face_size": 96, "width": 0.25}
+    path = folder / "expert.safetensors"
+    save_checkpoint(path, build_model(network), {"model": network, "data": {"crop": crop}})
+    return path
+
+
+def family_config(name, corpus, expert, runs, *more):
+    """The resolved config of a family at a quarter of its width, with batches of two; `more` are overrides."""
+    stem, overrides = FAMILIES[name]
+    path = ROOT / "configs" / f"{stem}.yaml"
+    given = load_config(path, overrides)
+    small = {"name": name, "data.corpus": corpus, "data.crop": None, "data.workers": 0, "train.batch_size": 2,
+             "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs, "train.steps": 4,
+             "train.tensorboard": "off", "train.progress": False, "optim.warmup": 0}  # fmt: skip
+    if "width" in given["model"]:
+        small["model.width"] = 0.25
+    if "sync" in given["losses"]:
+        small["losses.sync.expert"] = expert
+    small = [f"{key}={'null' if value is None else value}" for key, value in small.items()]
+    return load_config(path, [*overrides, *small, *more])
+
+
+def family_run(name, corpus, expert, runs, *more):
+    """training.run.Run of a family, see `family_config`."""
+    return Run(family_config(name, corpus, expert, runs, *more))

@@ -1,0 +1,120 @@
+"""Networks and losses at a small size, each with what it is called with: for tests of precision and of compiling."""
+
+import torch
+
+from models import MODELS, build_model
+from models.precision import unit_length
+from speech.arpabet import PHONES
+
+BIG = ("syncnet_v2", "fid_inception")  # judges, which take no gradient; half precision is slow on CPUs
+
+
+def seeded(build):
+    torch.manual_seed(3)
+    return build()
+
+
+def network(name, **options):
+    """A network in eval mode whose batch statistics are those of a batch, so that its maps have a usual size."""
+    small = {} if name in ("lip_landmarks", "syncnet_v2", "fid_inception") else {"width": 0.25}
+    model = seeded(lambda: build_model({"name": name, **small, **options}))
+    with torch.no_grad():
+        model.train()
+        for module in model.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.momentum = 1.0
+        if name not in BIG:
+            call(model, inputs_of(name, model))
+    return model.eval()
+
+
+def inputs_of(name, model, count=4):
+    """Arguments for a network of the table."""
+    generator = torch.Generator().manual_seed(4)
+
+    def rand(*size):
+        return torch.rand(size, generator=generator)
+
+    mel = rand(count, 1, 80, 16) * 8 - 4
+    labels = torch.randint(0, 64, (count, 96, 96), generator=generator)
+    if name == "wav2lip":
+        faces = rand(count, 6, 96, 96)
+        gate = torch.randint(0, len(PHONES), (count,), generator=generator) if model.audio_gate is not None else None
+        return mel, faces, gate, labels if model.spatial_input is not None else None
+    return {
+        "syncnet_color": lambda: (mel, rand(count, 15, 48, 96)),
+        "disc_quality": lambda: (rand(count, 3, 96, 96),),
+        "disc_conditional": lambda: (mel, rand(count, 3, 96, 96), rand(count, 3, 96, 96)),
+        "lip_landmarks": lambda: (rand(count, 3, 96, 96),),
+        "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
+        "fid_inception": lambda: (rand(count, 3, 96, 96),),
+    }[name]()
+
+
+CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
+         "lip_landmarks": "find"}  # fmt: skip
+
+
+def call(model, arguments):
+    """(N, ...) outputs of a network, one after the other."""
+    name = next(name for name, kind in MODELS.items() if type(model) is kind)
+    made = getattr(model, CALLS.get(name, "forward"))(*arguments)
+    return made if isinstance(made, tuple) else (made,)
+
+
+NETWORKS = [*((name, {}) for name in MODELS), ("wav2lip", {"audio_gate": True, "spatial_input": True})]
+
+
+def with_unseen_classes(model):
+    """A gate that has seen two classes and learned to use them; a spatial input that is in use."""
+    if getattr(model, "audio_gate", None) is not None:
+        table = model.audio_gate.table
+        table.update(torch.tensor([1, 2]), torch.tensor([0.4, 0.9]), torch.tensor([True, True]))
+        assert int(table.seen.sum()) == 2
+        with torch.no_grad():
+            model.audio_gate.beta.fill_(0.7)
+    if getattr(model, "spatial_input", None) is not None:
+        with torch.no_grad():
+            model.spatial_input.colour.weight.normal_(0, 0.1)
+            model.spatial_input.position.weight.normal_(0, 0.1)
+    return model
+
+
+TERMS = {  # options of a config beside the weight
+    "l1": {"gradient": 1.0, "mouth_weight": 3.0},
+    "laplacian": {},
+    "sync": {"expert": "expert"},
+    "adversarial": {"discriminator": ["quality", "conditional"], "width": 0.25},
+    "sync_classification": {},
+    "sync_choice": {},
+    "landmark_distance": {},
+    "temporal_lip": {},
+    "spatial_texture": {},
+}
+
+
+class Found:
+    """What training.checkpoint.load_checkpoint gives, of a fresh network."""
+
+    config = {"data": {}}
+
+    def __init__(self, name):
+        self.model = network(name)
+
+
+def fields_and_outputs():
+    """A batch of two windows of five frames, and what networks would give for it."""
+    generator = torch.Generator().manual_seed(5)
+
+    def rand(*size):
+        return torch.rand(size, generator=generator)
+
+    batch = {"face": rand(2, 5, 3, 96, 96), "reference_face": rand(2, 5, 3, 96, 96), "mel": rand(2, 5, 1, 80, 16) * 8 - 4,
+             "sync_mel": rand(2, 1, 80, 16) * 8 - 4, "landmarks": rand(2, 5, 68, 2) * 96, "valid": torch.ones(2, 5),
+             "phoneme": torch.randint(0, len(PHONES), (2, 5), generator=generator), "run": torch.tensor([[0, 0, 1, 1, 2]] * 2),
+             "module": torch.randint(0, 64, (2, 5, 96, 96), generator=generator),
+             "in_sync": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]])}  # fmt: skip
+    outputs = {"face": rand(2, 5, 3, 96, 96), "mouth": rand(2, 5, 20, 2) * 96,
+               "audio_embedding": unit_length(rand(6, 64)).unflatten(0, (2, 3)),
+               "face_embedding": unit_length(rand(2, 64))}  # fmt: skip
+    return batch, outputs
