@@ -55,7 +55,8 @@ def test_a_quick_run_reaches_every_part_and_every_network(quick):
 def test_on_the_cpu_a_resumed_run_and_an_unbroken_one_have_equal_losses(quick):
     found = {line["name"]: line for line in quick[1]["lines"] if line["part"] == "training"}
     for name in training.QUICK:
-        assert found[f"{name}, all steps after resuming, losses apart"]["value"] == 0
+        line = found[f"{name}, all steps after resuming, totals apart"]
+        assert line["value"] == line["more"]["losses_apart"] == 0
 
 
 def test_the_families_hold_every_network_loss_and_discriminator_of_the_configs():
@@ -129,6 +130,13 @@ def test_whatever_is_wrong_gives_exit_code_1(monkeypatch, tmp_path, state):
     assert command.main(options) is None
     monkeypatch.setattr(command, "run_parts", lambda *_: [])
     assert command.main(options) == 1
+
+
+def test_losses_are_compared_by_value_and_nan_is_infinitely_far():
+    one, other = {"total": 1.0, "l1": 0.01, "gradient": 1.0}, {"total": 1.1, "l1": 0.03, "gradient": 9.0}
+    assert training.losses_apart([one], [other]) == pytest.approx(0.2)  # 0.02 of 0.1
+    assert training.totals_apart([one, one], [other, one]) == pytest.approx(0.1 / 1.1 / 2)
+    assert training.losses_apart([{"total": float("nan")}], [{"total": 1.0}]) == float("inf")
 
 
 def test_a_line_comes_back_from_json():

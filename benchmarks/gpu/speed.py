@@ -90,7 +90,7 @@ def matrix_peak(bench, dtype):
     best, kept = 0.0, torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     try:
-        for size in (4096, 8192) if bench.cuda else (512,):
+        for size in (4096, 8192) if bench.device.type == "cuda" else (512,):
             left, right = (torch.randn(size, size, device=bench.device).to(dtype) for _ in range(2))
             best = max(best, 2 * size**3 / bench.seconds_of(lambda: left @ right, rounds=20, warm=3))  # noqa: B023 - called at once
     finally:
