@@ -64,7 +64,7 @@ def main(argv):
     from models.devices import choose_device
 
     if args.device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError("--device: this machine, or this build of torch, has no GPU; --device cpu --quick tries the code alone")
+        raise InputError("--device: this machine or this build of torch has no GPU; --device cpu --quick tries the code")
     args.device = choose_device(args.device)
     facts = machine_facts(args.device)
     print(short(facts), flush=True)
