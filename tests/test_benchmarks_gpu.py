@@ -89,6 +89,9 @@ def test_a_mistake_in_the_arguments_is_told(tmp_path):
 
     with pytest.raises(InputError, match="seconds"):
         command.parse(["--seconds", "nan"])
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="no GPU; --device cpu --quick"):
+            command.main(["--out", str(tmp_path / "out")])
     with pytest.raises(InputError, match="not a prepared corpus"):
         command.main(["--device", "cpu", "--corpus", str(tmp_path), "--out", str(tmp_path / "out")])
 

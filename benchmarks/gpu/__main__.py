@@ -29,6 +29,8 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from benchmarks.gpu.bench import BAD, FAILED, LATE, OK
 from benchmarks.gpu.runner import PARTS, run_parts
 from common.cli import EXIT_FAILED_JOB, run
@@ -61,6 +63,8 @@ def main(argv):
     from benchmarks.gpu.material import make_material
     from models.devices import choose_device
 
+    if args.device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError("--device: this machine or this build of torch has no GPU; --device cpu --quick tries the code")
     args.device = choose_device(args.device)
     facts = machine_facts(args.device)
     print(short(facts), flush=True)
