@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch.utils._pytree import tree_map
 
 from benchmarks import texture_agreement
 from benchmarks.gpu import __main__ as command
@@ -18,7 +19,7 @@ from benchmarks.gpu.material import CONFIGS, draw_corpus, load_light
 from datasets.prepared import PreparedCorpus
 from models import MODELS, build_model, fuse_for_inference
 from tests.conftest import ROOT
-from tests.fake_gpu import CUDA, fake_gpu, on_fake_gpu
+from tests.fake_cuda_kit import CUDA, fake_gpu, lend
 from tests.test_architecture import HEAVY, LIGHT, OPTIONAL, WALLED, reach_of
 from training.config import load_config
 
@@ -213,18 +214,19 @@ def test_agreement_is_that_of_the_texture_benchmark():
 @pytest.mark.parametrize("name", [*MODELS, "wav2lip with gate and texture"])
 def test_every_network_is_fed_on_the_right_device(name):
     """On fake CUDA tensors, where an operation between two devices is refused as on a real GPU."""
-    with fake_gpu():
-        model, inputs = networks.make_network(name, 0.25, 1)
-        model, inputs = on_fake_gpu(model.eval()), networks.moved(inputs, CUDA)
+    model, inputs = networks.make_network(name, 0.25, 1)
+    with fake_gpu() as mode:
+        inputs = tree_map(lambda one: mode.from_tensor(one) if isinstance(one, torch.Tensor) else one, inputs)
+        model, inputs = lend(model.eval(), mode), networks.moved(inputs, CUDA)
         outputs = networks.values_of(model(inputs) if isinstance(inputs, dict) else model(*inputs))
     assert outputs and all(one.device == CUDA for one in outputs)
 
 
 def test_what_drivers_do_stays_on_the_device():
     model = fuse_for_inference(build_model({"name": "wav2lip", "width": 0.25}).eval(), winograd=False).half()
-    with fake_gpu():
+    with fake_gpu() as mode:
         mels, crops = torch.zeros(2, 80, 16), torch.zeros(2, 96, 96, 3, dtype=torch.uint8)
-        drawn = drawing.draw.__wrapped__(on_fake_gpu(model), mels, crops, CUDA, torch.float16)
+        drawn = drawing.draw.__wrapped__(lend(model, mode), mels, crops, CUDA, torch.float16)
     assert drawn.shape == (2, 96, 96, 3) and drawn.dtype == torch.uint8 and drawn.device.type == "cpu"
 
 
@@ -232,8 +234,8 @@ def test_what_drivers_do_stays_on_the_device():
 def test_what_judges_do_stays_on_the_device(part):
     model, call, make, _ = part(bench_of(quick=True))
     given = make(3)
-    with fake_gpu():
-        found = call(on_fake_gpu(model), on_fake_gpu(given))
+    with fake_gpu() as mode:
+        found = call(lend(model, mode), mode.from_tensor(given).to(CUDA))
     assert found.device == CUDA and len(found) == 3
 
 
