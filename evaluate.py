@@ -52,6 +52,7 @@ def parse(argv):
     add("--limit", type=int, help="so many faces of the list, spread evenly")
     add("--seed", type=int, default=0, help="decides who gets whose sound, where the list does not say (%(default)s)")
     add("--cache_dir", type=Path, help="where face tracks are kept for next time (~/.cache/talkingface)")
+    add("--precision", help="of the generators: auto (fp16 on cuda, else fp32), fp32, fp16 or bf16 (auto)")
 
     add = parser.add_argument_group("sync").add_argument
     add("--syncnet_weights", type=Path, help="syncnet_v2.model, for LSE-D and LSE-C")
@@ -114,7 +115,8 @@ def check(args):
         raise InputError("--checkpoint: give the list with --pairs and the folder of its clips with --data_root, too")
     if args.unpaired and len(args.unpaired) != len(args.generated or []):
         raise InputError("--unpaired: give one folder for each of --generated")
-    mode, others = ("generated", ("pairs", "data_root", "videos", "limit")) if args.generated else ("checkpoint", ("real",))
+    made_first = ("pairs", "data_root", "videos", "limit", "precision")
+    mode, others = ("generated", made_first) if args.generated else ("checkpoint", ("real",))
     for flag in others:
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag} does not go with --{mode}; leave one of them out")
@@ -225,8 +227,9 @@ def videos_to_make(args, device, selection, note):
         note(f"{args.pairs} {line}: left out: {reason}")
     folder = args.videos or args.out.with_name(args.out.name + "_videos")
     weights = args.detector_weights and str(args.detector_weights)
+    face_options = FaceOptions(detector=args.detector, selection=selection, detector_weights=weights)
     studio = Studio(args.checkpoint, folder, store=TrackStore(args.cache_dir or default_cache()), device=device,
-                    face_options=FaceOptions(detector=args.detector, selection=selection, detector_weights=weights))
+                    precision=args.precision or "auto", face_options=face_options)
     facts = {"pairing": pairs.source, "checkpoints": studio.facts, "generators_precision": studio.precisions,
              "missing": [list(map(str, one)) for one in pairs.missing]}
     return studio.items(pairs.pairs), studio.systems, facts, studio

@@ -82,7 +82,8 @@ def build_parser():
     add("--compat", help="wav2lip: compute what the public Wav2Lip script computes")
     add("--optimise_face", action="store_true", help="give the drawn face the colours and the detail of the reference frame")
     add("--paste", help="how the face is laid over the frame: feather, laplacian or poisson (default: feather)")
-    add("--output", help="frame, or crop: the aligned face alone, as large as the checkpoint draws it (default: frame)")
+    add("--output", help="frame, or crop: the aligned face alone, as large as the checkpoint draws it (default: frame;\n"
+        "crop where a checkpoint draws what cannot be laid over a frame)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 

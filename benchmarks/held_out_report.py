@@ -11,7 +11,7 @@ from common.errors import InputError
 from common.files import atomic_output
 from metrics.formulas.image import mouth_region
 
-BARS = {  # issue 2; None: no number is asked for, the figure is reported
+BARS = {  # None: no bar, the figure is reported
     "correlation, own sound (median)": (">=", 0.75),
     "LMD raw / copy of the reference": ("<", 1.0),
     "LMD aligned / copy of the reference": ("<", 1.0),

@@ -14,7 +14,7 @@ from common.suggest import refuse_unknown
 
 REQUIRED = ...  # the default of a key that has to be given
 _SHOWN = 60  # characters of a value that a message repeats
-_NAME = re.compile(r"[\w-]+")
+_NAME = re.compile(r"[^\W\d]\w*")
 
 
 class Kind:
@@ -231,7 +231,7 @@ class Named(Kind):
             raise self.refuse(value, where)
         for name in value:
             if not _NAME.fullmatch(str(name)):
-                raise InputError(f"{where}: {shown(name)}: is no name of a {self.what}; use letters, digits, _ and -")
+                raise InputError(f"{where}: {shown(name)}: is no name of a {self.what}; use letters, digits and _")
             if name in self.reserved:
                 raise InputError(f"{where}.{name}: the log uses this name itself; choose another one for the {self.what}")
         return {name: self.item.check(one, f"{where}.{name}") for name, one in value.items()}

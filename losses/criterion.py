@@ -102,11 +102,15 @@ class Criterion(nn.Module):
                         total = self.weight(name) * value + (0.0 if total is None else total)
         return total, parts
 
+    def seen_by(self, name, outputs):
+        """Outputs as a term, and its adversaries, look at them: the one that `of` names under the usual name."""
+        if name not in self.views:
+            return outputs
+        return {**outputs, self.terms[name].reads[0]: outputs[self.views[name]]}
+
     def _value(self, name, term, outputs, batch):
         """(value, figures) of a term."""
-        if name in self.views:
-            outputs = {**outputs, term.reads[0]: outputs[self.views[name]]}
-        found = term(outputs, batch)
+        found = term(self.seen_by(name, outputs), batch)
         return found if isinstance(found, tuple) else (found, {})
 
     def weight(self, name):
@@ -164,11 +168,11 @@ def build_criterion(config, setting=None):
         raise InputError("losses: name at least one loss, such as  l1: {weight: 1.0}")
     terms, weights, gates, views = {}, {}, {}, {}
     for name, options in config.items():
-        if not isinstance(name, str) or not name.isidentifier():
-            raise InputError(f"losses.{name}: a loss is named by letters, digits and _")
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(nn.ModuleDict(), name):
+            raise InputError(f"losses.{name}: cannot be the name of a loss; choose another, of letters, digits and _")
         kind = _kind(name, options)
         weights[name] = _weight(name, options)
-        if gate := options.get("enable_when"):
+        if (gate := options.get("enable_when")) is not None:
             gate = _GATE.check(gate, f"losses.{name}.enable_when")
             gates[name] = (gate["metric"], gate["below"])
         if "of" in options:
@@ -215,7 +219,10 @@ def _build(name, kind, arguments, setting):
     refuse_unknown(arguments, known, f"key of losses.{name}")
     for key in [key for key in arguments if key in kind.ranges]:
         arguments[key] = kind.ranges[key].check(arguments[key], f"losses.{name}.{key}")
+    usual = next(one for one, other in LOSSES.items() if other is kind)
     try:
         return kind(**kind.prepare(arguments, setting, name))
+    except InputError as error:  # classes know their usual name alone
+        raise InputError(str(error).replace(f"losses.{usual}", f"losses.{name}")) from error
     except (TypeError, ValueError) as error:
         raise InputError(f"losses.{name}: {error}") from error

@@ -37,7 +37,9 @@ class L1Loss(Term):
         super().__init__()
         self.mouth_weight, self.gradient = float(mouth_weight), float(gradient)
         self.upper_weight, self.upper_rows = float(upper_weight), float(upper_rows)
-        self.region = region_of(region, "region of an l1 loss")
+        self.region = region_of(region, "losses.l1.region")
+        if not self._weight(torch.zeros(96, 96)).isfinite().all():
+            raise ValueError("mouth_weight and upper_weight leave no pixel of the region any weight")
 
     def forward(self, outputs, batch):
         """`face` (B, T, 3, S, S) generated and real -> scalar."""
@@ -78,7 +80,7 @@ class LaplacianLoss(Term):
 
     def __init__(self, levels=3, region="face"):
         super().__init__()
-        self.levels, self.region = int(levels), region_of(region, "region of a laplacian loss")
+        self.levels, self.region = int(levels), region_of(region, "losses.laplacian.region")
 
     def forward(self, outputs, batch):
         """`face` (B, T, 3, S, S) generated and real -> scalar."""

@@ -175,8 +175,8 @@ class SpatialTextureLoss(Term):
         return ("face", "module") if self.modules == "slic" and self.labels == "stored" else ("face",)
 
     def textures(self):
-        """See losses.term.Term: the modules of the real face."""
-        return {"module": self.spec}
+        """See losses.term.Term: the modules of the real face, where they are stored."""
+        return {"module": self.spec} if "module" in self.needs else {}
 
     def forward(self, outputs, batch):
         """Loss of generated faces.

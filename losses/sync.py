@@ -116,6 +116,8 @@ class SyncChoice(Term):
         The figure `accuracy` is the share of windows whose own sound has the greatest cosine.
         """
         cosines = (outputs["audio_embedding"] * outputs["face_embedding"][:, None]).sum(-1)
+        if cosines.shape[1] < 2:
+            raise InputError("losses.sync_choice: chooses among several sounds; set data.negatives.sounds to 2 or more")
         own = batch["in_sync"].bool().clone()
         own[:, 0] = False  # a negative that fell on the window itself does not count
         cosines = cosines.masked_fill(own, -1e4)

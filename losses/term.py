@@ -58,7 +58,8 @@ class Term(Precise):
     checkpoint tells of the term.
 
     Attributes:
-        needs: fields of the batch; reads: outputs of the network. The first one may be renamed (`of` in a config).
+        needs: fields of the batch.
+        reads: outputs of the network; a single one may be another by a config's `of`.
         sync_frames: frames that `sync_mel` belongs to; None where the term does not listen to it.
         made: arguments of the class that `prepare` makes and no config holds.
         ranges: dict of argument -> common.schema.Number, for the numbers among the arguments; their defaults are those of

@@ -4,7 +4,7 @@ The policy: networks run in the precision of the run; norms of embeddings, landm
 float32, outside autocast. No constant below 6e-8, float16's least positive number, may meet a float16 tensor: it would be 0.
 """
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -23,3 +23,19 @@ def unit_length(vectors):
     """
     with outside_autocast(vectors.device):
         return F.normalize(vectors.float(), dim=1)
+
+
+@contextmanager
+def exact_products(exact=True):
+    """Keep CUDA from rounding the factors of float32 products and convolutions to TF32, which has fp16's mantissa.
+
+    The switches are torch's, for the whole process; they are put back at the end. With `exact` false nothing changes.
+    """
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    kept = cudnn.allow_tf32, matmul.allow_tf32
+    if exact:
+        cudnn.allow_tf32 = matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = kept

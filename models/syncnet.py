@@ -6,7 +6,7 @@ from torch import nn
 from common.errors import InputError
 from models.blocks import ConvBlock, audio_encoder, check_size, levels_of, residual_blocks, scaled
 from models.network import Network
-from models.precision import unit_length
+from models.precision import outside_autocast, unit_length
 
 
 class SyncNetColor(Network):
@@ -108,4 +108,5 @@ def sync_probability(audio, face):
     Both are ReLU-ed, so the cosine is a probability; it is clamped because rounding can lift it over 1. In float32 whatever the
     embeddings are, and outside autocast.
     """
-    return F.cosine_similarity(audio.float(), face.float(), dim=-1).clamp(0, 1)
+    with outside_autocast(audio.device):
+        return F.cosine_similarity(audio.float(), face.float(), dim=-1).clamp(0, 1)

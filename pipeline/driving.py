@@ -50,7 +50,8 @@ class DrivingVideo:
         source, options = open_driving(path, flag, options)
         frames = None if seconds is None else max(1, int(seconds * source.fps) + 1)
         try:
-            track = prepare(source, options, store=store, frames=frames, device=device, batch_size=batch_size)
+            how = {"device": device, "batch_size": batch_size, "advice": "use another video"}
+            track = prepare(source, options, store=store, frames=frames, **how)
         except InputError as error:
             raise InputError(f"{flag}: {error}") from error
         return DrivingVideo(source, track)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from common.errors import InputError
 from common.files import require_file
+from common.suggest import refuse_unknown
 
 COLUMNS = ("face", "audio", "outfile")  # of a file without a header
 FURTHER = ("drive", "pose")
@@ -45,9 +46,11 @@ def read_jobs(path):
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise InputError(f"{path}: cannot be read as a csv file of face,audio,outfile ({error})") from error
     lines = [(number, cells) for number, cells in lines if any(cells) and not cells[0].startswith("#")]
+    lines = [(number, _without_tail(cells)) for number, cells in lines]
     order = COLUMNS
-    if lines and {cell.lower() for cell in lines[0][1]} <= {*COLUMNS, *FURTHER}:
+    if lines and _is_header(lines[0][1]):
         order = _checked_header([cell.lower() for cell in lines.pop(0)[1]], path)
+    lines = [(number, [*cells, *[""] * (len(order) - len(cells))]) for number, cells in lines]
     if not lines:
         raise InputError(f"{path}: holds no job; write one line of face,audio,outfile for each")
     rows, bad, taken = [], [], {}
@@ -64,8 +67,22 @@ def read_jobs(path):
     return rows, bad
 
 
+def _without_tail(cells):
+    """Cells without the empty ones at the end, which spreadsheets add."""
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
+def _is_header(cells):
+    """A first line that names face and outfile, or nothing but columns."""
+    names = {cell.lower() for cell in cells}
+    return {"face", "outfile"} <= names or names <= {*COLUMNS, *FURTHER}
+
+
 def _checked_header(names, path):
     """The names of a header, or InputError."""
+    refuse_unknown(names, (*COLUMNS, *FURTHER), f"column in the header of {path}")
     missing = [name for name in ("face", "outfile") if name not in names]
     if not {"audio", "drive"} & set(names):
         missing.append("audio (or drive)")
@@ -79,7 +96,7 @@ def _checked_header(names, path):
 def _problem(cells, order):
     """What is wrong with a line, or ""."""
     if len(cells) != len(order):
-        return f"needs {','.join(order)}; has {len([cell for cell in cells if cell])} of them"
+        return f"has {len(cells)} columns where {len(order)} are needed ({','.join(order)})"
     filled = {name for name, cell in zip(order, cells, strict=True) if cell}
     missing = [name for name in ("face", "outfile") if name not in filled]
     if not {"audio", "drive"} & filled:

@@ -10,7 +10,7 @@ from faces.landmarks import apply_affine
 from faces.optimise import FaceOptimiser
 from faces.paste import first_row
 from faces.texture import texture_modules
-from pipeline.drivers.precision import whole_fp32
+from models.precision import exact_products
 from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
 
@@ -80,7 +80,7 @@ def make_plan(source, track, driving, frames, driver, options):
     """
     crops = lay_crops(source, track, driver, options)
     looks = driver.looks_at(track, options.reference)
-    with whole_fp32(driver.precision):
+    with exact_products(driver.precision == "fp32"):
         codes = driver.listen(driving, source.fps, frames)
     return Plan(
         source=source,

@@ -9,7 +9,7 @@ import torch
 
 from common.errors import InputError
 from faces.crops import AlignedCrop, BoxCrop
-from pipeline.drivers.precision import whole_fp32
+from models.precision import exact_products
 from pipeline.prefetch import prefetch
 
 QUEUE_BYTES = 48 << 20
@@ -49,7 +49,7 @@ def draw_shots(plan, driver, batch_size=None):
         driver: pipeline.drivers.Driver.
         batch_size: most faces in one batch; None chooses by device. A batch never holds more than BATCH_BYTES of frames.
     """
-    with whole_fp32(driver.precision):
+    with exact_products(driver.precision == "fp32"):
         state = driver.look(plan.looked_at())
     most = batch_size or (CPU_BATCH if driver.device.type == "cpu" else GPU_BATCH)
     most = max(1, min(most, BATCH_BYTES // plan.source.frame_bytes))
@@ -78,7 +78,7 @@ def draw_faces(driver, state, codes, numbers, crops):
         (B, S, S, 3) uint8.
     """
     try:
-        with whole_fp32(driver.precision):
+        with exact_products(driver.precision == "fp32"):
             return driver.draw(state, codes[numbers], crops)
     except torch.OutOfMemoryError as error:
         if len(numbers) == 1:

@@ -24,6 +24,7 @@ from pipeline.progress import bar
 
 READ_AHEAD = 32 << 20
 MARGIN_SECONDS = 1.0
+ADVICE = "use another video, --face_near, or give the place by hand with --box"
 log = logging.getLogger(__name__)
 
 
@@ -111,7 +112,7 @@ def track_key(path, options):
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8):
+def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, advice=ADVICE):
     """Track the face of a picture or video, or take the stored track.
 
     Args:
@@ -120,6 +121,7 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8):
         store: TrackStore.
         frames: how many frames are needed; None for all. The rest of a longer video is not looked at.
         device, batch_size: for the detector.
+        advice: what the message says to do where there is no face.
 
     Returns:
         FaceTrack of at most `frames` frames.
@@ -136,9 +138,7 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8):
     track = stored.track if frames is None else stored.first(frames)
     if not track.present.any():
         where = "the picture" if source.is_image else "the first frame" if source.still else f"any of the {len(track)} frames"
-        raise InputError(
-            f"{source.path}: no face found in {where}; use another video, --face_near, or give the place by hand with --box"
-        )
+        raise InputError(f"{source.path}: no face found in {where}; {advice}")
     return track
 
 

@@ -7,6 +7,7 @@ from datasets.fields.registry import FIELDS, register
 from faces.crops import CropSpec
 from models.network import Network
 from pipeline.drivers.driver import Driver
+from pipeline.drivers.precision import PRECISIONS
 from speech.windows import mel_windows
 
 
@@ -37,17 +38,18 @@ class PortraitDriver(Driver):  # pipeline/drivers/portrait.py, and its name in p
 
     def __init__(self, checkpoint, **how):
         super().__init__(checkpoint, crop=CropSpec("aligned", checkpoint.model.face_size), **how)
-        self.model = checkpoint.model
+        self.model, self.dtype = checkpoint.model.to(PRECISIONS[self.precision]), PRECISIONS[self.precision]
 
     def listen(self, driving, fps, frames):
-        return torch.from_numpy(mel_windows(driving.sound.mel, range(frames), fps).mean((1, 2))[:, None])
+        loudness = mel_windows(driving.sound.mel, range(frames), fps).mean((1, 2))[:, None]
+        return torch.from_numpy(loudness).to(self.device, self.dtype)
 
     def look(self, frames):
-        return torch.from_numpy(frames).permute(0, 3, 1, 2) / 255
+        return torch.from_numpy(frames).to(self.device, self.dtype).permute(0, 3, 1, 2) / 255
 
     @torch.inference_mode()
     def draw(self, state, codes, frames):
-        return (self.model.draw(state, codes) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        return (self.model.draw(state, codes) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 # end
 
 

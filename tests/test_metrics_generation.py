@@ -180,6 +180,12 @@ class Generator:
     def __init__(self, precision):
         self.precision = precision
 
+    def check(self, options, given):
+        """Can do all."""
+
+    def output(self, options):
+        return "frame"
+
 
 @pytest.mark.parametrize(("told", "made", "kept"), [
     ("fp32", "fp32", True), ("fp16", "fp32", False), ("fp32", None, True)])
@@ -193,6 +199,6 @@ def test_a_video_of_another_precision_is_made_again(tmp_path, told, made, kept):
 
 def test_the_precision_of_the_generators_is_told(material, tmp_path, monkeypatch):
     monkeypatch.setattr("metrics.clips.generation.load_driver",
-                        lambda path, device: Generator({"tiny": "bf16", "other": "fp32"}[path.stem]))
+                        lambda path, device, precision: Generator({"tiny": "bf16", "other": "fp32"}[path.stem]))
     paths = [material / f"{name}.safetensors" for name in ("tiny", "other")]
     assert Studio(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16", "other": "fp32"}

@@ -38,6 +38,18 @@ def test_a_header_that_lacks_a_column(tmp_path, header, words):
         read_jobs(written(tmp_path, header + "\na,b,c\n"))
 
 
+@pytest.mark.parametrize(("header", "words"), [("face,audio,outfile,drvie", "did you mean drive"),
+                                               ("Face,Video,Outfile", "'?video'?")])  # fmt: skip
+def test_a_header_with_an_unknown_column_names_it(tmp_path, header, words):
+    with pytest.raises(InputError, match=words):
+        read_jobs(written(tmp_path, header + "\na,b,c\n"))
+
+
+def test_empty_cells_at_the_end_do_not_count(tmp_path):
+    rows, bad = read_jobs(written(tmp_path, "face,audio,outfile,\na.mp4,b.wav,c.mp4,\nd.mp4,e.wav,f.mp4\n"))
+    assert [row.outfile for row in rows] == ["c.mp4", "f.mp4"] and bad == []
+
+
 def test_quotes_commas_and_letters_of_all_kinds(tmp_path):
     rows, _ = read_jobs(written(tmp_path, '"a, b.mp4","say ""hi"".wav",größe 声.mp4\n'))
     assert rows == [Row(1, "a, b.mp4", 'say "hi".wav', "größe 声.mp4")]

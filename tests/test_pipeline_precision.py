@@ -8,10 +8,11 @@ from PIL import Image
 from common.errors import InputError
 from media import read_metadata
 from models import build_model
+from models.precision import exact_products
 from pipeline import drivers
 from pipeline.drivers import load_driver
 from pipeline.drivers.mouth import MouthCodes, MouthDriver
-from pipeline.drivers.precision import choose_precision, whole_fp32
+from pipeline.drivers.precision import choose_precision
 from speech.arpabet import NUMBER
 from tests.inference_kit import OWN, PUBLIC, TINY, enliven, infer, portrait, save_tiny, tone, write_wav
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -90,31 +91,31 @@ def test_on_cuda_auto_is_half_and_the_public_scripts_pixels_are_whole(tmp_path, 
     assert choose_precision("auto", torch.device("cuda"), "wav2lip") == "fp32"
 
 
-SWITCHES = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+SWITCHES = (torch.backends.cudnn, torch.backends.cuda.matmul)
 
 
-@pytest.fixture(params=["tf32", "ieee"])
+@pytest.fixture(params=[True, False])
 def before(request):
     """What torch's switches say before a driver draws, here and in the end."""
-    found = [switch.fp32_precision for switch in SWITCHES]
+    found = [switch.allow_tf32 for switch in SWITCHES]
     for switch in SWITCHES:
-        switch.fp32_precision = request.param
+        switch.allow_tf32 = request.param
     yield request.param
     for switch, value in zip(SWITCHES, found, strict=True):
-        switch.fp32_precision = value
+        switch.allow_tf32 = value
 
 
 def test_fp32_is_no_tf32(monkeypatch, tmp_path, before):
     """TF32 has fp16's mantissa, and torch's convolutions take it on CUDA by default."""
 
     def switches():
-        return [switch.fp32_precision for switch in SWITCHES]
+        return [switch.allow_tf32 for switch in SWITCHES]
 
-    with pytest.raises(KeyError), whole_fp32("fp32"):
-        assert switches() == ["ieee"] * 2
+    with pytest.raises(KeyError), exact_products():
+        assert switches() == [False] * 2
         raise KeyError
     assert switches() == [before] * 2
-    with whole_fp32("fp16"):
+    with exact_products(False):
         assert switches() == [before] * 2
     driver, seen = load_driver(save_tiny(tmp_path / "c.safetensors"), device="cpu"), []
     for name in ("encode_face", "encode_audio"):
@@ -122,7 +123,7 @@ def test_fp32_is_no_tf32(monkeypatch, tmp_path, before):
         monkeypatch.setattr(driver.generator._model, name, lambda *args, run=run: seen.append(switches()) or run(*args))
     face = np.zeros((1, 96, 96, 3), np.uint8)
     driver.draw(driver.look(face), MouthCodes(np.zeros((80, 16), np.float32), np.zeros(1, np.int64), None), face)
-    assert seen == [["ieee"] * 2] * 2 and switches() == [before] * 2
+    assert seen == [[False] * 2] * 2 and switches() == [before] * 2
 
 
 @pytest.fixture

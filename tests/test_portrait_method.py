@@ -68,4 +68,4 @@ def test_it_says_what_it_cannot_do(registered, tmp_path, capsys):
     write_video(tmp_path / "d.mp4", [portrait()] * 5, audio=tone(0.2))
     flags = ("--face", tmp_path / "face.png", "--checkpoint_path", tmp_path / "p.safetensors", "--drive", tmp_path / "d.mp4")
     assert infer(*flags, "--outfile", tmp_path / "o.mp4") == 2
-    assert "--drive: p.safetensors listens to sound alone" in capsys.readouterr().err
+    assert "--drive: p.safetensors cannot follow the speech of a driving video" in capsys.readouterr().err

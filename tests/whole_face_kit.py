@@ -52,7 +52,7 @@ class WholeFaceDriver(Driver):
         MADE.append(self)
 
     def listen(self, driving, fps, frames):
-        self.log.append(("listen", frames, torch.backends.cudnn.conv.fp32_precision))
+        self.log.append(("listen", frames, torch.backends.cudnn.allow_tf32))
         codes = self._codes(driving.speech)[driving.speech.shown(fps, frames)]
         if driving.pose is not None:
             codes = codes * self._codes(driving.pose)[driving.pose.shown(fps, frames, "pingpong")]
@@ -60,12 +60,12 @@ class WholeFaceDriver(Driver):
 
     @torch.inference_mode()
     def look(self, frames):
-        self.log.append(("look", frames.shape, torch.backends.cudnn.conv.fp32_precision))
+        self.log.append(("look", frames.shape, torch.backends.cudnn.allow_tf32))
         return self._planes(frames)
 
     @torch.inference_mode()
     def draw(self, state, codes, frames):
-        self.log.append(("draw", len(codes), frames.shape, torch.backends.cudnn.conv.fp32_precision))
+        self.log.append(("draw", len(codes), frames.shape, torch.backends.cudnn.allow_tf32))
         faces = self._model(state, codes).float().mul(255).round().to(torch.uint8)
         return faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 

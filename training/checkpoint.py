@@ -61,7 +61,7 @@ def save_checkpoint(path, model, config, *, dtype=None):
     """
     state = model.state_dict()
     expected = _empty_model(config["model"]).state_dict()
-    if difference := _difference(expected, state):
+    if difference := difference_of(expected, state):
         raise ValueError(f"config['model'] does not describe this network: {difference}")
     dtype = STORAGE_DTYPES[dtype] if isinstance(dtype, str) else dtype
     tensors = {}
@@ -166,7 +166,7 @@ def _fill(model_config, state, path, origin):
     if origin == "foreign":
         counters = {name: torch.zeros((), dtype=torch.long) for name in expected if name.endswith("num_batches_tracked")}
         state = {**counters, **state}
-    if difference := _difference(expected, state):
+    if difference := difference_of(expected, state):
         hint = "only networks of the published layout can be loaded" if origin == "foreign" else "the file is not consistent"
         raise InputError(f"{path}: does not fit {model_config['name']}: {difference}; {hint}")
     state = {name: tensor.to(expected[name].dtype).contiguous() for name, tensor in state.items()}
@@ -175,7 +175,7 @@ def _fill(model_config, state, path, origin):
     return model
 
 
-def _difference(expected, state):
+def difference_of(expected, state):
     """What is missing, unknown, or of another shape: one line, naming the first few of each; "" when all fits."""
     missing = [name for name in expected if name not in state]
     unknown = [name for name in state if name not in expected]

@@ -89,8 +89,8 @@ class Engine:
     def step(self, optimizers):
         """A step of each optimiser, whose gradients `clip` has seen; then their gradients are freed.
 
-        fp16's loss scale passes an optimiser over whose gradients are not finite, and is brought up to date once for all: its
-        update would forget which gradients have been unscaled.
+        In fp16 an optimiser whose gradients are not finite makes no step. The loss scale is updated once, after all of them,
+        because its update forgets which gradients were unscaled.
         """
         scaler = self.accelerator.scaler
         for optimizer in optimizers:

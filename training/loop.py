@@ -83,12 +83,12 @@ def _validate(run, log):
     metrics, pictures = validate(run)
     opened = run.criterion.update_gates(metrics)
     name = run.best_by
-    if opened and name.endswith("/total"):
-        run.best = float("inf")  # totals before and after do not compare
     if name not in metrics:  # no clips to validate: the newest weights are the best known
         return True
     better = metrics[name] < run.best
     run.best = min(run.best, metrics[name])
+    if opened and name.endswith("/total"):
+        run.best = float("inf")  # totals with and without the new term do not compare: the next validation sets the mark
     if log:
         log.validation(run.step, metrics, opened, pictures)
     return better

@@ -5,7 +5,7 @@ import torch
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from models import MODELS, build_model
-from training.checkpoint import load_checkpoint
+from training.checkpoint import difference_of, load_checkpoint
 from training.config import starts_of
 
 
@@ -39,7 +39,7 @@ def modules_of(model, part, key):
     return [getattr(model, attribute) for attribute in parts[part]]
 
 
-def rest_frozen(model, config):
+def keep_frozen_in_eval(model, config):
     """Frozen parts in eval mode, so that the statistics of their batch norms stay as they are, too."""
     for part in config["train"]["freeze"]:
         for module in modules_of(model, part, "train.freeze"):
@@ -90,10 +90,9 @@ def _begin(model, name, checkpoint, parts):
         for part in model.optional:
             if (added := getattr(model, part)) is not None:
                 state = {**{f"{part}.{key}": value for key, value in added.state_dict().items()}, **state}
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise InputError(f"train.init: {checkpoint} holds a network of another size than the section model") from error
+    if difference := difference_of(model.state_dict(), state):
+        raise InputError(f"train.init: {checkpoint} does not fit the section model: {difference}")
+    model.load_state_dict(state)
 
 
 def _state_of_parts(model, state, checkpoint, parts):

@@ -10,7 +10,7 @@ from models import build_model
 from training.batch_norm import share_batch_norm
 from training.crop_kind import require_one_crop
 from training.engine import Engine
-from training.parts import build_network, parameter_groups, rest_frozen
+from training.parts import build_network, keep_frozen_in_eval, parameter_groups
 from training.schedule import rate_at
 from training.setup import (
     adversary_settings,
@@ -22,6 +22,8 @@ from training.setup import (
     textures_of,
 )
 from training.storage.state import Average
+
+PASSED_OVER = 50  # fp16: steps in a row that the loss scale may pass over; halving it helps within some 20, or never
 
 
 class NotFinite(ArithmeticError):
@@ -106,7 +108,7 @@ class Run:
         self.averaged_model = build_model(config["model"]).to(self.device, memory_format=torch.channels_last).eval()
         self.averaged_model.configure(config["data"])
         self._set_up_learners()
-        self.step, self.best = 0, float("inf")
+        self.step, self.best, self.passed_over = 0, float("inf"), 0
         self.folder = Path(train["runs"]) / config["name"]
 
     def _set_up_learners(self):
@@ -147,8 +149,8 @@ class Run:
     def learn(self, batches, stop=False):
         """One optimiser step of the network and of its adversaries.
 
-        The host waits for the device once: for the values of the step, which decide whether it is taken. Each batch is let go
-        before the next one is looked at.
+        The host waits for the device once: for the values of the step, which decide whether it is taken. fp16's loss scale
+        waits once more for each optimiser. Each batch is let go before the next one is looked at.
 
         Args:
             batches: list of batches as they are shipped, on the CPU, whose gradients are summed; all of one size.
@@ -158,10 +160,10 @@ class Run:
             dict of named floats, over batches and processes; whether any process has been asked to stop.
 
         Raises:
-            NotFinite: before anything has changed but batch statistics.
+            NotFinite: before anything has changed but batch statistics and the table of phoneme weights.
         """
         self.model.train()
-        rest_frozen(self.model, self.config)
+        keep_frozen_in_eval(self.model, self.config)
         learners = {"": self.learner, **self.adversaries}
         totals, parts, against = [], [], {name: [] for name in self.adversaries}
         for number, batch in enumerate(batches):
@@ -171,7 +173,7 @@ class Run:
                 self.engine.backward(total / len(batches))
                 outputs = {name: value.detach() for name, value in outputs.items()}
                 for name, adversary in self.adversaries.items():
-                    loss = adversary.network(outputs, batch)
+                    loss = adversary.network(self.criterion.seen_by(name.partition("/")[0], outputs), batch)
                     self.engine.backward(loss / len(batches))
                     against[name].append(loss.detach().float())
             totals.append(total.detach().float())
@@ -222,7 +224,8 @@ class Run:
             if all(name.startswith("adversary/") for name in losses):
                 mine = batches
             raise NotFinite(f"{step}: the loss is not finite ({', '.join(losses)})", self._windows_of_all(mine), values)
-        if bad and self.engine.precision != "fp16":
+        self.passed_over = self.passed_over + 1 if bad else 0
+        if bad and (self.engine.precision != "fp16" or self.passed_over > PASSED_OVER):
             raise NotFinite(f"{step}: the gradient is not finite", self._windows_of_all(batches), values)
 
     def _windows_of_all(self, batches):

@@ -47,6 +47,6 @@ def validate(run):
 
 def _pictures(outputs, batch):
     """Middle frames: what the model was shown, what it made, what is real."""
-    middle = batch["face"].shape[1] // 2
-    found = {"reference": batch.get("reference_face"), "generated": outputs["face"], "real": batch["face"]}
+    middle = outputs["face"].shape[1] // 2
+    found = {"reference": batch.get("reference_face"), "generated": outputs["face"], "real": batch.get("face")}
     return {name: faces[:SHOWN, middle].float().cpu().numpy() for name, faces in found.items() if faces is not None}

@@ -40,7 +40,8 @@ from common.files import atomic_output
 
 def parse(argv):
     """Command line -> argparse.Namespace."""
-    parser = argparse.ArgumentParser(prog="gpu", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)  # fmt: skip
     add = parser.add_argument
     add("--device", default="cuda", help="cuda, cuda:1 or cpu (%(default)s)")
     add("--parts", nargs="+", default=list(PARTS), choices=list(PARTS), metavar="PART", help=f"of {', '.join(PARTS)} (all)")

@@ -1,11 +1,11 @@
 """Every network on the device, in each precision, against float32 on the CPU: outputs and gradient."""
 
 import copy
-from contextlib import contextmanager
 
 import torch
 
 from benchmarks.gpu.bench import Bench
+from models.precision import exact_products
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 2.0**10  # of the loss, in all precisions: float16 loses small gradients, for which a run has its own scale
@@ -59,18 +59,6 @@ def halves(bench):
     if not bench.cuda:
         return ["bf16"]
     return [name for name in HALVES if name == "fp16" or torch.cuda.is_bf16_supported(including_emulation=False)]
-
-
-@contextmanager
-def exact_products(exact):
-    """CUDA multiplies float32 as float32, where `exact`, and as it usually does otherwise."""
-    kept = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    if exact:
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = kept
 
 
 def run_network(model, inputs, device, half):

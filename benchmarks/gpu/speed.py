@@ -35,6 +35,7 @@ def time_steps(bench, name):
     if bench.cuda:
         torch.cuda.reset_peak_memory_stats(bench.device)
     waits, took = drive(bench, run, rounds)
+    most_held = torch.cuda.max_memory_allocated(bench.device) if bench.cuda else 0
     held = next(loader(run, 1))
     flops = count_flops(run, held)
     ready = bench.seconds_of(lambda: run.learn([held]), rounds=rounds)
@@ -47,7 +48,7 @@ def time_steps(bench, name):
     bench.line(f"{label}, work of a step", flops / 1e9, "GFLOP")
     bench.line(f"{label}, share of the matrix peak", flops / ready / peak, peak_tflops=peak / 1e12)
     if bench.cuda:
-        bench.line(f"{label}, peak memory", torch.cuda.max_memory_allocated(bench.device) / 2**30, "GiB")
+        bench.line(f"{label}, peak memory", most_held / 2**30, "GiB")
 
 
 def loader(run, count, first=0):

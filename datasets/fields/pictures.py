@@ -35,6 +35,8 @@ def _masked(batch):
     "the face crop with its lower part (from data.mask_top on) set to 0, RGB", complete=_masked,
 )  # fmt: skip
 def masked_face(window):
+    if not window.look.grainy and "face" in window.data.fields:
+        return {}  # derived of the face
     # grain is drawn anew, so that the generator cannot copy that of its target
     return _face(window, "masked_face" if window.look.grainy else "face")
 

@@ -28,7 +28,7 @@ class Studio:
         checkpoints: list of paths.
         folder: where the videos go: FOLDER/<system>/<name of the pair>.mp4.
         store: pipeline.tracking.TrackStore.
-        device: where the generators run.
+        device, precision: of the generators, see `pipeline.drivers.load_driver`.
         face_options: pipeline.options.FaceOptions.
 
     Attributes:
@@ -40,11 +40,15 @@ class Studio:
         InputError: a checkpoint that cannot be read or is no generator, or a folder whose videos show another choice of face.
     """
 
-    def __init__(self, checkpoints, folder, *, store, device="cpu", face_options=None):
+    def __init__(self, checkpoints, folder, *, store, device="cpu", precision="auto", face_options=None):
         self.systems = system_names(checkpoints)
         self._folder, self._store, self._face_options = Path(folder), store, face_options or FaceOptions()
-        self._generators = {name: load_driver(path, device=device)
+        self._generators = {name: load_driver(path, device=device, precision=precision)
                             for name, path in zip(self.systems, checkpoints, strict=True)}
+        for generator in self._generators.values():
+            generator.check(DriveOptions(), {"sound"})
+            if generator.output(DriveOptions()) == "crop":
+                raise InputError(f"{generator.name}: draws whole pictures, which cannot be measured against the real frames")
         self.facts = {name: generator.sha256 for name, generator in self._generators.items()}
         self.precisions = {name: generator.precision for name, generator in self._generators.items()}
         self._pairs = {}

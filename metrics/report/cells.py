@@ -9,9 +9,9 @@ DAGGER = "†"
 OVER_FITTED_NOTE = "better than real video: over-fitted to the expert, not a win"
 PUBLISHED_TITLE = "published numbers, measured by others under other protocols: do not compare across tables"
 LEAKAGE_TITLE = "unpaired - paired"
-MAIN_PROTOCOL = ("expert", "expert_sha256", "sync_crop", "track_rules", "frechet", "frechet_network", "frechet_sha256",
-                 "frechet_crop", "lpips", "lpips_backbone", "identity_network", "judges_precision", "generated_precision",
-                 "crop", "face_size", "detector", "first_frames", "counts")
+MAIN_PROTOCOL = ("expert", "expert_sha256", "sync_crop", "track_rules", "sync_shifts", "frechet_network", "frechet_sha256",
+                 "frechet_crop", "lpips_backbone", "identity_network", "identity_sha256", "judges_precision",
+                 "generated_precision", "crop", "face_size", "detector", "first_frames", "counts")
 _DIGEST, _SHOWN_DIGEST = 64, 12
 
 

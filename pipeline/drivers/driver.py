@@ -60,7 +60,8 @@ class Driver(ABC):
         """What to draw when: the driving side of the whole clip at once.
 
         Args:
-            driving: pipeline.driving.Driving; what `needs` names is there, what `can` does not name is not.
+            driving: pipeline.driving.Driving. What `needs` names is there; `speech` and `pose` are there where they were given;
+                `sound` is there, too, where a driving video merely has one, for the sound track and the length.
             fps: Fraction, frames a second of the result.
             frames: int, frames of the result.
 
@@ -145,8 +146,7 @@ class Driver(ABC):
         """
         refuse_beside_compat(self.compat, options, given)
         if "drive" in given and "drive" not in self.can:
-            raise InputError(f"--drive: {self.name} listens to sound alone and cannot follow a driving video; give its sound "
-                             "with --audio")
+            raise InputError(f"--drive: {self.name} cannot follow the speech of a driving video; give its sound with --audio")
         if "pose" in given and "pose" not in self.can:
             raise InputError(f"--pose: {self.name} keeps the pose of the face video and cannot follow another; leave "
                              "it out")

@@ -6,8 +6,9 @@ import torch
 from common.errors import InputError
 from faces.texture import TextureSpec, texture_modules
 from models import fuse_for_inference
+from models.precision import exact_products
 from pipeline.drivers.partial import decode_from
-from pipeline.drivers.precision import PRECISIONS, whole_fp32
+from pipeline.drivers.precision import PRECISIONS
 from speech.windows import MODES
 
 DATA_CHOICES = {
@@ -68,7 +69,7 @@ class MouthGenerator:
         masked = faces.clone()
         masked[:, :, self.mask_row :] = 0
         both = torch.cat((masked, references.expand_as(masked)), dim=1)
-        with whole_fp32(self._precision):
+        with exact_products(self._precision == "fp32"):
             return self._model.encode_face(both.contiguous(memory_format=torch.channels_last), modules)
 
     @torch.inference_mode()
@@ -88,7 +89,7 @@ class MouthGenerator:
         mels = torch.from_numpy(np.ascontiguousarray(mels)).to(self._device, self._dtype)[:, None]
         if phonemes is not None:
             phonemes = torch.from_numpy(np.ascontiguousarray(phonemes)).to(self._device)
-        with whole_fp32(self._precision):
+        with exact_products(self._precision == "fp32"):
             faces = decode_from(self._model, self._model.encode_audio(mels, phonemes), maps, row).float() * 255
         faces = (faces if truncate else faces.round()).clamp_(0, 255).to(torch.uint8)
         if self._reverse:

@@ -1,6 +1,4 @@
-"""The precision of a network in inference: which there are, which one is taken, and what fp32 means on a GPU."""
-
-from contextlib import contextmanager
+"""The precision of a network in inference: which there are, and which one is taken."""
 
 import torch
 
@@ -28,23 +26,3 @@ def choose_precision(name, device, compat=None):
     if name != "fp32" and device.type == "cpu":
         raise InputError(f"--precision {name}: a CPU computes it slower than fp32, and less exactly; leave --precision at auto")
     return name
-
-
-@contextmanager
-def whole_fp32(precision):
-    """With "fp32", keep CUDA from rounding the inputs of convolutions and matrix products to TF32, which has fp16's mantissa.
-
-    With any other precision nothing changes. The switches are torch's, for the whole process; they are put back at the end.
-    """
-    if precision != "fp32":
-        yield
-        return
-    switches = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
-    before = [switch.fp32_precision for switch in switches]
-    try:
-        for switch in switches:
-            switch.fp32_precision = "ieee"
-        yield
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            switch.fp32_precision = value

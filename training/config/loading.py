@@ -18,8 +18,8 @@ def load_config(path, overrides=()):
         overrides: strings "key.sub=value"; the value is read as YAML.
 
     Returns:
-        dict with every key of DEFAULTS, each value in its type and range; `optim.parts` complete. `model` and `losses` are as
-        given: they are checked by whoever builds from them.
+        dict with every key of `training.config.settings.CONFIG`, each value in its type and range; `optim.parts` complete.
+        `model` and `losses` are as given: they are checked by whoever builds from them.
 
     Raises:
         InputError: no such file, not YAML, a key given twice, an unknown key (the nearest known one is named), a value of

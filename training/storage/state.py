@@ -1,6 +1,7 @@
 """Everything that a run needs to go on as if it had not stopped."""
 
 import ast
+import pickle
 import random
 
 import numpy as np
@@ -32,8 +33,8 @@ class Average:
         decay = min(self.decay, (1 + step) / (10 + step))
         state = model.state_dict()
         names = [name for name, tensor in state.items() if tensor.is_floating_point()]
+        whole = [name for name, tensor in state.items() if not tensor.is_floating_point()]
         torch._foreach_lerp_([self.values[name] for name in names], [state[name] for name in names], 1 - decay)
-        whole = [name for name in state if name not in set(names)]
         if whole:
             torch._foreach_copy_([self.values[name] for name in whole], [state[name] for name in whole])
 
@@ -79,8 +80,9 @@ def load_state(path):
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, KeyError, RuntimeError, ValueError, EOFError, TypeError) as error:
-        raise InputError(f"{path}: cannot resume from it ({error}); remove the run folder to start anew") from error
+    except (OSError, KeyError, RuntimeError, ValueError, EOFError, TypeError, pickle.UnpicklingError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"{path}: cannot resume from it ({reason}); remove the run folder to start anew") from error
 
 
 class StorageError(Exception):
