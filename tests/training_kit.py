@@ -10,6 +10,9 @@ import yaml
 from tests.conftest import ROOT
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
+EXPERT = {"name": "syncnet_color", "face_size": 96, "width": 0.25}
+GAN = {"l1": {"weight": "rest"}, "adversarial": {"weight": 0.1, "width": 0.25}}
 
 
 def small_config(corpus, runs, **changes):
@@ -49,3 +52,30 @@ def learn(log, first, last):
         log.step(step, {"total": 1 / step, "l1": math.sqrt(step), "rate": 1e-4}, waited=0.01, took=0.1)
         if step % 4 == 0:
             log.validation(step, {"val/l1": math.sin(step), "unseen/l1": math.cos(step)}, ["sync"] if step == 8 else [])
+
+
+def run_of(path, *overrides):
+    """Run of a config file."""
+    from training.config import load_config
+    from training.run import Run
+
+    return Run(load_config(path, list(overrides)))
+
+
+def step(run):
+    """Values of the first step of a run."""
+    from training.loop import steps_left
+
+    return run.learn(next(iter(steps_left(run))))[0]
+
+
+def stored(path, network, **data):
+    """Path of a checkpoint of a network with weights of its own, whose section data says `data`."""
+    import torch
+
+    from models import build_model
+    from training.checkpoint import save_checkpoint
+
+    torch.manual_seed(7)
+    save_checkpoint(path, build_model(network), {"model": network, "data": {"crop": "aligned", **data}})
+    return path

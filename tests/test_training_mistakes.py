@@ -1,0 +1,89 @@
+"""What training once got wrong without a GPU's help: gates and the best weights, names of losses, weights that do not fit."""
+
+import math
+
+import pytest
+import torch
+
+from common.errors import InputError
+from losses.criterion import build_criterion
+from tests.training_kit import EXPERT, GAN, SMALL, run_of, step, stored
+from training import loop
+from training.loop import steps_left
+from training.run import NotFinite
+from training.storage.store import Store
+
+
+def test_after_a_gate_opens_the_next_validation_sets_the_mark(write_config, monkeypatch):
+    """The total with the new term may never fall below the one without it."""
+    job = run_of(write_config(losses={"l1": {"weight": 1.0}, "laplacian": {"weight": 1.0, "enable_when": {
+        "metric": "val/l1", "below": 0.5}}}))  # fmt: skip
+    totals = iter([0.3, 0.9, 1.0, 0.8])
+    monkeypatch.setattr(loop, "validate", lambda run: ({"val/total": next(totals), "val/l1": 0.1}, None))
+    assert [loop._validate(job, None) for _ in range(4)] == [True, True, False, True]
+
+
+def test_a_discriminator_sees_the_output_that_its_loss_sees(write_config):
+    losses = {"l1": {"weight": "rest"}, "fool": {"loss": "adversarial", "of": "sharp", "weight": 0.1, "width": 0.25}}
+    criterion = build_criterion(losses)
+    outputs = {"face": torch.zeros(1, 1, 3, 96, 96), "sharp": torch.ones(1, 1, 3, 96, 96)}
+    assert criterion.seen_by("fool", outputs)["face"] is outputs["sharp"] and criterion.seen_by("l1", outputs) is outputs
+    job = run_of(write_config(losses=GAN))
+    seen = []
+    job.criterion.seen_by = lambda name, found: seen.append(name) or found
+    step(job)
+    assert "adversarial" in seen, "the run shows adversaries what their loss sees"
+
+
+def test_choosing_among_one_sound_is_refused(write_config):
+    path = write_config(model=EXPERT, losses={"sync_choice": {"weight": 1.0}}, data={"window": 5})
+    with pytest.raises(InputError, match="data.negatives.sounds to 2 or more"):
+        step(run_of(path))
+    assert math.isfinite(step(run_of(path, "data.negatives.sounds=2"))["total"])
+
+
+@pytest.mark.parametrize(("losses", "words"), [
+    ({"train": {"loss": "l1", "weight": 1.0}}, "losses.train: cannot be the name"),
+    ({"l1": {"weight": 1.0, "enable_when": {}}}, "losses.l1.enable_when"),
+    ({"l1": {"weight": 1.0, "enable_when": False}}, "losses.l1.enable_when"),
+    ({"l1": {"weight": 1.0, "region": "mouth", "mouth_weight": 0.0}}, "no pixel of the region any weight"),
+    ({"lips": {"loss": "l1", "weight": 1.0, "region": "mout"}}, "losses.lips.region"),
+    ({"fool": {"loss": "adversarial", "weight": 1.0, "discriminator": "qualty"}}, "losses.fool.discriminator"),
+])  # fmt: skip
+def test_losses_that_cannot_be_are_refused_by_the_name_that_was_given(losses, words):
+    with pytest.raises(InputError, match=words):
+        build_criterion(losses)
+
+
+def test_a_grid_needs_no_stored_modules():
+    two = {"a": {"loss": "spatial_texture", "weight": 0.1}, "b": {"loss": "spatial_texture", "weight": 0.1, "modules": "grid",
+                                                                  "clusters": 16}}  # fmt: skip
+    criterion = build_criterion(two)
+    assert [set(term.textures()) for term in criterion.terms.values()] == [{"module"}, set()]
+
+
+def test_a_gradient_that_stays_nan_ends_a_run_in_fp16_too(write_config):
+    job = run_of(write_config())
+    job.engine.precision = "fp16"
+    batch = next(iter(steps_left(job)))
+    for _ in range(50):
+        job._require_finite({"total": 1.0, "gradient": math.inf}, [torch.ones(())], batch)
+    with pytest.raises(NotFinite, match="gradient"):
+        job._require_finite({"total": 1.0, "gradient": math.inf}, [torch.ones(())], batch)
+    job._require_finite({"total": 1.0, "gradient": 1.0}, [torch.ones(())], batch)
+    assert job.passed_over == 0
+
+
+def test_a_checkpoint_that_does_not_fit_names_the_tensors(write_config, tmp_path):
+    start = stored(tmp_path / "wide.safetensors", {**SMALL, "width": 0.5})
+    with pytest.raises(InputError, match="does not fit the section model: other shape: face_encoder_blocks"):
+        run_of(write_config(), f"train.init={start}")
+
+
+def test_a_checkpoint_of_other_bytes_is_refused_in_one_line(write_config, tmp_path):
+    job = run_of(write_config())
+    job.folder.mkdir(parents=True)
+    (job.folder / "checkpoint.pt").write_bytes(b"\x80\x02garbage")
+    with pytest.raises(InputError, match="cannot resume from it") as error:
+        Store(job).load()
+    assert "\n" not in str(error.value)
