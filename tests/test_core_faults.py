@@ -15,6 +15,7 @@ from losses.spatial import spatial_texture_loss
 from losses.sync import SyncChoice, SyncClassification
 from models import build_model
 from tests.training_kit import EXPERT, GAN, SMALL, run_of, step, stored
+from training.checkpoint import save_checkpoint
 from training.loop import steps_left, train
 from training.run import NotFinite
 from training.schedule import rate_at
