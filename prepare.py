@@ -150,8 +150,8 @@ def _check(args):
     for name, least in (("workers", 1), ("min_face", 0), ("time_limit", 0), ("limit", 1)):
         if (value := getattr(args, name)) is not None and not value >= least:
             raise InputError(f"--{name} {value:g}: must be {least} or more")
-    if args.val_share < 0 or args.test_share < 0 or args.val_share + args.test_share >= 1:
-        raise InputError("--val_share and --test_share must be positive and leave something to train on")
+    if not (args.val_share >= 0 and args.test_share >= 0 and args.val_share + args.test_share < 1):  # NaN is neither
+        raise InputError("--val_share and --test_share must be 0 or more, and their sum below 1")
     try:
         TextureSpec(args.clusters, args.compactness)
         if args.corpus is not None:

@@ -175,7 +175,7 @@ def test_a_process_that_crashes_or_hangs_costs_its_part_alone(tmp_path, end, sta
 def test_the_time_is_shared_among_the_parts(monkeypatch):
     given = {}
     monkeypatch.setattr(runner, "run_part", lambda name, _args, _material, seconds, _show: given.update({name: seconds}) or [])
-    runner.run_parts(list(runner.PARTS), SimpleNamespace(seconds=330.0, one_process=True), None, print)
+    runner.run_parts(list(runner.PARTS), SimpleNamespace(quick=False, seconds=330.0, one_process=True), None, print)
     assert list(given) == list(runner.PARTS) and given["compiled"] == pytest.approx(330, rel=0.01)  # none used any before
 
 

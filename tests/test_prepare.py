@@ -131,6 +131,8 @@ def test_phones_of_real_speech(tmp_path, capsys):
         (["--size", "8"], "--size"),
         (["--fps", "0"], "--fps"),
         (["--val_share", "0.9", "--test_share", "0.2"], "--val_share"),
+        (["--val_share", "nan"], "--val_share"),
+        (["--test_share", "nan"], "--test_share"),
         (["--detector", "dlib"], "dlib"),
         (["--align", "kaldi"], "kaldi"),
         (["--workers", "0"], "--workers 0"),

@@ -55,6 +55,13 @@ def test_losses_that_cannot_be_are_refused_by_the_name_that_was_given(losses, wo
         build_criterion(losses)
 
 
+def test_a_discriminator_without_that_name_is_told(write_config):
+    losses = {"l1": {"weight": 1.0}, "fool": {"loss": "adversarial", "width": 0.25, "weight": 0.1, "discriminator": [
+        "quality", "conditional"], "optim": {"quality": {"lr": 0.1}, "conditonal": {"lr": 0.1}}}}  # fmt: skip
+    with pytest.raises(InputError, match="conditonal.*did you mean conditional"):
+        run_of(write_config(losses=losses))
+
+
 def test_a_grid_needs_no_stored_modules():
     two = {"a": {"loss": "spatial_texture", "weight": 0.1}, "b": {"loss": "spatial_texture", "weight": 0.1, "modules": "grid",
                                                                   "clusters": 16}}  # fmt: skip

@@ -80,7 +80,10 @@ def parameter_groups(model, settings):
 
 def _begin(model, name, checkpoint, parts):
     """Give the network, or some of its parts, the weights of a checkpoint."""
-    start = load_checkpoint(checkpoint, expect=name if parts is None else None)
+    try:
+        start = load_checkpoint(checkpoint, expect=name if parts is None else None)
+    except InputError as error:
+        raise InputError(f"train.init: {error}") from error
     state = start.model.state_dict()
     if start.config["data"].get("channel_order") == "bgr":
         state = start.model.with_colours_turned(state)

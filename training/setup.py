@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from common.errors import InputError
+from common.suggest import refuse_unknown
 from datasets.av_offset import CONFIDENT
 from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
@@ -33,7 +34,10 @@ def build_losses(config, device, model, learnt=None):
     """
 
     def load(path, expect, crop_key=None):
-        found = load_checkpoint(path, device, expect=expect)
+        try:
+            found = load_checkpoint(path, device, expect=expect)
+        except InputError as error:
+            raise InputError(f"{crop_key}: {error}" if crop_key else str(error)) from error
         if crop_key is not None and learnt is not None:
             learnt[crop_key] = path, found.config.get("data", {}).get("crop")
         return found
@@ -61,7 +65,9 @@ def adversary_settings(config, criterion):
     for name in criterion.adversaries():
         term, _, own = name.partition("/")
         given, where = config["losses"][term].get("optim") or {}, f"losses.{term}.optim"
-        if own and isinstance(given, dict) and given and set(given) <= set(criterion.terms[term].adversaries()):
+        names = criterion.terms[term].adversaries()
+        if own and isinstance(given, dict) and set(given) & set(names):
+            refuse_unknown(given, names, f"discriminator in {where}")
             given, where = given.get(own) or {}, f"{where}.{own}"
         found[name] = checked_section("adversary", given, where, config["adversary"])
     return found

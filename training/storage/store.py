@@ -70,7 +70,8 @@ class Store:
                 restore_random(states[self.run.engine.rank])
         except (RuntimeError, ValueError, KeyError) as error:
             raise InputError(
-                f"{self.path}: is of another network or other losses; choose another name or remove the run folder"
+                f"{self.path}: is of another network, other losses, or other parts that learn (train.freeze, optim.parts); "
+                "choose another name or remove the run folder"
             ) from error
         return self.run.step
 
