@@ -16,6 +16,7 @@ from losses.sync import SyncChoice, SyncClassification
 from models import build_model
 from tests.training_kit import EXPERT, GAN, SMALL, run_of, step, stored
 from training.checkpoint import save_checkpoint
+from training.engine import Engine
 from training.loop import steps_left, train
 from training.run import NotFinite
 from training.schedule import rate_at
@@ -164,6 +165,14 @@ def test_each_batch_of_a_step_is_let_go_before_the_next(write_config):
     run.move, run.model.forward = moving, going
     step(run)
     assert most == [0, 0, 0] and len(alive) > 6
+
+
+@pytest.mark.parametrize("kind", ["cuda", "cpu"])
+def test_cudnn_looks_for_the_fastest_kernels_on_a_gpu_alone(monkeypatch, kind):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    monkeypatch.setattr("training.engine.choose_device", lambda *_, **__: torch.device(kind))
+    engine = Engine(kind, "fp32")
+    assert torch.backends.cudnn.benchmark == (kind == "cuda") and engine.device.type == kind
 
 
 # --- losses that are switched off, and values that are not finite ---------------------------------------------------------
