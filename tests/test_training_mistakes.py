@@ -1,6 +1,7 @@
 """What training once got wrong without a GPU's help: gates and the best weights, names of losses, weights that do not fit."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from common.errors import InputError
 from losses.criterion import build_criterion
 from tests.training_kit import EXPERT, GAN, SMALL, run_of, step, stored
 from training import loop
+from training.engine import Engine
 from training.loop import steps_left
 from training.run import NotFinite
 from training.storage.store import Store
@@ -94,3 +96,31 @@ def test_a_checkpoint_of_other_bytes_is_refused_in_one_line(write_config, tmp_pa
     with pytest.raises(InputError, match="cannot resume from it") as error:
         Store(job).load()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_one_loss_scale_serves_the_network_and_its_adversaries(bad):
+    """Its update forgets which gradients were unscaled, so all optimisers step before it; an overflow costs its own one a step."""
+    engine, scaler = Engine("cpu", "fp32"), torch.amp.GradScaler("cpu", init_scale=1024.0)
+
+    def taught(scaled):
+        torch.manual_seed(0)
+        networks, inputs = [torch.nn.Linear(3, 1) for _ in range(2)], torch.rand(4, 3)
+        optimizers = [torch.optim.AdamW(network.parameters(), lr=0.1) for network in networks]
+        engine.accelerator = SimpleNamespace(scaler=scaler if scaled else None,
+                                             unscale_gradients=scaler.unscale_ if scaled else lambda _: None)  # fmt: skip
+        for number in range(3):
+            for network in networks:
+                loss = network(inputs).square().mean()
+                if scaled and bad and number == 1 and network is networks[1]:
+                    loss = loss * math.inf
+                (scaler.scale(loss) if scaled else loss).backward()
+            for optimizer in optimizers:
+                engine.clip(optimizer, 1.0)
+            engine.step(optimizers)
+        return [torch.cat([parameter.detach().flatten() for parameter in network.parameters()]) for network in networks]
+
+    plain, scaled = taught(False), taught(True)
+    torch.testing.assert_close(scaled[0], plain[0])
+    assert scaler.get_scale() == (512.0 if bad else 1024.0) and scaled[1].isfinite().all()
+    assert torch.allclose(scaled[1], plain[1]) != bad
