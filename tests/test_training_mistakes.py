@@ -100,7 +100,7 @@ def test_a_checkpoint_of_other_bytes_is_refused_in_one_line(write_config, tmp_pa
 
 @pytest.mark.parametrize("bad", [False, True])
 def test_one_loss_scale_serves_the_network_and_its_adversaries(bad):
-    """Its update forgets which gradients were unscaled, so all optimisers step before it; an overflow costs one of them a step."""
+    """Its update forgets which gradients were unscaled: all optimisers step before it. An overflow costs one of them a step."""
     engine, scaler = Engine("cpu", "fp32"), torch.amp.GradScaler("cpu", init_scale=1024.0)
 
     def taught(scaled):
