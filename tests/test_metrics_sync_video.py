@@ -23,6 +23,7 @@ from metrics.sync.judges import load_judge
 from metrics.sync.score import OVERLAP, PADDED, score_sync
 from metrics.sync.video import judge_video
 from models import build_model
+from tests.conftest import ROOT
 from tests.faces_kit import plain_face
 from tests.inference_kit import OWN
 from training.checkpoint import save_checkpoint
@@ -345,7 +346,8 @@ def test_a_real_judge_from_file_to_verdict(tmp_path, judges, which, crop):
     assert found.tracks == 1 and found.lips.shape == (count - 5, judge.dimension) and found.lips.dtype == np.float32
     np.testing.assert_allclose(found.lips, lips, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found.score.curve, expected.curve, rtol=1e-5)
-    assert found.score.windows == count - 5 and np.ptp(found.score.curve) > 1e-4
+    flat = 1e-4 if which else 1e-3  # zeros beyond the ends, which the published rule has, make a curve uneven
+    assert found.score.windows == count - 5 and np.ptp(found.score.curve) > flat
 
 
 @pytest.fixture(scope="module")
@@ -372,6 +374,11 @@ def test_the_expert_knows_real_speech(spoken):
     for at, other in ((0, 1), (1, 0)):
         strange = judge_video(clips[at][0], clips[other][1], expert).score
         assert strange.zero_distance > own[at].zero_distance + 0.1  # at its best shift another GRID sentence may be as near
+    read = decode_audio(ROOT / "samples" / "speech.wav")
+    for (footage, _), mine in zip(clips, own, strict=True):
+        strange = judge_video(footage, read, expert).score
+        assert strange.distance > mine.distance and strange.zero_distance > mine.zero_distance
+        assert strange.confidence < mine.confidence
 
 
 @pytest.mark.media
