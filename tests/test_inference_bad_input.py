@@ -452,7 +452,7 @@ def test_leading_dashes_after_a_space_in_a_relative_path(kit, tmp_path, monkeypa
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
 def test_an_interrupt_in_the_middle_leaves_nothing(kit, tmp_path, kind):
     out = tmp_path / "out"
-    audio = write_wav(tmp_path / "long.wav", tone(100))
+    audio = write_wav(tmp_path / "long.wav", tone(400))
     command = [sys.executable, "inference.py", "--face", kit / "face.mp4", "--audio", audio, "--outfile", out / "r.mp4"]
     command += ["--checkpoint_path", kit / "own.safetensors", "--no_cache", *BOX]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
