@@ -20,7 +20,7 @@ from pathlib import Path
 from common.cli import run
 from common.errors import InputError
 from datasets.clip_ids import is_utf8, readable
-from datasets.corpora import CORPORA, list_clips, unseen_speakers
+from datasets.corpora import CORPORA, held_out_names, list_clips, unseen_speakers
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
 from datasets.preparing.clips import prepare_corpus
@@ -35,6 +35,8 @@ from datasets.workers.jobs import Workers
 from faces.detectors import DETECTORS
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 
+MOST_DELAY = 2.0  # seconds
+
 
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=__doc__.split("\n\n", 1)[1],
@@ -48,6 +50,7 @@ def parse_arguments(argv):
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
     parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas; "
                         "published: the test speakers of GRID or TCD-TIMIT, see docs/corpora.md")
+    parser.add_argument("--val_speakers", default="", help="speakers for validation, whole, separated by commas")
     parser.add_argument("--val_share", type=float, default=0.05, help="share of the other clips for validation (default: 0.05)")
     parser.add_argument("--test_share", type=float, default=0.05, help="share of the other clips for testing (default: 0.05)")
     parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
@@ -57,6 +60,8 @@ def parse_arguments(argv):
                         "LRS2's pretrain, TextGrids), or LRW's labels; faces are left alone")  # fmt: skip
     parser.add_argument("--av_offset", choices=av_rows.WAYS, help="where sound trails or leads the picture: correct it if it "
                         "is sure, measure it only, or off (default: correct; off where a corpus was begun so)")  # fmt: skip
+    parser.add_argument("--sound_delay", type=float, default=0.0, metavar="SECONDS", help="the sound of all these clips is "
+                        "known to trail the picture by so much; it is made up for before anything is measured")  # fmt: skip
     parser.add_argument("--measure_av_offset", action="store_true", help="measure it in clips that are prepared already; their "
                         "arrays stay as they are")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
@@ -113,11 +118,13 @@ def _add_to(args, out, workers):
 def _prepare(args, out, workers):
     clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)
     unseen = unseen_speakers(args.corpus, args.unseen_speakers, clips)
+    validation = held_out_names(args.val_speakers, clips, "--val_speakers", args.corpus)
     clips = clips[: args.limit]
     settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=unseen,
-                               val_share=args.val_share, test_share=args.test_share, min_face=args.min_face,
-                               av_offset=args.av_offset or av_way(out))  # fmt: skip
-    prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector)
+                               val_speakers=validation, val_share=args.val_share, test_share=args.test_share,
+                               min_face=args.min_face, av_offset=args.av_offset or av_way(out))  # fmt: skip
+    prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector,
+                   args.sound_delay)  # fmt: skip
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
     if args.words:
         add_words(clips, out, workers, retry_failed=args.retry_failed)
@@ -139,6 +146,8 @@ def _check(args):
                          "prepare with --av_offset measure")  # fmt: skip
     if not is_utf8(args.out):
         raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
+    if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
+        raise InputError(f"--sound_delay {args.sound_delay:g}: must lie between -{MOST_DELAY:g} and {MOST_DELAY:g} seconds")
     if args.detector not in DETECTORS:
         raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
     if args.align not in WAYS:

@@ -32,6 +32,8 @@ class ClipRow:
         error: "" or why the clip failed.
         offset: seconds of the source at which the prepared clip begins; 0 in rows written before this was noted.
         sound_offset: seconds of the source at which its sound begins; None, as `offset`, where the two were not shifted.
+        sound_delay: seconds by which the sound of the source was said to trail the picture (prepare.py --sound_delay); what
+            follows was measured after that was made up for.
         av_offset: frames by which the sound trails the picture in the source, see `datasets.av_offset`; None: not known.
         av_confidence: of that, 0 where nothing could be measured; None: never measured.
         av_corrected: frames by which the stored sound was moved against the picture to make up for it.
@@ -57,6 +59,7 @@ class ClipRow:
     phones_error: str = ""
     phones_score: float | None = None
     sound_offset: float | None = None
+    sound_delay: float = 0.0
     av_offset: float | None = None
     av_confidence: float | None = None
     av_corrected: int = 0

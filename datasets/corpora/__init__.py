@@ -4,7 +4,7 @@ from datasets.corpora.clips import AUDIO_SUFFIXES, VIDEO_SUFFIXES, ClipSource
 from datasets.corpora.grid import WORDS as GRID_WORDS
 from datasets.corpora.grid import transcript as grid_transcript
 from datasets.corpora.listing import CORPORA, list_clips
-from datasets.corpora.splits import UNSEEN, assign_split, unseen_speakers
+from datasets.corpora.splits import UNSEEN, assign_split, held_out_names, unseen_speakers
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -14,6 +14,7 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "ClipSource",
     "assign_split",
+    "held_out_names",
     "grid_transcript",
     "list_clips",
     "unseen_speakers",

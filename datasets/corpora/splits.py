@@ -21,14 +21,16 @@ UNSEEN = {
 PUBLISHED = ("published", "default")
 
 
-def assign_split(clip_id, speaker, *, unseen_speakers=(), val_share=0.05, test_share=0.05):
+def assign_split(clip_id, speaker, *, unseen_speakers=(), val_speakers=(), val_share=0.05, test_share=0.05):
     """Split of a clip by a hash of its id: the same on every machine and for every subset of the corpus.
 
     Returns:
-        "unseen" for speakers held out whole, else "test", "val" or "train".
+        "unseen" for speakers held out whole, "val" for speakers to choose on, else "test", "val" or "train".
     """
     if speaker in unseen_speakers:
         return "unseen"
+    if speaker in val_speakers:
+        return "val"
     place = text_share(clip_id)
     if place < test_share:
         return "test"
@@ -52,25 +54,46 @@ def unseen_speakers(corpus, given, clips):
             or one is whose clips the corpus itself puts into a split. Some names that are no speakers are told as a warning: a
             prepared folder may hold two corpora.
     """
-    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given or ())]
-    names = [name for name in names if name]
-    if not names:
-        return ()
-    present = {clip.speaker for clip in clips}
+    names, present = _names(given), {clip.speaker for clip in clips}
     if len(names) == 1 and names[0] in PUBLISHED and names[0] not in present:
         return _published(corpus, names[0], present)
+    return held_out_names(names, clips, "--unseen_speakers", corpus)
+
+
+def held_out_names(given, clips, flag, corpus):
+    """Speakers that the user names, made sure of.
+
+    Args:
+        given: names, as a str with commas or as a list; "" or an empty list for none.
+        clips: all ClipSources of the corpus, before a limit cuts them.
+        flag: of the command line; corpus: one of CORPORA; both for messages.
+
+    Returns:
+        Sorted tuple of str.
+
+    Raises:
+        InputError: see `unseen_speakers`.
+    """
+    names, present = _names(given), {clip.speaker for clip in clips}
+    if not names:
+        return ()
     placed = sorted({clip.speaker for clip in clips if clip.split is not None and clip.speaker in names})
     if placed or all(clip.split is not None for clip in clips):
-        raise InputError(f"--unseen_speakers: {corpus} itself says which clips are for training and which for testing, "
-                         f"those of {_shown(placed or names)} too; leave --unseen_speakers out")  # fmt: skip
+        raise InputError(f"{flag}: {corpus} itself says which clips are for training and which for testing, those of "
+                         f"{_shown(placed or names)} too; leave {flag} out")  # fmt: skip
     absent = [name for name in names if name not in present]
     if absent:
-        told = (f"--unseen_speakers: no clip of {', '.join(absent)} in this {corpus} corpus; its speakers are "
-                f"{_shown(present)}{_hint(corpus)}")  # fmt: skip
+        told = f"{flag}: no clip of {', '.join(absent)} in this {corpus} corpus; its speakers are " \
+               f"{_shown(present)}{_hint(corpus)}"
         if len(absent) == len(names):
             raise InputError(told)
         print(f"warning: {told}", file=sys.stderr)
     return tuple(sorted(set(names)))
+
+
+def _names(given):
+    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given or ())]
+    return [name for name in names if name]
 
 
 def _published(corpus, word, present):

@@ -22,7 +22,7 @@ LIMIT_SECONDS, LIMIT_SECONDS_A_MEGABYTE = 600, 120  # for one clip; half an hour
 _detector = None  # one per worker process, made by _start
 
 
-def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust_detector=False):
+def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust_detector=False, sound_delay=0.0):
     """Prepare the clips that a corpus does not hold yet; prints how many, shows progress, notes each in the manifest.
 
     Args:
@@ -30,6 +30,7 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust
         workers: datasets.workers.jobs.Workers, or a number of processes.
         retry_failed: try the clips again that failed before.
         trust_detector: see `datasets.preparing.settings.check_detector`.
+        sound_delay: seconds by which the sound of all these clips is known to trail the picture; it is made up for.
 
     Raises:
         InputError: the folder holds a corpus of other settings, or clips that another detector cut.
@@ -43,7 +44,7 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust
     if not todo:
         return
     task = Task(_prepare_one, _lost, _start, (settings.detector, detector_version(folder)), _time_limit)
-    write_rows(folder, task, [(clip, settings, folder) for clip in todo], workers)
+    write_rows(folder, task, [(clip, settings, folder, sound_delay) for clip in todo], workers)
 
 
 def _is_open(clip, row, folder, retry_failed):
@@ -66,19 +67,20 @@ def _start(detector, version):
 
 
 def _prepare_one(job):
-    clip, settings, folder = job
-    row = prepare_clip(clip, settings, _detector, _split(clip, settings), folder)
+    clip, settings, folder, delay = job
+    row = prepare_clip(clip, settings, _detector, _split(clip, settings), folder, delay)
     return row, row.error
 
 
 def _split(clip, settings):
     shares = {"val_share": settings.val_share, "test_share": settings.test_share}
-    return clip.split or assign_split(clip.id, clip.speaker, unseen_speakers=settings.unseen_speakers, **shares)
+    held_out = {"unseen_speakers": settings.unseen_speakers, "val_speakers": settings.val_speakers}
+    return clip.split or assign_split(clip.id, clip.speaker, **held_out, **shares)
 
 
 def _lost(job, reason):
     """(row, complaint) of a clip whose worker died, see `datasets.workers.pool.Task`."""
-    clip, settings, _ = job
+    clip, settings, *_ = job
     row = _row(clip, settings, _split(clip, settings))
     row.error = f"{readable(str(clip.path))}: the decoder {reason}"
     return row, row.error
@@ -90,13 +92,13 @@ def _row(clip, settings, split):
 
 def _time_limit(job):
     """Seconds after which a clip is given up, generous for any codec; the detector that is made for GPUs has none."""
-    clip, settings, _ = job
+    clip, settings, *_ = job
     if settings.detector != "mediapipe" or not clip.path.is_file():
         return 0
     return LIMIT_SECONDS + LIMIT_SECONDS_A_MEGABYTE * clip.path.stat().st_size // 10**6
 
 
-def prepare_clip(source, settings, detector, split, folder):
+def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0):
     """Prepare one clip and write its file.
 
     The stored arrays, for N frames: `face` (N, S, S, 3) uint8 RGB; `landmarks` (N, 68, 2) float32 crop pixels; `matrix`
@@ -110,11 +112,13 @@ def prepare_clip(source, settings, detector, split, folder):
         detector: faces.detectors.Detector.
         split: the row's split.
         folder: of the prepared corpus.
+        sound_delay: seconds by which the sound is known to trail the picture.
 
     Returns:
         ClipRow; its `error` says why the clip failed, "" when it was written.
     """
     row = _row(source, settings, split)
+    row.sound_delay = float(sound_delay)
     if source.fault:
         row.error = f"{readable(str(source.path))}: {source.fault}"
         return row
@@ -140,7 +144,7 @@ def _arrays(path, settings, detector, row):
     from speech.mfcc import mfcc
     from speech.waveform import load_waveform
 
-    waveform = load_waveform(path)
+    waveform = delayed(load_waveform(path), row.sound_delay)
     with VideoReader(path, fps=settings.fps, threads=1) as reader:
         track = track_face(reader, detector, fps=settings.fps)
         check_faces(track, settings.min_face, path)
@@ -157,6 +161,8 @@ def _arrays(path, settings, detector, row):
             if shift := av_rows.correction(found, settings.av_offset):
                 start, end = _cut(run, waveform, shift, settings.fps, path)
                 row.av_corrected, row.sound_offset = shift, (start + shift) / settings.fps
+        if row.sound_delay:
+            row.sound_offset = (start + row.av_corrected) / settings.fps + row.sound_delay
         waveform = _sound_of(waveform, start + row.av_corrected, end + row.av_corrected, settings.fps)
         check_sound(waveform, path)
         faces = np.empty((end - start, settings.size, settings.size, 3), np.uint8)
@@ -176,6 +182,14 @@ def _arrays(path, settings, detector, row):
         "mfcc": np.ascontiguousarray(mfcc(waveform), np.float32),
         "waveform": np.clip(np.rint(waveform * 32767), -32768, 32767).astype(np.int16),
     }
+
+
+def delayed(waveform, seconds):
+    """The sound of a clip whose sound trails its picture by `seconds` (negative: leads it), moved back into step."""
+    from speech.waveform import SAMPLE_RATE
+
+    samples = round(seconds * SAMPLE_RATE)
+    return waveform[samples:] if samples >= 0 else np.concatenate([np.zeros(-samples, waveform.dtype), waveform])
 
 
 def _cut(run, waveform, shift, fps, path):

@@ -21,7 +21,8 @@ class PrepareSettings:
         crop: "aligned" or "box"; size: side of the stored crops in pixels; pads: of a box crop.
         fps: frame rate to which every clip is brought.
         detector: name, see faces.detectors.
-        unseen_speakers: held out whole; val_share, test_share: of the other speakers' clips.
+        unseen_speakers: held out whole; val_speakers: for validation, whole.
+        val_share, test_share: of the other speakers' clips.
         min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.preparing.gates`.
         av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
     """
@@ -32,6 +33,7 @@ class PrepareSettings:
     fps: int = 25
     detector: str = "mediapipe"
     unseen_speakers: tuple[str, ...] = ()
+    val_speakers: tuple[str, ...] = ()
     val_share: float = 0.05
     test_share: float = 0.05
     min_face: int = MIN_FACE

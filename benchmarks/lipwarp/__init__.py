@@ -1,0 +1,1 @@
+"""What the default must show: the people, the corpus, the figures."""
