@@ -26,7 +26,7 @@ from datasets.preparing import av_rows
 from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.gates import MIN_FACE
 from datasets.preparing.phones import WAYS, align_corpus
-from datasets.preparing.settings import PrepareSettings, av_way
+from datasets.preparing.settings import PrepareSettings, av_way, begun_with
 from datasets.preparing.tally import report
 from datasets.preparing.texture import add_texture
 from datasets.preparing.words import add_words
@@ -49,10 +49,10 @@ def parse_arguments(argv):
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
     parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas; "
-                        "published: the test speakers of GRID or TCD-TIMIT, see docs/corpora.md")
+                        "published: the test speakers of GRID or TCD-TIMIT, see docs/corpora.md (default: as the corpus was begun)")
     parser.add_argument("--val_speakers", default="", help="speakers for validation, whole, separated by commas")
-    parser.add_argument("--val_share", type=float, default=0.05, help="share of the other clips for validation (default: 0.05)")
-    parser.add_argument("--test_share", type=float, default=0.05, help="share of the other clips for testing (default: 0.05)")
+    parser.add_argument("--val_share", type=float, help="share of the other clips for validation (default: 0.05)")
+    parser.add_argument("--test_share", type=float, help="share of the other clips for testing (default: 0.05)")
     parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
                         "(auto), or by one way alone: given, pocketsphinx, mfa, none (default: auto)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
@@ -117,11 +117,15 @@ def _add_to(args, out, workers):
 
 def _prepare(args, out, workers):
     clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)
-    unseen = unseen_speakers(args.corpus, args.unseen_speakers, clips)
-    validation = held_out_names(args.val_speakers, clips, "--val_speakers", args.corpus)
+    unseen, validation = begun_with(out, "unseen_speakers"), begun_with(out, "val_speakers")
+    if args.unseen_speakers:
+        unseen = unseen_speakers(args.corpus, args.unseen_speakers, clips)
+    if args.val_speakers:
+        validation = held_out_names(args.val_speakers, clips, "--val_speakers", args.corpus)
     clips = clips[: args.limit]
-    settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=unseen,
-                               val_speakers=validation, val_share=args.val_share, test_share=args.test_share,
+    settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=tuple(unseen),
+                               val_speakers=tuple(validation), val_share=_share(args, out, "val_share"),
+                               test_share=_share(args, out, "test_share"),
                                min_face=args.min_face, av_offset=args.av_offset or av_way(out))  # fmt: skip
     prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector,
                    args.sound_delay)  # fmt: skip
@@ -132,6 +136,12 @@ def _prepare(args, out, workers):
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
     for line in [*report(out), *av_rows.report([row for row in read_manifest(out).values() if not row.error])]:
         print(line)
+
+
+def _share(args, out, key):
+    """A share that the user gives, else what the corpus was begun with."""
+    given = getattr(args, key)
+    return begun_with(out, key) if given is None else given
 
 
 def _check(args):
@@ -159,7 +169,8 @@ def _check(args):
     for name, least in (("workers", 1), ("min_face", 0), ("time_limit", 0), ("limit", 1)):
         if (value := getattr(args, name)) is not None and not value >= least:
             raise InputError(f"--{name} {value:g}: must be {least} or more")
-    if not (args.val_share >= 0 and args.test_share >= 0 and args.val_share + args.test_share < 1):  # NaN is neither
+    val, test = (0.05 if share is None else share for share in (args.val_share, args.test_share))
+    if not (val >= 0 and test >= 0 and val + test < 1):  # NaN is neither
         raise InputError("--val_share and --test_share must be 0 or more, and their sum below 1")
     try:
         TextureSpec(args.clusters, args.compactness)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.lipwarp.corpus --media MEDIA --out people
     python prepare.py --corpus folder --root people/talk --out prepared/people $(cat people/flags)
-    python prepare.py --corpus folder --root people/words --out prepared/people $(cat people/flags) --sound_delay 0.06 --align none
+    python prepare.py --corpus folder --root people/words --out prepared/people --sound_delay 0.06 --align none
 
 The folders hold links, a folder a person (benchmarks.lipwarp.people). `flags` names who is held out.
 """

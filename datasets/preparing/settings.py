@@ -52,6 +52,12 @@ def av_way(folder):
     return PreparedCorpus.open_folder(folder).settings.get("av_offset", "off")
 
 
+def begun_with(folder, key):
+    """Value of a setting of the corpus that was begun in `folder`; that of PrepareSettings where it says nothing."""
+    usual = PrepareSettings().as_json()[key]
+    return PreparedCorpus.open_folder(folder).settings.get(key, usual) if (folder / "corpus.json").is_file() else usual
+
+
 def begin(folder, settings):
     """Write corpus.json, or make sure that the one there says the same.
 
