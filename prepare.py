@@ -49,7 +49,8 @@ def parse_arguments(argv):
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
     parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas; "
-                        "published: the test speakers of GRID or TCD-TIMIT, see docs/corpora.md (default: as the corpus was begun)")
+                        "published: the test speakers of GRID or TCD-TIMIT, see docs/corpora.md (default: as the "
+                        "corpus was begun)")  # fmt: skip
     parser.add_argument("--val_speakers", default="", help="speakers for validation, whole, separated by commas")
     parser.add_argument("--val_share", type=float, help="share of the other clips for validation (default: 0.05)")
     parser.add_argument("--test_share", type=float, help="share of the other clips for testing (default: 0.05)")

@@ -1,8 +1,8 @@
 """Who is in the collection of real clips, who is held out whole, and on whom choices are made; named before any training.
 
 A person's name begins with `c_` where the clips may be used for research alone (class C or D of the collection's manifest);
-GRID's speakers keep their names, LatentSync's actors are `latentsync1` and `latentsync2` (class A). People were told apart by eye, on
-a sheet of one frame a clip; clips that show one person twice bear one name.
+GRID's speakers keep their names, LatentSync's actors are `latentsync1` and `latentsync2` (class A). People were told apart by
+eye, on a sheet of one frame a clip; clips that show one person twice bear one name.
 """
 
 # People never seen, on whom results are reported.
