@@ -38,6 +38,7 @@ class WindowDataset:
             speakers.
         augment: dict of strengths, or None, see datasets.augment.
         exclude: ids, or the beginnings of ids, of clips that are left out.
+        speakers: names of the people whose clips serve, so that two networks may learn from disjoint people; None takes all.
         cut: "frames": windows of T frames from anywhere; "phoneme": windows of whole phoneme runs, as many as T frames hold,
             padded with their last frame, `valid` 0 there. A run longer than T frames is cut into pieces of T.
         phonemes: "aligned", or "shuffled": the runs of each clip in random order, the control of the temporal idea.
@@ -69,6 +70,7 @@ class WindowDataset:
         balance=1.0,
         augment=None,
         exclude=(),
+        speakers=None,
         cut="frames",
         phonemes="aligned",
         sync_frames=None,
@@ -85,8 +87,8 @@ class WindowDataset:
         needs = {"phones"} if cut == "phoneme" else set()
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
         self.rows, self.without = choose_rows(
-            corpus, split, self.window + REFERENCE_GAP + 1, exclude=exclude, part=part, min_av_confidence=min_av_confidence,
-            needs=sorted(needs),
+            corpus, split, self.window + REFERENCE_GAP + 1, exclude=exclude, speakers=speakers, part=part,
+            min_av_confidence=min_av_confidence, needs=sorted(needs),
         )  # fmt: skip
         self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
         for spec in set(self._textures.values()):

@@ -10,6 +10,7 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
+from losses.lip_sync import SyncContrast, SyncLandmarks
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncChoice, SyncClassification, SyncLoss
@@ -26,6 +27,8 @@ LOSSES = {
     "sync_choice": SyncChoice,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
+    "sync_contrast": SyncContrast,
+    "sync_landmarks": SyncLandmarks,
     "spatial_texture": SpatialTextureLoss,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
