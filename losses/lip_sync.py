@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, MOUTH, STABLE
 from losses.masking import frame_mean
-from losses.term import Term, raised
+from losses.term import Term, origin_of, raised
 from models.fuse import fuse_for_inference
 from models.lip_sync import CONTEXT
 
@@ -57,14 +57,15 @@ class _Judged(Term):
     Args:
         judge: models.LipSync.
         margin: frames of the field `speech` before and after the window.
+        origin: what `origin_of` tells of the judge.
     """
 
     needs = ("speech", "sync_lips", "sync_rest")
-    made = ("margin",)
+    made = ("margin", "origin")
 
-    def __init__(self, judge, margin=CONTEXT):
+    def __init__(self, judge, margin=CONTEXT, origin=None):
         super().__init__()
-        self.judge, self.margin = judge.eval().requires_grad_(False), margin
+        self.judge, self.margin, self.origin = judge.eval().requires_grad_(False), margin, origin or {}
 
     @classmethod
     def prepare(cls, options, setting, name):
@@ -74,7 +75,12 @@ class _Judged(Term):
         if asked and asked.get("features", found.model.features) != found.model.features:
             raise InputError(f"losses.{name}.judge: hears {found.model.features}, the network {asked['features']}; give a "
                              "judge that hears the same")  # fmt: skip
-        return {**options, "judge": found.model, "margin": asked.get("margin", 0) if asked else CONTEXT}
+        margin = asked.get("margin", 0) if asked else CONTEXT
+        return {**options, "judge": found.model, "margin": margin, "origin": origin_of(found)}
+
+    def facts(self):
+        """What a checkpoint tells its reader: who taught the network, and must not judge it."""
+        return self.origin
 
     def field_options(self):
         """See losses.term.Term."""
@@ -121,8 +127,8 @@ class SyncLandmarks(_Judged):
 
     needs = (*_Judged.needs, "face", "landmarks")
 
-    def __init__(self, judge=None, landmarks=None, margin=CONTEXT):
-        super().__init__(judge, margin)
+    def __init__(self, judge=None, landmarks=None, margin=CONTEXT, origin=None):
+        super().__init__(judge, margin, origin)
         self.landmarks = fuse_for_inference(landmarks, winograd=False)
 
     @classmethod

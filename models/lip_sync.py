@@ -48,6 +48,8 @@ class LipSync(Network):
         self.lip_encoder = Encoder(4 * POINTS, width, dimension, dropout)
         self.sound_encoder = Encoder(HEARD[features], width, dimension, dropout)
         self.scale = nn.Parameter(torch.full((2,), 2.3))  # logarithms: of frames in a window, of windows in a batch
+        # (a, b): an offset is sure where the confidence is at least a + b / sqrt(frames); benchmarks.lip_sync learns them
+        self.register_buffer("sure", torch.tensor([1.0, 0.0]))
 
     def parts(self):
         """See models.network.Network."""
@@ -100,6 +102,31 @@ class LipSync(Network):
             (B, T, D) float32, unit length.
         """
         return self.sound_encoder(features[..., : HEARD[self.features]])
+
+
+    def least_confidence(self, frames):
+        """Confidence (see `shift_cosines`) from which on the offset of so many compared frames is sure; 1 or more: never."""
+        constant, root = self.sure.tolist()
+        return constant + root / max(1, frames) ** 0.5
+
+
+def shift_cosines(lips, sound, most=15):
+    """How well lips and sound fit at every shift (docs/methods.md, eq. (48)).
+
+    The shift of the greatest value is the number of frames by which the sound trails the picture; the confidence in it is this
+    value less the median of all.
+
+    Args:
+        lips, sound: (N, D) float of unit length, embeddings of the same N frames; N > most.
+        most: frames by which the sound is shifted to either side.
+
+    Returns:
+        (2 most + 1,) float: at most + d the mean cosine of the lips of frame t and the sound of frame t + d.
+    """
+    count = len(lips)
+    found = [(lips[max(0, -shift) : count - max(0, shift)] * sound[max(0, shift) : count - max(0, -shift)]).sum(-1).mean()
+             for shift in range(-most, most + 1)]  # fmt: skip
+    return torch.stack(found)
 
 
 class Encoder(nn.Module):

@@ -1,5 +1,7 @@
 """Networks and losses at a small size, each with what it is called with: for tests of precision and of compiling."""
 
+from pathlib import Path
+
 import torch
 
 from models import MODELS, build_model
@@ -100,7 +102,7 @@ TERMS = {  # options of a config beside the weight
 class Found:
     """What training.checkpoint.load_checkpoint gives, of a fresh network."""
 
-    config = {"data": {}}
+    config, path, sha256 = {"data": {}}, Path("found.safetensors"), "0" * 64
 
     def __init__(self, name):
         self.model = network(name)

@@ -4,17 +4,11 @@ import numpy as np
 
 from common.errors import InputError
 from datasets.fields.registry import register
-from faces.landmarks import CANONICAL_STABLE, MIRROR, MOUTH, STABLE, apply_affine, fit_similarity
+from faces.landmarks import MIRROR, MOUTH
+from faces.mouth import canonical_mouth, resting_mouth
 
 MARGIN = 16  # frames, at most
 _MIRROR = np.array(MIRROR)[MOUTH] - MOUTH.start
-
-
-def _canonical(landmarks):
-    """(..., 68, 2) any pixels -> (..., 20, 2) float32 mouth points in the canonical frame."""
-    stable = landmarks[..., STABLE, :]
-    matrix = fit_similarity(stable, np.broadcast_to(CANONICAL_STABLE, stable.shape))
-    return apply_affine(matrix, np.asarray(landmarks[..., MOUTH, :], np.float64)).astype(np.float32)
 
 
 def _mirrored(window, points):
@@ -33,12 +27,11 @@ def _check(options):
     options={"margin": 0}, check=_check, voices=True,
 )  # fmt: skip
 def sync_lips(window):
-    return _mirrored(window, _canonical(window.points(window.clip["landmarks"], window.options["margin"])))
+    return _mirrored(window, canonical_mouth(window.points(window.clip["landmarks"], window.options["margin"])))
 
 
 @register(
     "sync_rest", "(20, 2)", "float32", "eye distances", "median over the clip of these points less their mean", voices=True
 )  # fmt: skip
 def sync_rest(window):
-    points = _canonical(window.clip["landmarks"])
-    return _mirrored(window, np.median(points - points.mean(1, keepdims=True), 0))
+    return _mirrored(window, resting_mouth(canonical_mouth(window.clip["landmarks"])))
