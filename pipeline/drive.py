@@ -97,10 +97,10 @@ def _speech(job, driver, face_options, options, how):
 def _write(outfile, plan, sound, shots, tags, mark):
     """Paste and encode all shots; returns the numbers of the source frames that had no face."""
     output, faceless = output_of(plan), set()
-    size = {"width": output.width, "height": output.height, "fps": plan.source.fps}
+    size = {"width": output.width, "height": output.height, "fps": plan.scene.fps}
     heard = {} if sound is None else {"audio": sound.samples, "sample_rate": sound.rate}
     with (
-        bar("drawing", plan.frames) as progress,
+        bar("drawing", plan.scene.frames) as progress,
         VideoWriter(outfile, **size, **heard, metadata=tags) as writer,
         closing(prefetch(shots, QUEUE_BYTES, lambda shot: shot.nbytes)) as ready,
     ):
