@@ -17,8 +17,8 @@ SPARE = 1.5  # candidates for each entry
 JUMP = 0.35  # eye distances that a face moves between two frames only where the picture was cut
 INNER = 2.0  # weight of the inner lips in the mouth's distance
 POSE = 0.5  # weight of the head's pose beside the mouth
-SWITCH = 0.01  # cost of another source, eye distances
-FADE = 2  # frames on either side of a change of source, over which the two are mixed
+SWITCH = 0.03  # cost of another source, eye distances
+FADE = 1  # frames on either side of a change of source, over which the two are mixed
 OUTLINE = (0, 1, 2, 14, 15, 16)
 
 
@@ -59,15 +59,15 @@ class Bank:
     def __len__(self):
         return len(self.numbers)
 
-    def sources(self, targets, shown, gap=0, switch=SWITCH, fade=FADE):
+    def sources(self, targets, shown, gap=0, switch=None, fade=None):
         """The entries from which each frame of a result is drawn: the nearest mouth and pose, without needless changes.
 
         Args:
             targets: (F, 68, 2) float, wanted landmarks, in any pixels; NaN where there is no face.
             shown: (F,) int, number of the source frame on screen.
             gap: an entry is never within this many frames of the frame shown; 0 allows all, the frame itself, too.
-            switch: cost of a change, eye distances.
-            fade: frames on either side of a change over which two entries are mixed.
+            switch: cost of a change, eye distances; None is SWITCH.
+            fade: frames on either side of a change over which two entries are mixed; None is FADE.
 
         Returns:
             Sources.
@@ -75,6 +75,7 @@ class Bank:
         Raises:
             InputError: `gap` leaves a frame without any entry.
         """
+        switch, fade = SWITCH if switch is None else switch, int(FADE if fade is None else fade)
         shown = np.asarray(shown)
         cost = distances(targets, self.landmarks)
         barred = self._barred(shown, gap, 0)
@@ -97,14 +98,14 @@ class Bank:
         return near | (~own & own.any(1, keepdims=True))
 
 
-def build_bank(landmarks, usable, pictures, size=SIZE):
+def build_bank(landmarks, usable, pictures, size=None):
     """Choose the frames to draw from.
 
     Args:
         landmarks: (N, 68, 2) float, of all source frames, in the pixels of their crops; NaN where unknown.
         usable: (N,) bool, the face was found, and lies inside the frame (see `whole`).
         pictures: function of (n,) int64 numbers, ascending -> (n, S, S, 3) uint8 RGB crops; it is called once.
-        size: most entries.
+        size: most entries; None is SIZE.
 
     Returns:
         Bank, with one entry at least.
@@ -112,6 +113,7 @@ def build_bank(landmarks, usable, pictures, size=SIZE):
     Raises:
         InputError: no frame is usable.
     """
+    size = int(SIZE if size is None else size)
     landmarks = np.asarray(landmarks, np.float64)
     usable = np.asarray(usable, bool) & np.isfinite(landmarks).all((1, 2))
     if not usable.any():
