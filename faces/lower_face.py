@@ -26,6 +26,7 @@ NOSE_FADE = 0.10
 BAND = 0.10  # outside the jaw line that is bent with it, beside twice the way that the jaw moves
 MASK_EDGE = 0.03
 SEAM = 0.012  # softness of the line between the lips
+SPLIT, SPLIT_WAY = 0.62, 0.3  # of a closing inner mouth: down to where it goes with the upper lip, and the way of the change
 LIP_MARGIN, LIP_FADE = 0.02, 0.05  # around the lips that are drawn from their own fields
 STILL = 0.05  # pixels: a jaw that moves less is not moved
 
@@ -81,10 +82,10 @@ def _carried(picture, landmarks, wanted, size, unit, box, inner_mouth):
     upper, lower, whole = warp_maps(landmarks, wanted, size, ("upper", "lower", "all"))
     share = _above(grid_nodes(size), wanted, unit)[..., None].astype(np.float32)
     skin = sampled(picture, spread(lower + (upper - lower) * share, size, box))
-    return _mouth(skin, picture, (upper, lower, whole), wanted, size, unit, box, inner_mouth)
+    return _mouth(skin, picture, landmarks, (upper, lower, whole), wanted, size, unit, box, inner_mouth)
 
 
-def _mouth(skin, picture, fields, wanted, size, unit, box, inner_mouth):
+def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mouth):
     """Lay lips and inner mouth over the skin; writes into `skin`."""
     import cv2
 
@@ -97,11 +98,13 @@ def _mouth(skin, picture, fields, wanted, size, unit, box, inner_mouth):
         return skin
     small = (top, bottom, left, right)
     upper, lower, inner = _parts(lips, size, unit, small)
-    made = sampled(picture, spread(fields[0], size, small)) * upper[..., None]
-    made += sampled(picture, spread(fields[1], size, small)) * lower[..., None]
+    places = [spread(field, size, small) for field in fields[:2]]
+    made = sampled(picture, places[0]) * upper[..., None]
+    made += sampled(picture, places[1]) * lower[..., None]
     if inner.any():
         if inner_mouth is None:
-            made += sampled(picture, spread(fields[2], size, small)) * inner[..., None]
+            between = _between(places, spread(fields[2], size, small), landmarks, lips, small)
+            made += sampled(picture, between) * inner[..., None]
         else:
             made += inner_mouth[top:bottom, left:right] * inner[..., None]
     centre = outer.mean(0)
@@ -111,6 +114,32 @@ def _mouth(skin, picture, fields, wanted, size, unit, box, inner_mouth):
     place = (slice(top - box[0], bottom - box[0]), slice(left - box[2], right - box[2]))
     skin[place] = _over(skin[place], made, over)
     return skin
+
+
+def _between(places, whole, landmarks, lips, box):
+    """Where the inner mouth comes from, (h, w, 2) float32.
+
+    A mouth that opens further than the source's is stretched. In one that closes, teeth keep their size: what lies under the
+    upper lip goes with it, what lies over the lower lip with that, and the lips cover the rest.
+    """
+    gap = np.linalg.norm(lips[[61, 62, 63]] - lips[[67, 66, 65]], axis=1).mean()
+    scale = np.linalg.norm(lips[45] - lips[36]) / max(float(np.linalg.norm(landmarks[45] - landmarks[36])), 1e-6)
+    source_gap = np.linalg.norm(landmarks[[61, 62, 63]] - landmarks[[67, 66, 65]], axis=1).mean() * scale
+    closing = float(_smooth((source_gap / max(gap, 1e-6) - 0.9) / 0.2))
+    if closing <= 0:
+        return whole
+    along = lips[64] - lips[60]
+    width = max(float(np.linalg.norm(along)), 1e-6)
+    along = along / width
+    down = np.array([-along[1], along[0]])
+    y, x = np.mgrid[box[0] : box[1], box[2] : box[3]].astype(np.float32)
+    right = (x - lips[60, 0]) * along[0] + (y - lips[60, 1]) * along[1]
+    down_there = (x - lips[60, 0]) * down[0] + (y - lips[60, 1]) * down[1]
+    bow = np.maximum(1 - (2 * right / width - 1) ** 2, 0.05)
+    top, bottom = (lips[62] - lips[60]) @ down * bow, (lips[66] - lips[60]) @ down * bow
+    share = 1 - _smooth(((down_there - top) / np.maximum(bottom - top, 0.5) - SPLIT) / SPLIT_WAY + 0.5)
+    split = places[1] + (places[0] - places[1]) * share[..., None].astype(np.float32)
+    return whole + (split - whole) * np.float32(closing)
 
 
 def _parts(lips, size, unit, box):
