@@ -1,8 +1,9 @@
 """Movements of lips without the head: what speech does to a mouth, told apart from who has it and how the head is held.
 
-Landmarks are carried to a canonical frame; the pose's share of mouth and jaw is taken away, then the person's rest position; the
-rest is divided by the person's amplitude. What is left, 20 mouth points in eye distances, is alike in all people; docs/methods.md
-has the formulas. `tools/learn_lip_space.py` learned the constants, from people of class A; they lie in `lip_space.npz`.
+Landmarks are carried to a canonical frame; the pose's share of mouth and jaw is taken away, then the person's rest position;
+what is left is divided by the person's amplitude. These movements, 20 mouth points in eye distances, are alike in all people;
+docs/methods.md has the formulas. `lip_space.npz` holds the constants, which `tools/learn_lip_space.py` learned from people of
+class A.
 """
 
 from dataclasses import dataclass

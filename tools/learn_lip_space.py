@@ -3,9 +3,9 @@
     python -m tools.learn_lip_space prepared/people
 
 People count alike, whatever their clips; those whose ids begin with --exclude do not count (people whose pictures may be used
-for research alone). The share of the head's pose is a ridge regression over all people, each about the person's own mean, in which
-opening, width and upper lip stand beside the pose: without them it would take speech for pose. It prints how much of a person's
-movement each constant explains on people that it was not learned from.
+for research alone). The share of the head's pose is a ridge regression over all people, each about the person's own mean, in
+which opening, width and upper lip stand beside the pose: without them it would take speech for pose. It prints how much of a
+person's movement each constant explains, also on people that it was not learned from.
 """
 
 import argparse
