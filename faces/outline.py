@@ -14,12 +14,12 @@ BROWS = slice(17, 27)
 
 # In eye distances. The line below the eyes lies at TOP from the point between them; the weight rises over WAY from the jaw
 # inwards, and over TOP_WAY from the line down. FOREHEAD is how far a forehead reaches above the brows.
-TOP, WAY, TOP_WAY, FOREHEAD = 0.25, 0.12, 0.30, 0.5
+TOP, WAY, TOP_WAY, FOREHEAD = 0.25, 0.25, 0.30, 0.5
 CELLS = 4  # of the grid, over which the weight rises
 LEAST_WAY = 1.0  # pixels
 
 
-def lower_face_mask(landmarks, size, *, wanted=None, inset=0.0, way=WAY):
+def lower_face_mask(landmarks, size, *, wanted=None, inset=0.0, way=WAY, grow=0.0):
     """Weights of the lower face: 0 outside its outline, 1 inside.
 
     Args:
@@ -27,7 +27,8 @@ def lower_face_mask(landmarks, size, *, wanted=None, inset=0.0, way=WAY):
         size: S, side of the crop.
         wanted: (68, 2) float of the face that is drawn, whose jaw may lie elsewhere: the outline encloses both. None: the same.
         inset: crop pixels by which the weights keep away from the outline; for a mask that will be resampled.
-        way: eye distances over which the weight rises from the jaw inwards.
+        way: eye distances over which the weight rises from the outline inwards.
+        grow: eye distances by which the outline lies outside the jaw line, whose landmarks are not quite on its visible edge.
 
     Returns:
         (S, S) float32 in [0, 1].
@@ -35,7 +36,7 @@ def lower_face_mask(landmarks, size, *, wanted=None, inset=0.0, way=WAY):
     unit, middle, down = _frame_of(landmarks)
     jaw = landmarks[JAW] if wanted is None else np.concatenate([landmarks[JAW], wanted[JAW]])
     normals, offsets = _edges(jaw)
-    offsets, ways = offsets - inset, np.full(len(offsets), max(way * unit, LEAST_WAY))
+    offsets, ways = offsets + grow * unit - inset, np.full(len(offsets), max(way * unit, LEAST_WAY))
     top = -float(down @ (middle + TOP * unit * down)) - inset
     return _weights(np.vstack([normals, down]), np.append(offsets, top), np.append(ways, max(TOP_WAY * unit, LEAST_WAY)), size)
 

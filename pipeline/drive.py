@@ -76,7 +76,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
         pose = DrivingVideo.follow(job.pose, "--pose", face_options, seconds=frames / source.fps, **how)
         driving = replace(driving, pose=pose)
     plan = make_plan(source, track, driving, frames, driver, options)
-    tags = driver_tags(driver)
+    tags = {**driver_tags(driver), **driver.tags(options)}
     shots = draw_shots(plan, driver, options.batch_size)
     faceless = _write(job.outfile, plan, driving.sound, shots, tags, options.visible_mark)
     elapsed = time.perf_counter() - began

@@ -33,6 +33,7 @@ class Driver(ABC):
         pastes: which part of the crop is laid over the frame: "mouth", "face", or None where the crop is written alone.
         outlined: the paste ends at the outline of the face in the frame, where its landmarks are known.
         needs: those of FOLLOWS without which it cannot draw. can: all that it can follow, needs included.
+        moves: it moves the landmarks of lips and draws with the person's own frames (`--amplitude`, `--source_gap`).
         uses_words: it asks for the words that are said (`driving.words`).
         loop: what follows the end of a face video that is too short, unless the user says otherwise.
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
@@ -45,6 +46,7 @@ class Driver(ABC):
     outlined = True
     needs = frozenset({"sound"})
     can = frozenset({"sound"})
+    moves = False
     uses_words = False
     loop = "pingpong"
     compats = ()
@@ -180,6 +182,9 @@ class Driver(ABC):
         if options.optimise_face and self.pastes != "mouth":
             raise InputError(f"--optimise_face: {self.name} draws the whole face, which has nothing of the reference to match; "
                              "leave it out")
+        for flag in ("amplitude", "source_gap"):
+            if not self.moves and getattr(options, flag) is not None:
+                raise InputError(f"--{flag}: {self.name} draws pixels and moves no landmarks; leave it out")
         self.check_reference(options.reference)
 
     def check_reference(self, reference):
@@ -187,6 +192,16 @@ class Driver(ABC):
         if reference == "same":
             raise InputError(f"--reference same: {self.name} is shown one picture of the person; choose fixed, or the number "
                              "of a frame")
+
+    def unused(self, options):
+        """Notes on what the user gave and this checkpoint does not look at: list of str."""
+        if options.speech.given and not self.uses_words:
+            return [f"{self.name} has no audio gate, so {options.speech.given} changes nothing"]
+        return []
+
+    def tags(self, options):
+        """What the result's metadata says of a job beside what `pipeline.marking.driver_tags` says: dict of str to str."""
+        return {}
 
     def output(self, options):
         """What is written: "frame", or "crop" where the user or the family wants it so."""
