@@ -17,6 +17,7 @@ SPARE = 1.5  # candidates for each entry
 JUMP = 0.35  # eye distances that a face moves between two frames only where the picture was cut
 INNER = 2.0  # weight of the inner lips in the mouth's distance
 POSE = 0.5  # weight of the head's pose beside the mouth
+BLUR = 0.1  # cost of a source that is less sharp than usual, eye distances for a factor of e
 SWITCH = 0.03  # cost of another source, eye distances
 FADE = 1  # frames on either side of a change of source, over which the two are mixed
 OUTLINE = (0, 1, 2, 14, 15, 16)
@@ -48,6 +49,7 @@ class Bank:
         numbers: (R,) int64, of the source frames, ascending.
         shots: (R,) int64, number of the shot that each belongs to.
         shot_of: (N,) int64, the same of every source frame.
+        blur: (R,) float, 0 for sharp ones, see `faces.looks.Looks.blur`.
     """
 
     pictures: np.ndarray
@@ -55,6 +57,7 @@ class Bank:
     numbers: np.ndarray
     shots: np.ndarray
     shot_of: np.ndarray
+    blur: np.ndarray
 
     def __len__(self):
         return len(self.numbers)
@@ -77,7 +80,7 @@ class Bank:
         """
         switch, fade = SWITCH if switch is None else switch, int(FADE if fade is None else fade)
         shown = np.asarray(shown)
-        cost = distances(targets, self.landmarks)
+        cost = distances(targets, self.landmarks) + BLUR * self.blur
         barred = self._barred(shown, gap, 0)
         if barred.all(1).any():
             raise InputError(f"the face video is too short to draw each frame from others at least {gap} frames away")
@@ -134,7 +137,7 @@ def build_bank(landmarks, usable, pictures, size=None, shots=None):
         kept = kept[spread_out(_places(landmarks[candidates[kept]]), size)]
     kept = np.sort(kept)
     numbers = candidates[kept]
-    return Bank(np.ascontiguousarray(shown[kept]), landmarks[numbers], numbers, shot_of[numbers], shot_of)
+    return Bank(np.ascontiguousarray(shown[kept]), landmarks[numbers], numbers, shot_of[numbers], shot_of, looks.blur(kept))
 
 
 def whole(landmarks, width, height):
