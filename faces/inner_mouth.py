@@ -8,14 +8,15 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from faces.crops import inverse
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.mouth import mouth_opening
 from faces.mouth_light import LUMINANCE, face_colours
+from faces.own_teeth import OwnTeeth, mouth_origin, own_teeth
 
 RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "inner_mouth.safetensors"
 INNER_UPPER, INNER_LOWER = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
 FORMAT = "talkingface-inner-mouth-1"
-MIDLINE = (51, 62, 66, 57)
 BORDER = 0.03  # eye distances that are drawn beyond the lips, for the softness of the edge
 CLOSED, OPEN = 0.006, 0.03  # gap of the inner lips in eye distances: below the first nothing is drawn, from the second on all
 DRAWN = 260  # pixels of an eye distance at which smaller faces are drawn, before they are shrunk
@@ -30,6 +31,7 @@ class Look:
     Attributes:
         enamel, gum, tongue, dark: (3,) float64 RGB, 0 to 255.
         blur: float, standard deviation of the picture's edges, eye distances.
+        own: OwnTeeth, the upper teeth that the picture shows, or None.
     """
 
     enamel: np.ndarray
@@ -37,24 +39,28 @@ class Look:
     tongue: np.ndarray
     dark: np.ndarray
     blur: float
+    own: OwnTeeth | None = None
 
 
 @dataclass
 class Anatomy:
     """Learned numbers; lengths in millimetres of a mean adult (MILLIMETRE)."""
 
-    show: float = 2.0  # the upper edge lies below the line where lips meet at rest
+    show: float = 1.0  # the upper edge lies below the line where lips meet at rest
     overbite: float = 2.0  # the lower edge lies above the upper one while the teeth are closed
-    jaw: float = 0.8  # share of the lower lip's drop that the jaw takes part in
-    fall_upper: float = 19.0  # from the midline to where teeth have lost 63 % of their light
-    fall_lower: float = 17.0
-    dim_lower: float = 0.9
+    jaw: float = 0.72  # share of the lower lip's drop that the jaw takes part in
+    fall_upper: float = 21.0  # from the midline to where teeth have lost 63 % of their light
+    fall_lower: float = 18.0
+    dim_lower: float = 0.82
+    lip_shadow: float = 0.5  # share of light that teeth lose right under the upper lip
+    lip_depth: float = 1.6  # down to where that shadow has lost 63 %
     width: float = 0.74  # of a mean mouth at rest, eye distances
-    teeth_gain: float = 1.3
-    teeth_skin: float = 0.5
-    dark_of_lips: tuple = (0.30, 0.22, 0.22)
-    tongue_of_lips: tuple = (0.85, 0.85, 0.9)
-    gum_of_lips: tuple = (1.0, 1.05, 1.05)
+    warm: np.ndarray = (0.88, 1.05, 1.22)  # powers of the share of light: what is shaded is lit by red lips
+    skin_share: float = 0.5  # luminance of enamel: whites of the eyes to the power of 1 - skin_share, skin to that of skin_share
+    enamel: np.ndarray = (1.28, 1.28, 1.21)  # times that, in the tint of the whites
+    dark: np.ndarray = (0.9, 0.65, 0.65)  # of the face's darkest colour
+    tongue: np.ndarray = (0.88, 0.86, 0.92)  # of the lips' colour
+    gum: np.ndarray = (1.0, 1.05, 1.05)
 
 
 class InnerMouth:
@@ -100,25 +106,33 @@ class InnerMouth:
         with atomic_output(path) as temporary:
             save_file(tensors, str(temporary), metadata={"format": FORMAT})
 
-    def look(self, picture, landmarks):
+    def look(self, picture, landmarks, rest=None):
         """Fit light and colours to a person.
 
         Args:
-            picture: (H, W, 3) uint8 RGB, a sharp frame of the person. landmarks: (68, 2) pixels, the mouth as the picture has it.
+            picture: (H, W, 3) uint8 RGB, a sharp frame of the person.
+            landmarks: (68, 2) pixels, the mouth as the picture has it.
+            rest: (68, 2) pixels, the same with the mouth at rest; None: upper teeth that the picture shows are not looked for.
 
         Returns:
             Look.
         """
-        colours = face_colours(picture, landmarks)
-        a = self.anatomy
+        colours, numbers = face_colours(picture, landmarks), self.anatomy
         white, skin = colours.white @ LUMINANCE, colours.skin @ LUMINANCE
-        target = a.teeth_gain * white ** (1 - a.teeth_skin) * skin**a.teeth_skin
-        tint = colours.white / white
-        enamel = np.minimum(tint * target, 252.0)
-        stable = np.asarray(landmarks, np.float64)[list(STABLE)]
-        unit = 1 / np.sqrt(abs(np.linalg.det(fit_similarity(stable, CANONICAL_STABLE)[:, :2])))
-        lips = colours.lips
-        return Look(enamel, lips * a.gum_of_lips, lips * a.tongue_of_lips, lips * a.dark_of_lips, colours.blur / unit)
+        bright = white ** (1 - numbers.skin_share) * skin**numbers.skin_share
+        enamel = np.minimum(colours.white / white * bright * numbers.enamel, 252.0)
+        own = own_teeth(picture, landmarks, rest, colours.white) if rest is not None else None
+        if own is not None:
+            enamel = own.enamel
+        matrix = fit_similarity(np.asarray(landmarks, np.float64)[list(STABLE)], CANONICAL_STABLE)
+        return Look(
+            enamel=enamel,
+            gum=colours.lips * numbers.gum,
+            tongue=colours.lips * numbers.tongue,
+            dark=colours.shade * numbers.dark,
+            blur=colours.blur * float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))),
+            own=own,
+        )
 
     def draw(self, picture, landmarks, rest, look, share=1.0):
         """Draw the inner mouth where the inner lips leave a gap.
@@ -150,20 +164,19 @@ class InnerMouth:
         columns = ((np.arange(width, dtype=np.float32) + 0.5) / fine + corner[0]).astype(np.float32)
         rows = ((np.arange(height, dtype=np.float32) + 0.5) / fine + corner[1]).astype(np.float32)[:, None]
         lips = np.interp(columns, x, top).astype(np.float32), np.interp(columns, x, bottom).astype(np.float32)
-        inside = self._inside(columns, rows, lips, wanted, still, fine, corner, look)
+        inside, shade = self._inside(columns, rows, lips, wanted, still, fine, corner, look)
         mask = _outline(x, top, bottom, corner, fine, (width, height)) * (share * min(1.0, (gap - CLOSED) / (OPEN - CLOSED)))
         soft = max(look.blur * fine, 0.4 * fine / unit)
         drawn = cv2.GaussianBlur(np.dstack([inside, mask]), (0, 0), float(soft), borderType=cv2.BORDER_REPLICATE)
-        return _laid(picture, drawn, matrix, fine, corner)
+        return _laid(picture, drawn, shade, matrix, fine, corner, look.own, mouth_origin(still))
 
     def _inside(self, columns, rows, lips, wanted, still, fine, corner, look):
         a = self.anatomy
         upper_lip, lower_lip = lips
         grow = float(np.clip((np.linalg.norm(still[54] - still[48]) / a.width) ** 0.5, 0.85, 1.2))
         mm = MILLIMETRE * grow
-        middle = still[list(MIDLINE), 0].mean()
-        line = still[[62, 66], 1].mean()
-        upper_edge = line + a.show * mm
+        middle, line = (float(value) for value in mouth_origin(still))
+        upper_edge = line + (a.show * mm if look.own is None else look.own.edge)
         drop = max(0.0, float(wanted[66, 1] - still[66, 1])) * a.jaw
         lower_edge = upper_edge - a.overbite * mm + drop
         off = np.abs(columns - middle) / mm  # millimetres of the head
@@ -177,22 +190,23 @@ class InnerMouth:
         shade = (1 - 0.45 * np.exp(above / -mm)) * (1 - 0.5 * np.exp(under / (-3 * mm)))
         for row, edge, fall, light in (
             ("lower", lower_edge, a.fall_lower, a.dim_lower * shade),
-            ("upper", upper_edge, a.fall_upper, 1 - 0.55 * np.exp(below / (-1.6 * mm))),
+            ("upper", upper_edge, a.fall_upper, 1 - a.lip_shadow * np.exp(below / (-a.lip_depth * mm))),
         ):
             layer = self._layer(row, edge, middle, fine, grow, corner, (len(columns), len(rows)))
-            light = light * np.exp(-((off / fall) ** 3))
+            light = np.log(np.maximum(light * np.exp(-((off / fall) ** 3)), 1e-3))
             front = np.clip(layer[..., 3] + layer[..., 2], 0, 1)
-            lit = layer[..., 0] * light
             inside *= (1 - front)[..., None]
-            inside += lit[..., None] * look.enamel.astype(np.float32)
-            inside += (layer[..., 1] * light)[..., None] * look.gum.astype(np.float32)
-            inside += (front * (1 - light) * 0.6 + layer[..., 2] * light * 0.8)[..., None] * look.dark.astype(np.float32)
+            for channel in range(3):
+                lit = np.exp(light * float(a.warm[channel]))
+                inside[..., channel] += lit * (layer[..., 0] * float(look.enamel[channel]) + layer[..., 1] * float(look.gum[channel]))
+                inside[..., channel] += (layer[..., 2] * 0.8 + front * (1 - lit) * 0.3) * float(look.dark[channel])
         # The lips lie over it all in a soft shadow, and little light falls into a narrow gap.
         shadow = (1 - 0.35 * np.exp(below / -0.012)) * (1 - 0.15 * np.exp(above / -0.01)) * np.clip(0.35 + gap / 0.10, 0.35, 1)
-        return inside * shadow[..., None].astype(np.float32)
+        under_lip = 1 - a.lip_shadow * np.exp(below / (-a.lip_depth * mm))
+        return inside * (shadow[..., None] ** np.asarray(a.warm, np.float32)), shadow * under_lip
 
     def _lay_tongue(self, inside, rows, off, lower_edge, upper_edge, look):
-        rise = 0.05 + 0.30 * max(0.0, lower_edge - upper_edge)
+        rise = 0.05 + 0.50 * max(0.0, lower_edge - upper_edge)
         top = lower_edge - rise + 0.10 * (off / 18) ** 2
         height = rows - top
         cover = _smooth(height / (0.05 + 0.25 * rise)) * _smooth((21 - off) / 5)
@@ -229,26 +243,42 @@ def missing(source, wanted):
     return float(np.clip((ENOUGH - there / asked) / (ENOUGH - LITTLE), 0, 1))
 
 
-def _laid(picture, drawn, matrix, fine, corner):
-    """`drawn` (h, w, 4), colours and weight, laid over a copy of the picture; matrix: picture -> canonical."""
+def _laid(picture, drawn, shade, matrix, fine, corner, own, origin):
+    """`drawn` (h, w, 4), colours and weight, and own teeth in `shade` (h, w), laid over a copy of the picture.
+
+    matrix: picture -> canonical; origin: where own teeth hang.
+    """
     import cv2
 
     to_drawn = matrix * fine
     to_drawn[:, 2] -= corner * fine + 0.5
-    linear = np.linalg.inv(to_drawn[:, :2])
     height, width = drawn.shape[:2]
-    corners = (np.array([(0, 0), (width, 0), (width, height), (0, height)]) - to_drawn[:, 2]) @ linear.T
-    x1, y1 = np.maximum(np.floor(corners.min(0)).astype(int) - 1, 0)
-    x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int) + 2, picture.shape[1::-1])
+    corners = apply_affine(inverse(to_drawn), np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64))
+    x1, y1 = (int(value) for value in np.maximum(np.floor(corners.min(0)) - 1, 0))
+    x2, y2 = (int(value) for value in np.minimum(np.ceil(corners.max(0)) + 2, picture.shape[1::-1]))
     if x2 <= x1 or y2 <= y1:
         return picture
     to_drawn[:, 2] += to_drawn[:, :2] @ (x1, y1)
-    laid = cv2.warpAffine(drawn, to_drawn, (int(x2 - x1), int(y2 - y1)), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_CONSTANT)  # fmt: skip
+    size, back = (x2 - x1, y2 - y1), cv2.WARP_INVERSE_MAP
+    laid = cv2.warpAffine(drawn, to_drawn, size, flags=cv2.INTER_LINEAR | back, borderMode=cv2.BORDER_CONSTANT)
+    colours = laid[..., :3]
+    if own is not None:
+        to_origin = matrix.copy()
+        to_origin[:, 2] += to_origin[:, :2] @ (x1, y1) - origin
+        to_own = _chain(to_origin, inverse(own.anchor))
+        teeth = cv2.warpAffine(own.picture, to_own, size, flags=cv2.INTER_CUBIC | back, borderMode=cv2.BORDER_REPLICATE)
+        cover = cv2.warpAffine(own.cover, to_own, size, flags=cv2.INTER_LINEAR | back)[..., None]
+        dim = cv2.warpAffine(shade, to_drawn, size, flags=cv2.INTER_LINEAR | back, borderMode=cv2.BORDER_REPLICATE)[..., None]
+        colours = colours + (teeth * dim - colours) * cover
     out = picture.copy()
     behind = out[y1:y2, x1:x2].astype(np.float32)
-    out[y1:y2, x1:x2] = np.clip(np.rint(behind + (laid[..., :3] - behind) * laid[..., 3:]), 0, 255)
+    out[y1:y2, x1:x2] = np.clip(np.rint(behind + (colours - behind) * laid[..., 3:]), 0, 255)
     return out
+
+
+def _chain(first, second):
+    """Affine matrices (2, 3): first, then second."""
+    return np.concatenate([second[:, :2] @ first[:, :2], (second[:, :2] @ first[:, 2] + second[:, 2])[:, None]], 1)
 
 
 def _inner_lips(points):

@@ -26,7 +26,9 @@ NOSE_FADE = 0.10
 BAND = 0.10  # outside the jaw line that is bent with it, beside twice the way that the jaw moves
 MASK_EDGE = 0.03
 SEAM = 0.012  # softness of the line between the lips
-SPLIT, SPLIT_WAY = 0.62, 0.3  # of a closing inner mouth: down to where it goes with the upper lip, and the way of the change
+SPLIT, SPLIT_WAY = (0.3, 0.75), 0.3  # of a closing mouth: least and most that goes with the upper lip, and the change's way
+CAVITY, CAVITY_EDGE = 0.5, 0.3  # brightness of the cavity over that of the seam; way from its border, over the gap
+SEAM_ENDS = 0.15  # of the gap beside the lips, where no dark line is looked for
 LIP_MARGIN, LIP_FADE = 0.02, 0.05  # around the lips that are drawn from their own fields
 STILL = 0.05  # pixels: a jaw that moves less is not moved
 
@@ -79,10 +81,10 @@ def eye_distance(landmarks):
 
 def _carried(picture, landmarks, wanted, size, unit, box, inner_mouth):
     """(h, w, 3) uint8: the box of the target as the source has it."""
-    upper, lower, whole = warp_maps(landmarks, wanted, size, ("upper", "lower", "all"))
+    upper, lower = warp_maps(landmarks, wanted, size, ("upper", "lower"))
     share = _above(grid_nodes(size), wanted, unit)[..., None].astype(np.float32)
     skin = sampled(picture, spread(lower + (upper - lower) * share, size, box))
-    return _mouth(skin, picture, landmarks, (upper, lower, whole), wanted, size, unit, box, inner_mouth)
+    return _mouth(skin, picture, landmarks, (upper, lower), wanted, size, unit, box, inner_mouth)
 
 
 def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mouth):
@@ -98,13 +100,12 @@ def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mout
         return skin
     small = (top, bottom, left, right)
     upper, lower, inner = _parts(lips, size, unit, small)
-    places = [spread(field, size, small) for field in fields[:2]]
+    places = [spread(field, size, small) for field in fields]
     made = sampled(picture, places[0]) * upper[..., None]
     made += sampled(picture, places[1]) * lower[..., None]
     if inner.any():
         if inner_mouth is None:
-            between = _between(places, spread(fields[2], size, small), landmarks, lips, small)
-            made += sampled(picture, between) * inner[..., None]
+            made += _between(places, picture, landmarks, lips, small) * inner[..., None]
         else:
             made += inner_mouth[top:bottom, left:right] * inner[..., None]
     centre = outer.mean(0)
@@ -116,30 +117,52 @@ def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mout
     return skin
 
 
-def _between(places, whole, landmarks, lips, box):
-    """Where the inner mouth comes from, (h, w, 2) float32.
+def _between(places, picture, landmarks, lips, box):
+    """The inner mouth as the source shows it, (h, w, 3) float32; only what lies between the lips is meant.
 
-    A mouth that opens further than the source's is stretched. In one that closes, teeth keep their size: what lies under the
-    upper lip goes with it, what lies over the lower lip with that, and the lips cover the rest.
+    Teeth keep their size: what lies under the upper lip goes with it, what lies over the lower lip with that. The seam of the
+    two is the darkest line of the source's mouth. A mouth that closes covers what is too much; in one that opens further than
+    the source's a cavity, darker than that line, lies in the seam.
     """
-    gap = np.linalg.norm(lips[[61, 62, 63]] - lips[[67, 66, 65]], axis=1).mean()
-    scale = np.linalg.norm(lips[45] - lips[36]) / max(float(np.linalg.norm(landmarks[45] - landmarks[36])), 1e-6)
-    source_gap = np.linalg.norm(landmarks[[61, 62, 63]] - landmarks[[67, 66, 65]], axis=1).mean() * scale
-    closing = float(_smooth((source_gap / max(gap, 1e-6) - 0.9) / 0.2))
-    if closing <= 0:
-        return whole
     along = lips[64] - lips[60]
     width = max(float(np.linalg.norm(along)), 1e-6)
     along = along / width
     down = np.array([-along[1], along[0]])
+    scale = np.linalg.norm(lips[45] - lips[36]) / max(float(np.linalg.norm(landmarks[45] - landmarks[36])), 1e-6)
+    source_gap = float(np.linalg.norm(landmarks[66] - landmarks[62])) * scale
+    seam, dark = dark_seam(picture, landmarks)
+    seam *= source_gap
     y, x = np.mgrid[box[0] : box[1], box[2] : box[3]].astype(np.float32)
-    right = (x - lips[60, 0]) * along[0] + (y - lips[60, 1]) * along[1]
-    down_there = (x - lips[60, 0]) * down[0] + (y - lips[60, 1]) * down[1]
-    bow = np.maximum(1 - (2 * right / width - 1) ** 2, 0.05)
-    top, bottom = (lips[62] - lips[60]) @ down * bow, (lips[66] - lips[60]) @ down * bow
-    share = 1 - _smooth(((down_there - top) / np.maximum(bottom - top, 0.5) - SPLIT) / SPLIT_WAY + 0.5)
-    split = places[1] + (places[0] - places[1]) * share[..., None].astype(np.float32)
-    return whole + (split - whole) * np.float32(closing)
+    x, y = x - np.float32(lips[60, 0]), y - np.float32(lips[60, 1])
+    at = (x * np.float32(along[0]) + y * np.float32(along[1])) / np.float32(width)
+    bow = np.maximum(1 - (2 * at - 1) ** 2, np.float32(0.05))  # height of the gap there, over that in the middle
+    top, gap = (lips[62] - lips[60]) @ down, max(float((lips[66] - lips[62]) @ down), 0.5)
+    under = (x * np.float32(down[0]) + y * np.float32(down[1])) / bow - np.float32(top)  # the upper lip, pixels of the middle
+    more = gap - source_gap
+    if more <= 0:
+        split = np.clip(seam / gap, *SPLIT)
+        share = 1 - _smooth((under / np.float32(gap) - np.float32(split)) / np.float32(SPLIT_WAY) + np.float32(0.5))
+        return sampled(picture, places[1] + (places[0] - places[1]) * share[..., None]).astype(np.float32)
+    wanted = np.maximum(under - np.float32(more), np.minimum(under, np.float32(seam)))
+    share = np.clip((wanted - under) / np.float32(more) + 1, 0, 1)
+    shown = sampled(picture, places[1] + (places[0] - places[1]) * share[..., None]).astype(np.float32)
+    inside = np.minimum(under - np.float32(seam), np.float32(seam + more) - under)  # of the cavity, from its border
+    cavity = _smooth(inside / np.float32(CAVITY_EDGE * gap)) * np.float32(min(1.0, more / (CAVITY_EDGE * gap)))
+    return shown + (dark * np.float32(CAVITY) - shown) * cavity[..., None]
+
+
+def dark_seam(picture, landmarks):
+    """Where between the inner lips a picture is darkest, looked for in the middle of the mouth.
+
+    Returns:
+        float, 0 at the upper lip, 1 at the lower one; (3,) float32 colour there.
+    """
+    steps = np.linspace(SEAM_ENDS, 1 - SEAM_ENDS, 13)[:, None, None]
+    upper, lower = landmarks[None, [61, 62, 63]], landmarks[None, [67, 66, 65]]
+    colours = sampled(picture, (upper + (lower - upper) * steps).astype(np.float32)).astype(np.float32).mean(1)
+    grey = np.convolve(np.pad(colours.sum(-1), 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid")
+    darkest = int(np.argmin(grey))
+    return float(steps[darkest, 0, 0]), colours[darkest]
 
 
 def _parts(lips, size, unit, box):

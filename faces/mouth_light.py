@@ -12,18 +12,25 @@ EYES = (tuple(range(36, 42)), tuple(range(42, 48)))
 OUTER_LIPS, INNER_LIPS = tuple(range(48, 60)), tuple(range(60, 68))
 CHEEKS = ((1, 31, 48, 36), (15, 35, 54, 45))  # the middle of these points lies on a cheek
 CHEEK_RADIUS = 0.13
-WHITEST = 0.85  # the brightest of an eye's pixels, from this quantile on, are its white
+WHITEST, DARKEST = 0.85, 0.10  # the brightest of an eye's pixels, from this quantile on, are its white, the darkest its pupil
+NOSTRILS, DARKEST_NOSTRIL = ((31, 35), (0.05, 0.12, 0.10)), 0.05  # around these points: beside, above, below, eye distances
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 LEAST_BLUR, MOST_BLUR = 0.5, 0.04  # standard deviation of an edge: pixels, and eye distances
 
 
 @dataclass(frozen=True)
 class FaceColours:
-    """Medians over parts of a face, (3,) float64 RGB in [1, 255]; blur: standard deviation of its sharpest edges in pixels."""
+    """Colours of a face, (3,) float64 RGB in [1, 255], and its sharpness.
+
+    Attributes:
+        skin, lips: medians of the cheeks and of the lips. white: of the eyes. shade: the geometric mean of pupils and nostrils,
+            the darkest of a face. blur: standard deviation of its sharpest edges in pixels.
+    """
 
     skin: np.ndarray
     lips: np.ndarray
     white: np.ndarray
+    shade: np.ndarray
     blur: float
 
 
@@ -49,9 +56,23 @@ def face_colours(picture, landmarks):
     seen = view[eyes].astype(np.float64)
     luminance = seen @ LUMINANCE
     white = seen[luminance >= np.quantile(luminance, WHITEST)].mean(0) if len(seen) else np.median(view[skin], 0)
-    colours = (np.median(view[part], 0) if part.any() else white for part in (skin, lips))
-    skin_colour, lip_colour, white = (np.clip(colour, 1, 255) for colour in (*colours, white))
-    return FaceColours(skin_colour, lip_colour, white, edge_blur(picture, landmarks, scale))
+    colours = [np.median(view[part], 0) if part.any() else white for part in (skin, lips)]
+    shade = _darkest(view, points, seen, luminance)
+    colours = (np.clip(colour, 1, 255) for colour in (*colours, white, shade))
+    return FaceColours(*colours, edge_blur(picture, landmarks, scale))
+
+
+def _darkest(view, points, eyes, luminance):
+    """(3,) geometric mean of the darkest of the eyes' pixels (n, 3), whose luminance is known, and of those under the nose."""
+    (left, right), (beside, above, below) = NOSTRILS[0], np.array(NOSTRILS[1]) * DENSITY
+    low = np.maximum((points[left, 0] - beside, points[[left, right], 1].mean() - above), 0).astype(int)
+    high = np.maximum((points[right, 0] + beside, points[[left, right], 1].mean() + below), low + 1).astype(int)
+    nose = view[low[1] : high[1], low[0] : high[0]].reshape(-1, 3).astype(np.float64)
+    found = []
+    for pixels, bright, share in ((eyes, luminance, DARKEST), (nose, nose @ LUMINANCE, DARKEST_NOSTRIL)):
+        if len(pixels):
+            found.append(pixels[bright <= np.quantile(bright, share)].mean(0) + 1)
+    return np.exp(np.log(found).mean(0)) if found else np.full(3, 20.0)
 
 
 def canonical_view(picture, landmarks):

@@ -79,15 +79,26 @@ def _weights(normals, offsets, ways, size):
     import cv2
 
     cell = max(1, int(ways.min()) // CELLS)
-    at = (np.arange(-1, -(-size // cell) + 1) + 0.5) * cell - 0.5  # one node more on each side, so that nothing is repeated
+    nodes = -(-size // cell) + 2  # one more on each side, so that nothing is repeated
+    at = ((np.arange(nodes) - 0.5) * cell - 0.5).astype(np.float32)
     x, y = (normals / ways[:, None]).astype(np.float32).T
     offsets = (offsets / ways).astype(np.float32)
-    at = at.astype(np.float32)
-    inside = np.full((len(at), len(at)), 1.0, np.float32)
+    inside = np.ones((nodes, nodes), np.float32)
     for a, b, c in zip(x, y, offsets, strict=True):
         np.minimum(inside, (a * at)[None, :] + (b * at + c)[:, None], out=inside)
+    out = np.zeros((size, size), np.float32)
+    rows, columns = (np.flatnonzero((inside > 0).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return out
+    # Only where there is weight: nodes of the grid, then pixels.
+    low = np.maximum([rows[0] - 1, columns[0] - 1], 0)
+    high = np.minimum([rows[-1] + 2, columns[-1] + 2], nodes)
+    part = inside[low[0] : high[0], low[1] : high[1]]
     if cell > 1:
-        side = len(at) * cell
-        inside = cv2.resize(inside, (side, side), interpolation=cv2.INTER_LINEAR)
-    inside = np.clip(inside[cell : cell + size, cell : cell + size], 0, 1)
-    return inside * inside * (3 - 2 * inside)
+        part = cv2.resize(part, (part.shape[1] * cell, part.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
+    first = (low - 1) * cell  # pixel of the part's first row and column
+    begin, end = np.maximum(first, 0), np.minimum(first + part.shape, size)
+    part = part[begin[0] - first[0] : end[0] - first[0], begin[1] - first[1] : end[1] - first[1]]
+    part = np.clip(part, 0, 1)
+    out[begin[0] : end[0], begin[1] : end[1]] = part * part * (3 - 2 * part)
+    return out

@@ -106,7 +106,8 @@ class LipwarpDriver(Driver):
             return placed(movements[numbers], person, landmarks, gain)
 
         own = OwnFrames(scene, bank, place, options.source_gap or 0)
-        return LipState(scene, own, person, self.inner.look(*rest_picture(scene, bank)))
+        picture, landmarks = rest_picture(scene, bank)
+        return LipState(scene, own, person, self.inner.look(picture, landmarks, _at_rest(person, landmarks)))
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
@@ -126,7 +127,6 @@ class LipwarpDriver(Driver):
         state, crop, number, wanted, sources = job
         scene, bank = state.scene, state.own.bank
         (landmarks,) = scene.landmarks([number])
-        still = in_crop(scene, number, placed(np.zeros((1, 20, 2)), state.person, scene.track.landmarks[[number]])[0])
         wanted = in_crop(scene, number, wanted)
         if bank is None:
             sources = [(crop, landmarks, 1.0)]
@@ -134,7 +134,7 @@ class LipwarpDriver(Driver):
             sources = [(bank.pictures[entry], bank.landmarks[entry], weight) for entry, weight in sources]
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
         share = sum(weight * missing(points, wanted) for _, points, weight in sources)
-        face = self.inner.draw(face, wanted, still, state.look, share)
+        face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
 
@@ -143,3 +143,8 @@ class LipwarpDriver(Driver):
         heard = torch.from_numpy(np.ascontiguousarray(features))[None].to(self.device)
         rest = torch.from_numpy(np.float32(person.rest))[None].to(self.device)
         return self.model.move(heard, rest)[0].float().cpu().numpy()
+
+
+def _at_rest(person, landmarks):
+    """(68, 2) landmarks with the mouth at rest, in the pixels of `landmarks`."""
+    return placed(np.zeros((1, 20, 2)), person, landmarks[None])[0]
