@@ -103,7 +103,7 @@ class Bank:
         return near | (~own & own.any(1, keepdims=True))
 
 
-def build_bank(landmarks, usable, pictures, size=None):
+def build_bank(landmarks, usable, pictures, size=None, shots=None):
     """Choose the frames to draw from.
 
     Args:
@@ -111,6 +111,7 @@ def build_bank(landmarks, usable, pictures, size=None):
         usable: (N,) bool, the face was found, and lies inside the frame (see `whole`).
         pictures: function of (n,) int64 numbers, ascending -> (n, S, S, 3) uint8 RGB crops; it is called once.
         size: most entries; None is SIZE.
+        shots: (N,) int64, the shot of each frame; None finds them in `landmarks`, whose crops must not move then.
 
     Returns:
         Bank, with one entry at least.
@@ -123,7 +124,7 @@ def build_bank(landmarks, usable, pictures, size=None):
     usable = np.asarray(usable, bool) & np.isfinite(landmarks).all((1, 2))
     if not usable.any():
         raise InputError("no frame of the face video shows a whole face to draw from")
-    shots = shots_of(landmarks)
+    shots = shots_of(landmarks) if shots is None else np.asarray(shots)
     candidates = _candidates(landmarks, usable, shots, int(np.ceil(size * SPARE)))
     shown = pictures(candidates)
     looks = Looks.of(shown, landmarks[candidates])
