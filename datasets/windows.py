@@ -9,6 +9,7 @@ import numpy as np
 from common.errors import InputError
 from datasets.choice import choose_rows, part_of
 from datasets.fields import FIELDS, REFERENCE_GAP, Shipped, Window, check_fields, check_options
+from datasets.fields.lips import lips_of
 from datasets.limits import keep_freed_memory, most_open
 from datasets.negatives import Negatives
 from datasets.speech import SpeechFile, Voice, check_speech
@@ -105,7 +106,7 @@ class WindowDataset:
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
         self.vocabulary = read_vocabulary(corpus.folder) if "word" in self.fields else ()
         self._numbers = {word: number for number, word in enumerate(self.vocabulary)}
-        self._open, self._runs, self._words, self._most_open = {}, {}, {}, most_open()
+        self._open, self._runs, self._words, self._lips, self._most_open = {}, {}, {}, {}, most_open()
 
     def __len__(self):
         return self.length
@@ -231,6 +232,7 @@ class WindowDataset:
         self._open.clear()
         self._runs.clear()
         self._words.clear()
+        self._lips.clear()
 
     def clip(self, number):
         """Arrays of clip `number` by name, kept open."""
@@ -248,6 +250,12 @@ class WindowDataset:
         """(N, S, S) texture modules of clip `number` for the field `name`."""
         spec = self._textures[name]
         return self._kept((number, spec), lambda: open_modules(self.corpus.folder, self.rows[number], spec).view(np.ndarray))
+
+    def lips(self, number):
+        """Movements (N, 20, 2) of clip `number`, and the faces.lip_space.Person, computed once."""
+        if number not in self._lips:
+            self._lips[number] = lips_of(self.clip(number))
+        return self._lips[number]
 
     def _kept(self, key, opened):
         """What `opened` gives, once for a key."""
