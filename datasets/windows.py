@@ -9,6 +9,7 @@ import numpy as np
 from common.errors import InputError
 from datasets.choice import choose_rows, part_of
 from datasets.fields import FIELDS, REFERENCE_GAP, Shipped, Window, check_fields, check_options
+from datasets.fields.lips import lips_of
 from datasets.limits import keep_freed_memory, most_open
 from datasets.negatives import Negatives
 from datasets.speech import SpeechFile, Voice, check_speech
@@ -40,6 +41,7 @@ class WindowDataset:
             speakers.
         augment: dict of strengths, or None, see datasets.augment.
         exclude: ids, or the beginnings of ids, of clips that are left out.
+        speakers: names of the people whose clips serve, so that two networks may learn from disjoint people; None takes all.
         cut: "frames": windows of T frames from anywhere; "phoneme": windows of whole phoneme runs, as many as T frames hold,
             padded with their last frame, `valid` 0 there. A run longer than T frames is cut into pieces of T.
         phonemes: "aligned", or "shuffled": the runs of each clip in random order, the control of the temporal idea.
@@ -71,6 +73,7 @@ class WindowDataset:
         balance=1.0,
         augment=None,
         exclude=(),
+        speakers=None,
         cut="frames",
         phonemes="aligned",
         sync_frames=None,
@@ -88,8 +91,8 @@ class WindowDataset:
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
         beside = REFERENCE_GAP + 1 if any(FIELDS[name].elsewhere for name in self.fields) else 0
         self.rows, self.without = choose_rows(
-            corpus, split, self.window + beside, exclude=exclude, part=part, min_av_confidence=min_av_confidence,
-            needs=sorted(needs),
+            corpus, split, self.window + beside, exclude=exclude, speakers=speakers, part=part,
+            min_av_confidence=min_av_confidence, needs=sorted(needs),
         )  # fmt: skip
         self.voice = self._checked_voice()
         self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
@@ -103,7 +106,7 @@ class WindowDataset:
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
         self.vocabulary = read_vocabulary(corpus.folder) if "word" in self.fields else ()
         self._numbers = {word: number for number, word in enumerate(self.vocabulary)}
-        self._open, self._runs, self._words, self._most_open = {}, {}, {}, most_open()
+        self._open, self._runs, self._words, self._lips, self._most_open = {}, {}, {}, {}, most_open()
 
     def __len__(self):
         return self.length
@@ -229,6 +232,7 @@ class WindowDataset:
         self._open.clear()
         self._runs.clear()
         self._words.clear()
+        self._lips.clear()
 
     def clip(self, number):
         """Arrays of clip `number` by name, kept open."""
@@ -246,6 +250,12 @@ class WindowDataset:
         """(N, S, S) texture modules of clip `number` for the field `name`."""
         spec = self._textures[name]
         return self._kept((number, spec), lambda: open_modules(self.corpus.folder, self.rows[number], spec).view(np.ndarray))
+
+    def lips(self, number):
+        """Movements (N, 20, 2) of clip `number`, and the faces.lip_space.Person, computed once."""
+        if number not in self._lips:
+            self._lips[number] = lips_of(self.clip(number))
+        return self._lips[number]
 
     def _kept(self, key, opened):
         """What `opened` gives, once for a key."""

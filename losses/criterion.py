@@ -10,10 +10,12 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
+from losses.lip_sync import SyncContrast, SyncLandmarks
+from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncChoice, SyncClassification, SyncLoss
-from losses.temporal import TemporalLipLoss
+from losses.temporal import TemporalLipLoss, TemporalMotionLoss
 from losses.term import Precise, Setting, raised
 from models.precision import outside_autocast
 
@@ -26,6 +28,13 @@ LOSSES = {
     "sync_choice": SyncChoice,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
+    "sync_contrast": SyncContrast,
+    "sync_landmarks": SyncLandmarks,
+    "temporal_motion": TemporalMotionLoss,
+    "lip_coefficients": LipCoefficients,
+    "lip_opening": LipOpening,
+    "lip_velocity": LipVelocity,
+    "lip_spread": LipSpread,
     "spatial_texture": SpatialTextureLoss,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
