@@ -96,6 +96,7 @@ TERMS = {  # options of a config beside the weight
     "spatial_texture": {},
     "sync_contrast": {},
     "sync_landmarks": {},
+    "sync_movement": {},
 }
 
 
@@ -121,10 +122,11 @@ def fields_and_outputs():
              "module": torch.randint(0, 64, (2, 5, 96, 96), generator=generator),
              "in_sync": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]),
              "speech": rand(2, 5 + 2 * CONTEXT, 288), "sync_lips": rand(2, 5 + 2 * CONTEXT, 20, 2),
-             "sync_rest": rand(2, 20, 2)}  # fmt: skip
+             "sync_rest": rand(2, 20, 2), "lips": rand(2, 5, 20, 2) / 10, "amplitude": rand(2) + 0.5}  # fmt: skip
     outputs = {"face": rand(2, 5, 3, 96, 96), "mouth": rand(2, 5, 20, 2) * 96,
                "audio_embedding": unit_length(rand(6, 64)).unflatten(0, (2, 3)),
                "face_embedding": unit_length(rand(2, 64)), "sync_scale": torch.tensor([10.0, 10.0]),
+               "lips": rand(2, 5, 20, 2) / 10,
                "lip_embedding": unit_length(rand(10, 64) - 0.5).unflatten(0, (2, 5)),
                "sound_embedding": unit_length(rand(10, 64) - 0.5).unflatten(0, (2, 5))}  # fmt: skip
     return batch, outputs

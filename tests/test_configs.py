@@ -32,7 +32,7 @@ TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
     **{"lip_landmarks": {"landmark_distance"}},
-    **dict.fromkeys(("lip_sync", "lip_sync_a", "lip_sync_b", "lip_sync_mel", "lip_sync_all"), {"sync_contrast"}),
+    **dict.fromkeys(("lip_sync", "lip_sync_a", "lip_sync_b", "lip_sync_mel"), {"sync_contrast"}),
     **{"wav2lip": WAV2LIP, "wav2lip_paper": WAV2LIP, "wav2lip_gan": {*WAV2LIP, "adversarial"}},
     **{"tcsc": TCSC, "tcsc_box": TCSC, "tcsc_no_tc": TCSC - {"temporal_lip"}},
     **dict.fromkeys(("sto", "sto_quality", "sto_no_gate", "sto_literal", "sto_shape", "sto_shuffled"), STO),
