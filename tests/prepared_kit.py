@@ -22,8 +22,8 @@ SPLITS = ("train", "train", "train", "val", "test", "unseen")
 def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=SPLITS, words=True):
     """Write `clips` clips whose mouth region's brightness follows the loudness of their mel; returns the folder.
 
-    Each has phones, texture modules, speech features of noise with one changed voice and, where `words` says so, the words "bin"
-    and "blue", a half of the clip each.
+    Each has phones, texture modules, speech features of noise with one changed voice and, where `words` says so, the words
+    "bin" and "blue", a half of the clip each.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
