@@ -41,6 +41,7 @@ class WindowDataset:
             speakers.
         augment: dict of strengths, or None, see datasets.augment.
         exclude: ids, or the beginnings of ids, of clips that are left out.
+        speakers: names of the people whose clips serve, so that two networks may learn from disjoint people; None takes all.
         cut: "frames": windows of T frames from anywhere; "phoneme": windows of whole phoneme runs, as many as T frames hold,
             padded with their last frame, `valid` 0 there. A run longer than T frames is cut into pieces of T.
         phonemes: "aligned", or "shuffled": the runs of each clip in random order, the control of the temporal idea.
@@ -72,6 +73,7 @@ class WindowDataset:
         balance=1.0,
         augment=None,
         exclude=(),
+        speakers=None,
         cut="frames",
         phonemes="aligned",
         sync_frames=None,
@@ -89,8 +91,8 @@ class WindowDataset:
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
         beside = REFERENCE_GAP + 1 if any(FIELDS[name].elsewhere for name in self.fields) else 0
         self.rows, self.without = choose_rows(
-            corpus, split, self.window + beside, exclude=exclude, part=part, min_av_confidence=min_av_confidence,
-            needs=sorted(needs),
+            corpus, split, self.window + beside, exclude=exclude, speakers=speakers, part=part,
+            min_av_confidence=min_av_confidence, needs=sorted(needs),
         )  # fmt: skip
         self.voice = self._checked_voice()
         self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}

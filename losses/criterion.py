@@ -10,6 +10,7 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
+from losses.lip_sync import SyncContrast, SyncLandmarks
 from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
@@ -27,6 +28,8 @@ LOSSES = {
     "sync_choice": SyncChoice,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
+    "sync_contrast": SyncContrast,
+    "sync_landmarks": SyncLandmarks,
     "temporal_motion": TemporalMotionLoss,
     "lip_coefficients": LipCoefficients,
     "lip_opening": LipOpening,

@@ -102,6 +102,7 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None):
     common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
     common["min_av_confidence"] = CONFIDENT if data["min_av_confidence"] == "sure" else data["min_av_confidence"]
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
+    own["speakers"] = data["speakers"]
     training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)
     length = train["batch_size"] * train["validate_batches"]
     validation = {
