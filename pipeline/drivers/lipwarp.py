@@ -22,10 +22,12 @@ from pipeline.drivers.driver import Driver
 from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
+from speech.features import features
 
 THREADS = 2
 # Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
 GROW, WAY = 0.08, 0.06
+HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
 
 
 @dataclass
@@ -62,8 +64,12 @@ class LipwarpDriver(Driver):
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lower face")
 
     def check(self, options, given, *, complete=True):
-        """See Driver; a place that is given by hand has no landmarks."""
+        """See Driver; a place that is given by hand has no landmarks, and speech features may need a package."""
         super().check(options, given, complete=complete)
+        try:
+            features(self.model.features, np.zeros(1, np.float32), 0, 1)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}; {HEARS_MEL} hears the mel") from error
         if options.box:
             raise InputError(f"--box: {self.name} moves the landmarks of a face that is found; leave --box out, or give a "
                              "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
