@@ -11,11 +11,13 @@ import numpy as np
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.looks import Looks, same_looks
+from faces.mouth import mouth_opening
 
 SIZE = 48  # entries of a bank, at most
 SPARE = 1.5  # candidates for each entry
 JUMP = 0.35  # eye distances that a face moves between two frames only where the picture was cut
 INNER = 2.0  # weight of the inner lips in the mouth's distance
+OPEN = 0.5  # weight of the gap that a source's mouth is less open
 POSE = 0.5  # weight of the head's pose beside the mouth
 BLUR = 0.1  # cost of a source that is less sharp than usual, eye distances for a factor of e
 SWITCH = 0.03  # cost of another source, eye distances
@@ -163,11 +165,15 @@ def shots_of(landmarks):
 
 
 def distances(targets, sources):
-    """Distance of mouth and pose between landmarks, (F, 68, 2) and (R, 68, 2) -> (F, R) float64, eye distances."""
+    """Distance of mouth and pose between landmarks, (F, 68, 2) and (R, 68, 2) -> (F, R) float64, eye distances.
+
+    A mouth that opens shows what the source has not, so a source that is less open than the target is further away.
+    """
     first, second = _places(targets), _places(sources)
     first = np.where(np.isfinite(first).all(1, keepdims=True), first, second.mean(0))
     square = (first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * first @ second.T
-    return np.sqrt(np.maximum(square, 0))
+    more = np.nan_to_num(1.4 * mouth_opening(targets))[:, None] - 1.4 * mouth_opening(sources)[None]
+    return np.sqrt(np.maximum(square, 0)) + OPEN * np.maximum(more, 0)
 
 
 def cheapest_path(cost, switch):

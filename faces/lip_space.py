@@ -22,7 +22,7 @@ AMPLITUDES = (0.5, 2.0)
 FEW = 25  # frames; below, they tell no amplitude, and a rest position that may smile or be open
 TOWARDS_MEAN = 0.6  # of the way from a single picture's mouth to the mean rest shape
 UPPER_LIP = (3, 14)  # middle of the upper lip among the mouth points; it moves with the skull
-LOWER_INNER, UPPER_INNER = (17, 18, 19), (15, 14, 13)
+LOWER_INNER, UPPER_INNER = (17, 18, 19), (15, 14, 13)  # inner points that lie above one another
 # How much of a jaw point is placed; the rest is the frame's own.
 JAW_SHARE = np.array([0, 0, 0, 1 / 3, 2 / 3, *[1] * 7, 2 / 3, 1 / 3, 0, 0, 0])[:, None]
 
@@ -170,7 +170,7 @@ def movements(landmarks, person):
 def placed(movement, person, landmarks, gain=1.0):
     """The frames' own landmarks with mouth and jaw as wanted.
 
-    Nothing of the frames' own mouth goes into the result; of their jaw line only the outermost points that are placed keep a
+    Lips stop where they meet: inner points that would pass each other lie between the two places. Nothing of the frames' own mouth goes into the result; of their jaw line only the outermost points that are placed keep a
     share, so that it joins the cheeks.
 
     Args:
@@ -185,7 +185,7 @@ def placed(movement, person, landmarks, gain=1.0):
     effect = space.head_effect(points)
     shape = np.asarray(movement, np.float64) * (gain * person.amplitude)
     wanted = points.copy()
-    wanted[..., MOUTH, :] = person.rest + shape + effect[..., MOUTH, :]
+    wanted[..., MOUTH, :] = _met(person.rest + shape) + effect[..., MOUTH, :]
     jaw = person.jaw + space.jaw(space.coefficients(shape)) + effect[..., JAW, :]
     wanted[..., JAW, :] += JAW_SHARE * (jaw - points[..., JAW, :])
     out = landmarks.copy()
@@ -193,6 +193,15 @@ def placed(movement, person, landmarks, gain=1.0):
     back = np.linalg.inv(matrix[..., :2])
     moved = (wanted[..., changed, :] - matrix[..., None, :, 2]) @ np.swapaxes(back, -1, -2)
     out[..., changed, :] = moved
+    return out
+
+
+def _met(mouth):
+    """(..., 20, 2) -> the same, where no inner point of the lower lip lies above that of the upper lip."""
+    lower, upper = mouth[..., LOWER_INNER, 1], mouth[..., UPPER_INNER, 1]
+    crossed = np.minimum(lower - upper, 0) / 2
+    out = mouth.copy()
+    out[..., LOWER_INNER, 1], out[..., UPPER_INNER, 1] = lower - crossed, upper + crossed
     return out
 
 

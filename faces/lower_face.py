@@ -23,7 +23,8 @@ from faces.warp import (
 JAW_FADE, SIDE_FADE = 0.10, 0.28  # over which the sources fade into the frame, from the outline inwards: at chin, at ears
 TOP, FULL = 0.26, 0.62  # below the eyes: where the sources begin, and where they hide the frame
 NOSE_FADE = 0.10
-BAND = 0.10  # outside the jaw line that is bent with it, beside twice the way that the jaw moves
+BAND, BAND_WAY = 0.10, 2.2  # beside the jaw line what is bent with it, and the same in ways that the jaw moves
+SOFT_NEAREST = 0.12  # way over which the movements of neighbouring points of the jaw mix
 MASK_EDGE = 0.03
 SEAM = 0.012  # softness of the line between the lips
 SPLIT, SPLIT_WAY = (0.3, 0.75), 0.3  # of a closing mouth: least and most that goes with the upper lip, and the change's way
@@ -56,17 +57,15 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
     own, band = _own(target, target_landmarks, wanted, size, unit, box)
     inside = _inside(wanted, size, unit, box)
     lit = still_skin(wanted, size, box)
-    drawn = None
+    drawn, done = None, 0.0
     for picture, landmarks, weight in sources:
         if weight <= 0:
             continue
         made = _carried(picture, np.asarray(landmarks, np.float64), wanted, size, unit, box, inner_mouth)
         made = relit(made, frame, lit)
-        if weight < 1:
-            made = made.astype(np.float32) * weight
-            drawn = made if drawn is None else drawn + made
-        else:
-            drawn = made
+        done += weight
+        share = np.full(made.shape[:2], weight / done, np.float32)
+        drawn = made if drawn is None else _over(drawn, made, share)
     result = target.copy()
     result[place] = _over(own, drawn, inside)
     mask = np.zeros((size, size), np.float32)
@@ -101,13 +100,13 @@ def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mout
     small = (top, bottom, left, right)
     upper, lower, inner = _parts(lips, size, unit, small)
     places = [spread(field, size, small) for field in fields]
-    made = sampled(picture, places[0]) * upper[..., None]
-    made += sampled(picture, places[1]) * lower[..., None]
+    made = _over(sampled(picture, places[1]), sampled(picture, places[0]), upper / np.maximum(upper + lower, 1e-6))
     if inner.any():
         if inner_mouth is None:
-            made += _between(places, picture, landmarks, lips, small) * inner[..., None]
+            shown = _between(places, picture, landmarks, lips, small)
         else:
-            made += inner_mouth[top:bottom, left:right] * inner[..., None]
+            shown = inner_mouth[top:bottom, left:right]
+        made = _over(made, shown, inner)
     centre = outer.mean(0)
     away = outer - centre
     away *= 1 + LIP_MARGIN * unit / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
@@ -118,7 +117,7 @@ def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mout
 
 
 def _between(places, picture, landmarks, lips, box):
-    """The inner mouth as the source shows it, (h, w, 3) float32; only what lies between the lips is meant.
+    """The inner mouth as the source shows it, (h, w, 3) uint8; only what lies between the lips is meant.
 
     Teeth keep their size: what lies under the upper lip goes with it, what lies over the lower lip with that. The seam of the
     two is the darkest line of the source's mouth. A mouth that closes covers what is too much; in one that opens further than
@@ -142,13 +141,13 @@ def _between(places, picture, landmarks, lips, box):
     if more <= 0:
         split = np.clip(seam / gap, *SPLIT)
         share = 1 - _smooth((under / np.float32(gap) - np.float32(split)) / np.float32(SPLIT_WAY) + np.float32(0.5))
-        return sampled(picture, places[1] + (places[0] - places[1]) * share[..., None]).astype(np.float32)
+        return sampled(picture, places[1] + (places[0] - places[1]) * share)
     wanted = np.maximum(under - np.float32(more), np.minimum(under, np.float32(seam)))
     share = np.clip((wanted - under) / np.float32(more) + 1, 0, 1)
-    shown = sampled(picture, places[1] + (places[0] - places[1]) * share[..., None]).astype(np.float32)
+    shown = sampled(picture, places[1] + (places[0] - places[1]) * share)
     inside = np.minimum(under - np.float32(seam), np.float32(seam + more) - under)  # of the cavity, from its border
     cavity = _smooth(inside / np.float32(CAVITY_EDGE * gap)) * np.float32(min(1.0, more / (CAVITY_EDGE * gap)))
-    return shown + (dark * np.float32(CAVITY) - shown) * cavity[..., None]
+    return _over(shown, np.broadcast_to(np.rint(dark * CAVITY).astype(np.uint8), shown.shape), cavity)
 
 
 def dark_seam(picture, landmarks):
@@ -213,24 +212,23 @@ def _above(places, landmarks, unit):
 def _own(target, landmarks, wanted, size, unit, box):
     """The box of the frame with its jaw line moved, and where it differs from the frame (h, w) float32."""
     frame = target[box[0] : box[1], box[2] : box[3]]
-    jaw, moved = _dense(wanted[:17]), _dense(wanted[:17] - landmarks[:17])
-    ways = np.linalg.norm(moved, axis=1)
+    jaw, moved = (_dense(points).astype(np.float32) for points in (wanted[:17], wanted[:17] - landmarks[:17]))
+    ways = np.hypot(moved[:, 0], moved[:, 1])
     if ways.max() < STILL:
         return frame, np.zeros(frame.shape[:2], np.float32)
-    nodes = grid_nodes(size)
-    distance = np.linalg.norm(nodes[:, :, None] - jaw, axis=-1)
+    nodes = grid_nodes(size).astype(np.float32)
+    along = nodes[0, :, 0, None]  # the nodes' places are the same across and down
+    distance = np.sqrt((along - jaw[:, 1])[:, None] ** 2 + (along - jaw[:, 0])[None] ** 2)  # (n, n, points of the jaw)
     nearest = distance.min(-1, keepdims=True)
-    weights = np.exp(-((distance - nearest) / (0.12 * unit)))
+    weights = np.exp((nearest - distance) * np.float32(1 / (SOFT_NEAREST * unit)))
     weights /= weights.sum(-1, keepdims=True)
     shift = weights @ moved
-    reach = BAND * unit + 2.2 * (weights @ ways)
-    falls = _smooth(1 - nearest[..., 0] / reach)
-    field = (nodes - shift * falls[..., None]).astype(np.float32)
-    bent = np.minimum(np.linalg.norm(shift, axis=-1) * falls / STILL, 1)
-    band = np.clip(spread(bent.astype(np.float32), size, box), 0, 1)
+    falls = _smooth(1 - nearest[..., 0] / (np.float32(BAND * unit) + np.float32(BAND_WAY) * (weights @ ways)))
+    field = nodes - shift * falls[..., None]
+    bent = np.minimum(np.hypot(shift[..., 0], shift[..., 1]) * falls / STILL, 1)
+    band = np.clip(spread(bent, size, box), 0, 1)
     band[band < 0.02] = 0
-    moved_frame = sampled(target, spread(field, size, box))
-    return _over(frame, moved_frame, band), band
+    return _over(frame, sampled(target, spread(field, size, box)), band), band
 
 
 def _inside(wanted, size, unit, box):
@@ -269,7 +267,7 @@ def _box(landmarks, wanted, size, unit):
     """(top, bottom, left, right) of all that may change."""
     points = np.concatenate([landmarks[:17], wanted[:17]])
     way = float(np.linalg.norm(wanted[:17] - landmarks[:17], axis=1).max())
-    margin = BAND * unit + 2.2 * way + 2 * size / CELLS
+    margin = BAND * unit + BAND_WAY * way + 2 * size / CELLS
     eyes = landmarks[[36, 39, 42, 45]]
     top = min(float(eyes[:, 1].min()), float(points[:, 1].min()))
     low, high = points.min(0) - margin, points.max(0) + margin
@@ -286,9 +284,11 @@ def _dense(points, steps=4):
 
 
 def _over(below, above, share):
-    """uint8 picture of `above` (uint8 or float32) over `below` (uint8)."""
-    mixed = below + (above - below.astype(np.float32)) * share[..., None]
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    """(h, w, 3) uint8 of `above` over `below`, both uint8, with the weights `share` (h, w) float32."""
+    import cv2
+
+    share = np.ascontiguousarray(share, np.float32)
+    return cv2.blendLinear(np.ascontiguousarray(below), np.ascontiguousarray(above), 1 - share, share)
 
 
 def _smooth(values):

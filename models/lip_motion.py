@@ -12,6 +12,7 @@ from torch import nn
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from faces.lip_space import COMPONENTS, lip_space
+from models.audio_gate import AudioGate
 from models.network import Network
 from speech.features import FRAME_RATE, width_of
 from speech.features.embedding import EMBEDDING, MID
@@ -23,7 +24,10 @@ HEARS = {"all": slice(None), "mid": slice(0, MID), "fin": slice(MID, EMBEDDING)}
 
 
 class Listener(nn.Module):
-    """One net: speech (B, T + 2 MARGIN, D) and the person (B, 6) -> (B, T, 6) coefficients over their scales."""
+    """One net: speech (B, T + 2 MARGIN, D) and the person (B, 6) -> (B, T, 6) coefficients over their scales.
+
+    Between its convolutions and its last layer `gate`, a function of the features (B, T, W), may scale them.
+    """
 
     def __init__(self, hears, features, width, dropout):
         super().__init__()
@@ -36,12 +40,12 @@ class Listener(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.leave = nn.Linear(width, COMPONENTS)
 
-    def forward(self, speech, person):
+    def forward(self, speech, person, gate=None):
         x = self.dropout(self.enter(self.norm(speech[..., self.part])) + self.person(person)[:, None])
         for step, block, norm in zip(DILATIONS, self.blocks, self.norms, strict=True):
             y = F.gelu(block(norm(x).transpose(1, 2))).transpose(1, 2)
             x = x[:, step:-step] + self.dropout(y)
-        return self.leave(x)
+        return self.leave(x if gate is None else gate(x))
 
 
 class LipMotion(Network):
@@ -52,21 +56,24 @@ class LipMotion(Network):
         hears: list, a net each, of what it hears: "all"; of the embedding also "mid" or "fin" alone. In training each window
             goes to one of the nets; otherwise the result is their mean.
         width: channels; dropout: share.
+        audio_gate: scale the features by the adaptive lip weight of the phoneme that is spoken (models.audio_gate).
 
     Raises:
-        InputError: an unknown kind of features, or a part that they do not have.
+        InputError: an unknown kind of features, a part that they do not have, or a value out of range.
     """
 
     role = "a lip motion network"
-    needs = ("speech", "rest")
     gives = ("lips",)
+    optional = ("audio_gate",)
 
-    def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2):
+    def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2, audio_gate=False):
         super().__init__()
         size = width_of(features)
         refuse_unknown(hears, HEARS if features == "embedding" else ["all"], "part of the speech features")
         if not hears or not 8 <= width <= 1024 or not 0 <= dropout < 1:
             raise InputError("model: hears names at least one part, width is 8 to 1024, dropout below 1")
+        if type(audio_gate) is not bool:
+            raise InputError(f"model.audio_gate: {audio_gate!r}: must be true or false")
         self.features = features
         self.nets = nn.ModuleList(Listener(part, size, width, dropout) for part in hears)
         space = lip_space()
@@ -74,10 +81,16 @@ class LipMotion(Network):
             self.register_buffer(name, torch.from_numpy(np.float32(getattr(space, name))))
         self.register_buffer("mean_rest", torch.from_numpy(np.float32(space.rest)))
         self.register_buffer("gain", torch.ones(COMPONENTS))
+        self.audio_gate = AudioGate() if audio_gate else None
+
+    @property
+    def needs(self):
+        """Fields that this network is fed with; a gate needs the phonemes."""
+        return ("speech", "rest") if self.audio_gate is None else ("speech", "rest", "phoneme")
 
     def parts(self):
         """See models.network.Network."""
-        return {"nets": ("nets",)}
+        return {"nets": ("nets",), **({} if self.audio_gate is None else {"audio_gate": ("audio_gate",)})}
 
     def field_options(self):
         """The field `speech` in the form that the network hears."""
@@ -90,37 +103,57 @@ class LipMotion(Network):
 
     def forward(self, batch):
         """Training: `speech` (B, T + 2 MARGIN, D), `rest` (B, 20, 2) -> {"lips": (B, T, 20, 2)} without the gain."""
-        speech, person = batch["speech"], self._person(batch["rest"])
+        speech, person, phonemes = batch["speech"], self._person(batch["rest"]), batch.get("phoneme")
         if not self.training:
-            return {"lips": self._shapes(self._mean(speech, person))}
+            return {"lips": self._shapes(self._mean(speech, person, phonemes))}
         person = person * (torch.rand_like(person[:, :1]) >= REST_DROPPED)
         count = len(self.nets)
         found = speech.new_empty(len(speech), speech.shape[1] - 2 * MARGIN, COMPONENTS)
         for place, net in enumerate(self.nets):
-            found[place::count] = net(speech[place::count], person[place::count]).to(found.dtype)
+            own = slice(place, None, count)
+            if len(speech[own]):
+                gate = self._gate(None if phonemes is None else phonemes[own])
+                found[own] = net(speech[own], person[own], gate).to(found.dtype)
         return {"lips": self._shapes(found)}
 
     @torch.inference_mode()
-    def move(self, speech, rest):
+    def move(self, speech, rest, phonemes=None):
         """Movements of a person who says this.
 
         Args:
             speech: (B, T + 2 MARGIN, D) float32 features of T frames and the MARGIN frames before and after them.
             rest: (B, 20, 2) float32, see faces.lip_space.Person.
+            phonemes: (B, T) int64 classes of `speech.arpabet.PHONES`; a network with an audio gate needs them.
 
         Returns:
             (B, T, 20, 2) float32, see faces.lip_space.movements.
+
+        Raises:
+            ValueError: a gate, and no phonemes.
         """
-        return self._shapes(self._mean(speech, self._person(rest)) * self.gain)
+        return self._shapes(self._mean(speech, self._person(rest), phonemes) * self.gain)
+
+    def _gate(self, phonemes):
+        """Function that scales features (B, T, W) by the phonemes (B, T); None where there is no gate."""
+        if self.audio_gate is None:
+            return None
+        if phonemes is None:
+            raise ValueError("this network has an audio gate: it must be given the phonemes")
+
+        def scaled(x):
+            return self.audio_gate(x.flatten(0, 1)[..., None, None], phonemes.flatten()).view_as(x)
+
+        return scaled
 
     def _person(self, rest):
         """(B, 20, 2) -> (B, 6): how the rest position differs from the mean one, over the scales; its place does not count."""
         own = rest.float() - self.mean_rest
         return (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.T / self.scale
 
-    def _mean(self, speech, person):
+    def _mean(self, speech, person, phonemes):
         """(B, T, 6): mean of all nets."""
-        return torch.stack([net(speech, person) for net in self.nets]).mean(0)
+        gate = self._gate(phonemes)
+        return torch.stack([net(speech, person, gate) for net in self.nets]).mean(0)
 
     def _shapes(self, values):
         """(B, T, 6) over the scales -> (B, T, 20, 2)."""
