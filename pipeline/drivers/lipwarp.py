@@ -5,7 +5,7 @@
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from faces.inner_mouth import InnerMouth, missing
 from faces.lip_space import Person, placed
 from faces.lower_face import draw_lower_face
 from faces.outline import lower_face_mask
+from faces.portrait import portrait_of
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
@@ -102,18 +103,22 @@ class LipwarpDriver(Driver):
 
     def look(self, scene, codes):
         """LipState: the person, the person's own frames, and the movements of the whole clip."""
-        track, options = scene.track, scene.options
-        person = Person.of(track.landmarks, track.present & ~track.interpolated if not track.interpolated.all() else None)
+        options = scene.options
+        bank = None if options.reference == "same" and not scene.still else own_bank(scene)
+        if scene.still:
+            ready = portrait_of(bank.pictures[0], bank.landmarks[0], self.inner)
+            bank, person, look = replace(bank, pictures=ready.picture[None]), ready.person, ready.look
+        else:
+            person = Person.of(scene.track.landmarks, scene.track.present & ~scene.track.interpolated)
+            picture, landmarks = rest_picture(scene, bank)
+            look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
         movements = codes.at_rate(self._move(codes.features, person))
         gain = 1.0 if options.amplitude is None else options.amplitude
-        bank = None if options.reference == "same" else own_bank(scene)
 
         def place(numbers, landmarks):
             return placed(movements[numbers], person, landmarks, gain)
 
-        own = OwnFrames(scene, bank, place, options.source_gap or 0)
-        picture, landmarks = rest_picture(scene, bank)
-        return LipState(scene, own, person, self.inner.look(picture, landmarks, _at_rest(person, landmarks)))
+        return LipState(scene, OwnFrames(scene, bank, place, options.source_gap or 0), person, look)
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
@@ -139,7 +144,8 @@ class LipwarpDriver(Driver):
         else:
             sources = [(bank.pictures[entry], bank.landmarks[entry], weight) for entry, weight in sources]
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
-        share = sum(weight * missing(points, wanted) for _, points, weight in sources)
+        # The one picture of a portrait was made ready: it shows no inner mouth at all.
+        share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
         face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
