@@ -2,10 +2,10 @@
 
     python -m benchmarks.lipwarp.speed checkpoints/lipwarp.safetensors checkpoints/demo.safetensors [--face FILE ...]
 
-Each run is a process of `inference.py`. Without --face a portrait that sways is driven at 1280x720 and at 512x512, and a picture.
-The sound is `samples/speech.wav`, repeated. `track` counts the search for the face, `cached` begins with the stored track. The
-start of the program (imports, weights) is measured apart, with a sound of one frame, and taken off. CPU is the processor time of
-all threads for a frame: on a machine that is busy with other work it says more than frames per second. Memory is the largest
+Each run is a process of `inference.py`. Without --face a portrait that sways is driven at 1280x720 and at 512x512, and a
+picture. The sound is `samples/speech.wav`, repeated. `track` counts the search for the face, `cached` begins with the stored
+track. The start of the program (imports, weights) is measured apart, with a sound of one frame, and taken off. CPU is the
+processor time of all threads for a frame: on a busy machine it says more than frames per second. Memory is the largest
 resident size of the process.
 """
 
