@@ -56,7 +56,7 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
     frame = target[place]
     own, band = _own(target, target_landmarks, wanted, size, unit, box)
     inside = _inside(wanted, size, unit, box)
-    lit = still_skin(wanted, size, box)
+    lit = still_skin(wanted, size, box) * still_skin(target_landmarks, size, box)
     drawn, done = None, 0.0
     for picture, landmarks, weight in sources:
         if weight <= 0:
