@@ -1,6 +1,6 @@
 """The lower face of a frame drawn anew from other frames of the same person, with the mouth and jaw that are wanted.
 
-Three layers (docs/methods.md, section 12; ours). The frame itself with its jaw line moved, which keeps its neck, hair and
+Three layers (docs/methods.md, section 14; ours). The frame itself with its jaw line moved, which keeps its neck, hair and
 background; over it, inside the face, the sources, each carried to the wanted landmarks and lit like the frame; over these the
 lips, upper and lower each from its own field, and between them the inner mouth.
 """

@@ -1,4 +1,4 @@
-"""Colour and light of one picture of a face brought to another's (docs/methods.md, section 12; ours)."""
+"""Colour and light of one picture of a face brought to another's (docs/methods.md, section 14; ours)."""
 
 import numpy as np
 
