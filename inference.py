@@ -11,7 +11,7 @@ from common.cli import EXIT_FAILED_JOB, run
 from common.errors import InputError
 from common.version import __version__
 
-DEFAULT_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "demo.safetensors"
+DEFAULT_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "lipwarp.safetensors"
 DEFAULT_OUTFILE = "results/result.mp4"
 
 
@@ -48,7 +48,7 @@ def build_parser():
     add("--drive", metavar="PATH", help="video whose speech and expression are followed, in place of --audio; brings its sound")
     add("--pose", metavar="PATH", help="video whose head movement is followed, for a checkpoint that can")
     add("--outfile", metavar="PATH", help=f"video to write (default: {DEFAULT_OUTFILE}); its folder is made")
-    add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/demo.safetensors)")
+    add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/lipwarp)")
     add("--jobs", metavar="PATH", help="csv file of face,audio,outfile[,drive,pose]: many jobs with one model load")
 
     face = parser.add_argument_group("face")

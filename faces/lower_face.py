@@ -1,6 +1,6 @@
 """The lower face of a frame drawn anew from other frames of the same person, with the mouth and jaw that are wanted.
 
-Three layers (docs/methods.md, section 12; ours). The frame itself with its jaw line moved, which keeps its neck, hair and
+Three layers (docs/methods.md, section 14; ours). The frame itself with its jaw line moved, which keeps its neck, hair and
 background; over it, inside the face, the sources, each carried to the wanted landmarks and lit like the frame; over these the
 lips, upper and lower each from its own field, and between them the inner mouth.
 """
@@ -56,7 +56,7 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
     frame = target[place]
     own, band = _own(target, target_landmarks, wanted, size, unit, box)
     inside = _inside(wanted, size, unit, box)
-    lit = still_skin(wanted, size, box)
+    lit = still_skin(wanted, size, box) * still_skin(target_landmarks, size, box)
     drawn, done = None, 0.0
     for picture, landmarks, weight in sources:
         if weight <= 0:

@@ -1,4 +1,4 @@
-"""Colour and light of one picture of a face brought to another's (docs/methods.md, section 12; ours)."""
+"""Colour and light of one picture of a face brought to another's (docs/methods.md, section 14; ours)."""
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def light_ratio(picture, target, weights):
 
 
 def still_skin(landmarks, size, box=None):
-    """Skin that speech hardly moves: cheeks and nose, without eyes, mouth and chin.
+    """Skin without mouth and eyes: cheeks, nose, upper lip and chin.
 
     Args:
         landmarks: (68, 2) float, pixels.
@@ -73,9 +73,8 @@ def still_skin(landmarks, size, box=None):
     unit = np.linalg.norm(points[45] - points[36]) / 1.4
     down = (points[33] - points[27]) / max(float(np.linalg.norm(points[33] - points[27])), 1e-6)
     middle = points[30]
-    sides = points[[1, 2, 3, 4, 5, 11, 12, 13, 14, 15]]
-    sides = middle + (sides - middle) * 0.9
-    outline = np.concatenate([lids + 0.12 * unit * down, sides[5:][::-1], sides[:5][::-1]])
+    sides = middle + (points[1:16] - middle) * 0.9
+    outline = np.concatenate([lids + 0.12 * unit * down, sides[::-1]])
     face = polygon(outline, size, box, finer=1)
     mouth = points[48:60]
     centre = mouth.mean(0)

@@ -1,4 +1,4 @@
-"""A picture of a face carried to other landmarks: thin plates on a coarse grid, sampled once (docs/methods.md, section 12).
+"""A picture of a face carried to other landmarks: thin plates on a coarse grid, sampled once (docs/methods.md, section 14).
 
 A field is given on a grid of `cells` x `cells` cells whose corners are the middles of the picture's corner pixels, and says for
 each pixel of the target where in the source it comes from. One smooth field over a mouth tears lips: where closed lips open, it

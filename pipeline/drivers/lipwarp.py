@@ -5,7 +5,7 @@
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,16 +16,19 @@ from faces.inner_mouth import InnerMouth, missing
 from faces.lip_space import Person, placed
 from faces.lower_face import draw_lower_face
 from faces.outline import lower_face_mask
+from faces.portrait import portrait_of
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
+from speech.features import features
 
 THREADS = 2
 # Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
 GROW, WAY = 0.08, 0.06
+HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
 
 
 @dataclass
@@ -62,14 +65,15 @@ class LipwarpDriver(Driver):
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lower face")
 
     def check(self, options, given, *, complete=True):
-        """See Driver; a place that is given by hand has no landmarks."""
+        """See Driver; a place that is given by hand has no landmarks, and speech features may need a package."""
         super().check(options, given, complete=complete)
+        try:
+            features(self.model.features, np.zeros(1, np.float32), 0, 1)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}; {HEARS_MEL} hears the mel") from error
         if options.box:
             raise InputError(f"--box: {self.name} moves the landmarks of a face that is found; leave --box out, or give a "
                              "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
-        if options.optimise_face:
-            raise InputError(f"--optimise_face: {self.name} draws with the person's own pixels, which have their texture; "
-                             "leave it out")  # fmt: skip
 
     def check_reference(self, reference):
         """All that `--reference` can say makes sense here."""
@@ -96,18 +100,22 @@ class LipwarpDriver(Driver):
 
     def look(self, scene, codes):
         """LipState: the person, the person's own frames, and the movements of the whole clip."""
-        track, options = scene.track, scene.options
-        person = Person.of(track.landmarks, track.present & ~track.interpolated if not track.interpolated.all() else None)
+        options = scene.options
+        bank = None if options.reference == "same" and not scene.still else own_bank(scene)
+        if scene.still:
+            ready = portrait_of(bank.pictures[0], bank.landmarks[0], self.inner)
+            bank, person, look = replace(bank, pictures=ready.picture[None]), ready.person, ready.look
+        else:
+            person = Person.of(scene.track.landmarks, scene.track.present & ~scene.track.interpolated)
+            picture, landmarks = rest_picture(scene, bank)
+            look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
         movements = codes.at_rate(self._move(codes.features, person))
         gain = 1.0 if options.amplitude is None else options.amplitude
-        bank = None if options.reference == "same" else own_bank(scene)
 
         def place(numbers, landmarks):
             return placed(movements[numbers], person, landmarks, gain)
 
-        own = OwnFrames(scene, bank, place, options.source_gap or 0)
-        picture, landmarks = rest_picture(scene, bank)
-        return LipState(scene, own, person, self.inner.look(picture, landmarks, _at_rest(person, landmarks)))
+        return LipState(scene, OwnFrames(scene, bank, place, options.source_gap or 0), person, look)
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
@@ -133,7 +141,8 @@ class LipwarpDriver(Driver):
         else:
             sources = [(bank.pictures[entry], bank.landmarks[entry], weight) for entry, weight in sources]
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
-        share = sum(weight * missing(points, wanted) for _, points, weight in sources)
+        # The one picture of a portrait was made ready: it shows no inner mouth at all.
+        share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
         face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
