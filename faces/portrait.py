@@ -1,15 +1,14 @@
-"""One picture of a person made ready to speak: where the mouth rests, what its teeth look like, and lips without what is between
-them, so that they can close (ours)."""
+"""One picture of a person made ready to speak: where the mouth rests, what its teeth look like, and lips without what is
+between them, so that they can close (ours)."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faces.inner_mouth import MILLIMETRE, InnerMouth, Look
+from faces.inner_mouth import MILLIMETRE, Look
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.lip_space import Person, lip_space, placed
 from faces.mouth import mouth_opening
-from faces.own_teeth import own_teeth
 
 OPEN = 0.012  # of the outer eye distance: lips nearer than that are closed
 MARGIN = 0.018  # eye distances around the inner lips that count as the inside: their edges are drawn over teeth
