@@ -10,10 +10,11 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
+from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncChoice, SyncClassification, SyncLoss
-from losses.temporal import TemporalLipLoss
+from losses.temporal import TemporalLipLoss, TemporalMotionLoss
 from losses.term import Precise, Setting, raised
 from models.precision import outside_autocast
 
@@ -26,6 +27,11 @@ LOSSES = {
     "sync_choice": SyncChoice,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
+    "temporal_motion": TemporalMotionLoss,
+    "lip_coefficients": LipCoefficients,
+    "lip_opening": LipOpening,
+    "lip_velocity": LipVelocity,
+    "lip_spread": LipSpread,
     "spatial_texture": SpatialTextureLoss,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
