@@ -17,7 +17,7 @@ from faces.own_teeth import OwnTeeth, mouth_origin, own_teeth
 RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "inner_mouth.safetensors"
 INNER_UPPER, INNER_LOWER = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
 FORMAT = "talkingface-inner-mouth-1"
-NARROW, WIDE = 0.3, 0.14  # light in a narrow gap, over that in one of the second width, eye distances
+NARROW, WIDE = 0.35, 0.12  # light in a narrow gap, over that in one of the second width, eye distances
 BORDER = 0.03  # eye distances that are drawn beyond the lips, for the softness of the edge
 CLOSED, OPEN = 0.006, 0.03  # gap of the inner lips in eye distances: below the first nothing is drawn, from the second on all
 DRAWN = 260  # pixels of an eye distance at which smaller faces are drawn, before they are shrunk
@@ -47,16 +47,16 @@ class Look:
 class Anatomy:
     """Learned numbers; lengths in millimetres of a mean adult (MILLIMETRE)."""
 
-    show: float = 0.5  # the upper edge lies below the line where lips meet at rest
+    show: float = 1.5  # the upper edge lies below the line where lips meet at rest
     overbite: float = 2.0  # the lower edge lies above the upper one while the teeth are closed
-    jaw: float = 0.70  # share of the lower lip's drop that the jaw takes part in
+    jaw: float = 0.78  # share of the lower lip's drop that the jaw takes part in
     fall_upper: float = 21.0  # from the midline to where teeth have lost 63 % of their light
     fall_lower: float = 18.0
     dim_lower: float = 0.8
-    lip_shadow: float = 0.65  # share of light that teeth lose right under the upper lip
+    lip_shadow: float = 0.6  # share of light that teeth lose right under the upper lip
     lip_depth: float = 1.6  # down to where that shadow has lost 63 %
     width: float = 0.74  # of a mean mouth at rest, eye distances
-    warm: np.ndarray = (0.82, 1.03, 1.30)  # powers of the share of light: what is shaded is lit by red lips
+    warm: np.ndarray = (0.85, 1.03, 1.24)  # powers of the share of light: what is shaded is lit by red lips
     skin_share: float = 0.4  # luminance of enamel goes with skin's to this power, and with that of the whites of the eyes
     soft: float = 1.1  # edges of what is drawn, over the picture's sharpest
     lip_soft: float = 2.0  # the lips' edge over it, over the same
@@ -124,7 +124,7 @@ class InnerMouth:
         white, skin = colours.white @ LUMINANCE, colours.skin @ LUMINANCE
         bright = white ** (1 - numbers.skin_share) * skin**numbers.skin_share
         enamel = np.minimum(colours.white / white * bright * numbers.enamel, 252.0)
-        own = own_teeth(picture, landmarks, rest, colours.white) if rest is not None else None
+        own = own_teeth(picture, landmarks, rest, colours.white, colours.lips) if rest is not None else None
         if own is not None:
             enamel = own.enamel
         matrix = fit_similarity(np.asarray(landmarks, np.float64)[list(STABLE)], CANONICAL_STABLE)
@@ -194,7 +194,7 @@ class InnerMouth:
         inside = (0.85 + 0.3 * deep)[..., None] * look.dark.astype(np.float32)
         self._lay_tongue(inside, rows, off, lower_edge, upper_edge, shadow, look)
         under = np.maximum(rows - np.maximum(upper_lip, upper_edge - 0.02), 0)  # the upper row shades the lower one
-        under_row = (1 - 0.45 * np.exp(above / -mm)) * (1 - 0.4 * np.exp(under / (-3 * mm)))
+        under_row = (1 - 0.3 * np.exp(above / -mm)) * (1 - 0.3 * np.exp(under / (-3 * mm)))
         under_lip = 1 - a.lip_shadow * np.exp(below / (-a.lip_depth * mm))
         for row, edge, fall, light in (
             ("lower", lower_edge, a.fall_lower, a.dim_lower * under_row),

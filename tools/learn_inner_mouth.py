@@ -4,11 +4,11 @@
     python tools/learn_inner_mouth.py --people people/talk --dry_run        # prints what it finds
 
 Analysis by synthesis: over opened frames of a person the inner mouth is drawn in place of the real one, with the look that the
-person's most closed frame gives. Searched are where the teeth hang and how far the jaw goes with the lower lip (least error),
-the gains of enamel and dark (the brightest and the darkest of the drawn mouth are to be as the real ones) and the softness of
-edges, inside and along the lips (as much fine detail as the real ones). The released numbers are medians over people, each with
-the weight of the size of the face in pixels, of class A alone: GRID (Cooke et al. 2006, CC BY 4.0) and LatentSync's actors. The
-rows of teeth themselves are drawn from tables of anatomy; no picture goes into the file.
+person's most closed frame gives. Where the teeth hang and how far the jaw goes with the lower lip are searched for the least
+error. The gains of enamel and dark are learned: the brightest and the darkest of the drawn mouth are to be as the real ones;
+released are medians over people, each with the weight of the size of the face in pixels. The other numbers are defaults of
+`faces.inner_mouth.Anatomy`, chosen on people for validation and by eye. People are of class A alone: GRID (Cooke et al. 2006,
+CC BY 4.0) and LatentSync's actors. The rows of teeth are drawn from tables of anatomy; no picture goes into the file.
 """
 
 import argparse
@@ -31,7 +31,7 @@ VIDEO = (".mp4", ".mpg", ".avi")
 VIDEOS, FRAMES, SECONDS = 4, 12, 10  # of a person, at most
 OPEN = 0.05
 BRIGHT, DARK = 0.88, 0.12  # quantiles of luminance inside the lips
-SHOWS, JAWS, SOFTS = (-1, 0, 1, 2, 3, 4), (0.5, 0.6, 0.7, 0.8, 0.9), (0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)
+SHOWS, JAWS = (-1, 0, 1, 2, 3, 4), (0.5, 0.6, 0.7, 0.8, 0.9)
 MARGIN = 0.35  # eye distances around the mouth
 
 
@@ -56,14 +56,10 @@ def main():
     start = Anatomy()
     learned = replace(
         start,
-        show=float(median["show"]),
-        jaw=float(median["jaw"]),
-        soft=float(median["soft"]),
-        lip_soft=float(median["lip_soft"]),
         enamel=np.asarray(start.enamel) * median["enamel"],
         dark=np.asarray(start.dark) * median["dark"],
     )
-    print(len(found), "people:", learned)
+    print(f"{len(found)} people; their teeth hang {median['show']:.1f} mm, their jaw takes {median['jaw']:.2f};", learned)
     if not options.dry_run:
         built(learned).save(options.out)
         print(f"{options.out}: {options.out.stat().st_size} bytes")
@@ -79,7 +75,7 @@ def built(anatomy):
 
 
 def opened_frames(folder, inner):
-    """[(picture around the mouth, landmarks, rest, mask of the inner mouth, of its edge)] of a person, and the Look."""
+    """[(picture around the mouth, landmarks, rest, mask of the inner mouth)] of a person, and the Look."""
     import cv2
 
     from faces.detectors import build_detector
@@ -113,16 +109,14 @@ def opened_frames(folder, inner):
             lips = np.round((points[t, 60:68] - (x1, y1)) * 16).astype(np.int32)
             cv2.fillPoly(mask, [lips], 1, shift=4)
             if mask.sum() >= 40:
-                wider = np.ones((3, 3), np.uint8)
-                edge = cv2.dilate(mask, wider, iterations=2) - cv2.erode(mask, wider)
-                frames.append((picture, points[t] - (x1, y1), rest[t] - (x1, y1), mask > 0, edge > 0))
+                frames.append((picture, points[t] - (x1, y1), rest[t] - (x1, y1), mask > 0))
     return frames, look
 
 
 def fitted(frames, look):
     """{number: its best value, or the factor that mends what `look` had} of one person."""
     start = Anatomy()
-    best, first = {"show": start.show, "jaw": start.jaw, "soft": start.soft, "lip_soft": start.lip_soft}, look
+    best, first = {"show": start.show, "jaw": start.jaw}, look
     bright, dark = extremes([frame[0] for frame in frames], frames)
 
     def drawn(anatomy, look):
@@ -144,10 +138,6 @@ def fitted(frames, look):
             (show, jaw): error(drawn(numbers(show=show, jaw=jaw), look), frames) for show in SHOWS for jaw in JAWS
         }
         best["show"], best["jaw"] = min(costs, key=costs.get)
-        for name, part in (("soft", 3), ("lip_soft", 4)):
-            real = detail([frame[0] for frame in frames], frames, part)
-            ratios = [detail(drawn(numbers(**{name: soft}), look), frames, part) / real for soft in SOFTS]
-            best[name] = float(np.interp(0.0, -np.log(ratios), SOFTS))
     eyes = float(np.median([np.linalg.norm(frame[1][45] - frame[1][36]) for frame in frames])) / 1.4
     return best | {"enamel": look.enamel / first.enamel, "dark": look.dark / first.dark, "eyes": eyes}
 
@@ -170,7 +160,7 @@ def built_with(anatomy, kept={}):  # noqa: B006
 def extremes(pictures, frames):
     """Medians over frames of the mean colour of the brightest and of the darkest of the inner mouth."""
     found = []
-    for picture, (_, _, _, mask, _) in zip(pictures, frames, strict=True):
+    for picture, (*_, mask) in zip(pictures, frames, strict=True):
         inside = picture[mask].astype(np.float64)
         light = inside @ LUMINANCE
         found.append((inside[light >= np.quantile(light, BRIGHT)].mean(0), inside[light <= np.quantile(light, DARK)].mean(0)))
@@ -182,22 +172,12 @@ def error(pictures, frames):
     import cv2
 
     total = []
-    for picture, (real, points, _, mask, _) in zip(pictures, frames, strict=True):
+    for picture, (real, points, _, mask) in zip(pictures, frames, strict=True):
         width = 0.01 * float(np.linalg.norm(points[45] - points[36])) / 1.4 + 0.3
         light = [one.astype(np.float32) @ LUMINANCE.astype(np.float32) for one in (picture, real)]
         light = [cv2.GaussianBlur(one, (0, 0), width) for one in light]
         total.append(np.abs(light[0] - light[1])[mask].mean())
     return float(np.mean(total))
-
-
-def detail(pictures, frames, part):
-    """Mean square of the Laplacian of luminance inside the lips, or around their edge: (3 or 4) of a frame."""
-    import cv2
-
-    return float(np.mean([
-        (cv2.Laplacian(picture.astype(np.float32) @ LUMINANCE.astype(np.float32), cv2.CV_32F)[frame[part]] ** 2).mean()
-        for picture, frame in zip(pictures, frames, strict=True)
-    ]))  # fmt: skip
 
 
 if __name__ == "__main__":
