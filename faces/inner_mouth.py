@@ -8,14 +8,13 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output, require_file
-from faces.crops import inverse
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.mouth import mouth_opening
+from faces.mouth_layers import inner_lips, laid, outline, pyramid, smooth
 from faces.mouth_light import LUMINANCE, face_colours
 from faces.own_teeth import OwnTeeth, mouth_origin, own_teeth
 
 RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "inner_mouth.safetensors"
-INNER_UPPER, INNER_LOWER = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
 FORMAT = "talkingface-inner-mouth-1"
 NARROW, WIDE = 0.35, 0.12  # light in a narrow gap, over that in one of the second width, eye distances
 BORDER = 0.03  # eye distances that are drawn beyond the lips, for the softness of the edge
@@ -71,7 +70,7 @@ class InnerMouth:
 
     def __init__(self, upper, lower, lines, density, anatomy=None):
         """upper, lower: (H, W, 4) float32, see `faces.teeth.row_of_teeth`, the lower row upright; lines: rows of the edges."""
-        self.layers = {"upper": _pyramid(upper), "lower": _pyramid(lower)}
+        self.layers = {"upper": pyramid(upper), "lower": pyramid(lower)}
         self.lines, self.density = lines, density
         self.anatomy = anatomy or Anatomy()
 
@@ -155,7 +154,7 @@ class InnerMouth:
         landmarks, rest = np.asarray(landmarks, np.float64), np.asarray(rest, np.float64)
         matrix = fit_similarity(landmarks[list(STABLE)], CANONICAL_STABLE)
         wanted, still = apply_affine(matrix, landmarks), apply_affine(matrix, rest)
-        x, top, bottom = _inner_lips(wanted)
+        x, top, bottom = inner_lips(wanted)
         gap = float((bottom - top).max())
         if not gap > CLOSED or share <= 0:
             return picture
@@ -168,12 +167,12 @@ class InnerMouth:
         rows = ((np.arange(height, dtype=np.float32) + 0.5) / fine + corner[1]).astype(np.float32)[:, None]
         lips = np.interp(columns, x, top).astype(np.float32), np.interp(columns, x, bottom).astype(np.float32)
         inside, shade = self._inside(columns, rows, lips, wanted, still, fine, corner, look)
-        mask = _outline(x, top, bottom, corner, fine, (width, height)) * (share * min(1.0, (gap - CLOSED) / (OPEN - CLOSED)))
+        mask = outline(x, top, bottom, corner, fine, (width, height)) * (share * min(1.0, (gap - CLOSED) / (OPEN - CLOSED)))
         numbers = self.anatomy
         soft, lip_soft = (max(look.blur * part, 0.4 / unit) * fine for part in (numbers.soft, numbers.lip_soft))
         inside = cv2.GaussianBlur(inside, (0, 0), float(soft), borderType=cv2.BORDER_REPLICATE)
         drawn = np.dstack([inside, cv2.GaussianBlur(mask, (0, 0), float(lip_soft))])
-        return _laid(picture, drawn, shade, matrix, fine, corner, look.own, mouth_origin(still))
+        return laid(picture, drawn, shade, matrix, fine, corner, look.own, mouth_origin(still))
 
     def _inside(self, columns, rows, lips, wanted, still, fine, corner, look):
         a = self.anatomy
@@ -189,7 +188,7 @@ class InnerMouth:
         gap = np.maximum(lower_lip - upper_lip, 0)
         # The lips lie over it all in a soft shadow, and little light falls into a narrow gap; the dark is as dark everywhere.
         shadow = (1 - 0.35 * np.exp(below / -0.012)) * (1 - 0.15 * np.exp(above / -0.01))
-        shadow = shadow * (NARROW + (1 - NARROW) * _smooth(gap / WIDE))
+        shadow = shadow * (NARROW + (1 - NARROW) * smooth(gap / WIDE))
         deep = np.clip(below / max(float(gap.max()), 1e-3), 0, 1)
         inside = (0.85 + 0.3 * deep)[..., None] * look.dark.astype(np.float32)
         self._lay_tongue(inside, rows, off, lower_edge, upper_edge, shadow, look)
@@ -214,8 +213,8 @@ class InnerMouth:
         """A soft mound behind the lower teeth; writes into `inside`."""
         rise = 0.05 + 0.50 * max(0.0, lower_edge - upper_edge)
         height = rows - (lower_edge - rise + 0.10 * (off / 18) ** 2)
-        cover = _smooth(height / (0.05 + 0.25 * rise)) * _smooth((21 - off) / 5)
-        swell = _smooth(height / max(0.12, rise))
+        cover = smooth(height / (0.05 + 0.25 * rise)) * smooth((21 - off) / 5)
+        swell = smooth(height / max(0.12, rise))
         light = (0.45 + 0.55 * swell) * (1 - 0.16 * np.exp(-((off / 1.8) ** 2)) * swell) * np.exp(-((off / 21) ** 2))
         light = np.log(np.maximum(light * shadow, 1e-3))
         for channel in range(3):
@@ -249,84 +248,3 @@ def missing(source, wanted):
     if asked <= 0:
         return 0.0
     return float(np.clip((ENOUGH - there / asked) / (ENOUGH - LITTLE), 0, 1))
-
-
-def _laid(picture, drawn, shade, matrix, fine, corner, own, origin):
-    """`drawn` (h, w, 4), colours and weight, and own teeth in `shade` (h, w, 3), laid over a copy of the picture.
-
-    matrix: picture -> canonical; origin: where own teeth hang.
-    """
-    import cv2
-
-    to_drawn = matrix * fine
-    to_drawn[:, 2] -= corner * fine + 0.5
-    height, width = drawn.shape[:2]
-    corners = apply_affine(inverse(to_drawn), np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64))
-    x1, y1 = (int(value) for value in np.maximum(np.floor(corners.min(0)) - 1, 0))
-    x2, y2 = (int(value) for value in np.minimum(np.ceil(corners.max(0)) + 2, picture.shape[1::-1]))
-    if x2 <= x1 or y2 <= y1:
-        return picture
-    to_drawn[:, 2] += to_drawn[:, :2] @ (x1, y1)
-    size, back = (x2 - x1, y2 - y1), cv2.WARP_INVERSE_MAP
-    laid = cv2.warpAffine(drawn, to_drawn, size, flags=cv2.INTER_LINEAR | back, borderMode=cv2.BORDER_CONSTANT)
-    colours = laid[..., :3]
-    if own is not None:
-        to_origin = matrix.copy()
-        to_origin[:, 2] += to_origin[:, :2] @ (x1, y1) - origin
-        to_own = _chain(to_origin, inverse(own.anchor))
-        teeth = cv2.warpAffine(own.picture, to_own, size, flags=cv2.INTER_CUBIC | back, borderMode=cv2.BORDER_REPLICATE)
-        cover = cv2.warpAffine(own.cover, to_own, size, flags=cv2.INTER_LINEAR | back)[..., None]
-        dim = cv2.warpAffine(shade, to_drawn, size, flags=cv2.INTER_LINEAR | back, borderMode=cv2.BORDER_REPLICATE)
-        colours = colours + (teeth * dim - colours) * cover
-    out = picture.copy()
-    behind = out[y1:y2, x1:x2].astype(np.float32)
-    out[y1:y2, x1:x2] = np.clip(np.rint(behind + (colours - behind) * laid[..., 3:]), 0, 255)
-    return out
-
-
-def _chain(first, second):
-    """Affine matrices (2, 3): first, then second."""
-    return np.concatenate([second[:, :2] @ first[:, :2], (second[:, :2] @ first[:, 2] + second[:, 2])[:, None]], 1)
-
-
-def _inner_lips(points):
-    """Canonical points (68, 2) -> x (K,) rising, upper and lower inner lip (K,) there: smooth curves (Catmull-Rom)."""
-    upper, lower = points[list(INNER_UPPER)], points[list(INNER_LOWER)]
-    x = np.linspace(upper[0, 0], max(upper[-1, 0], upper[0, 0] + 1e-3), 49)
-    at = np.linspace(0, 1, 9)[:-1, None, None]
-    curves = []
-    for lip in (upper, lower):
-        before, after = np.concatenate([lip[:1], lip[:-2]]), np.concatenate([lip[2:], lip[-1:]])
-        start, end = lip[:-1], lip[1:]
-        curve = start + 0.5 * at * (end - before + at * (2 * before - 5 * start + 4 * end - after
-                                                         + at * (3 * (start - end) + after - before)))  # fmt: skip
-        curve = np.concatenate([curve.swapaxes(0, 1).reshape(-1, 2), lip[-1:]])
-        curves.append(np.interp(x, np.maximum.accumulate(curve[:, 0]), curve[:, 1]))
-    return x, curves[0], np.maximum(curves[0], curves[1])
-
-
-def _outline(x, top, bottom, corner, fine, size):
-    """(H, W) float32 in [0, 1]: between the lips, fading where they meet."""
-    import cv2
-
-    mask = np.zeros(size[::-1], np.uint8)
-    outline = np.concatenate([np.stack([x, top], 1), np.stack([x, bottom], 1)[::-1]])
-    cv2.fillPoly(mask, [np.round(((outline - corner) * fine - 0.5) * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
-    columns = (np.arange(size[0]) + 0.5) / fine + corner[0]
-    fade = _smooth(np.interp(columns, x, bottom - top) / 0.035)
-    return mask * (fade / 255)
-
-
-def _pyramid(layer):
-    import cv2
-
-    levels = [np.ascontiguousarray(layer, np.float32)]
-    while min(levels[-1].shape[:2]) > 24:
-        height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-    return levels
-
-
-def _smooth(value):
-    value = np.clip(value, 0, 1)
-    return (value * value * (3 - 2 * value)).astype(np.float32)

@@ -14,6 +14,7 @@ TOOTH = 0.45  # of that luminance, from which a pixel may be tooth
 VALLEY = 0.12  # of that luminance, by which the line between closed rows of teeth is darker than both
 CENTRE = 0.13  # eye distances from the midline within which teeth must be seen
 LEAST_HEIGHT, MOST_HEIGHT = 0.035, 0.16  # eye distances of visible teeth
+DEEPEST = 0.04  # eye distances below the upper lip at which upper teeth begin at the latest; lower ones may begin there
 SEEN = 0.7  # share of the columns at the centre that must show so much
 CLOSE = 0.022  # gaps between teeth that belong to them, eye distances
 
@@ -82,7 +83,8 @@ def own_teeth(picture, landmarks, rest, white, lips):
     last = np.minimum(last, _line_between(luminance, inside & centre, VALLEY * bright))
     upper = tooth & (row >= first) & (row < last)
     tall = upper.sum(0) >= LEAST_HEIGHT * DENSITY
-    if centre.sum() < 3 or tall[centre].mean() < SEEN:
+    hidden = first - inside.argmax(0)  # rows of dark or gum between the upper lip and the teeth
+    if centre.sum() < 3 or tall[centre].mean() < SEEN or np.median(hidden[centre & tall]) > DEEPEST * DENSITY:
         return None
     edge = float(np.median(last[centre & tall]) / DENSITY + corner[1] - origin[1])
     upper[:, upper.sum(0) < 0.6 * LEAST_HEIGHT * DENSITY] = False
