@@ -12,6 +12,7 @@ from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.fuse import fuse_for_inference
 from models.inception import FidInception
 from models.lip_landmarks import LipLandmarks
+from models.lip_refiner import LipRefiner
 from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.syncnet_v2 import SyncNetV2
@@ -22,6 +23,7 @@ __all__ = [
     "ConditionalDiscriminator",
     "FidInception",
     "LipLandmarks",
+    "LipRefiner",
     "Network",
     "QualityDiscriminator",
     "SyncNetColor",
@@ -39,6 +41,7 @@ MODELS = {
     "disc_quality": QualityDiscriminator,
     "disc_conditional": ConditionalDiscriminator,
     "lip_landmarks": LipLandmarks,
+    "lip_refiner": LipRefiner,
     "syncnet_v2": SyncNetV2,
     "fid_inception": FidInception,
 }
@@ -50,7 +53,8 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
-            wav2lip "audio_gate" and "spatial_input" (default false); syncnet_v2 and fid_inception take none.
+            wav2lip "audio_gate" and "spatial_input" (default false); lip_refiner takes "channels", "portrait", "gap" and
+            "loose" in place of a width; syncnet_v2 and fid_inception take none.
 
     Raises:
         InputError: an unknown name or key (the nearest known one is named), or a value out of range.
