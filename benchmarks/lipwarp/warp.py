@@ -1,0 +1,128 @@
+"""The warp alone: real landmarks as the wanted ones, own frames at least 15 frames away as sources.
+
+    python -m benchmarks.lipwarp.warp --people people/talk --cache windows [--who val | held_out | NAME ...] [--set bank.SWITCH=0.02]
+
+Measured on aligned crops of 96 pixels: SSIM and PSNR of the mouth, sharpness (variance of the Laplacian) of mouth and lips over the
+real one's, flicker (mean second difference in time of the mouth's pixels, over the real one's), milliseconds a frame on one thread.
+`closed` draws all frames from the one with the most closed lips.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.lipwarp.people import HELD_OUT, VALIDATION
+from benchmarks.lipwarp.warp_material import videos_of, window_clip
+from common.cli import run
+from common.errors import InputError
+from faces import bank as banks
+from faces.crops import CropSpec, plan_crops
+from faces.lower_face import draw_lower_face
+from faces.mouth import mouth_opening
+from faces.track import FaceTrack
+from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
+
+GAP = 15
+COLUMNS = ("ssim", "psnr", "sharp", "sharp lips", "ssim lips", "flicker", "flicker lips", "ms")
+
+
+def drawn_clip(clip, frames, gap=GAP, closed=False):
+    """Draw frames of a clip from its own others.
+
+    Returns:
+        (F, S, S, 3) uint8, Sources, Bank, seconds a frame.
+    """
+    numbers = np.arange(frames)
+    if closed:
+        opening = np.where(clip.present, mouth_opening(clip.landmarks), np.inf)
+        still = np.array([int(np.argmin(opening))])
+        only = np.isin(np.arange(len(clip.present)), still)
+        bank = banks.build_bank(clip.landmarks, only, lambda chosen: clip.pictures[chosen])
+        gap = 0
+    else:
+        bank = banks.build_bank(clip.landmarks, clip.present, lambda chosen: clip.pictures[chosen])
+    began = time.perf_counter()
+    sources = bank.sources(clip.landmarks[:frames], numbers, gap=gap)
+    made = np.empty_like(clip.pictures[:frames])
+    for t in numbers:
+        points = clip.landmarks[t]
+        if not clip.present[t]:
+            made[t] = clip.pictures[t]
+            continue
+        pairs = [(bank.pictures[entry], bank.landmarks[entry], float(weight))
+                 for entry, weight in zip(sources.entries[t], sources.weights[t], strict=True) if weight > 0]  # fmt: skip
+        drawn, mask = draw_lower_face(clip.pictures[t], points, points, pairs)
+        share = mask[..., None]
+        made[t] = np.rint(clip.pictures[t] * (1 - share) + drawn * share)
+    return made, sources, bank, (time.perf_counter() - began) / frames
+
+
+def measured(real, made, landmarks, present):
+    """{column: value} of drawn windows beside the real ones."""
+    size = real.shape[1]
+    track = FaceTrack(landmarks.astype(np.float32), present, np.zeros(len(present), bool), size, size)
+    crops = plan_crops(track, CropSpec("aligned", 96), smooth=False)
+    rows, mouths, lips = [], ([], []), ([], [])
+    for t, crop in enumerate(crops):
+        if crop is None:
+            continue
+        pair = [crop.extract(picture[t]) for picture in (real, made)]
+        points = landmarks[t, 48:60] @ crop.matrix[:, :2].T + crop.matrix[:, 2]
+        middle = points.mean(0)
+        half = np.maximum(np.ptp(points, axis=0) / 2 + 2, 6)
+        (left, top), (right, bottom) = np.floor(middle - half).astype(int), np.ceil(middle + half).astype(int)
+        mouth = [mouth_region(picture) for picture in pair]
+        lip = [picture[max(top, 0) : bottom, max(left, 0) : right] for picture in pair]
+        rows.append([ssim(*mouth), psnr(*mouth), *(sharpness(each) for each in (*mouth, *lip)), ssim(*lip)])
+        for store, pictures in ((mouths, mouth), (lips, [picture[54:84, 24:72] for picture in pair])):
+            for held, picture in zip(store, pictures, strict=True):
+                held.append(picture.astype(np.float32))
+    mean = np.mean(rows, axis=0)
+    flicker = [np.abs(np.diff(np.stack(made), n=2, axis=0)).mean() / np.abs(np.diff(np.stack(real), n=2, axis=0)).mean()
+               for real, made in (mouths, lips)]  # fmt: skip
+    values = (mean[0], mean[1], mean[3] / mean[2], mean[5] / mean[4], mean[6], *flicker)
+    return dict(zip(COLUMNS, values, strict=False))
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=Path, required=True, help="folder of folders of videos")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the windows")
+    parser.add_argument("--who", nargs="+", default=["val"], help="val, held_out, or names")
+    parser.add_argument("--frames", type=int, default=75)
+    parser.add_argument("--videos", type=int, default=1, help="of each person, at most")
+    parser.add_argument("--closed", action="store_true", help="all from the frame with the most closed lips")
+    parser.add_argument("--set", nargs="*", default=[], metavar="MODULE.NAME=VALUE", help="constants of faces/, to try others")
+    args = parser.parse_args(argv)
+    for change in args.set:
+        name, _, value = change.partition("=")
+        module, _, constant = name.partition(".")
+        setattr(importlib.import_module(f"faces.{module}"), constant, float(value))
+    groups = {"val": {"val": VALIDATION}, "held_out": HELD_OUT}
+    chosen = groups.get(args.who[0], {"chosen": args.who})
+    print(f"{'':24}" + "".join(f"{column:>13}" for column in COLUMNS))
+    everyone = []
+    for group, people in chosen.items():
+        rows = []
+        for person in people:
+            if not (args.people / person).is_dir():
+                raise InputError(f"{args.people / person}: no such person")
+            for path in videos_of(args.people / person)[: args.videos]:
+                clip = window_clip(path, args.cache)
+                frames = min(args.frames, len(clip.present))
+                made, _, _, seconds = drawn_clip(clip, frames, closed=args.closed)
+                values = measured(clip.pictures[:frames], made, clip.landmarks[:frames], clip.present[:frames])
+                rows.append([*values.values(), seconds * 1000])
+                print(f"{person:17}{clip.pictures.shape[1]:>6} " + "".join(f"{value:13.3f}" for value in rows[-1]), flush=True)
+        everyone += rows
+        print(f"{group + ', median':24}" + "".join(f"{value:13.3f}" for value in np.median(rows, axis=0)))
+    if len(chosen) > 1:
+        print(f"{'all, median':24}" + "".join(f"{value:13.3f}" for value in np.median(everyone, axis=0)))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,245 @@
+"""Frames of a person from which the lower face is drawn: which are good, which cover the mouth's shapes, which one serves when.
+
+Candidates are chosen by landmarks alone, their pictures are read once, and those that are blurred, covered or lit otherwise are
+put aside (docs/methods.md, section 12; ours).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import InputError
+from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
+from faces.looks import Looks, same_looks
+
+SIZE = 48  # entries of a bank, at most
+SPARE = 1.5  # candidates for each entry
+JUMP = 0.35  # eye distances that a face moves between two frames only where the picture was cut
+INNER = 2.0  # weight of the inner lips in the mouth's distance
+POSE = 0.5  # weight of the head's pose beside the mouth
+SWITCH = 0.01  # cost of another source, eye distances
+FADE = 2  # frames on either side of a change of source, over which the two are mixed
+OUTLINE = (0, 1, 2, 14, 15, 16)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What to draw from.
+
+    Attributes:
+        entries: (F, 2) int64 numbers of entries of the bank.
+        weights: (F, 2) float32, they sum to 1 in each row; the first is not less than the second.
+    """
+
+    entries: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self):
+        return len(self.entries)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Frames to draw from.
+
+    Attributes:
+        pictures: (R, S, S, 3) uint8 RGB.
+        landmarks: (R, 68, 2) float64, in their pixels.
+        numbers: (R,) int64, of the source frames, ascending.
+        shots: (R,) int64, number of the shot that each belongs to.
+        shot_of: (N,) int64, the same of every source frame.
+    """
+
+    pictures: np.ndarray
+    landmarks: np.ndarray
+    numbers: np.ndarray
+    shots: np.ndarray
+    shot_of: np.ndarray
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def sources(self, targets, shown, gap=0, switch=SWITCH, fade=FADE):
+        """The entries from which each frame of a result is drawn: the nearest mouth and pose, without needless changes.
+
+        Args:
+            targets: (F, 68, 2) float, wanted landmarks, in any pixels; NaN where there is no face.
+            shown: (F,) int, number of the source frame on screen.
+            gap: an entry is never within this many frames of the frame shown; 0 allows all, the frame itself, too.
+            switch: cost of a change, eye distances.
+            fade: frames on either side of a change over which two entries are mixed.
+
+        Returns:
+            Sources.
+
+        Raises:
+            InputError: `gap` leaves a frame without any entry.
+        """
+        shown = np.asarray(shown)
+        cost = distances(targets, self.landmarks)
+        barred = self._barred(shown, gap, 0)
+        if barred.all(1).any():
+            raise InputError(f"the face video is too short to draw each frame from others at least {gap} frames away")
+        # A change of source mixes entries `fade` frames early and late, and none may come too near the frame shown.
+        wide = self._barred(shown, gap, fade)
+        cost = np.where(np.where(wide.all(1, keepdims=True), barred, wide), np.inf, cost)
+        return faded(cheapest_path(cost, switch), barred, len(self), fade)
+
+    def _barred(self, shown, gap, reach):
+        """(F, R) bool: entries that may not serve: too near the frame shown, here or `reach` frames away; of another shot."""
+        near = np.abs(self.numbers[None] - shown[:, None]) < gap
+        for offset in range(1, min(reach, len(shown) - 1) + 1):
+            again = near.copy()
+            again[offset:] |= near[:-offset]
+            again[:-offset] |= near[offset:]
+            near |= again
+        own = self.shots[None] == self.shot_of[np.clip(shown, 0, len(self.shot_of) - 1)][:, None]
+        return near | (~own & own.any(1, keepdims=True))
+
+
+def build_bank(landmarks, usable, pictures, size=SIZE):
+    """Choose the frames to draw from.
+
+    Args:
+        landmarks: (N, 68, 2) float, of all source frames, in the pixels of their crops; NaN where unknown.
+        usable: (N,) bool, the face was found, and lies inside the frame (see `whole`).
+        pictures: function of (n,) int64 numbers, ascending -> (n, S, S, 3) uint8 RGB crops; it is called once.
+        size: most entries.
+
+    Returns:
+        Bank, with one entry at least.
+
+    Raises:
+        InputError: no frame is usable.
+    """
+    landmarks = np.asarray(landmarks, np.float64)
+    usable = np.asarray(usable, bool) & np.isfinite(landmarks).all((1, 2))
+    if not usable.any():
+        raise InputError("no frame of the face video shows a whole face to draw from")
+    shots = shots_of(landmarks)
+    candidates = _candidates(landmarks, usable, shots, int(np.ceil(size * SPARE)))
+    shown = pictures(candidates)
+    looks = Looks.of(shown, landmarks[candidates])
+    merged = same_looks(looks, shots[candidates])
+    shot_of = np.array([merged.get(int(shot), int(shot)) for shot in shots], np.int64)
+    good = np.zeros(len(candidates), bool)
+    for shot in np.unique(shot_of[candidates]):
+        own = np.flatnonzero(shot_of[candidates] == shot)
+        good[own] = looks.good(own)
+    kept = np.flatnonzero(good)
+    if len(kept) > size:
+        kept = kept[spread_out(_places(landmarks[candidates[kept]]), size)]
+    kept = np.sort(kept)
+    numbers = candidates[kept]
+    return Bank(np.ascontiguousarray(shown[kept]), landmarks[numbers], numbers, shot_of[numbers], shot_of)
+
+
+def whole(landmarks, width, height):
+    """(N,) bool: jaw and mouth lie inside the frame; (N, 68, 2) landmarks in the frame's pixels."""
+    points = np.asarray(landmarks)[:, [*range(17), *range(48, 68)]]
+    with np.errstate(invalid="ignore"):
+        inside = (points >= 0) & (points <= (width - 1, height - 1))
+    return inside.all((1, 2))
+
+
+def shots_of(landmarks):
+    """(N,) int64: number of the shot of each frame: a new one begins where the face jumps."""
+    points = np.asarray(landmarks, np.float64)
+    seen = np.flatnonzero(np.isfinite(points).all((1, 2)))
+    shots = np.zeros(len(points), np.int64)
+    if len(seen) < 2:
+        return shots
+    unit = np.linalg.norm(points[seen, 45] - points[seen, 36], axis=1) / 1.4
+    stable = points[seen][:, list(STABLE)]
+    moved = np.linalg.norm(np.diff(stable, axis=0), axis=-1).mean(1) / unit[1:] / np.diff(seen)
+    shots[seen[1:][moved > JUMP]] = 1
+    return np.cumsum(shots)
+
+
+def distances(targets, sources):
+    """Distance of mouth and pose between landmarks, (F, 68, 2) and (R, 68, 2) -> (F, R) float64, eye distances."""
+    first, second = _places(targets), _places(sources)
+    first = np.where(np.isfinite(first).all(1, keepdims=True), first, second.mean(0))
+    square = (first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * first @ second.T
+    return np.sqrt(np.maximum(square, 0))
+
+
+def cheapest_path(cost, switch):
+    """The path through (F, R) costs that costs least, with `switch` for each change: Viterbi -> (F,) int64."""
+    frames, entries = cost.shape
+    total, come = cost[0].copy(), np.zeros((frames, entries), np.int64)
+    own = np.arange(entries)
+    for frame in range(1, frames):
+        best = int(np.argmin(total))
+        change = total[best] + switch < total
+        come[frame] = np.where(change, best, own)
+        total = np.where(change, total[best] + switch, total) + cost[frame]
+        total -= total[np.argmin(total)]
+    path = np.empty(frames, np.int64)
+    path[-1] = int(np.argmin(total))
+    for frame in range(frames - 1, 0, -1):
+        path[frame - 1] = come[frame, path[frame]]
+    return path
+
+
+def faded(path, barred, entries, fade):
+    """Mix the entries of a path around its changes.
+
+    Args:
+        path: (F,) int64.
+        barred: (F, R) bool, entries that may not be mixed in.
+        entries: R.
+        fade: frames on either side of a change; 0 mixes nothing.
+
+    Returns:
+        Sources.
+    """
+    frames = len(path)
+    weights = np.zeros((frames, entries))
+    for offset in range(-fade, fade + 1):
+        share = 1 - abs(offset) / (fade + 1)
+        weights[np.arange(frames), path[np.clip(np.arange(frames) + offset, 0, frames - 1)]] += share
+    weights[barred] = 0
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :2]
+    if entries == 1:
+        order = np.repeat(order, 2, axis=1)
+    kept = np.take_along_axis(weights, order, 1)
+    if entries == 1:
+        kept[:, 1] = 0
+    kept /= kept.sum(1, keepdims=True)
+    return Sources(order.astype(np.int64), kept.astype(np.float32))
+
+
+def spread_out(places, count, first=None):
+    """Numbers of `count` places (n, D), each the farthest from all that were chosen before it -> (count,) int64."""
+    chosen = [int(np.argmin(np.linalg.norm(places - np.median(places, 0), axis=1))) if first is None else first]
+    nearest = np.linalg.norm(places - places[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(places)):
+        chosen.append(int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, np.linalg.norm(places - places[chosen[-1]], axis=1))
+    return np.array(chosen, np.int64)
+
+
+def _candidates(landmarks, usable, shots, count):
+    """Numbers of usable frames that cover mouth shapes and poses, ascending; each shot has a share."""
+    numbers = np.flatnonzero(usable)
+    chosen = []
+    for shot in np.unique(shots[numbers]):
+        own = numbers[shots[numbers] == shot]
+        share = max(4, int(np.ceil(count * len(own) / len(numbers))))
+        chosen.extend(own[spread_out(_places(landmarks[own]), share)])
+    return np.sort(np.array(chosen, np.int64))
+
+
+def _places(landmarks):
+    """(n, 68, 2) -> (n, D): a space in which the Euclidean distance is that of `distances`."""
+    points = np.asarray(landmarks, np.float64)
+    stable = points[..., list(STABLE), :]
+    canonical = apply_affine(fit_similarity(stable, np.broadcast_to(CANONICAL_STABLE, stable.shape)), points)
+    mouth = canonical[:, 48:].copy()
+    weights = np.ones(20)
+    weights[12:] = INNER
+    mouth *= np.sqrt(weights / weights.sum())[:, None]
+    pose = canonical[:, [*STABLE, *OUTLINE]]
+    pose = pose * (POSE / np.sqrt(pose.shape[1]))
+    return np.concatenate([mouth.reshape(len(points), -1), pose.reshape(len(points), -1)], 1)
