@@ -10,7 +10,7 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
-from losses.lip_patches import LipPatchLoss
+from losses.lip_patches import LipDistance, LipPatchLoss
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncChoice, SyncClassification, SyncLoss
@@ -28,6 +28,7 @@ LOSSES = {
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
     "spatial_texture": SpatialTextureLoss,
+    "lip_distance": LipDistance,
     "lip_patches": LipPatchLoss,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")

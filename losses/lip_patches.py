@@ -1,10 +1,9 @@
-"""An adversary that looks at small patches around the mouth alone (docs/methods.md; ours)."""
+"""What a refined mouth is compared by: its pixels, and an adversary that looks at small patches of it (docs/methods.md; ours)."""
 
 import torch
 import torch.nn.functional as F
 
 from common.schema import REQUIRED, Number
-from losses.masking import frame_mean
 from losses.term import Precise, Term, raised
 from models.lip_patches import LipPatches
 from models.lip_refiner import near_lips, square
@@ -12,7 +11,7 @@ from models.precision import outside_autocast
 
 
 class PatchAdversary(Precise):
-    """The judge of patches, and what it learns from: a hinge on its logits, weighed by how near the lips a patch is."""
+    """The judge of patches, and what it learns from: binary cross-entropy, weighed by how near the lips a patch is."""
 
     def __init__(self, judge):
         super().__init__()
@@ -26,14 +25,37 @@ class PatchAdversary(Precise):
             with self.networks(real.device):
                 logits, _ = self.judge(torch.cat((real, fake)), torch.cat((drawing, drawing)))
             told_real, told_fake = logits.float().chunk(2)
-            hinge = F.relu(1 - told_real) + F.relu(1 + told_fake)
-            return _near(hinge, drawing, batch)
+            return 0.5 * _near(F.softplus(-told_real) + F.softplus(told_fake), drawing, batch)
+
+
+class LipDistance(Term):
+    """Mean absolute difference near the lips, which are a small part of a face.
+
+    Args:
+        gradient: weight of the same difference between horizontal and vertical pixel differences, which keeps edges.
+    """
+
+    needs = ("face", "lip_drawing")
+    ranges = {"gradient": Number(REQUIRED, 0, 1000)}
+
+    def __init__(self, gradient=1.0):
+        super().__init__()
+        self.gradient = float(gradient)
+
+    def forward(self, outputs, batch):
+        """`face` (B, T, 3, S, S) generated and real, `lip_drawing` (B, T, 4, S, S) -> scalar."""
+        fake, real, drawing = (_squares(one) for one in (outputs["face"], batch["face"], batch["lip_drawing"]))
+        difference = fake - real
+        loss = _near(difference.abs(), drawing, batch)
+        if self.gradient:
+            loss = loss + self.gradient * sum(_near(difference.diff(dim=axis).abs(), drawing, batch) for axis in (-1, -2))
+        return loss
 
 
 class LipPatchLoss(Term):
     """How real the patches around the mouth look to a judge that learns beside the network, and to the layers inside it.
 
-    minus the judge's logit, plus `matching` times the mean absolute difference of its maps for the real and the generated face
+    -log of the judge's probability, plus `matching` times the mean absolute difference of its maps for the real and the generated face
     (feature matching, Salimans et al., arXiv 1606.03498; ours with L1).
 
     Args:
@@ -64,7 +86,7 @@ class LipPatchLoss(Term):
             with torch.no_grad():
                 _, wanted = judge(real, drawing)
         judge.train(training)
-        loss = -_near(logits.float(), drawing, batch)
+        loss = _near(F.softplus(-logits.float()), drawing, batch)
         if self.matching:
             apart = [(one.float() - other.float()).abs().mean(1, keepdim=True) for one, other in zip(maps, wanted, strict=True)]
             loss = loss + self.matching * sum(_near(one, drawing, batch) for one in apart) / len(apart)
@@ -78,7 +100,8 @@ def _squares(pictures):
 
 
 def _near(values, drawing, batch):
-    """Mean of (N, 1, h, w) values, weighed by how near the lips they are; padded frames do not count."""
+    """Mean of (N, C, h, w) values, weighed by how near the lips they are: open mouths count more. Padded frames do not count."""
     weight = F.interpolate(near_lips(drawing), size=values.shape[-2:], mode="area")
-    means = (values * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp_min(1)
-    return frame_mean(means.view(batch["face"].shape[:2]), batch)
+    if "valid" in batch:
+        weight = weight * batch["valid"].to(weight.dtype).view(-1, 1, 1, 1)
+    return (values * weight).sum() / (values.shape[1] * weight.sum()).clamp_min(1)

@@ -53,8 +53,8 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
-            wav2lip "audio_gate" and "spatial_input" (default false); lip_refiner takes "channels", "portrait", "gap" and
-            "loose" in place of a width; syncnet_v2 and fid_inception take none.
+            wav2lip "audio_gate" and "spatial_input" (default false); lip_refiner "portrait", "gap" and "loose"
+            (datasets.fields.lower_face); syncnet_v2 and fid_inception take none.
 
     Raises:
         InputError: an unknown name or key (the nearest known one is named), or a value out of range.

@@ -2,18 +2,14 @@
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from faces.lip_drawing import CHANNELS
-from models.blocks import LEAK
 
-REACHES = 22  # pixels that one judgement looks at, along each axis
+SLOPE = 0.2  # of the leaky ReLU
 
 
 class LipPatches(nn.Module):
-    """Are these patches real? Fully convolutional; each judgement sees 22 x 22 pixels, one every four.
-
-    Spectral norm bounds what it can say of a small change (Miyato et al., arXiv 1802.05957), in place of a batch norm.
+    """Are these patches real? Fully convolutional, without a norm; each judgement sees 22 x 22 pixels, one every four.
 
     Args:
         channels: of the first layer.
@@ -21,11 +17,12 @@ class LipPatches(nn.Module):
 
     def __init__(self, channels=32):
         super().__init__()
-        plan = [(3 + CHANNELS - 1, channels, 4, 2), (channels, 2 * channels, 4, 2), (2 * channels, 4 * channels, 3, 1)]
-        self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(before, after, kernel, stride, 1)) for before, after, kernel, stride in plan
-        )
-        self.judgement = spectral_norm(nn.Conv2d(4 * channels, 1, 1))
+        plan = [(3 + CHANNELS - 1, channels, 4, 2), (channels, 2 * channels, 4, 2), (2 * channels, 2 * channels, 3, 1)]
+        self.layers = nn.ModuleList(nn.Conv2d(before, after, kernel, stride, 1) for before, after, kernel, stride in plan)
+        self.judgement = nn.Conv2d(2 * channels, 1, 1)
+        for layer in self.layers:
+            nn.init.kaiming_normal_(layer.weight, a=SLOPE, nonlinearity="leaky_relu")
+            nn.init.zeros_(layer.bias)
 
     def forward(self, pictures, drawing):
         """Judge squares.
@@ -38,6 +35,6 @@ class LipPatches(nn.Module):
         """
         x, maps = torch.cat((2 * pictures - 1, drawing[:, : CHANNELS - 1]), 1), []
         for layer in self.layers:
-            x = nn.functional.leaky_relu(layer(x), 20 * LEAK)
+            x = nn.functional.leaky_relu(layer(x), SLOPE)
             maps.append(x)
         return self.judgement(x), maps

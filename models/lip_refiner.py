@@ -10,15 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common.errors import InputError
 from faces.lip_drawing import CHANNELS
-from models.blocks import LEAK, check_size
+from models.blocks import LEAK, check_size, scaled
 from models.network import Network
 
 REACH = 0.04  # of the square's side: the farthest that a pixel is moved along one axis
-LEAST, STEP = 96, 8  # pixels: side of the smallest square, and what the side is a multiple of
+CHANNELS_AT_HALF = 24
 MARGIN = 0.09  # of the square's side: how far beyond the lips the network may paint
-_INPUTS = 2 * 3 + CHANNELS
+_INPUTS = 3 + CHANNELS
 _SMOOTH, _FINE = (2, 3), (3, 1)  # maps: flow, tone; paint, blending mask
 
 
@@ -54,27 +53,24 @@ class LipRefiner(Network):
 
     Args:
         face_size: S, side of the aligned crops of training; the square has half of it.
-        channels: at half the square's resolution; twice and four times as many at a quarter and an eighth.
+        width: 1: 24 channels at half the square's resolution, twice and four times as many at a quarter and an eighth.
         portrait, gap, loose: of the training items, see datasets.fields.lower_face.
 
     Raises:
-        InputError: a size that is not possible, or a square below 96 pixels.
+        InputError: a size or a width that is not possible.
     """
 
     role = "a lip-refining network"
-    needs = ("face", "warped_face", "lip_drawing")
+    needs = ("warped_face", "lip_drawing")
     gives = ("face",)
 
-    def __init__(self, face_size=192, channels=24, portrait=0.4, gap=15, loose=0.1):
+    def __init__(self, face_size=192, width=1.0, portrait=0.4, gap=15, loose=0.1):
         super().__init__()
-        check_size(face_size, 1.0)
-        if face_size < 2 * LEAST:
-            raise InputError(f"model.face_size: {face_size}: a lip refiner needs crops of {2 * LEAST} pixels or more")
-        if type(channels) is not int or not 8 <= channels <= 48:
-            raise InputError(f"model.channels: {channels!r}: must be a whole number between 8 and 48")
+        check_size(face_size, width)
         self.face_size, self.side = face_size, face_size // 2
         self.sources = {"portrait": portrait, "gap": gap, "loose": loose}
-        half, quarter, eighth = channels, 2 * channels, 4 * channels
+        half = scaled(CHANNELS_AT_HALF, width)
+        quarter, eighth = 2 * half, 4 * half
         self.stem, self.down, self.bottom = _conv(_INPUTS, half, 2), _conv(half, quarter, 2), _conv(quarter, eighth, 2)
         self.before, self.after = _Residual(quarter), _Residual(quarter)
         self.deep = nn.Sequential(_Residual(eighth), _Residual(eighth))
@@ -101,37 +97,34 @@ class LipRefiner(Network):
         """Training.
 
         Args:
-            batch: `face` (B, T, 3, S, S) of which nothing of the lower face is looked at; `warped_face` (B, T, 3, S, S);
-                `lip_drawing` (B, T, 4, S, S).
+            batch: `warped_face` (B, T, 3, S, S), `lip_drawing` (B, T, 4, S, S).
 
         Returns:
-            {"face": (B, T, 3, S, S) float32}: the face with its lower face refined, inside the square.
+            {"face": (B, T, 3, S, S) float32}: the face with its lower part refined, inside the square.
         """
-        faces, place = batch["face"], square(self.face_size)
-        parts = [one[..., place[0], place[1]].flatten(0, 1) for one in (faces, batch["warped_face"], batch["lip_drawing"])]
-        whole = faces.clone()
-        whole[..., place[0], place[1]] = self.refined(*parts).unflatten(0, faces.shape[:2])
+        place = square(self.face_size)
+        drawn, drawing = (batch[name][..., place[0], place[1]].flatten(0, 1) for name in self.needs)
+        whole = batch["warped_face"].clone()
+        whole[..., place[0], place[1]] = self.refined(drawn, drawing).unflatten(0, whole.shape[:2])
         return {"face": whole}
 
-    def refined(self, target, source, drawing):
-        """Refine squares and lay them on the target.
+    def refined(self, drawn, drawing):
+        """Refine squares.
 
         Args:
-            target: (N, 3, H, W) float in [0, 1] RGB, H and W multiples of 8; its lower face is not looked at.
-            source: (N, 3, H, W) warped to the wanted landmarks, in the light of the target.
+            drawn: (N, 3, H, W) float in [0, 1] RGB, H and W multiples of 8: the face as it was drawn of a warped source.
             drawing: (N, 4, H, W) float in [0, 1], see faces.lip_drawing.
 
         Returns:
-            (N, 3, H, W) float32, not clipped.
+            (N, 3, H, W) float32, not clipped; as it was outside the lower face.
         """
-        made = self.find(target, source, drawing).applied(source)
-        return target.float() + drawing[:, 3:].float() * (made - target.float())
+        drawn = drawn.float()
+        return drawn + drawing[:, 3:].float() * (self.find(drawn, drawing).applied(drawn) - drawn)
 
-    def find(self, target, source, drawing):
+    def find(self, drawn, drawing):
         """What to change, as a Refinement at the squares' size; arguments as of `refined`."""
         lips = near_lips(drawing)
-        hidden = (target - 0.5) * (1 - drawing[:, 3:])
-        maps = torch.cat((hidden, source - 0.5, drawing), 1)
+        maps = torch.cat((drawn - 0.5, drawing), 1)
         half = self.stem(maps.to(self.stem.weight.dtype, memory_format=torch.channels_last))
         quarter = self.before(self.down(_active(half)))
         quarter = self.after(quarter + _doubled(self.up(self.deep(self.bottom(_active(quarter))))))

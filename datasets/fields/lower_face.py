@@ -1,7 +1,7 @@
-"""Fields of a refining network: another frame of the person, warped to the target's landmarks, and the drawing of the lips.
+"""Fields of a refining network: the face, drawn of another frame, and the drawing of its lips.
 
-The source is a frame of the same clip, `gap` frames or more away, so that nothing can be copied: the nearest one in shape of the
-mouth and pose, as from a bank of own frames, or one with closed lips, as a portrait gives it.
+The source is a frame of the same clip, `gap` frames or more away, so that nothing can be copied: the nearest one
+in shape of the mouth and pose, as from a bank of own frames, or one with closed lips, as a portrait gives it.
 """
 
 import numpy as np
@@ -69,7 +69,7 @@ def choose_source(landmarks, frame, gap, rng=None, *, portrait=False, loose=0.0)
 
 
 def _ship(window):
-    from faces.warp import warp_map, warped
+    from faces.lower_face import draw_lower_face
 
     options, clip = window.data.options["warped_face"], window.clip
     rng, landmarks, faces = window.generator("sources"), np.asarray(clip["landmarks"], np.float64), clip["face"]
@@ -77,7 +77,8 @@ def _ship(window):
     pictures, drawings = [], []
     for frame in window.frames:
         source = choose_source(landmarks, frame, options["gap"], rng, portrait=portrait, loose=options["loose"])
-        pictures.append(warped(faces[source], warp_map(landmarks[source], landmarks[frame], size)))
+        sources = [(faces[source], landmarks[source], 1.0)]
+        pictures.append(draw_lower_face(faces[frame], landmarks[frame], landmarks[frame], sources)[0])
         wanted = window.look.points(landmarks[frame, None], size)[0]
         drawings.append(lip_drawing(wanted, size, landmarks[source]))
     pictures = window.look.pixels(np.stack(pictures), np.arange(window.length))
@@ -86,7 +87,7 @@ def _ship(window):
 
 
 @register(
-    "warped_face", "(T, 3, S, S)", "float32", "[0, 1]", "another frame of the clip, warped to the landmarks of face, RGB",
+    "warped_face", "(T, 3, S, S)", "float32", "[0, 1]", "face with its lower part drawn of another frame, RGB",
     complete=lambda batch: batch.pictures("warped_face"), options={"gap": 15, "portrait": 0.0, "loose": 0.0}, check=_check,
 )  # fmt: skip
 def warped_face(window):

@@ -46,7 +46,8 @@ class Refiner:
         Args:
             drawn: (S, S, 3) uint8 RGB: the frame that is on screen, with its lower face drawn of a warped source.
             landmarks: (68, 2) float, crop pixels: the wanted ones, as `drawn` shows them.
-            source: (68, 2) float, any pixels: landmarks of the (main) picture that was warped; None: as open as the wanted ones.
+            source: (68, 2) float, any pixels: landmarks of the picture that was warped, of several the heaviest; None: as
+                open as the wanted ones.
 
         Returns:
             (S, S, 3) uint8 RGB: `drawn` with its lower face refined; as it was outside the square, and outside the lower face.
@@ -59,7 +60,7 @@ class Refiner:
         drawing = lip_drawing(landmarks, size, source)
         picture, lips = (self._planes(_cut(one, matrix, side)) for one in (drawn, drawing))
         with torch.inference_mode():
-            found = self.network.find(picture, picture, lips)
+            found = self.network.find(picture, lips)
             maps = torch.cat(tuple(vars(found).values()), 1)[0].permute(1, 2, 0).float().cpu().numpy()
         return _laid(drawn, maps, drawing[..., 3], matrix, rectangle)
 
