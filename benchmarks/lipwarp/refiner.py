@@ -1,6 +1,6 @@
 """The lip refiner beside the plain warp: the same frames, drawn from own frames or from one with closed lips, then refined.
 
-    python -m benchmarks.lipwarp.refiner --people people/talk --cache windows --refiner PATH [--who val | held_out | NAME ...] [--closed]
+    python -m benchmarks.lipwarp.refiner --people people/talk --cache windows --refiner PATH --who held_out [--closed]
 
 Measured as benchmarks.lipwarp.warp does. `--sheet PATH` writes pictures: real, plain, refined, at the mouth that is most open.
 """
@@ -44,7 +44,8 @@ def compared(path, cache, refiner, frames, closed):
         rows[name] = [*values.values(), cost * 1000]
     opening = np.where(clip.present[:frames], mouth_opening(clip.landmarks[:frames]), -1)
     order = np.argsort(opening)[::-1]
-    strip = [_square(each[t], clip.landmarks[t]) for t in (order[0], order[frames // 4]) for each in (clip.pictures, made, refined)]
+    shown = [(each[t], clip.landmarks[t]) for t in (order[0], order[frames // 4]) for each in (clip.pictures, made, refined)]
+    strip = [_square(*one) for one in shown]
     return rows, np.hstack(strip)
 
 
