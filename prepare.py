@@ -6,6 +6,7 @@
     python prepare.py --corpus folder --root my_videos --out prepared/mine
     python prepare.py --corpus lrs2 --root LRS2 --out prepared/lrs2 --ray auto     # on a Ray cluster; folders are shared
     python prepare.py --out prepared/grid --texture     # only the texture modules, of clips that are prepared already
+    python prepare.py --out prepared/grid --speech_features        # what the lip networks hear, of changed voices, too
     python prepare.py --out prepared/grid --measure_av_offset      # note how far sound and picture are apart in them
 
 The same command run again continues where it stopped and repeats nothing.
@@ -27,6 +28,7 @@ from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.gates import MIN_FACE
 from datasets.preparing.phones import WAYS, align_corpus
 from datasets.preparing.settings import PrepareSettings, av_way, begun_with
+from datasets.preparing.speech import MOST_VOICES, VOICES, add_speech
 from datasets.preparing.tally import report
 from datasets.preparing.texture import add_texture
 from datasets.preparing.words import add_words
@@ -69,6 +71,9 @@ def parse_arguments(argv):
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
                         help=f"how much place counts beside colour in texture modules (default: {COMPACTNESS:g})")  # fmt: skip
+    parser.add_argument("--speech_features", action="store_true", help="store the speech features, too, which the lip networks "
+                        "hear, of each clip's own voice and of changed ones")  # fmt: skip
+    parser.add_argument("--voices", type=int, default=VOICES, help=f"changed voices of each clip (default: {VOICES})")
     parser.add_argument("--limit", type=int, help="prepare only the first N clips")
     parser.add_argument("--min_face", type=int, default=MIN_FACE,
                         help=f"leave out faces lower than this many pixels, brows to chin (default: {MIN_FACE})")  # fmt: skip
@@ -114,6 +119,8 @@ def _add_to(args, out, workers):
         spec = TextureSpec(args.clusters, args.compactness)
         block_size(corpus.settings["size"], corpus.settings["size"], spec.clusters)
         add_texture(out, spec, workers, ids)
+    if args.speech_features:
+        add_speech(out, args.voices, workers, ids, retry_failed=args.retry_failed)
 
 
 def _prepare(args, out, workers):
@@ -135,6 +142,8 @@ def _prepare(args, out, workers):
         add_words(clips, out, workers, retry_failed=args.retry_failed)
     if args.texture:
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
+    if args.speech_features:
+        add_speech(out, args.voices, workers, {clip.id for clip in clips}, retry_failed=args.retry_failed)
     for line in [*report(out), *av_rows.report([row for row in read_manifest(out).values() if not row.error])]:
         print(line)
 
@@ -147,9 +156,10 @@ def _share(args, out, key):
 
 def _check(args):
     """InputError for arguments that cannot be."""
-    if (args.corpus is None) != (args.root is None) or (args.corpus is None and not (args.texture or args.measure_av_offset)):
-        raise InputError("give both --corpus and --root; or neither, with --texture or --measure_av_offset, for clips that are "
-                         "prepared already")  # fmt: skip
+    adds = args.texture or args.measure_av_offset or args.speech_features
+    if (args.corpus is None) != (args.root is None) or (args.corpus is None and not adds):
+        raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features or --measure_av_offset, "
+                         "for clips that are prepared already")  # fmt: skip
     if args.corpus is None and args.words:
         raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
     if args.corpus is not None and args.measure_av_offset:
@@ -170,6 +180,8 @@ def _check(args):
     for name, least in (("workers", 1), ("min_face", 0), ("time_limit", 0), ("limit", 1)):
         if (value := getattr(args, name)) is not None and not value >= least:
             raise InputError(f"--{name} {value:g}: must be {least} or more")
+    if not 0 <= args.voices <= MOST_VOICES:
+        raise InputError(f"--voices {args.voices}: must lie between 0 and {MOST_VOICES}")
     val, test = (0.05 if share is None else share for share in (args.val_share, args.test_share))
     if not (val >= 0 and test >= 0 and val + test < 1):  # NaN is neither
         raise InputError("--val_share and --test_share must be 0 or more, and their sum below 1")

@@ -60,7 +60,7 @@ class Examiner:
         stage, rows = self._stage(checkpoint), []
         for split, clip, sound in self.clips:
             still = np.repeat(clip.real.crops[clip.reference][None], len(clip), axis=0)
-            rows.append(self._figures(split, clip, sound, stage.read(stage.paste(clip.real.crops, still))))
+            rows.append(self._figures(split, clip, sound, stage.read(stage.paste(clip, still))))
         return rows
 
     def real(self):

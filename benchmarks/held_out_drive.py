@@ -12,10 +12,12 @@ import numpy as np
 
 from common.errors import InputError
 from datasets.windows import REFERENCE_GAP
-from faces.crops import inverse, paste_mask
+from faces.crops import inverse
 from faces.landmarks import apply_affine
+from faces.laying import blend
 from faces.mouth import mouth_opening
 from faces.optimise import FaceOptimiser
+from faces.outline import lower_face_mask
 from faces.texture import texture_modules
 from faces.track import FaceTrack, track_face
 from pipeline.reference import choose_reference
@@ -25,6 +27,7 @@ from speech.windows import mel_windows
 # its tracking takes a few frames to settle.
 ENLARGE, BORDER, SETTLE = 3, 72, 3
 BATCH = 25
+INSET = 1.5  # crop pixels, as of a paste into a frame that is larger than the crops
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Stage:
                 f"{corpus.folder}: holds {made[0]} crops of {made[1]} pixels, but {driver.name} draws {spec.kind} crops of "
                 f"{spec.size}; prepare the corpus with --crop {spec.kind} --size {spec.size}"
             )
-        self._mask = paste_mask(spec.size, "feather", spec.kind)[..., None]
+        self._feather = driver.feather
 
     def read(self, crops):
         """Footage of (N, S, S, 3) uint8 crops."""
@@ -145,11 +148,16 @@ class Stage:
         if self._optimise:
             optimise = clip.optimiser()
             made = np.stack([optimise(face) for face in made])
-        return self.paste(faces, made)
+        return self.paste(clip, made)
 
-    def paste(self, faces, made):
-        """(N, S, S, 3) uint8: generated faces laid over the real crops, with the weights of the paste-back."""
-        return np.rint(faces + (made.astype(np.float32) - faces) * self._mask).astype(np.uint8)
+    def paste(self, clip, made):
+        """(N, S, S, 3) uint8: generated faces laid over the first N real crops of a clip, as the paste-back does it."""
+        laid = []
+        for face, real, points in zip(made, clip.real.crops, clip.real.landmarks, strict=False):
+            known = np.isfinite(points).all()
+            weights = self._feather * lower_face_mask(points, len(face), inset=INSET) if known else self._feather
+            laid.append(blend(real, face, weights))
+        return np.stack(laid)
 
 
 def enlarge(crop):

@@ -21,6 +21,7 @@ _DTYPES = {
     "I16": np.int16,
     "I32": np.int32,
     "I64": np.int64,
+    "F16": np.float16,
     "F32": np.float32,
     "F64": np.float64,
     "BOOL": np.bool_,
@@ -49,7 +50,7 @@ def write_clip(path, arrays, metadata):
     """Write arrays by name to `path` in the safetensors layout, whole or not at all.
 
     Args:
-        arrays: dict of numpy arrays with a dtype of uint8, int8, int16, int32, int64, float32, float64 or bool.
+        arrays: dict of numpy arrays with a dtype of uint8, int8, int16, int32, int64, float16, float32, float64 or bool.
         metadata: dict of str.
     """
     header, offset = {"__metadata__": metadata}, 0

@@ -6,10 +6,13 @@ retried, nothing is swallowed.
 
 import numpy as np
 
+from common.errors import InputError
 from datasets.choice import choose_rows, part_of
 from datasets.fields import FIELDS, REFERENCE_GAP, Shipped, Window, check_fields, check_options
+from datasets.fields.lips import lips_of
 from datasets.limits import keep_freed_memory, most_open
 from datasets.negatives import Negatives
+from datasets.speech import SpeechFile, Voice, check_speech
 from datasets.texture import check_modules, open_modules
 from datasets.words import frame_words, read_vocabulary
 from faces.texture import TextureSpec
@@ -84,10 +87,12 @@ class WindowDataset:
         self.options = check_options(options)
         needs = {"phones"} if cut == "phoneme" else set()
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
+        beside = REFERENCE_GAP + 1 if any(FIELDS[name].elsewhere for name in self.fields) else 0
         self.rows, self.without = choose_rows(
-            corpus, split, self.window + REFERENCE_GAP + 1, exclude=exclude, part=part, min_av_confidence=min_av_confidence,
+            corpus, split, self.window + beside, exclude=exclude, part=part, min_av_confidence=min_av_confidence,
             needs=sorted(needs),
         )  # fmt: skip
+        self.voice = self._checked_voice()
         self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
         for spec in set(self._textures.values()):
             check_modules(corpus.folder, self.rows, spec)
@@ -99,7 +104,7 @@ class WindowDataset:
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
         self.vocabulary = read_vocabulary(corpus.folder) if "word" in self.fields else ()
         self._numbers = {word: number for number, word in enumerate(self.vocabulary)}
-        self._open, self._runs, self._words, self._most_open = {}, {}, {}, most_open()
+        self._open, self._runs, self._words, self._lips, self._most_open = {}, {}, {}, {}, most_open()
 
     def __len__(self):
         return self.length
@@ -169,9 +174,31 @@ class WindowDataset:
             self._words[number] = frame_words(self.corpus.folder, self.rows[number], self._numbers)
         return self._words[number]
 
-    def draw_window(self, number, rng):
-        """(first frame, frames that count) of a window of clip `number`."""
-        frames = self.rows[number].frames
+    def _checked_voice(self):
+        """Probability of a changed voice; InputError where fields cannot follow one, or clips have no speech features."""
+        chance = (self.augment or {}).get("voice", 0.0)
+        if chance and self.cut == "phoneme":
+            raise InputError("data.augment.voice: changed voices speak faster or slower; give data.window a number of frames")
+        if still := [name for name in self.fields if not FIELDS[name].voices] if chance else ():
+            raise InputError(f"data.augment.voice: the field {still[0]} cannot follow a changed voice, which speaks faster or "
+                             "slower; set it to 0")  # fmt: skip
+        if chance or "speech" in self.fields:
+            stored = chance > 0 or self.options["speech"]["features"] == "embedding"
+            check_speech(self.corpus.folder, self.rows, stored=stored)
+        return chance
+
+    def draw_voice(self, window):
+        """datasets.speech.Voice of a window: the clip's own, or with probability data.augment.voice one of the changed ones."""
+        own = Voice(0, 1.0, window.row.frames)
+        if not self.voice:
+            return own
+        rng = window.generator("voice")
+        fit = [voice for voice in self.speech(window.number).voices[1:] if voice.frames >= self.window]
+        return fit[int(rng.integers(len(fit)))] if fit and rng.random() < self.voice else own
+
+    def draw_window(self, number, rng, frames=None):
+        """(first frame, frames that count) of a window of clip `number`; `frames`: of a changed voice, where it has another."""
+        frames = self.rows[number].frames if frames is None else frames
         if self.cut == "frames":
             return int(rng.integers(frames - self.window + 1)), self.window
         runs = self.runs(number)
@@ -203,6 +230,7 @@ class WindowDataset:
         self._open.clear()
         self._runs.clear()
         self._words.clear()
+        self._lips.clear()
 
     def clip(self, number):
         """Arrays of clip `number` by name, kept open."""
@@ -212,10 +240,20 @@ class WindowDataset:
 
         return self._kept(number, opened)
 
+    def speech(self, number):
+        """datasets.speech.SpeechFile of clip `number`, kept open."""
+        return self._kept((number, "speech"), lambda: SpeechFile(self.corpus.folder, self.rows[number]))
+
     def labels(self, number, name):
         """(N, S, S) texture modules of clip `number` for the field `name`."""
         spec = self._textures[name]
         return self._kept((number, spec), lambda: open_modules(self.corpus.folder, self.rows[number], spec).view(np.ndarray))
+
+    def lips(self, number):
+        """Movements (N, 20, 2) of clip `number`, and the faces.lip_space.Person, computed once."""
+        if number not in self._lips:
+            self._lips[number] = lips_of(self.clip(number))
+        return self._lips[number]
 
     def _kept(self, key, opened):
         """What `opened` gives, once for a key."""

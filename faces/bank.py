@@ -11,14 +11,17 @@ import numpy as np
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.looks import Looks, same_looks
+from faces.mouth import mouth_opening
 
 SIZE = 48  # entries of a bank, at most
 SPARE = 1.5  # candidates for each entry
 JUMP = 0.35  # eye distances that a face moves between two frames only where the picture was cut
 INNER = 2.0  # weight of the inner lips in the mouth's distance
+OPEN = 0.5  # weight of the gap that a source's mouth is less open
 POSE = 0.5  # weight of the head's pose beside the mouth
-SWITCH = 0.01  # cost of another source, eye distances
-FADE = 2  # frames on either side of a change of source, over which the two are mixed
+BLUR = 0.1  # cost of a source that is less sharp than usual, eye distances for a factor of e
+SWITCH = 0.03  # cost of another source, eye distances
+FADE = 1  # frames on either side of a change of source, over which the two are mixed
 OUTLINE = (0, 1, 2, 14, 15, 16)
 
 
@@ -48,6 +51,7 @@ class Bank:
         numbers: (R,) int64, of the source frames, ascending.
         shots: (R,) int64, number of the shot that each belongs to.
         shot_of: (N,) int64, the same of every source frame.
+        blur: (R,) float, 0 for sharp ones, see `faces.looks.Looks.blur`.
     """
 
     pictures: np.ndarray
@@ -55,19 +59,20 @@ class Bank:
     numbers: np.ndarray
     shots: np.ndarray
     shot_of: np.ndarray
+    blur: np.ndarray
 
     def __len__(self):
         return len(self.numbers)
 
-    def sources(self, targets, shown, gap=0, switch=SWITCH, fade=FADE):
+    def sources(self, targets, shown, gap=0, switch=None, fade=None):
         """The entries from which each frame of a result is drawn: the nearest mouth and pose, without needless changes.
 
         Args:
             targets: (F, 68, 2) float, wanted landmarks, in any pixels; NaN where there is no face.
             shown: (F,) int, number of the source frame on screen.
             gap: an entry is never within this many frames of the frame shown; 0 allows all, the frame itself, too.
-            switch: cost of a change, eye distances.
-            fade: frames on either side of a change over which two entries are mixed.
+            switch: cost of a change, eye distances; None is SWITCH.
+            fade: frames on either side of a change over which two entries are mixed; None is FADE.
 
         Returns:
             Sources.
@@ -75,8 +80,9 @@ class Bank:
         Raises:
             InputError: `gap` leaves a frame without any entry.
         """
+        switch, fade = SWITCH if switch is None else switch, int(FADE if fade is None else fade)
         shown = np.asarray(shown)
-        cost = distances(targets, self.landmarks)
+        cost = distances(targets, self.landmarks) + BLUR * self.blur
         barred = self._barred(shown, gap, 0)
         if barred.all(1).any():
             raise InputError(f"the face video is too short to draw each frame from others at least {gap} frames away")
@@ -97,14 +103,15 @@ class Bank:
         return near | (~own & own.any(1, keepdims=True))
 
 
-def build_bank(landmarks, usable, pictures, size=SIZE):
+def build_bank(landmarks, usable, pictures, size=None, shots=None):
     """Choose the frames to draw from.
 
     Args:
         landmarks: (N, 68, 2) float, of all source frames, in the pixels of their crops; NaN where unknown.
         usable: (N,) bool, the face was found, and lies inside the frame (see `whole`).
         pictures: function of (n,) int64 numbers, ascending -> (n, S, S, 3) uint8 RGB crops; it is called once.
-        size: most entries.
+        size: most entries; None is SIZE.
+        shots: (N,) int64, the shot of each frame; None finds them in `landmarks`, whose crops must not move then.
 
     Returns:
         Bank, with one entry at least.
@@ -112,11 +119,12 @@ def build_bank(landmarks, usable, pictures, size=SIZE):
     Raises:
         InputError: no frame is usable.
     """
+    size = int(SIZE if size is None else size)
     landmarks = np.asarray(landmarks, np.float64)
     usable = np.asarray(usable, bool) & np.isfinite(landmarks).all((1, 2))
     if not usable.any():
         raise InputError("no frame of the face video shows a whole face to draw from")
-    shots = shots_of(landmarks)
+    shots = shots_of(landmarks) if shots is None else np.asarray(shots)
     candidates = _candidates(landmarks, usable, shots, int(np.ceil(size * SPARE)))
     shown = pictures(candidates)
     looks = Looks.of(shown, landmarks[candidates])
@@ -131,7 +139,7 @@ def build_bank(landmarks, usable, pictures, size=SIZE):
         kept = kept[spread_out(_places(landmarks[candidates[kept]]), size)]
     kept = np.sort(kept)
     numbers = candidates[kept]
-    return Bank(np.ascontiguousarray(shown[kept]), landmarks[numbers], numbers, shot_of[numbers], shot_of)
+    return Bank(np.ascontiguousarray(shown[kept]), landmarks[numbers], numbers, shot_of[numbers], shot_of, looks.blur(kept))
 
 
 def whole(landmarks, width, height):
@@ -157,11 +165,15 @@ def shots_of(landmarks):
 
 
 def distances(targets, sources):
-    """Distance of mouth and pose between landmarks, (F, 68, 2) and (R, 68, 2) -> (F, R) float64, eye distances."""
+    """Distance of mouth and pose between landmarks, (F, 68, 2) and (R, 68, 2) -> (F, R) float64, eye distances.
+
+    A mouth that opens shows what the source has not, so a source that is less open than the target is further away.
+    """
     first, second = _places(targets), _places(sources)
     first = np.where(np.isfinite(first).all(1, keepdims=True), first, second.mean(0))
     square = (first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * first @ second.T
-    return np.sqrt(np.maximum(square, 0))
+    more = np.nan_to_num(1.4 * mouth_opening(targets))[:, None] - 1.4 * mouth_opening(sources)[None]
+    return np.sqrt(np.maximum(square, 0)) + OPEN * np.maximum(more, 0)
 
 
 def cheapest_path(cost, switch):

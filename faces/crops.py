@@ -1,8 +1,9 @@
 """Face crops and their way back into the frame.
 
-Two kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
-similarity transform that brings the stable points of the face to fixed places, whatever the roll of the head. Neither looks
-at jaw or lips: a crop whose border follows the chin would tell the model how far the real mouth is open.
+Three kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
+similarity transform that brings the stable points of the face to fixed places, whatever the roll of the head. `window` is an
+upright square of the frame's own pixels (`faces.window`). None looks at jaw or lips: a crop whose border follows the chin would
+tell the model how far the real mouth is open.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ import numpy as np
 
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
+from faces.laying import paste
 from faces.smoothing import segments, smooth_poses
+from faces.window import WindowCrop, plan_windows
 
 # In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an
 # open mouth; its middle row lies at the base of the nose. The box spans cheek to cheek and mid-forehead to chin, the usual
@@ -21,6 +24,7 @@ CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SI
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
+KINDS = ("aligned", "box", "window")
 MIN_BOX = 4
 
 
@@ -29,9 +33,10 @@ class CropSpec:
     """What kind of crop a model was trained on.
 
     Attributes:
-        kind: "aligned" or "box".
-        size: side of the square that the model sees, in pixels.
-        pads: top, bottom, left, right, in frame pixels, added to a box; an aligned crop takes none.
+        kind: one of KINDS.
+        size: side of the square that the model sees, in pixels. A window is as large as the face in the track; this is the side
+            above which it is shrunk.
+        pads: top, bottom, left, right, in frame pixels, added to a box; the other kinds take none.
     """
 
     kind: str = "aligned"
@@ -39,8 +44,8 @@ class CropSpec:
     pads: tuple[int, int, int, int] = WAV2LIP_PADS
 
     def __post_init__(self):
-        if self.kind not in ("aligned", "box"):
-            raise InputError(f"crop kind {self.kind!r}: unknown; choose aligned or box")
+        if self.kind not in KINDS:
+            raise InputError(f"crop kind {self.kind!r}: unknown; choose {', '.join(KINDS[:-1])} or {KINDS[-1]}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,11 @@ class AlignedCrop:
 
     matrix: np.ndarray
     size: int
+
+    @property
+    def smear(self):
+        """Crop pixels by which laying it back spreads its weights."""
+        return 1.5 + 0.75 * float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
 
     def extract(self, frame):
         """(H, W, 3) uint8 -> (S, S, 3) uint8; shrinks by area, so large faces do not alias; the border is repeated outside."""
@@ -92,7 +102,7 @@ class AlignedCrop:
 
     def paste(self, frame, face, mask):
         """Copy of `frame` with `face` (S, S, 3) uint8 laid back where it was, weighted by `mask` (S, S) float32 in [0, 1]."""
-        return _paste(self.lay(frame.shape, face, mask), frame)
+        return paste(self.lay(frame.shape, face, mask), frame)
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,7 @@ class BoxCrop:
 
     box: tuple[int, int, int, int]
     size: int
+    smear = 1.5  # crop pixels by which laying it back spreads its weights
 
     @property
     def matrix(self):
@@ -141,10 +152,10 @@ class BoxCrop:
 
     def paste(self, frame, face, mask):
         """Copy of `frame` with `face` (S, S, 3) uint8 resized back into the box, weighted by `mask` (S, S) float32."""
-        return _paste(self.lay(frame.shape, face, mask), frame)
+        return paste(self.lay(frame.shape, face, mask), frame)
 
 
-Crop = AlignedCrop | BoxCrop
+Crop = AlignedCrop | BoxCrop | WindowCrop
 
 
 def plan_crops(track, spec, *, fps=25, smooth=True):
@@ -160,13 +171,15 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         list of N crops; None where there is no face.
     """
     sigma = SMOOTH_SECONDS * float(fps) if smooth else 0.0
+    points = track.landmarks[:, list(STABLE)].astype(np.float64)
+    pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
+    poses = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1)
+    if spec.kind == "window":
+        return plan_windows(track, poses, spec.size, sigma)
     plan = [None] * len(track)
     for start, end in segments(track.present):
-        points = track.landmarks[start:end][:, list(STABLE)].astype(np.float64)
-        pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
-        parameters = smooth_poses(np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), CORNERS, sigma)
-        for offset, (a, b, x, y) in enumerate(parameters):
-            plan[start + offset] = _crop(a, b, x, y, spec, track.width, track.height)
+        for number, parameters in enumerate(smooth_poses(poses[start:end], CORNERS, sigma), start):
+            plan[number] = _crop(*parameters, spec, track.width, track.height)
     return plan
 
 
@@ -307,17 +320,3 @@ def _ramp(at, start, end):
     if end <= start:
         return np.ones_like(at)
     return 0.5 - 0.5 * np.cos(np.pi * np.clip((at - start) / (end - start), 0, 1))
-
-
-def _paste(lay, frame):
-    """Copy of the frame with what `lay` returned blended in."""
-    out = frame.copy()
-    if lay is not None:
-        place, laid, weight = lay
-        out[place] = _blend(frame[place], laid, weight)
-    return out
-
-
-def _blend(frame, face, weight):
-    mixed = frame + (face.astype(np.float32) - frame) * weight[..., None]
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from faces.landmarks import CANONICAL_STABLE, STABLE, fit_similarity
+from faces.warp import polygon
 
 SIDE = 48  # pixels of the small picture of a lower face
 LEFT, TOP, WIDTH = -0.9, 0.15, 1.8  # what it shows, in canonical eye distances
 BLURRED = 0.6  # of the usual sharpness
-COVERED = 0.30  # of the skin's brightness: how far the skin beside the mouth looks otherwise than usual, mean
+COVERED, TIMES_USUAL = 0.12, 2.5  # of the skin's brightness: how far skin beside the mouth may look otherwise, and how far
+# beside the usual distance of uncovered frames, which is large where the head turns
 LIT = 1.35  # times brighter or darker than usual
 ALIKE = 0.22  # mean difference of two shots' usual looks that still are one person in one light
 LEAST = 5  # frames from which "usual" can be told
@@ -23,11 +25,13 @@ class Looks:
         small: (n, SIDE, SIDE, 3) float32, the lower face in the canonical place, over its mean brightness.
         light: (n,) float, mean grey level of the skin.
         detail: (n,) float, mean absolute Laplacian of the lower face over its brightness, at the picture's own resolution.
+        lips: (n,) float, how far the colour of the lips differs from that of the skin around, over the brightness.
     """
 
     small: np.ndarray
     light: np.ndarray
     detail: np.ndarray
+    lips: np.ndarray
 
     @staticmethod
     def of(pictures, landmarks):
@@ -36,7 +40,7 @@ class Looks:
 
         zoom = SIDE / WIDTH
         lay = np.array([[zoom, 0, -LEFT * zoom - 0.5], [0, zoom, -TOP * zoom - 0.5]])
-        small, light, detail = [], [], []
+        small, light, detail, lips = [], [], [], []
         for picture, points in zip(pictures, np.asarray(landmarks, np.float64), strict=True):
             fit = fit_similarity(points[list(STABLE)], CANONICAL_STABLE)
             matrix = lay[:, :2] @ fit
@@ -48,24 +52,31 @@ class Looks:
             small.append(crop / np.float32(mean))
             light.append(mean)
             detail.append(_detail(picture, points) / mean)
-        return Looks(np.stack(small), np.array(light), np.array(detail))
+            lips.append(_lips(small[-1], points @ matrix[:, :2].T + matrix[:, 2]))
+        return Looks(np.stack(small), np.array(light), np.array(detail), np.array(lips))
 
     def good(self, own):
-        """(n,) bool: which of the frames `own` (n,) int are sharp, uncovered and lit as these frames usually are.
+        """(n,) bool: which of the frames `own` (n,) int are sharp, uncovered and lit as the best of these frames are.
 
-        One is always kept: the most usual. With fewer than LEAST nothing is usual, and all are kept.
+        What lies over a mouth has no lips, so the usual look is the median of the quarter whose lips stand out most; well lit
+        are the brighter ones. One frame is always kept: the most usual. With fewer than LEAST nothing is usual: all are kept.
         """
         if len(own) < LEAST:
             return np.ones(len(own), bool)
-        small, light, detail = self.small[own], self.light[own], self.detail[own]
-        strange = _strangeness(small)
-        kept = strange <= COVERED
-        bright = np.median(light[kept]) if kept.any() else np.median(light)
-        kept &= np.abs(np.log(light / bright)) <= np.log(LIT)
-        kept &= detail >= BLURRED * (np.median(detail[kept]) if kept.any() else np.median(detail))
-        if not kept.any():
-            kept[np.argmin(strange)] = True
+        small, light, detail, lips = self.small[own], self.light[own], self.detail[own], self.lips[own]
+        best = np.argsort(-lips, kind="stable")[: max(3, len(own) // 4)]
+        strange = _apart(small, np.median(small[best], axis=0))
+        kept = strange <= max(COVERED, TIMES_USUAL * float(np.median(strange[best])))
+        if kept.any():
+            kept &= np.abs(np.log(light / np.percentile(light[kept], 80))) <= np.log(LIT)
+            kept &= detail >= BLURRED * np.median(detail[kept])
+        kept[np.argmin(strange)] |= not kept.any()
         return kept
+
+    def blur(self, own):
+        """(n,) float: how much less sharp the frames `own` (n,) int are than the usual one of them; 0 for sharper ones."""
+        detail = self.detail[own]
+        return np.maximum(-np.log(np.maximum(detail, 1e-6) / max(float(np.median(detail)), 1e-6)), 0)
 
 
 def same_looks(looks, shots):
@@ -75,7 +86,7 @@ def same_looks(looks, shots):
         mine = np.median(looks.small[shots == shot], axis=0)
         light = float(np.median(looks.light[shots == shot]))
         for other, (theirs, their_light) in usual.items():
-            apart = float((np.abs(mine - theirs).mean(-1) * _skin()).sum() / _skin().sum())
+            apart = float(_apart(mine, theirs))
             if apart < ALIKE and abs(np.log(light / their_light)) < np.log(LIT):
                 merged[int(shot)] = other
                 break
@@ -85,18 +96,30 @@ def same_looks(looks, shots):
     return merged
 
 
-def _strangeness(small):
-    """(n,) mean difference from the median over the skin beside the mouth."""
-    away = np.abs(small - np.median(small, axis=0)).mean(-1) * _skin()
-    return away.sum((1, 2)) / _skin().sum()
+def _apart(first, second):
+    """(n,) mean difference of small pictures over the skin beside the mouth."""
+    skin = _skin()
+    return (np.abs(first - second).mean(-1) * skin).sum((-1, -2)) / skin.sum()
 
 
 def _skin():
     """(SIDE, SIDE) float32: cheeks, upper lip and chin of the small picture, without the lips."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     x, y = LEFT + (x + 0.5) * WIDTH / SIDE, TOP + (y + 0.5) * WIDTH / SIDE
-    face = (np.abs(x) < 0.62 - 0.25 * np.clip(y - 0.9, 0, 1)) & (y > 0.35) & (y < 1.6)
+    lips = (x / 0.42) ** 2 + ((y - 1.1) / 0.2) ** 2 < 1
+    face = ~lips & (np.abs(x) < 0.62 - 0.25 * np.clip(y - 0.9, 0, 1)) & (y > 0.35) & (y < 1.6)
     return face.astype(np.float32)
+
+
+def _lips(small, points):
+    """Difference in colour between the lips and a ring around them, in a small picture with its landmarks (68, 2)."""
+    outer = points[48:60]
+    around = outer.mean(0) + (outer - outer.mean(0)) * 1.5
+    whole = polygon(outer, SIDE)
+    lips = whole * (1 - polygon(points[60:68], SIDE))
+    ring = polygon(around, SIDE) * (1 - whole)
+    first, second = ((small * share[..., None]).sum((0, 1)) / max(float(share.sum()), 1e-6) for share in (lips, ring))
+    return float(np.linalg.norm(first - second))
 
 
 def _detail(picture, points):

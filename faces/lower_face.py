@@ -23,9 +23,13 @@ from faces.warp import (
 JAW_FADE, SIDE_FADE = 0.10, 0.28  # over which the sources fade into the frame, from the outline inwards: at chin, at ears
 TOP, FULL = 0.26, 0.62  # below the eyes: where the sources begin, and where they hide the frame
 NOSE_FADE = 0.10
-BAND = 0.10  # outside the jaw line that is bent with it, beside twice the way that the jaw moves
+BAND, BAND_WAY = 0.10, 2.2  # beside the jaw line what is bent with it, and the same in ways that the jaw moves
+SOFT_NEAREST = 0.12  # way over which the movements of neighbouring points of the jaw mix
 MASK_EDGE = 0.03
 SEAM = 0.012  # softness of the line between the lips
+SPLIT, SPLIT_WAY = (0.3, 0.75), 0.3  # of a closing mouth: least and most that goes with the upper lip, and the change's way
+CAVITY, CAVITY_EDGE = 0.5, 0.3  # brightness of the cavity over that of the seam; way from its border, over the gap
+SEAM_ENDS = 0.15  # of the gap beside the lips, where no dark line is looked for
 LIP_MARGIN, LIP_FADE = 0.02, 0.05  # around the lips that are drawn from their own fields
 STILL = 0.05  # pixels: a jaw that moves less is not moved
 
@@ -53,17 +57,15 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
     own, band = _own(target, target_landmarks, wanted, size, unit, box)
     inside = _inside(wanted, size, unit, box)
     lit = still_skin(wanted, size, box)
-    drawn = None
+    drawn, done = None, 0.0
     for picture, landmarks, weight in sources:
         if weight <= 0:
             continue
         made = _carried(picture, np.asarray(landmarks, np.float64), wanted, size, unit, box, inner_mouth)
         made = relit(made, frame, lit)
-        if weight < 1:
-            made = made.astype(np.float32) * weight
-            drawn = made if drawn is None else drawn + made
-        else:
-            drawn = made
+        done += weight
+        share = np.full(made.shape[:2], weight / done, np.float32)
+        drawn = made if drawn is None else _over(drawn, made, share)
     result = target.copy()
     result[place] = _over(own, drawn, inside)
     mask = np.zeros((size, size), np.float32)
@@ -78,13 +80,13 @@ def eye_distance(landmarks):
 
 def _carried(picture, landmarks, wanted, size, unit, box, inner_mouth):
     """(h, w, 3) uint8: the box of the target as the source has it."""
-    upper, lower, whole = warp_maps(landmarks, wanted, size, ("upper", "lower", "all"))
+    upper, lower = warp_maps(landmarks, wanted, size, ("upper", "lower"))
     share = _above(grid_nodes(size), wanted, unit)[..., None].astype(np.float32)
     skin = sampled(picture, spread(lower + (upper - lower) * share, size, box))
-    return _mouth(skin, picture, (upper, lower, whole), wanted, size, unit, box, inner_mouth)
+    return _mouth(skin, picture, landmarks, (upper, lower), wanted, size, unit, box, inner_mouth)
 
 
-def _mouth(skin, picture, fields, wanted, size, unit, box, inner_mouth):
+def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mouth):
     """Lay lips and inner mouth over the skin; writes into `skin`."""
     import cv2
 
@@ -97,13 +99,14 @@ def _mouth(skin, picture, fields, wanted, size, unit, box, inner_mouth):
         return skin
     small = (top, bottom, left, right)
     upper, lower, inner = _parts(lips, size, unit, small)
-    made = sampled(picture, spread(fields[0], size, small)) * upper[..., None]
-    made += sampled(picture, spread(fields[1], size, small)) * lower[..., None]
+    places = [spread(field, size, small) for field in fields]
+    made = _over(sampled(picture, places[1]), sampled(picture, places[0]), upper / np.maximum(upper + lower, 1e-6))
     if inner.any():
         if inner_mouth is None:
-            made += sampled(picture, spread(fields[2], size, small)) * inner[..., None]
+            shown = _between(places, picture, landmarks, lips, small)
         else:
-            made += inner_mouth[top:bottom, left:right] * inner[..., None]
+            shown = inner_mouth[top:bottom, left:right]
+        made = _over(made, shown, inner)
     centre = outer.mean(0)
     away = outer - centre
     away *= 1 + LIP_MARGIN * unit / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
@@ -111,6 +114,54 @@ def _mouth(skin, picture, fields, wanted, size, unit, box, inner_mouth):
     place = (slice(top - box[0], bottom - box[0]), slice(left - box[2], right - box[2]))
     skin[place] = _over(skin[place], made, over)
     return skin
+
+
+def _between(places, picture, landmarks, lips, box):
+    """The inner mouth as the source shows it, (h, w, 3) uint8; only what lies between the lips is meant.
+
+    Teeth keep their size: what lies under the upper lip goes with it, what lies over the lower lip with that. The seam of the
+    two is the darkest line of the source's mouth. A mouth that closes covers what is too much; in one that opens further than
+    the source's a cavity, darker than that line, lies in the seam.
+    """
+    along = lips[64] - lips[60]
+    width = max(float(np.linalg.norm(along)), 1e-6)
+    along = along / width
+    down = np.array([-along[1], along[0]])
+    scale = np.linalg.norm(lips[45] - lips[36]) / max(float(np.linalg.norm(landmarks[45] - landmarks[36])), 1e-6)
+    source_gap = float(np.linalg.norm(landmarks[66] - landmarks[62])) * scale
+    seam, dark = dark_seam(picture, landmarks)
+    seam *= source_gap
+    y, x = np.mgrid[box[0] : box[1], box[2] : box[3]].astype(np.float32)
+    x, y = x - np.float32(lips[60, 0]), y - np.float32(lips[60, 1])
+    at = (x * np.float32(along[0]) + y * np.float32(along[1])) / np.float32(width)
+    bow = np.maximum(1 - (2 * at - 1) ** 2, np.float32(0.05))  # height of the gap there, over that in the middle
+    top, gap = (lips[62] - lips[60]) @ down, max(float((lips[66] - lips[62]) @ down), 0.5)
+    under = (x * np.float32(down[0]) + y * np.float32(down[1])) / bow - np.float32(top)  # the upper lip, pixels of the middle
+    more = gap - source_gap
+    if more <= 0:
+        split = np.clip(seam / gap, *SPLIT)
+        share = 1 - _smooth((under / np.float32(gap) - np.float32(split)) / np.float32(SPLIT_WAY) + np.float32(0.5))
+        return sampled(picture, places[1] + (places[0] - places[1]) * share)
+    wanted = np.maximum(under - np.float32(more), np.minimum(under, np.float32(seam)))
+    share = np.clip((wanted - under) / np.float32(more) + 1, 0, 1)
+    shown = sampled(picture, places[1] + (places[0] - places[1]) * share)
+    inside = np.minimum(under - np.float32(seam), np.float32(seam + more) - under)  # of the cavity, from its border
+    cavity = _smooth(inside / np.float32(CAVITY_EDGE * gap)) * np.float32(min(1.0, more / (CAVITY_EDGE * gap)))
+    return _over(shown, np.broadcast_to(np.rint(dark * CAVITY).astype(np.uint8), shown.shape), cavity)
+
+
+def dark_seam(picture, landmarks):
+    """Where between the inner lips a picture is darkest, looked for in the middle of the mouth.
+
+    Returns:
+        float, 0 at the upper lip, 1 at the lower one; (3,) float32 colour there.
+    """
+    steps = np.linspace(SEAM_ENDS, 1 - SEAM_ENDS, 13)[:, None, None]
+    upper, lower = landmarks[None, [61, 62, 63]], landmarks[None, [67, 66, 65]]
+    colours = sampled(picture, (upper + (lower - upper) * steps).astype(np.float32)).astype(np.float32).mean(1)
+    grey = np.convolve(np.pad(colours.sum(-1), 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid")
+    darkest = int(np.argmin(grey))
+    return float(steps[darkest, 0, 0]), colours[darkest]
 
 
 def _parts(lips, size, unit, box):
@@ -161,24 +212,23 @@ def _above(places, landmarks, unit):
 def _own(target, landmarks, wanted, size, unit, box):
     """The box of the frame with its jaw line moved, and where it differs from the frame (h, w) float32."""
     frame = target[box[0] : box[1], box[2] : box[3]]
-    jaw, moved = _dense(wanted[:17]), _dense(wanted[:17] - landmarks[:17])
-    ways = np.linalg.norm(moved, axis=1)
+    jaw, moved = (_dense(points).astype(np.float32) for points in (wanted[:17], wanted[:17] - landmarks[:17]))
+    ways = np.hypot(moved[:, 0], moved[:, 1])
     if ways.max() < STILL:
         return frame, np.zeros(frame.shape[:2], np.float32)
-    nodes = grid_nodes(size)
-    distance = np.linalg.norm(nodes[:, :, None] - jaw, axis=-1)
+    nodes = grid_nodes(size).astype(np.float32)
+    along = nodes[0, :, 0, None]  # the nodes' places are the same across and down
+    distance = np.sqrt((along - jaw[:, 1])[:, None] ** 2 + (along - jaw[:, 0])[None] ** 2)  # (n, n, points of the jaw)
     nearest = distance.min(-1, keepdims=True)
-    weights = np.exp(-((distance - nearest) / (0.12 * unit)))
+    weights = np.exp((nearest - distance) * np.float32(1 / (SOFT_NEAREST * unit)))
     weights /= weights.sum(-1, keepdims=True)
     shift = weights @ moved
-    reach = BAND * unit + 2.2 * (weights @ ways)
-    falls = _smooth(1 - nearest[..., 0] / reach)
-    field = (nodes - shift * falls[..., None]).astype(np.float32)
-    bent = np.minimum(np.linalg.norm(shift, axis=-1) * falls / STILL, 1)
-    band = np.clip(spread(bent.astype(np.float32), size, box), 0, 1)
+    falls = _smooth(1 - nearest[..., 0] / (np.float32(BAND * unit) + np.float32(BAND_WAY) * (weights @ ways)))
+    field = nodes - shift * falls[..., None]
+    bent = np.minimum(np.hypot(shift[..., 0], shift[..., 1]) * falls / STILL, 1)
+    band = np.clip(spread(bent, size, box), 0, 1)
     band[band < 0.02] = 0
-    moved_frame = sampled(target, spread(field, size, box))
-    return _over(frame, moved_frame, band), band
+    return _over(frame, sampled(target, spread(field, size, box)), band), band
 
 
 def _inside(wanted, size, unit, box):
@@ -217,7 +267,7 @@ def _box(landmarks, wanted, size, unit):
     """(top, bottom, left, right) of all that may change."""
     points = np.concatenate([landmarks[:17], wanted[:17]])
     way = float(np.linalg.norm(wanted[:17] - landmarks[:17], axis=1).max())
-    margin = BAND * unit + 2.2 * way + 2 * size / CELLS
+    margin = BAND * unit + BAND_WAY * way + 2 * size / CELLS
     eyes = landmarks[[36, 39, 42, 45]]
     top = min(float(eyes[:, 1].min()), float(points[:, 1].min()))
     low, high = points.min(0) - margin, points.max(0) + margin
@@ -234,9 +284,11 @@ def _dense(points, steps=4):
 
 
 def _over(below, above, share):
-    """uint8 picture of `above` (uint8 or float32) over `below` (uint8)."""
-    mixed = below + (above - below.astype(np.float32)) * share[..., None]
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    """(h, w, 3) uint8 of `above` over `below`, both uint8, with the weights `share` (h, w) float32."""
+    import cv2
+
+    share = np.ascontiguousarray(share, np.float32)
+    return cv2.blendLinear(np.ascontiguousarray(below), np.ascontiguousarray(above), 1 - share, share)
 
 
 def _smooth(values):

@@ -36,36 +36,34 @@ def first_row(mask):
 
 
 class Paster:
-    """Lays faces over frames, all with one mask and in one style.
+    """Lays faces over frames, all in one style.
 
     Args:
-        mask: (S, S) float32 in [0, 1], the weights of a feathered paste (`faces.crops.paste_mask`).
         style: one of PASTE_STYLES.
 
     Raises:
         InputError: unknown style.
     """
 
-    def __init__(self, mask, style="feather"):
+    def __init__(self, style="feather"):
         refuse_unknown([style], PASTE_STYLES, "paste style")
-        self._mask, self._style = mask, style
-        self._membrane = _Membrane(mask) if style == "poisson" else None
-        self._steep = np.clip((mask - 0.05) / 0.45, 0, 1)
+        self._style = style
 
-    def __call__(self, crop, frame, face):
+    def __call__(self, crop, frame, face, mask):
         """Copy of the frame with the face laid over it.
 
         Args:
-            crop: AlignedCrop or BoxCrop, where the face belongs.
+            crop: faces.crops.Crop, where the face belongs.
             frame: (H, W, 3) uint8 RGB.
             face: (S, S, 3) uint8 RGB.
+            mask: (S, S) float32 in [0, 1], the weights of a feathered paste (`faces.crops.paste_mask`, `faces.outline`).
         """
         if self._style == "feather":
-            return crop.paste(frame, face, self._mask)
+            return crop.paste(frame, face, mask)
         if self._style == "poisson":
-            return crop.paste(frame, self._membrane.fit(face, crop.extract(frame)), self._steep)
+            return crop.paste(frame, fit_border(face, crop.extract(frame), mask), np.clip((mask - 0.05) / 0.45, 0, 1))
         out = frame.copy()
-        lay = crop.lay(frame.shape, face, self._mask)
+        lay = crop.lay(frame.shape, face, mask)
         if lay is not None:
             place, laid, weights = lay
             out[place] = blend_bands(frame[place], laid, weights)
@@ -102,46 +100,53 @@ def blend_bands(frame, face, weights):
     return np.clip(np.rint(frame + change), 0, 255).astype(np.uint8)
 
 
-class _Membrane:
-    """The screened Poisson equation on a grid over the crop: what the border asks for, carried inwards by one matrix product.
+def fit_border(face, real, mask):
+    """A face shifted in colour so that it meets the real one at the border of the mask: a screened Poisson equation on a grid.
 
     Args:
-        mask: (S, S) float32.
+        face, real: (S, S, 3) uint8.
+        mask: (S, S) float32; what weighs at least INSIDE is shifted, and the cells around it are the border.
+
+    Returns:
+        (S, S, 3) uint8.
     """
+    import cv2
 
-    def __init__(self, mask):
-        side = self._side = min(GRID, len(mask))
-        inside = _shrunk(mask, side) >= INSIDE
-        inside[[0, -1]] = inside[:, [0, -1]] = False  # each cell has four neighbours
-        self._inside = inside
-        number = np.full(inside.shape, -1)
-        number[inside] = np.arange(inside.sum())
-        rows, columns = np.nonzero(inside)
-        near = np.zeros_like(inside)
-        edges = []
-        for down, along in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            edges.append((rows + down, columns + along))
-            near[edges[-1]] = True
-        self._border = near & ~inside
-        number[self._border] = np.arange(self._border.sum())
-        stiffness = np.eye(len(rows)) * (4 + (REACH * side) ** -2)
-        source = np.zeros((len(rows), int(self._border.sum())))
-        for other in edges:
-            within = inside[other]
-            stiffness[np.flatnonzero(within), number[other][within]] -= 1
-            source[np.flatnonzero(~within), number[other][~within]] += 1
-        self._carry = np.linalg.solve(stiffness, source).astype(np.float32)
+    side = min(GRID, len(mask))
+    inside = _shrunk(mask, side) >= INSIDE
+    inside[[0, -1]] = inside[:, [0, -1]] = False  # each cell has four neighbours
+    asked = np.clip(_shrunk(real.astype(np.float32) - face, side), -MOST_SHIFT, MOST_SHIFT)
+    shift = cv2.resize(_membrane(inside, asked), (len(face), len(face)), interpolation=cv2.INTER_LINEAR)
+    return np.clip(np.rint(face + shift), 0, 255).astype(np.uint8)
 
-    def fit(self, face, real):
-        """(S, S, 3) uint8 `face`, shifted so that it meets `real` (S, S, 3) uint8 at the border of the mask."""
-        import cv2
 
-        asked = _shrunk(real.astype(np.float32) - face, self._side)
-        shift = np.zeros_like(asked)
-        shift[self._border] = np.clip(asked[self._border], -MOST_SHIFT, MOST_SHIFT)
-        shift[self._inside] = self._carry @ shift[self._border]
-        shift = cv2.resize(shift, (len(face), len(face)), interpolation=cv2.INTER_LINEAR)
-        return np.clip(np.rint(face + shift), 0, 255).astype(np.uint8)
+def _membrane(inside, asked):
+    """(n, n, 3) float32: `asked` in the cells next to those `inside` (n, n) bool, carried inwards; 0 elsewhere."""
+    from scipy.linalg import solveh_banded
+
+    shift = np.zeros(asked.shape, np.float32)
+    if not inside.any():
+        return shift
+    near = np.zeros_like(inside)
+    near[1:] |= inside[:-1]
+    near[:-1] |= inside[1:]
+    near[:, 1:] |= inside[:, :-1]
+    near[:, :-1] |= inside[:, 1:]
+    border = near & ~inside
+    shift[border] = asked[border]
+    rows, columns = (slice(at.min(), at.max() + 1) for at in np.nonzero(inside))
+    within, wide = inside[rows, columns], columns.stop - columns.start
+    source = np.zeros((*within.shape, 3))
+    for down, along in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        source += shift[rows.start + down : rows.stop + down, columns.start + along : columns.stop + along]
+    bands = np.zeros((wide + 1, within.size))  # the matrix below its diagonal; a cell that is not inside stands for itself
+    bands[0] = np.where(within, 4 + (REACH * len(inside)) ** -2, 1).ravel()
+    if wide > 1:
+        bands[1].reshape(within.shape)[:, :-1] -= within[:, :-1] & within[:, 1:]
+    bands[wide].reshape(within.shape)[:-1] -= within[:-1] & within[1:]
+    solved = solveh_banded(bands, (source * within[..., None]).reshape(-1, 3), lower=True).reshape(source.shape)
+    shift[rows, columns][within] = solved[within]
+    return shift
 
 
 def _shrunk(values, side):

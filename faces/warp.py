@@ -151,15 +151,13 @@ def spread(field, size, box=None):
         box: (top, bottom, left, right), ends exclusive; None for all.
 
     Returns:
-        (h, w[, C]) float32.
+        (h, w) float32, or (C, h, w) with the channels in front, as `sampled` takes them.
     """
     top, bottom, left, right = box or (0, size, 0, size)
     field = np.asarray(field, np.float32)
     weights = _weights(size, len(field) - 1)
-    rows, columns = weights[top:bottom], weights[left:right]
-    if field.ndim == 2:
-        return rows @ field @ columns.T
-    return np.stack([rows @ field[..., channel] @ columns.T for channel in range(field.shape[-1])], -1)
+    rows, columns = weights[top:bottom], weights[left:right].T
+    return rows @ np.ascontiguousarray(np.moveaxis(field, -1, 0) if field.ndim == 3 else field) @ columns
 
 
 def warped(picture, field, size=None, box=None):
@@ -178,10 +176,10 @@ def warped(picture, field, size=None, box=None):
 
 
 def sampled(picture, places):
-    """(h, w, 3) uint8 of `picture` at `places` (h, w, 2) float32 x, y; cubic."""
+    """(h, w, 3) uint8 of `picture` at `places` (2, h, w) float32 x, y; cubic."""
     import cv2
 
-    return cv2.remap(picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, places[0], places[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def inner_mouth_mask(landmarks, size, box=None):

@@ -11,10 +11,11 @@ from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
 from losses.lip_patches import LipDistance, LipPatchLoss
+from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncChoice, SyncClassification, SyncLoss
-from losses.temporal import TemporalLipLoss
+from losses.temporal import TemporalLipLoss, TemporalMotionLoss
 from losses.term import Precise, Setting, raised
 from models.precision import outside_autocast
 
@@ -27,6 +28,11 @@ LOSSES = {
     "sync_choice": SyncChoice,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
+    "temporal_motion": TemporalMotionLoss,
+    "lip_coefficients": LipCoefficients,
+    "lip_opening": LipOpening,
+    "lip_velocity": LipVelocity,
+    "lip_spread": LipSpread,
     "spatial_texture": SpatialTextureLoss,
     "lip_distance": LipDistance,
     "lip_patches": LipPatchLoss,

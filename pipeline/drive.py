@@ -76,7 +76,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
         pose = DrivingVideo.follow(job.pose, "--pose", face_options, seconds=frames / source.fps, **how)
         driving = replace(driving, pose=pose)
     plan = make_plan(source, track, driving, frames, driver, options)
-    tags = driver_tags(driver)
+    tags = {**driver_tags(driver), **driver.tags(options)}
     shots = draw_shots(plan, driver, options.batch_size)
     faceless = _write(job.outfile, plan, driving.sound, shots, tags, options.visible_mark)
     elapsed = time.perf_counter() - began
@@ -97,10 +97,10 @@ def _speech(job, driver, face_options, options, how):
 def _write(outfile, plan, sound, shots, tags, mark):
     """Paste and encode all shots; returns the numbers of the source frames that had no face."""
     output, faceless = output_of(plan), set()
-    size = {"width": output.width, "height": output.height, "fps": plan.source.fps}
+    size = {"width": output.width, "height": output.height, "fps": plan.scene.fps}
     heard = {} if sound is None else {"audio": sound.samples, "sample_rate": sound.rate}
     with (
-        bar("drawing", plan.frames) as progress,
+        bar("drawing", plan.scene.frames) as progress,
         VideoWriter(outfile, **size, **heard, metadata=tags) as writer,
         closing(prefetch(shots, QUEUE_BYTES, lambda shot: shot.nbytes)) as ready,
     ):

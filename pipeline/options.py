@@ -18,6 +18,7 @@ MAX_FPS = 240
 OUTPUT_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 OUTPUTS = ("frame", "crop")
 DEFAULT_FPS = Fraction(25)
+MOST_AMPLITUDE = 3.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class DriveOptions:
         optimise_face: match colour and detail of the drawn face to those of the reference frame, see `faces.optimise`.
         paste: one of `faces.paste.PASTE_STYLES`; None takes "feather".
         output: "frame" for whole frames, "crop" for the driver's square crop alone; None takes what the driver is made for.
+        amplitude: factor on the movement of lips, for a driver that moves them; None is 1.
+        source_gap: such a driver takes no pixel from within so many frames of the one that is drawn; None and 0 allow all.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -96,6 +99,8 @@ class DriveOptions:
     optimise_face: bool = False
     paste: str | None = None
     output: str | None = None
+    amplitude: float | None = None
+    source_gap: int | None = None
 
     def __post_init__(self):
         if self.paste is not None:
@@ -108,6 +113,10 @@ class DriveOptions:
             raise InputError(f"--reference {self.reference}: choose same, fixed, or the number of a frame, counted from 0")
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"--wav2lip_batch_size {self.batch_size}: must be 1 or more")
+        if self.amplitude is not None and not 0 <= self.amplitude <= MOST_AMPLITUDE:
+            raise InputError(f"--amplitude {self.amplitude:g}: must be from 0, a mouth at rest, to {MOST_AMPLITUDE:g}")
+        if self.source_gap is not None and self.source_gap < 0:
+            raise InputError(f"--source_gap {self.source_gap}: must be a whole number from 0 up")
 
 
 @dataclass(frozen=True)

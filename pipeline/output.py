@@ -2,29 +2,29 @@
 
 import numpy as np
 
-from faces.crops import AlignedCrop
 from faces.paste import Paster
+from faces.window import WindowCrop
 
 
 class FrameOutput:
     """Whole frames of the source; one without a face stays as it is.
 
     Args:
-        plan: pipeline.plan.Plan with a mask.
+        plan: pipeline.plan.Plan with masks.
 
     Attributes:
         width, height: of the pictures.
     """
 
     def __init__(self, plan):
-        self.width, self.height = plan.source.width, plan.source.height
-        self._plan, self._paste = plan, Paster(plan.mask, plan.paste)
+        self.width, self.height = plan.scene.source.width, plan.scene.source.height
+        self._plan, self._paste = plan, Paster(plan.paste)
 
     def __call__(self, shot):
         """(H, W, 3) uint8 RGB of a drawn Shot."""
         if shot.face is None:
             return shot.frame
-        return self._paste(shot.crop, shot.frame, self._plan.finish(shot.face))
+        return self._paste(shot.crop, shot.frame, self._plan.finish(shot.face), shot.mask)
 
 
 class CropOutput:
@@ -40,16 +40,18 @@ class CropOutput:
     """
 
     def __init__(self, plan):
-        self.width = self.height = plan.size
-        self._plan, self._itself = plan, AlignedCrop(np.eye(2, 3), plan.size)
-        self._paste = Paster(plan.mask, plan.paste) if plan.pastes == "mouth" else None
+        self.width = self.height = plan.scene.size
+        self._plan, self._itself = plan, WindowCrop(0, 0, plan.scene.size)
+        self._paste = Paster(plan.paste) if plan.pastes == "mouth" else None
 
     def __call__(self, shot):
         """(S, S, 3) uint8 RGB of a drawn Shot."""
         if shot.face is None:
             return np.zeros((self.height, self.width, 3), np.uint8)
         face = self._plan.finish(shot.face)
-        return face if self._paste is None else self._paste(self._itself, shot.crop.extract(shot.frame), face)
+        if self._paste is None:
+            return face
+        return self._paste(self._itself, shot.crop.extract(shot.frame), face, shot.mask)
 
 
 def output_of(plan):

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import InputError
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
-from faces.landmarks import apply_affine
 from faces.optimise import FaceOptimiser
 from faces.paste import first_row
 from faces.texture import texture_modules
 from models.precision import exact_products
-from pipeline.playback.source import FaceSource
+from pipeline.masks import Masks
 from pipeline.reference import choose_reference
+from pipeline.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -20,50 +19,31 @@ class Plan:
     """One job, decided.
 
     Attributes:
-        source: FaceSource.
-        crops: sequence, crop of each source frame, None where there is no face.
-        count: frames of the source, or None when that is not known before the pass.
-        loop: what follows the end of the source, see `pipeline.playback.timeline.loop_index`.
-        frames: of the result.
-        looks: numbers of the source frames that the driver looks at before it draws.
+        scene: Scene, the source.
         codes: what `Driver.listen` gave.
-        size: S, side of the crops.
-        mask: (S, S) float32, weights of the paste; None where nothing is pasted.
+        masks: Masks, weights of the paste for each source frame; None where nothing is pasted.
+        first_row: the first row of a drawn face that a paste looks at.
         pastes: "mouth", "face" or None, see Driver.
         output: "frame" or "crop".
         paste: one of `faces.paste.PASTE_STYLES`.
         optimiser: FaceOptimiser for the drawn faces, or None.
     """
 
-    source: FaceSource
-    crops: object
-    count: int | None
-    loop: str
-    frames: int
-    looks: tuple
+    scene: Scene
     codes: object
-    size: int
-    mask: np.ndarray | None
+    masks: Masks | None
+    first_row: int = 0
     pastes: str | None = "mouth"
     output: str = "frame"
     paste: str = "feather"
     optimiser: FaceOptimiser | None = None
 
-    def looked_at(self):
-        """(R, S, S, 3) uint8 crops of the frames `looks`.
-
-        Raises:
-            InputError: such a frame does not exist, or has no face.
-        """
-        crops = [cut_reference(self.source, self.crops, self.count, number) for number in self.looks]
-        return np.stack(crops) if crops else np.empty((0, self.size, self.size, 3), np.uint8)
-
     def finish(self, face):
         """The drawn face (S, S, 3) uint8, optimised where that is wanted; what lies above the drawn rows is left alone."""
         if self.optimiser is None:
             return face
-        better, row = self.optimiser(face), first_row(self.mask)
-        better[:row] = face[:row]
+        better = self.optimiser(face)
+        better[: self.first_row] = face[: self.first_row]
         return better
 
 
@@ -78,52 +58,38 @@ def make_plan(source, track, driving, frames, driver, options):
         driver: pipeline.drivers.Driver.
         options: DriveOptions.
     """
-    crops = lay_crops(source, track, driver, options)
-    looks = driver.looks_at(track, options.reference)
+    scene = make_scene(source, track, frames, driver, options)
     with exact_products(driver.precision == "fp32"):
         codes = driver.listen(driving, source.fps, frames)
     return Plan(
-        source=source,
-        crops=crops,
-        count=None if track is None else len(track),
-        loop=options.loop or driver.loop,
-        frames=frames,
-        looks=looks,
+        scene=scene,
         codes=codes,
-        size=driver.crop.size,
-        mask=driver.mask,
+        masks=None if driver.pastes is None else Masks(scene, driver),
+        first_row=first_row(driver.feather),
         pastes=driver.pastes,
         output=driver.output(options),
         paste=options.paste or "feather",
-        optimiser=_optimiser(source, crops, track, looks, driver) if options.optimise_face else None,
+        optimiser=_optimiser(scene, driver) if options.optimise_face else None,
     )
 
 
-def cut_reference(source, crops, count, number):
-    """(S, S, 3) uint8 crop of source frame `number`.
-
-    Raises:
-        InputError: that frame does not exist, or has no face.
-    """
-    frame = next(source.frames(number, number + 1), None)
-    if frame is None or (count is not None and number >= count):
-        raise InputError(f"--reference {number}: {source.path} has no such frame among those that are used")
-    if crops[number] is None:
-        raise InputError(f"--reference {number}: no face in that frame; choose another")
-    return crops[number].extract(frame)
+def make_scene(source, track, frames, driver, options):
+    """Scene of a job; arguments as of `make_plan`."""
+    crops = lay_crops(source, track, driver, options)
+    laid = next((crop for crop in ((crops[0],) if track is None else crops) if crop is not None), driver.crop)
+    looks = driver.looks_at(track, options.reference)
+    return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options)
 
 
-def _optimiser(source, crops, track, looks, driver):
+def _optimiser(scene, driver):
     """FaceOptimiser for the reference frame; one frame for all also where the model is shown each its own, or textures flicker.
 
     It knows the reference's mouth only: what the real mouth does in the other frames must not reach the drawn one.
     """
-    reference = looks[0] if looks else 0 if track is None else choose_reference(track)
-    face = cut_reference(source, crops, None if track is None else len(track), reference)
-    landmarks = None
-    if track is not None:
-        landmarks = apply_affine(crops[reference].matrix, track.landmarks[reference].astype(np.float64))
-    return FaceOptimiser(face, texture_modules(face), landmarks, kind=driver.crop.kind)
+    reference = scene.looks[0] if scene.looks else 0 if scene.track is None else choose_reference(scene.track)
+    (face,), (landmarks,) = scene.pictures([reference]), scene.landmarks([reference])
+    known = landmarks if np.isfinite(landmarks).all() else None
+    return FaceOptimiser(face, texture_modules(face), known, kind=driver.crop.kind)
 
 
 def lay_crops(source, track, driver, options):

@@ -5,7 +5,8 @@ import numpy as np
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
-from pipeline.plan import lay_crops
+from pipeline.masks import Masks
+from pipeline.plan import make_scene
 from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
 from pipeline.tracking import prepare
@@ -35,9 +36,10 @@ def write_preview(face, outfile, driver, face_options, options, *, store):
         InputError: the face cannot be read, or has no face.
     """
     source = FaceSource(face, face_options)
-    index, crop, landmarks = _place(source, driver, face_options, options, store)
+    index, scene = _place(source, driver, face_options, options, store)
+    crop, landmarks = scene.crops[index], None if scene.track is None else scene.track.landmarks[index]
     frame = next(source.frames(index, index + 1))
-    weights = np.ones((driver.crop.size,) * 2, np.float32) if driver.mask is None else driver.mask
+    weights = np.ones((scene.size,) * 2, np.float32) if driver.pastes is None else Masks(scene, driver)(index)
     drawn = _draw_frame(
         frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options, str(driver.device))
     )
@@ -45,14 +47,14 @@ def write_preview(face, outfile, driver, face_options, options, *, store):
     _write_png(picture, outfile)
     corners = crop.corners()
     size = np.linalg.norm(corners[1] - corners[0])
-    scale = f"{size:.0f} pixels wide, {driver.crop.size} for the model"
+    scale = f"{size:.0f} pixels wide, {scene.size} for the model"
     return f"{outfile}: frame {index} with the crop (green; {scale}) and the part that is drawn anew (pink)"
 
 
 def _place(source, driver, face_options, options, store):
-    """(number of the frame, crop, (68, 2) landmarks or None)."""
+    """(number of the frame, Scene)."""
     if options.box:
-        return 0, lay_crops(source, None, driver, options)[0], None
+        return 0, make_scene(source, None, 1, driver, options)
     for frames in LOOK_AT:
         try:
             track = prepare(source, face_options, store=store, frames=frames, device=str(driver.device))
@@ -61,9 +63,9 @@ def _place(source, driver, face_options, options, store):
                 raise
             continue
         index = choose_reference(track)
-        crop = lay_crops(source, track, driver, options)[index]
-        if crop is not None:
-            return index, crop, track.landmarks[index]
+        scene = make_scene(source, track, len(track), driver, options)
+        if scene.crops[index] is not None:
+            return index, scene
     raise InputError(f"{source.path}: the face is never inside the frame")
 
 

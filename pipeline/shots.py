@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from common.errors import InputError
-from faces.crops import AlignedCrop, BoxCrop
+from faces.crops import Crop
 from models.precision import exact_products
 from pipeline.prefetch import prefetch
 
@@ -27,13 +27,15 @@ class Shot:
         frame: (H, W, 3) uint8 RGB.
         crop: where the face is, or None.
         face: (S, S, 3) uint8 RGB, the face as it is cut out, later as it is drawn; None where there is none.
+        mask: (S, S) float32, the weights with which a drawn face is pasted; None where nothing is.
     """
 
     t: int
     index: int
     frame: np.ndarray
-    crop: AlignedCrop | BoxCrop | None
+    crop: Crop | None
     face: np.ndarray | None
+    mask: np.ndarray | None = None
 
     @property
     def nbytes(self):
@@ -50,18 +52,20 @@ def draw_shots(plan, driver, batch_size=None):
         batch_size: most faces in one batch; None chooses by device. A batch never holds more than BATCH_BYTES of frames.
     """
     with exact_products(driver.precision == "fp32"):
-        state = driver.look(plan.looked_at())
+        state = driver.look(plan.scene, plan.codes)
     most = batch_size or (CPU_BATCH if driver.device.type == "cpu" else GPU_BATCH)
-    most = max(1, min(most, BATCH_BYTES // plan.source.frame_bytes))
+    most = max(1, min(most, BATCH_BYTES // plan.scene.source.frame_bytes))
     with closing(prefetch(_cut(plan), QUEUE_BYTES, lambda shot: shot.nbytes)) as cut:
         for shots in _batches(cut, most):
             seen = [at for at, shot in enumerate(shots) if shot.face is not None]
             if seen:
                 crops = [shots[at].face for at in seen]
-                crops = np.stack(crops[:1] if plan.source.still else crops)
-                faces = draw_faces(driver, state, plan.codes, [shots[at].t for at in seen], crops)
-                for at, face in zip(seen, faces, strict=True):
-                    shots[at] = replace(shots[at], face=face)
+                crops = np.stack(crops[:1] if plan.scene.still else crops)
+                numbers = [shots[at].t for at in seen]
+                faces = draw_faces(driver, state, plan.codes, numbers, crops)
+                masks = _masks(plan, driver.mask(state, numbers), [shots[at].index for at in seen])
+                for at, face, mask in zip(seen, faces, masks, strict=True):
+                    shots[at] = replace(shots[at], face=face, mask=mask)
             while shots:
                 yield shots.popleft()
 
@@ -79,7 +83,7 @@ def draw_faces(driver, state, codes, numbers, crops):
     """
     try:
         with exact_products(driver.precision == "fp32"):
-            return driver.draw(state, codes[numbers], crops)
+            return driver.draw(state, codes[numbers], crops, numbers)
     except torch.OutOfMemoryError as error:
         if len(numbers) == 1:
             raise InputError("the GPU's memory does not hold one face; use --device cpu, or free the GPU") from error
@@ -90,10 +94,18 @@ def draw_faces(driver, state, codes, numbers, crops):
     ])  # fmt: skip
 
 
+def _masks(plan, own, indices):
+    """The weights of some shots: the driver's own, or those of the outlines of the source frames `indices`."""
+    if plan.masks is None:
+        return [None] * len(indices)
+    return [plan.masks(index) for index in indices] if own is None else own
+
+
 def _cut(plan):
     """Yield Shots with the face as it is cut out of the source."""
-    for t, (index, frame) in enumerate(plan.source.play(plan.frames, plan.loop, plan.count)):
-        crop = plan.crops[index]
+    scene = plan.scene
+    for t, (index, frame) in enumerate(scene.source.play(scene.frames, scene.loop, scene.count)):
+        crop = scene.crops[index]
         yield Shot(t, index, frame, crop, None if crop is None else crop.extract(frame))
 
 

@@ -44,11 +44,12 @@ class PortraitDriver(Driver):  # pipeline/drivers/portrait.py, and its name in p
         loudness = mel_windows(driving.sound.mel, range(frames), fps).mean((1, 2))[:, None]
         return torch.from_numpy(loudness).to(self.device, self.dtype)
 
-    def look(self, frames):
-        return torch.from_numpy(frames).to(self.device, self.dtype).permute(0, 3, 1, 2) / 255
+    def look(self, scene, codes):
+        pictures = torch.from_numpy(scene.pictures(scene.looks))
+        return pictures.to(self.device, self.dtype).permute(0, 3, 1, 2) / 255
 
     @torch.inference_mode()
-    def draw(self, state, codes, frames):
+    def draw(self, state, codes, frames, numbers):
         return (self.model.draw(state, codes) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 # end
 

@@ -9,6 +9,8 @@ from datasets.prepared import FORMAT, ClipRow
 from datasets.preparing.phones import store
 from datasets.preparing.settings import PrepareSettings
 from datasets.preparing.texture import store_modules
+from datasets.speech import KIND as SPEECH
+from datasets.speech import MARGIN, parameters_of
 from datasets.words import KIND, extend_vocabulary
 from faces.texture import TextureSpec, grid_modules
 from speech.alignment import Alignment, Interval
@@ -20,7 +22,8 @@ SPLITS = ("train", "train", "train", "val", "test", "unseen")
 def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=SPLITS, words=True):
     """Write `clips` clips whose mouth region's brightness follows the loudness of their mel; returns the folder.
 
-    Each has phones, texture modules and, where `words` says so, the words "bin" and "blue", a half of the clip each.
+    Each has phones, texture modules, speech features of noise with one changed voice and, where `words` says so, the words
+    "bin" and "blue", a half of the clip each.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,10 +57,21 @@ def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=SPLITS, word
                 write_side(folder, KIND, row.id, {"word_times": times}, {}, {"words": ["bin", "blue"]})
                 row.side = {KIND: {"from": "given"}}
             store_modules(folder, row, TextureSpec(), np.tile(grid_modules(size, size), (frames, 1, 1)))  # quick to make
+            store_speech(folder, row, np.random.default_rng([seed, number, 1]))
             manifest.write(json.dumps(vars(row)) + "\n")
     if words:
         extend_vocabulary(folder, {"bin", "blue"})
     return folder
+
+
+def store_speech(folder, row, rng, speeds=(1.1,)):
+    """Write speech features of noise, of the clip and of voices of these speeds."""
+    arrays = {"speeds": np.array([1.0, *speeds])}
+    for number, speed in enumerate(arrays["speeds"]):
+        frames = int((row.frames - 1) / speed + 1e-9) + 1
+        arrays[f"voice_{number}"] = rng.standard_normal((frames + 2 * MARGIN, 288)).astype(np.float16)
+        arrays[f"mel_{number}"] = rng.uniform(-4, 4, (80, frames * 16 // 5 + 1)).astype(np.float16)
+    write_side(folder, SPEECH, row.id, arrays, parameters_of(row, len(speeds)))
 
 
 def make_alignment(rng, seconds):

@@ -128,7 +128,7 @@ def test_a_config_resolves_to_what_it_always_was(path):
     now = dict(flat(load_config(path)))
     later = {key: now.pop(key) for key in set(now) - set(golden["defaults"])}
     assert json.dumps(now, sort_keys=True) == json.dumps({**golden["defaults"], **golden["configs"][path.stem]}, sort_keys=True)
-    assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": []}
+    assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": [], "data.augment.voice": 0.0}
 
 
 def test_every_config_has_its_losses_listed():

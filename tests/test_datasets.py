@@ -139,7 +139,7 @@ def test_other_format_is_refused(tmp_path):
 
 def test_items_have_the_shapes_that_fields_promise(corpus):
     item = whole(WindowDataset(corpus, "train", 5, ALL), 3)
-    sizes = {"T": 5, "S": 96, "K": 1, "C": 12, "N": 20, "L": 3200}
+    sizes = {"T": 5, "S": 96, "K": 1, "C": 12, "N": 20, "L": 3200, "T + 2 M": 5, "D": 288}
     for name, field in FIELDS.items():
         words = [word.strip() for word in field.shape.strip("()").split(",") if word.strip()]
         shape = tuple(sizes[word] if word in sizes else int(word) for word in words)

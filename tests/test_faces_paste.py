@@ -18,7 +18,8 @@ def crop_of(landmarks, kind="aligned", size=96):
 
 
 def paster(style, kind="aligned", size=96):
-    return Paster(paste_mask(size, "feather", kind), style)
+    mask = paste_mask(size, "feather", kind)
+    return lambda crop, frame, face: Paster(style)(crop, frame, face, mask)
 
 
 def off(first, second):
@@ -144,4 +145,4 @@ def test_a_box_of_a_few_pixels():
 
 def test_an_unknown_style_is_refused_with_the_nearest_one():
     with pytest.raises(InputError, match="did you mean laplacian"):
-        Paster(paste_mask(96), "laplacien")
+        Paster("laplacien")

@@ -69,7 +69,7 @@ def test_the_same_faces_to_one_grey_level_and_the_same_paste(tmp_path, fps, seco
     assert np.ptp(faces) > 20, "a flat picture would prove nothing"
     for shot, face, frame in zip(shots, faces, frames, strict=True):
         assert np.abs(shot.face[..., ::-1].astype(int) - face).max() <= 1
-        pasted = shot.crop.paste(shot.frame, shot.face, plan.mask)[..., ::-1].astype(int)
+        pasted = shot.crop.paste(shot.frame, shot.face, shot.mask)[..., ::-1].astype(int)
         assert np.abs(pasted - frame).max() <= 2
         inside = np.zeros(frame.shape[:2], bool)
         inside[BOX[0] : BOX[1], BOX[2] : BOX[3]] = True

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from pipeline.drivers.mouth import MouthDriver
 from pipeline.driving import DrivingVideo
 from pipeline.options import FaceOptions
 from pipeline.output import CropOutput
+from pipeline.plan import Plan
 from pipeline.playback.source import FaceSource
+from pipeline.shots import Shot
 from pipeline.tracking import TrackStore, prepare
 from speech.windows import frame_count
 from tests import whole_face_kit
@@ -219,10 +222,9 @@ def test_the_crop_of_a_mouth_driver_is_what_would_lie_in_the_frame(job, kit, tmp
 
 
 def test_laying_a_crop_over_itself_keeps_every_pixel():
-    plan = type("Plan", (), {"size": 96, "pastes": "mouth", "mask": np.ones((96, 96), np.float32), "paste": "feather"})
-    plan.finish = staticmethod(lambda face: face)
+    plan = Plan(SimpleNamespace(size=96), None, None)
     face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    shot = type("Shot", (), {"face": face, "frame": 255 - face, "crop": AlignedCrop(np.eye(2, 3), 96)})
+    shot = Shot(0, 0, 255 - face, AlignedCrop(np.eye(2, 3), 96), face, np.ones((96, 96), np.float32))
     np.testing.assert_array_equal(CropOutput(plan)(shot), face)
 
 

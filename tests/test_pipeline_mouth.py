@@ -11,7 +11,7 @@ from pipeline.drivers import load_driver
 from pipeline.drivers.mouth import MouthCodes
 from pipeline.drivers.precision import choose_precision
 from pipeline.shots import draw_faces
-from tests.inference_kit import OWN, PUBLIC, save_tiny
+from tests.inference_kit import OWN, PUBLIC, save_tiny, shown
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -66,24 +66,26 @@ def codes_of(mels):
 def test_one_picture_for_all_frames_is_looked_at_once(tmp_path, batch, monkeypatch):
     driver = load_driver(save_tiny(tmp_path / "c.safetensors"), device="cpu")
     mels, faces, references = batch
-    codes, state, encode, calls = codes_of(mels), driver.look(references[:1]), driver.generator.encode, []
+    codes, state, encode, calls = codes_of(mels), driver.look(shown(references[:1]), None), driver.generator.encode, []
     monkeypatch.setattr(driver.generator, "encode", lambda *args: calls.append(1) or encode(*args))
-    first, again = driver.draw(state, codes[[0, 1, 2]], faces[:1]), driver.draw(state, codes[[3, 4]], faces[:1].copy())
+    first = driver.draw(state, codes[[0, 1, 2]], faces[:1], [0, 1, 2])
+    again = driver.draw(state, codes[[3, 4]], faces[:1].copy(), [3, 4])
     assert len(calls) == 1 and first.shape == (3, 96, 96, 3) and again.shape == (2, 96, 96, 3)
-    other = driver.draw(state, codes[[0]], faces[1:2])
+    other = driver.draw(state, codes[[0]], faces[1:2], [0])
     assert len(calls) == 2 and (other[0, :30] == faces[1, :30]).all()
-    each = driver.draw(driver.look(references[:1]), codes[[0, 1, 2]], np.repeat(faces[:1], 3, 0))
+    each = driver.draw(driver.look(shown(references[:1]), None), codes[[0, 1, 2]], np.repeat(faces[:1], 3, 0), [0, 1, 2])
     assert np.abs(first.astype(int) - each).max() <= 1
-    same = driver.draw(driver.look(references[:0]), codes[[0, 1]], faces[:2])
-    shown = driver.generator(mels[:2], faces[:2], faces[:2])
-    np.testing.assert_array_equal(same[:, 50:], shown[:, 50:])
+    same = driver.draw(driver.look(shown(references[:0]), None), codes[[0, 1]], faces[:2], [0, 1])
+    wanted = driver.generator(mels[:2], faces[:2], faces[:2])
+    np.testing.assert_array_equal(same[:, 50:], wanted[:, 50:])
 
 
 def test_a_batch_too_large_for_the_memory_is_halved(tmp_path, batch, monkeypatch):
     driver = load_driver(save_tiny(tmp_path / "c.safetensors"), device="cpu")
     (mels, faces, references), numbers = batch, [0, 1, 2, 3, 4]
     codes, encode, draw = codes_of(mels), driver.generator.encode, driver.generator.draw
-    whole = {count: draw_faces(driver, driver.look(references[:1]), codes, numbers, faces[:count]) for count in (1, 5)}
+    look = driver.look(shown(references[:1]), None)
+    whole = {count: draw_faces(driver, look, codes, numbers, faces[:count]) for count in (1, 5)}
 
     def small_memory(part):
         sizes.append(part)
@@ -94,12 +96,12 @@ def test_a_batch_too_large_for_the_memory_is_halved(tmp_path, batch, monkeypatch
     monkeypatch.setattr(driver.generator, "draw", lambda one, *rest, **how: small_memory(len(one)) or draw(one, *rest, **how))
     for count, wanted in ((5, [5, 2, 2, 3, 1, 1, 2, 2]), (1, [1, 5, 2, 3, 1, 2])):
         sizes = []
-        made = draw_faces(driver, driver.look(references[:1]), codes, numbers, faces[:count])
+        made = draw_faces(driver, driver.look(shown(references[:1]), None), codes, numbers, faces[:count])
         assert np.abs(made.astype(int) - whole[count]).max() <= 1
         assert sizes == wanted
     monkeypatch.setattr(driver.generator, "encode", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("none at all")))
     with pytest.raises(InputError, match="does not hold one face"):
-        draw_faces(driver, driver.look(references), codes, numbers, faces)
+        draw_faces(driver, driver.look(shown(references), None), codes, numbers, faces)
 
 
 def test_device_and_precision():

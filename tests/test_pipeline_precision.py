@@ -14,7 +14,7 @@ from pipeline.drivers import load_driver
 from pipeline.drivers.mouth import MouthCodes, MouthDriver
 from pipeline.drivers.precision import choose_precision
 from speech.arpabet import NUMBER
-from tests.inference_kit import OWN, PUBLIC, TINY, enliven, infer, portrait, save_tiny, tone, write_wav
+from tests.inference_kit import OWN, PUBLIC, TINY, enliven, infer, portrait, save_tiny, shown, tone, write_wav
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 GREY_LEVELS = {"fp16": 2, "bf16": 12}  # most that a pixel of these small networks moves by; 11 and 8 bits of mantissa
@@ -49,7 +49,7 @@ def drawn(path, precision):
     codes = MouthCodes(draw.uniform(-4, 4, (80, 100)).astype(np.float32), np.arange(0, 90, 15), phonemes)
     face = np.asarray(Image.fromarray(portrait()).resize((96, 96)))
     faces = np.stack([np.roll(face, shift, axis=1) for shift in range(6)])
-    return driver.draw(driver.look(faces[:1]), codes[[0, 1, 2, 3, 4, 5]], faces)
+    return driver.draw(driver.look(shown(faces[:1]), codes), codes[[0, 1, 2, 3, 4, 5]], faces, [0, 1, 2, 3, 4, 5])
 
 
 PARTS = {
@@ -122,7 +122,8 @@ def test_fp32_is_no_tf32(monkeypatch, tmp_path, before):
         run = getattr(driver.generator._model, name)
         monkeypatch.setattr(driver.generator._model, name, lambda *args, run=run: seen.append(switches()) or run(*args))
     face = np.zeros((1, 96, 96, 3), np.uint8)
-    driver.draw(driver.look(face), MouthCodes(np.zeros((80, 16), np.float32), np.zeros(1, np.int64), None), face)
+    codes = MouthCodes(np.zeros((80, 16), np.float32), np.zeros(1, np.int64), None)
+    driver.draw(driver.look(shown(face), codes), codes, face, [0])
     assert seen == [[False] * 2] * 2 and switches() == [before] * 2
 
 

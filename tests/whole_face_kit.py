@@ -59,12 +59,13 @@ class WholeFaceDriver(Driver):
         return codes
 
     @torch.inference_mode()
-    def look(self, frames):
+    def look(self, scene, codes):
+        frames = scene.pictures(scene.looks)
         self.log.append(("look", frames.shape, torch.backends.cudnn.allow_tf32))
         return self._planes(frames)
 
     @torch.inference_mode()
-    def draw(self, state, codes, frames):
+    def draw(self, state, codes, frames, numbers):
         self.log.append(("draw", len(codes), frames.shape, torch.backends.cudnn.allow_tf32))
         faces = self._model(state, codes).float().mul(255).round().to(torch.uint8)
         return faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()

@@ -5,35 +5,40 @@ import numpy as np
 from datasets.fields.registry import register
 
 
-@register("phoneme", "(T,)", "int64", "0 ... 39", "class of the phoneme in each frame (speech.arpabet.PHONES)", clips="phones")
+@register(
+    "phoneme", "(T,)", "int64", "0 ... 39", "class of the phoneme in each frame (speech.arpabet.PHONES)", clips="phones",
+    voices=True,
+)  # fmt: skip
 def phoneme(window):
-    return window.runs.frame_labels()[window.frames].astype(np.uint8)
+    return window.labels(window.runs.frame_labels()).astype(np.uint8)
 
 
-@register("run", "(T,)", "int64", "0 ... T - 1", "number of each frame's phoneme run in the window", clips="phones")
+@register(
+    "run", "(T,)", "int64", "0 ... T - 1", "number of each frame's phoneme run in the window", clips="phones", voices=True
+)
 def run(window):
-    runs = window.runs.frame_runs()[window.frames]
-    return (runs - runs[0]).astype(np.int16)
+    runs = window.labels(window.runs.frame_runs())
+    return np.cumsum(np.diff(runs, prepend=runs[:1]) != 0).astype(np.int16)  # a fast voice may leave out a short run
 
 
 @register(
     "word", "(T,)", "int64", "-1 ...", "class of the word in each frame (vocabulary of the corpus), -1 where no word is known",
-    clips="words",
+    clips="words", voices=True,
 )  # fmt: skip
 def word(window):
-    return window.data.words(window.number)[window.frames]
+    return window.labels(window.data.words(window.number))
 
 
-@register("valid", "(T,)", "float32", "0 or 1", "0 in frames that only pad a window of whole phoneme runs")
+@register("valid", "(T,)", "float32", "0 or 1", "0 in frames that only pad a window of whole phoneme runs", voices=True)
 def valid(window):
     return (np.arange(window.length) < window.count).astype(np.uint8)
 
 
-@register("clip", "()", "int64", "0 ...", "number of the clip in the split")
+@register("clip", "()", "int64", "0 ...", "number of the clip in the split", voices=True)
 def clip(window):
     return np.int64(window.number)
 
 
-@register("frame", "()", "int64", "0 ...", "first frame of the window in the clip")
+@register("frame", "()", "int64", "0 ...", "first frame of the window in the clip, or in its changed voice", voices=True)
 def frame(window):
     return np.int64(window.start)

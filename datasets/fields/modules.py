@@ -18,7 +18,7 @@ def module(window):
 
 @register(
     "reference_module", "(T, S, S)", "int64", "0 ...", "texture module of each pixel of reference_face",
-    complete=lambda batch: batch.held(batch["reference_module"].long()),
+    complete=lambda batch: batch.held(batch["reference_module"].long()), elsewhere=True,
 )  # fmt: skip
 def reference_module(window):
     return _labels(window, np.array([window.reference]), moved=False)

@@ -43,7 +43,7 @@ def masked_face(window):
 
 @register(
     "reference_face", "(T, 3, S, S)", "float32", "[0, 1]", "the same person's face from elsewhere in the clip, RGB",
-    complete=lambda batch: batch.held(batch.pictures("reference_face")),
+    complete=lambda batch: batch.held(batch.pictures("reference_face")), elsewhere=True,
 )  # fmt: skip
 def reference_face(window):
     frame = np.array([window.reference])
@@ -53,13 +53,13 @@ def reference_face(window):
 @register(
     "identity_face", "(3, S, S)", "float32", "[0, 1]",
     "one face of the same person: from another clip where there is one, else from elsewhere in the clip, RGB",
-    complete=lambda batch: batch.pictures("identity_face")[:, 0],
+    complete=lambda batch: batch.pictures("identity_face")[:, 0], elsewhere=True,
 )  # fmt: skip
 def identity_face(window):
     place = window.second("same")
     return _with_colour(window, {"identity_face": window.look.pixels(place.clip["face"], place.frames, moved=False)})
 
 
-@register("landmarks", "(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order")
+@register("landmarks", "(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order", voices=True)
 def landmarks(window):
-    return window.look.points(window.clip["landmarks"][window.frames], window.clip["face"].shape[2])
+    return window.look.points(window.points(window.clip["landmarks"]), window.clip["face"].shape[2])

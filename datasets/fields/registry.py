@@ -25,6 +25,8 @@ class Field:
         options: dict of option -> its default.
         check: function of the options that raises InputError where a value is out of range; None checks nothing.
         clips: what a clip must have for this field: "phones", "words", or None.
+        voices: whether the field follows a changed voice (`Window.voice`); others are refused beside `data.augment.voice`.
+        elsewhere: whether it looks at the clip outside the window, so that the clip must have room for that.
     """
 
     shape: str
@@ -36,6 +38,8 @@ class Field:
     options: dict = field(default_factory=dict)
     check: Callable | None = None
     clips: str | None = None
+    voices: bool = False
+    elsewhere: bool = False
 
 
 FIELDS = {}

@@ -23,13 +23,13 @@ def sync_mel(window):
 
 @register(
     "heard_mel", "(K, 1, 80, 16)", "float32", "[-4, 4]",
-    "K sounds to hear the window with: its own first, then others (data.negatives)",
+    "K sounds to hear the window with: its own first, then others (data.negatives)", elsewhere=True,
 )  # fmt: skip
 def heard_mel(window):
     mels = ((window.data.clip(number)["mel"], start) for number, start in window.heard)
     return np.stack([window.sound(mel_window(one, start, window.row.fps, **_span(window))) for one, start in mels])[:, None]
 
 
-@register("in_sync", "(K,)", "float32", "0 or 1", "1 where heard_mel is the window's own audio")
+@register("in_sync", "(K,)", "float32", "0 or 1", "1 where heard_mel is the window's own audio", elsewhere=True)
 def in_sync(window):
     return np.array([heard == (window.number, window.start) for heard in window.heard], np.uint8)

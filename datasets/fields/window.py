@@ -46,6 +46,8 @@ class Window:
     Attributes:
         data, number, rng, key: as given; row, clip: the manifest's row and the arrays of the clip.
         length: T; start: first frame; count: frames that count, the others pad; frames: (T,) int64, the last one repeated.
+        voice: datasets.speech.Voice that the window is heard with; start and frames count in its frames, which are those of
+            the clip but for a changed voice.
         reference: number of a frame of the clip, `REFERENCE_GAP` frames or more away from the window where there is room.
         heard: list of (number of a clip, first frame): the sounds of `heard_mel`.
         look, sound: the one change of picture and the one of sound (datasets.augment).
@@ -55,7 +57,8 @@ class Window:
     def __init__(self, data, number, rng, key, slots=None):
         self.data, self.number, self.rng, self.key, self._slots = data, number, rng, key, slots or {}
         self.row, self.clip, self.length, self.name = data.rows[number], data.clip(number), data.window, None
-        self.start, self.count = data.draw_window(number, rng)
+        self.voice = data.draw_voice(self)
+        self.start, self.count = data.draw_window(number, rng, self.voice.frames)
         self.frames = self.start + np.minimum(np.arange(self.length), self.count - 1)
         end = self.start + self.count
         self.reference = draw_outside(rng, self.row.frames, self.start - REFERENCE_GAP, end + REFERENCE_GAP)
@@ -68,6 +71,34 @@ class Window:
     def options(self):
         """Options of the field that is made at present."""
         return self.data.options[self.name]
+
+    @property
+    def places(self):
+        """(T,) float64: where in the clip the window's frames lie, in frames; whole numbers but for a changed voice."""
+        return self.frames * self.voice.speed
+
+    def points(self, array):
+        """What a clip holds of each frame, at the times of the window's frames.
+
+        Args:
+            array: (N, ...) float, a row for each frame of the clip.
+
+        Returns:
+            (T, ...): rows of the window's frames; for a changed voice interpolated between them by a cubic (Catmull-Rom), in
+            float32 at least.
+        """
+        if self.voice.number == 0:
+            return array[self.frames]
+        low = np.floor(self.places).astype(np.int64)
+        share = (self.places - low).reshape(-1, *[1] * (array.ndim - 1)).astype(np.result_type(array.dtype, np.float32))
+        before, here, there, after = (array[np.clip(low + step, 0, len(array) - 1)] for step in (-1, 0, 1, 2))
+        slope, next_slope = (there - before) / 2, (after - here) / 2
+        bend = 3 * (there - here) - 2 * slope - next_slope
+        return here + share * (slope + share * (bend + share * (2 * (here - there) + slope + next_slope)))
+
+    def labels(self, array):
+        """(N, ...) of labels, a row for each frame of the clip -> (T, ...): those of the nearest frame of the clip."""
+        return array[np.rint(self.places).astype(np.int64)]
 
     @cached_property
     def runs(self):

@@ -3,13 +3,15 @@
 from common.errors import InputError
 from models.devices import choose_device
 from pipeline.drivers.driver import Driver
+from pipeline.drivers.lipwarp import LipwarpDriver
 from pipeline.drivers.mouth import MouthDriver
 from pipeline.drivers.precision import choose_precision
 from training.checkpoint import load_checkpoint
 
 __all__ = ["DRIVERS", "Driver", "load_driver"]
 
-DRIVERS = {"wav2lip": MouthDriver}  # name of the network (a key of models.MODELS): subclass of Driver
+# Name of the network (a key of models.MODELS): subclass of Driver.
+DRIVERS = {"wav2lip": MouthDriver, "lip_motion": LipwarpDriver}
 
 
 def load_driver(path, *, device="auto", precision="auto", compat=None):

@@ -18,8 +18,9 @@ class Driver(ABC):
     The pipeline calls `listen` and `look` once a job, then `draw` once a batch:
 
         codes = driver.listen(driving, fps, frames)              # the whole clip at once
-        state = driver.look(crops of driver.looks_at(...))       # what the person looks like
-        faces = driver.draw(state, codes[[t, t + 1, ...]], crops of these frames)
+        state = driver.look(scene, codes)                        # what the person looks like
+        faces = driver.draw(state, codes[[t, t + 1, ...]], crops of these frames, [t, t + 1, ...])
+        weights = driver.mask(state, [t, t + 1, ...])            # of the paste; None for the outline of the face
 
     Args:
         checkpoint: training.checkpoint.Checkpoint of the family's network.
@@ -30,7 +31,9 @@ class Driver(ABC):
 
     Attributes (of the class):
         pastes: which part of the crop is laid over the frame: "mouth", "face", or None where the crop is written alone.
+        outlined: the paste ends at the outline of the face in the frame, where its landmarks are known.
         needs: those of FOLLOWS without which it cannot draw. can: all that it can follow, needs included.
+        moves: it moves the landmarks of lips and draws with the person's own frames (`--amplitude`, `--source_gap`).
         uses_words: it asks for the words that are said (`driving.words`).
         loop: what follows the end of a face video that is too short, unless the user says otherwise.
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
@@ -40,8 +43,10 @@ class Driver(ABC):
     """
 
     pastes = None
+    outlined = True
     needs = frozenset({"sound"})
     can = frozenset({"sound"})
+    moves = False
     uses_words = False
     loop = "pingpong"
     compats = ()
@@ -70,18 +75,19 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    def look(self, frames):
+    def look(self, scene, codes):
         """What the person looks like: done once a job.
 
         Args:
-            frames: (R, S, S, 3) uint8 RGB crops of the frames that `looks_at` has named.
+            scene: pipeline.scene.Scene; `scene.pictures(scene.looks)` are crops of the frames that `looks_at` has named.
+            codes: what `listen` gave, of all frames.
 
         Returns:
             state for `draw`; it belongs to one job, so a driver may keep in it what is worth keeping.
         """
 
     @abstractmethod
-    def draw(self, state, codes, frames):
+    def draw(self, state, codes, frames, numbers):
         """Draw one batch.
 
         Args:
@@ -89,13 +95,27 @@ class Driver(ABC):
             codes: of B frames, `codes[numbers]` of what `listen` gave.
             frames: (B, S, S, 3) uint8 RGB crops of the source frames into which is drawn, or (1, S, S, 3) where one picture
                 serves for all: what the network sees of it needs computing once. Not to be written into.
+            numbers: list of int, the B frames' numbers in the result; `scene.shown` says which source frames they show.
 
         Returns:
             (B, S, S, 3) uint8 RGB.
         """
 
+    def mask(self, state, numbers):
+        """Weights with which drawn faces are laid over the frame.
+
+        Args:
+            state: from `look`.
+            numbers: list of int, frames of the result that were drawn last.
+
+        Returns:
+            (B, S, S) float32 in [0, 1]; None, the default, for `feather` times the outline of the source's face
+            (`pipeline.masks`).
+        """
+        return None
+
     def looks_at(self, track, reference=None):
-        """Numbers of the source frames that `look` is shown; the default is one picture of the person.
+        """Numbers of the source frames that are shown to `look`, as `scene.looks`; the default is one picture of the person.
 
         Args:
             track: FaceTrack of the source, or None where the place of the face is given by hand.
@@ -123,9 +143,9 @@ class Driver(ABC):
         return plan_crops(track, spec, fps=fps, smooth=smooth)
 
     @property
-    def mask(self):
-        """(S, S) float32 weights with which a drawn face is laid over the frame; None for a driver that does not paste."""
-        if self.pastes is None:
+    def feather(self):
+        """(S, S) float32, the part of the crop that is drawn, faded out; None where the outline of the face alone limits it."""
+        if self.pastes is None or self.crop.kind == "window":
             return None
         return paste_mask(self.crop.size, "face" if self.pastes == "face" else "feather", self.crop.kind)
 
@@ -162,6 +182,9 @@ class Driver(ABC):
         if options.optimise_face and self.pastes != "mouth":
             raise InputError(f"--optimise_face: {self.name} draws the whole face, which has nothing of the reference to match; "
                              "leave it out")
+        for flag in ("amplitude", "source_gap"):
+            if not self.moves and getattr(options, flag) is not None:
+                raise InputError(f"--{flag}: {self.name} draws pixels and moves no landmarks; leave it out")
         self.check_reference(options.reference)
 
     def check_reference(self, reference):
@@ -169,6 +192,16 @@ class Driver(ABC):
         if reference == "same":
             raise InputError(f"--reference same: {self.name} is shown one picture of the person; choose fixed, or the number "
                              "of a frame")
+
+    def unused(self, options):
+        """Notes on what the user gave and this checkpoint does not look at: list of str."""
+        if options.speech.given and not self.uses_words:
+            return [f"{self.name} has no audio gate, so {options.speech.given} changes nothing"]
+        return []
+
+    def tags(self, options):
+        """What the result's metadata says of a job beside what `pipeline.marking.driver_tags` says: dict of str to str."""
+        return {}
 
     def output(self, options):
         """What is written: "frame", or "crop" where the user or the family wants it so."""

@@ -78,7 +78,7 @@ class MouthDriver(Driver):
         super().__init__(checkpoint, crop=crop, device=device, precision=precision, compat=compat)
         if compat and crop.kind != "box":
             raise InputError(f"--compat {compat}: {self.name} was trained on aligned crops; give weights of Wav2Lip")
-        self._row = first_row(self.mask)
+        self._row = first_row(self.feather)
 
     @property
     def uses_words(self):
@@ -91,7 +91,12 @@ class MouthDriver(Driver):
         return "loop" if self.compat else "pingpong"
 
     @property
-    def mask(self):
+    def outlined(self):
+        """The public script pastes the whole square."""
+        return not self.compat
+
+    @property
+    def feather(self):
         """(S, S) float32: the mouth, feathered; the whole square where the public script's pixels are wanted."""
         return paste_mask(self.crop.size, "hard" if self.compat else "feather", self.crop.kind)
 
@@ -132,11 +137,11 @@ class MouthDriver(Driver):
             phonemes = phoneme_runs(phones, fps, frames).frame_labels()
         return MouthCodes(sound.mel, np.array(starts, np.int64), phonemes)
 
-    def look(self, frames):
+    def look(self, scene, codes):
         """MouthState."""
-        return MouthState(frames if len(frames) else None)
+        return MouthState(scene.pictures(scene.looks) if scene.looks else None)
 
-    def draw(self, state, codes, frames):
+    def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their mouths drawn; rows above what is pasted are left as they are."""
         references = frames if state.reference is None else state.reference
         if len(frames) > 1:

@@ -1,8 +1,8 @@
 """What networks hear: numbers of the sound at every frame of 25 a second, by one contract.
 
 `features(name, waveform, first, count)` -> (count, width) float32: row k belongs to frame `first + k`, whose middle is at
-(first + k + 1/2) / 25 s. Frames before the sound's beginning and after its end hear silence. An impulse in the sound shows in the
-row of its frame (a test, for each kind).
+(first + k + 1/2) / 25 s. Frames before the sound's beginning and after its end hear silence. An impulse in the sound shows in
+the row of its frame (a test, for each kind).
 """
 
 from common.suggest import refuse_unknown
@@ -26,8 +26,8 @@ def features(name, waveform, first, count):
     """Features of `count` frames from frame `first` on, which may be negative.
 
     Args:
-        name: a key of FEATURES. "embedding": mid ++ fin layers of Google's speech embedding, 288 numbers; "mel": a window of the
-            log mel spectrogram, 1,280 numbers.
+        name: a key of FEATURES. "embedding": mid ++ fin layers of Google's speech embedding, 288 numbers; "mel": a window of
+            the log mel spectrogram, 1,280 numbers.
         waveform: (n,) float32 in [-1, 1], 16 kHz mono.
 
     Returns:

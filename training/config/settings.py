@@ -87,6 +87,8 @@ _data = Section({
         "gain_db": Number(0.0, 0, 100, "loudness: standard deviation in dB"),
         "noise": Number(0.0, 0, 1, "probability of a raised noise floor"),
         "silence": Number(0.0, 0, 1, "probability that a window without speech becomes digital silence"),
+        "voice": Number(0.0, 0, 1, "probability that a window is heard in a changed voice (prepare.py --speech_features), "
+                        "which landmarks follow in time; for configs without pictures"),
     }),
 })  # fmt: skip
 

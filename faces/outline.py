@@ -1,0 +1,104 @@
+"""The face's own outline as weights of a paste: the lower face or all of it, faded inwards, so that what lies outside stays.
+
+The outline is the convex hull of the jaw line, cut off by a straight line: below the eyes for the lower face. Inside a convex
+hull the distance to its border is the least distance to the lines of its edges, which is exact, smooth in time, and cheap on a
+coarse grid: between the grid's nodes the interpolated distance is never too large, as the true one is concave (docs/methods.md,
+eq. (61)). The rule is ours.
+"""
+
+import numpy as np
+
+from faces.landmarks import CANONICAL_STABLE, JAW, STABLE, fit_similarity
+
+BROWS = slice(17, 27)
+
+# In eye distances. The line below the eyes lies at TOP from the point between them; the weight rises over WAY from the jaw
+# inwards, and over TOP_WAY from the line down. FOREHEAD is how far a forehead reaches above the brows.
+TOP, WAY, TOP_WAY, FOREHEAD = 0.25, 0.25, 0.30, 0.5
+CELLS = 4  # of the grid, over which the weight rises
+LEAST_WAY = 1.0  # pixels
+
+
+def lower_face_mask(landmarks, size, *, wanted=None, inset=0.0, way=WAY, grow=0.0):
+    """Weights of the lower face: 0 outside its outline, 1 inside.
+
+    Args:
+        landmarks: (68, 2) float, crop pixels of the face that is in the frame.
+        size: S, side of the crop.
+        wanted: (68, 2) float of the face that is drawn, whose jaw may lie elsewhere: the outline encloses both. None: the same.
+        inset: crop pixels by which the weights keep away from the outline; for a mask that will be resampled.
+        way: eye distances over which the weight rises from the outline inwards.
+        grow: eye distances by which the outline lies outside the jaw line, whose landmarks are not quite on its visible edge.
+
+    Returns:
+        (S, S) float32 in [0, 1].
+    """
+    unit, middle, down = _frame_of(landmarks)
+    jaw = landmarks[JAW] if wanted is None else np.concatenate([landmarks[JAW], wanted[JAW]])
+    normals, offsets = _edges(jaw)
+    offsets, ways = offsets + grow * unit - inset, np.full(len(offsets), max(way * unit, LEAST_WAY))
+    top = -float(down @ (middle + TOP * unit * down)) - inset
+    return _weights(np.vstack([normals, down]), np.append(offsets, top), np.append(ways, max(TOP_WAY * unit, LEAST_WAY)), size)
+
+
+def whole_face_mask(landmarks, size, *, inset=0.0, way=WAY):
+    """Weights of the whole face, forehead to chin: 0 outside its outline, 1 inside; arguments as of `lower_face_mask`.
+
+    Returns:
+        (S, S) float32 in [0, 1].
+    """
+    unit, _, down = _frame_of(landmarks)
+    normals, offsets = _edges(np.concatenate([landmarks[JAW], landmarks[BROWS] - FOREHEAD * unit * down]))
+    return _weights(normals, offsets - inset, np.full(len(offsets), max(way * unit, LEAST_WAY)), size)
+
+
+def _frame_of(landmarks):
+    """(pixels of an eye distance, the point between the eyes (2,), unit vector down the face (2,))."""
+    pose = fit_similarity(CANONICAL_STABLE, np.asarray(landmarks, np.float64)[list(STABLE)])
+    unit = max(float(np.hypot(pose[0, 0], pose[1, 0])), 1e-6)
+    return unit, pose[:, 2], pose[:, 1] / unit
+
+
+def _edges(points):
+    """Lines of the edges of a convex hull: normals inwards (K, 2) and offsets (K,), so that n x + o is the distance inside."""
+    import cv2
+
+    hull = cv2.convexHull(np.asarray(points, np.float32))[:, 0].astype(np.float64)
+    along = np.roll(hull, -1, axis=0) - hull
+    long = np.linalg.norm(along, axis=1)
+    hull, along, long = hull[long > 1e-6], along[long > 1e-6], long[long > 1e-6]
+    normals = np.stack([-along[:, 1], along[:, 0]], 1) / long[:, None]
+    offsets = -(normals * hull).sum(1)
+    if len(hull) and (normals @ hull.mean(0) + offsets).mean() < 0:
+        normals, offsets = -normals, -offsets
+    return normals, offsets
+
+
+def _weights(normals, offsets, ways, size):
+    """(S, S) float32: the least n x + o over its way, cut off to [0, 1] and smoothed."""
+    import cv2
+
+    cell = max(1, int(ways.min()) // CELLS)
+    nodes = -(-size // cell) + 2  # one more on each side, so that nothing is repeated
+    at = ((np.arange(nodes) - 0.5) * cell - 0.5).astype(np.float32)
+    x, y = (normals / ways[:, None]).astype(np.float32).T
+    offsets = (offsets / ways).astype(np.float32)
+    inside = np.ones((nodes, nodes), np.float32)
+    for a, b, c in zip(x, y, offsets, strict=True):
+        np.minimum(inside, (a * at)[None, :] + (b * at + c)[:, None], out=inside)
+    out = np.zeros((size, size), np.float32)
+    rows, columns = (np.flatnonzero((inside > 0).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return out
+    # Only where there is weight: nodes of the grid, then pixels.
+    low = np.maximum([rows[0] - 1, columns[0] - 1], 0)
+    high = np.minimum([rows[-1] + 2, columns[-1] + 2], nodes)
+    part = inside[low[0] : high[0], low[1] : high[1]]
+    if cell > 1:
+        part = cv2.resize(part, (part.shape[1] * cell, part.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
+    first = (low - 1) * cell  # pixel of the part's first row and column
+    begin, end = np.maximum(first, 0), np.minimum(first + part.shape, size)
+    part = part[begin[0] - first[0] : end[0] - first[0], begin[1] - first[1] : end[1] - first[1]]
+    part = np.clip(part, 0, 1)
+    out[begin[0] : end[0], begin[1] : end[1]] = part * part * (3 - 2 * part)
+    return out

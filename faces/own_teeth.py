@@ -1,0 +1,98 @@
+"""The upper teeth that a picture shows, as a layer that stays with the skull: a smiling portrait keeps its own."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
+from faces.mouth_light import LUMINANCE
+
+DENSITY = 160  # pixels of an eye distance in the view in which teeth are looked for
+INNER_LIPS = tuple(range(60, 68))
+BRIGHTEST = 0.85  # quantile of the luminance inside the lips that stands for lit enamel
+TOOTH = 0.45  # of that luminance, from which a pixel may be tooth
+GREY = 0.62  # least share of the strongest channel that green has in a tooth, over that of the whites of the eyes
+CENTRE = 0.13  # eye distances from the midline within which teeth must be seen
+LEAST_HEIGHT, MOST_HEIGHT = 0.035, 0.16  # eye distances of visible teeth
+SEEN = 0.7  # share of the columns at the centre that must show so much
+CLOSE = 0.022  # gaps between teeth that belong to them, eye distances
+
+
+@dataclass(frozen=True)
+class OwnTeeth:
+    """Upper teeth of a picture.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB; cover: (H, W) float32 in [0, 1], where it shows upper teeth.
+        anchor: (2, 3) float64, pixels -> canonical frame whose origin is the middle of the lips at rest.
+        edge: float, how far below that origin the teeth end, eye distances.
+        enamel: (3,) float64 RGB of lit teeth.
+    """
+
+    picture: np.ndarray
+    cover: np.ndarray
+    anchor: np.ndarray
+    edge: float
+    enamel: np.ndarray
+
+
+def own_teeth(picture, landmarks, rest, white):
+    """Find the upper teeth in a picture.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB. landmarks: (68, 2) its landmarks, pixels.
+        rest: (68, 2) pixels, the same with the mouth at rest. white: (3,) RGB of the whites of the eyes.
+
+    Returns:
+        OwnTeeth, or None where the centre of the mouth shows none.
+    """
+    import cv2
+
+    landmarks = np.asarray(landmarks, np.float64)
+    matrix = fit_similarity(landmarks[list(STABLE)], CANONICAL_STABLE)
+    points, still = apply_affine(matrix, landmarks), apply_affine(matrix, np.asarray(rest, np.float64))
+    origin = mouth_origin(still)
+    lips = points[list(INNER_LIPS)]
+    corner = lips.min(0) - 0.04
+    width, height = (int(value) for value in np.ceil((lips.max(0) + 0.04 - corner) * DENSITY))
+    to_view = matrix * DENSITY
+    to_view[:, 2] -= corner * DENSITY
+    view = cv2.warpAffine(picture, to_view, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(inside, [np.round((lips - corner) * DENSITY * 16).astype(np.int32)], 1, shift=4)
+    inside = cv2.erode(inside, np.ones((3, 3), np.uint8)) > 0
+    if inside.sum() < 50:
+        return None
+    colours = view.astype(np.float32)
+    luminance = colours @ LUMINANCE.astype(np.float32)
+    bright = float(np.quantile(luminance[inside], BRIGHTEST))
+    grey = colours[..., 1] / np.maximum(colours.max(-1), 1) > GREY * min(1.0, float(white[1] / white.max()) * 1.15)
+    tooth = inside & (luminance > TOOTH * bright) & grey & (bright > 0.6 * float(white @ LUMINANCE))
+    side = max(3, int(round(CLOSE * DENSITY)) | 1)
+    tooth = cv2.morphologyEx(tooth.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)) > 0
+    tooth &= inside
+    row = np.arange(height)[:, None]
+    first = np.where(tooth.any(0), tooth.argmax(0), height)
+    gap = ~tooth & (row > first)
+    last = np.where(gap.any(0), gap.argmax(0), height)
+    last = np.minimum(last, first + int(MOST_HEIGHT * DENSITY))
+    upper = tooth & (row >= first) & (row < last)
+    across = np.arange(width) / DENSITY + corner[0] - origin[0]
+    centre = np.abs(across) < CENTRE
+    tall = upper.sum(0) >= LEAST_HEIGHT * DENSITY
+    if centre.sum() < 3 or tall[centre].mean() < SEEN:
+        return None
+    edge = float(np.median(last[centre & tall]) / DENSITY + corner[1] - origin[1])
+    upper[:, upper.sum(0) < 0.6 * LEAST_HEIGHT * DENSITY] = False
+    enamel = np.median(colours[upper & (luminance >= np.median(luminance[upper]))], 0).astype(np.float64)
+    soft = cv2.GaussianBlur(upper.astype(np.float32), (0, 0), 0.010 * DENSITY)
+    soft = np.clip(soft * 2 - 0.9, 0, 1)  # its edge lies inside the teeth
+    cover = cv2.warpAffine(soft, to_view, picture.shape[1::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    anchor = matrix.copy()
+    anchor[:, 2] -= origin
+    return OwnTeeth(picture, cover, anchor, edge, enamel)
+
+
+def mouth_origin(still):
+    """(2,) middle of the lips at rest, where upper teeth hang, of canonical points (68, 2)."""
+    return np.array([still[[51, 62, 66, 57], 0].mean(), still[[62, 66], 1].mean()])

@@ -1,0 +1,160 @@
+"""From the sound to the movements of lips, for any speaker: features of the speech -> 20 mouth points without a head.
+
+Convolutions over time, dilated, without padding, hear 13 frames to either side, in which a syllable lies whole. What comes out
+are six coefficients of `faces.lip_space`, whose constants are buffers here, so that a checkpoint needs nothing else. Ours.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from common.errors import InputError
+from common.suggest import refuse_unknown
+from faces.lip_space import COMPONENTS, lip_space
+from models.audio_gate import AudioGate
+from models.network import Network
+from speech.features import FRAME_RATE, width_of
+from speech.features.embedding import EMBEDDING, MID
+
+DILATIONS = (1, 2, 4, 6)
+MARGIN = sum(DILATIONS)  # frames of sound that are heard before and after each frame
+REST_DROPPED = 0.5  # share of training windows whose person is not told
+HEARS = {"all": slice(None), "mid": slice(0, MID), "fin": slice(MID, EMBEDDING)}
+
+
+class Listener(nn.Module):
+    """One net: speech (B, T + 2 MARGIN, D) and the person (B, 6) -> (B, T, 6) coefficients over their scales.
+
+    Between its convolutions and its last layer `gate`, a function of the features (B, T, W), may scale them.
+    """
+
+    def __init__(self, hears, features, width, dropout):
+        super().__init__()
+        self.part = HEARS[hears]
+        heard = len(range(features)[self.part])
+        self.norm = nn.LayerNorm(heard)
+        self.enter, self.person = nn.Linear(heard, width), nn.Linear(COMPONENTS, width)
+        self.blocks = nn.ModuleList(nn.Conv1d(width, width, 3, dilation=step) for step in DILATIONS)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in DILATIONS)
+        self.dropout = nn.Dropout(dropout)
+        self.leave = nn.Linear(width, COMPONENTS)
+
+    def forward(self, speech, person, gate=None):
+        x = self.dropout(self.enter(self.norm(speech[..., self.part])) + self.person(person)[:, None])
+        for step, block, norm in zip(DILATIONS, self.blocks, self.norms, strict=True):
+            y = F.gelu(block(norm(x).transpose(1, 2))).transpose(1, 2)
+            x = x[:, step:-step] + self.dropout(y)
+        return self.leave(x if gate is None else gate(x))
+
+
+class LipMotion(Network):
+    """Speech -> movements of the mouth, head-free, in eye distances over the person's amplitude.
+
+    Args:
+        features: "embedding" or "mel", see `speech.features`.
+        hears: list, a net each, of what it hears: "all"; of the embedding also "mid" or "fin" alone. In training each window
+            goes to one of the nets; otherwise the result is their mean.
+        width: channels; dropout: share.
+        audio_gate: scale the features by the adaptive lip weight of the phoneme that is spoken (models.audio_gate).
+
+    Raises:
+        InputError: an unknown kind of features, a part that they do not have, or a value out of range.
+    """
+
+    role = "a lip motion network"
+    gives = ("lips",)
+    optional = ("audio_gate",)
+
+    def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2, audio_gate=False):
+        super().__init__()
+        size = width_of(features)
+        refuse_unknown(hears, HEARS if features == "embedding" else ["all"], "part of the speech features")
+        if not hears or not 8 <= width <= 1024 or not 0 <= dropout < 1:
+            raise InputError("model: hears names at least one part, width is 8 to 1024, dropout below 1")
+        if type(audio_gate) is not bool:
+            raise InputError(f"model.audio_gate: {audio_gate!r}: must be true or false")
+        self.features = features
+        self.nets = nn.ModuleList(Listener(part, size, width, dropout) for part in hears)
+        space = lip_space()
+        for name in ("components", "scale"):
+            self.register_buffer(name, torch.from_numpy(np.float32(getattr(space, name))))
+        self.register_buffer("mean_rest", torch.from_numpy(np.float32(space.rest)))
+        self.register_buffer("gain", torch.ones(COMPONENTS))
+        self.audio_gate = AudioGate() if audio_gate else None
+
+    @property
+    def needs(self):
+        """Fields that this network is fed with; a gate needs the phonemes."""
+        return ("speech", "rest") if self.audio_gate is None else ("speech", "rest", "phoneme")
+
+    def parts(self):
+        """See models.network.Network."""
+        return {"nets": ("nets",), **({} if self.audio_gate is None else {"audio_gate": ("audio_gate",)})}
+
+    def field_options(self):
+        """The field `speech` in the form that the network hears."""
+        return {"speech": {"features": self.features, "margin": MARGIN}}
+
+    @property
+    def frame_rate(self):
+        """Frames a second that the network hears and gives."""
+        return FRAME_RATE
+
+    def forward(self, batch):
+        """Training: `speech` (B, T + 2 MARGIN, D), `rest` (B, 20, 2) -> {"lips": (B, T, 20, 2)} without the gain."""
+        speech, person, phonemes = batch["speech"], self._person(batch["rest"]), batch.get("phoneme")
+        if not self.training:
+            return {"lips": self._shapes(self._mean(speech, person, phonemes))}
+        person = person * (torch.rand_like(person[:, :1]) >= REST_DROPPED)
+        count = len(self.nets)
+        found = speech.new_empty(len(speech), speech.shape[1] - 2 * MARGIN, COMPONENTS)
+        for place, net in enumerate(self.nets):
+            own = slice(place, None, count)
+            if len(speech[own]):
+                gate = self._gate(None if phonemes is None else phonemes[own])
+                found[own] = net(speech[own], person[own], gate).to(found.dtype)
+        return {"lips": self._shapes(found)}
+
+    @torch.inference_mode()
+    def move(self, speech, rest, phonemes=None):
+        """Movements of a person who says this.
+
+        Args:
+            speech: (B, T + 2 MARGIN, D) float32 features of T frames and the MARGIN frames before and after them.
+            rest: (B, 20, 2) float32, see faces.lip_space.Person.
+            phonemes: (B, T) int64 classes of `speech.arpabet.PHONES`; a network with an audio gate needs them.
+
+        Returns:
+            (B, T, 20, 2) float32, see faces.lip_space.movements.
+
+        Raises:
+            ValueError: a gate, and no phonemes.
+        """
+        return self._shapes(self._mean(speech, self._person(rest), phonemes) * self.gain)
+
+    def _gate(self, phonemes):
+        """Function that scales features (B, T, W) by the phonemes (B, T); None where there is no gate."""
+        if self.audio_gate is None:
+            return None
+        if phonemes is None:
+            raise ValueError("this network has an audio gate: it must be given the phonemes")
+
+        def scaled(x):
+            return self.audio_gate(x.flatten(0, 1)[..., None, None], phonemes.flatten()).view_as(x)
+
+        return scaled
+
+    def _person(self, rest):
+        """(B, 20, 2) -> (B, 6): how the rest position differs from the mean one, over the scales; its place does not count."""
+        own = rest.float() - self.mean_rest
+        return (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.T / self.scale
+
+    def _mean(self, speech, person, phonemes):
+        """(B, T, 6): mean of all nets."""
+        gate = self._gate(phonemes)
+        return torch.stack([net(speech, person, gate) for net in self.nets]).mean(0)
+
+    def _shapes(self, values):
+        """(B, T, 6) over the scales -> (B, T, 20, 2)."""
+        return ((values.float() * self.scale) @ self.components).unflatten(-1, (-1, 2))

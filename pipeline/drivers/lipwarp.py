@@ -1,0 +1,162 @@
+"""The driver of lip motion networks: speech moves the lips, and the face is drawn with the person's own pixels, warped.
+
+    speech features -> network: movements, 25 a second -> placed on the landmarks of each frame
+    own frames of the video -> a source for each frame -> lower face, lit as the frame is -> inner mouth where none shows one
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from common.errors import InputError
+from faces.crops import CropSpec
+from faces.inner_mouth import InnerMouth, missing
+from faces.lip_space import Person, placed
+from faces.lower_face import draw_lower_face
+from faces.outline import lower_face_mask
+from faces.portrait import portrait_of
+from faces.window import LARGEST
+from models.lip_motion import MARGIN
+from pipeline.drivers.driver import Driver
+from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
+from pipeline.drivers.speech_codes import SpeechCodes
+from pipeline.scene import Scene
+from speech.features import features
+
+THREADS = 2
+# Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
+GROW, WAY = 0.08, 0.06
+HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
+
+
+@dataclass
+class LipState:
+    """One job.
+
+    Attributes:
+        scene: Scene. own: OwnFrames. person: faces.lip_space.Person.
+        look: faces.inner_mouth.Look of the person.
+        masks: {number of a frame of the result: (S, S) float32}, of the batch that was drawn last.
+    """
+
+    scene: Scene
+    own: OwnFrames
+    person: Person
+    look: object
+    masks: dict = field(default_factory=dict)
+
+
+class LipwarpDriver(Driver):
+    """A lip motion checkpoint with the drawing of lips that it moves.
+
+    Args:
+        checkpoint, device, precision, compat: see Driver. The network is small and always runs in float32.
+    """
+
+    pastes = "mouth"
+    moves = True
+
+    def __init__(self, checkpoint, *, device, precision, compat=None):
+        crop = CropSpec("window", LARGEST, (0, 0, 0, 0))
+        super().__init__(checkpoint, crop=crop, device=device, precision="fp32", compat=compat)
+        self.model, self.inner = checkpoint.model.eval(), InnerMouth.load()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lower face")
+
+    def check(self, options, given, *, complete=True):
+        """See Driver; a place that is given by hand has no landmarks, and speech features may need a package."""
+        super().check(options, given, complete=complete)
+        try:
+            features(self.model.features, np.zeros(1, np.float32), 0, 1)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}; {HEARS_MEL} hears the mel") from error
+        if options.box:
+            raise InputError(f"--box: {self.name} moves the landmarks of a face that is found; leave --box out, or give a "
+                             "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
+        if options.optimise_face:
+            raise InputError(f"--optimise_face: {self.name} draws with the person's own pixels, which have their texture; "
+                             "leave it out")  # fmt: skip
+
+    def check_reference(self, reference):
+        """All that `--reference` can say makes sense here."""
+
+    def unused(self, options):
+        """Flags that were given and change nothing, with the reason."""
+        notes = super().unused(options)
+        if options.pads is not None:
+            notes.append(f"{self.name} cuts out whole pixels about the face, so --pads changes nothing")
+        return notes
+
+    def tags(self, options):
+        """Amplitude, and how far sources keep away from the frame that is drawn."""
+        amplitude = 1.0 if options.amplitude is None else options.amplitude
+        return {"amplitude": f"{amplitude:g}", **({"source_gap": str(options.source_gap)} if options.source_gap else {})}
+
+    def looks_at(self, track, reference=None):
+        """The one frame that `--reference` names; none where the bank is chosen here, or each frame serves itself."""
+        return () if reference in (None, "same") else super().looks_at(track, reference)
+
+    def listen(self, driving, fps, frames):
+        """SpeechCodes of the whole sound."""
+        return SpeechCodes.hear(self.model.features, driving.sound.waveform, fps, frames, MARGIN)
+
+    def look(self, scene, codes):
+        """LipState: the person, the person's own frames, and the movements of the whole clip."""
+        options = scene.options
+        bank = None if options.reference == "same" and not scene.still else own_bank(scene)
+        if scene.still:
+            ready = portrait_of(bank.pictures[0], bank.landmarks[0], self.inner)
+            bank, person, look = replace(bank, pictures=ready.picture[None]), ready.person, ready.look
+        else:
+            person = Person.of(scene.track.landmarks, scene.track.present & ~scene.track.interpolated)
+            picture, landmarks = rest_picture(scene, bank)
+            look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
+        movements = codes.at_rate(self._move(codes.features, person))
+        gain = 1.0 if options.amplitude is None else options.amplitude
+
+        def place(numbers, landmarks):
+            return placed(movements[numbers], person, landmarks, gain)
+
+        return LipState(scene, OwnFrames(scene, bank, place, options.source_gap or 0), person, look)
+
+    def draw(self, state, codes, frames, numbers):
+        """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
+        found = [state.own.of(number) for number in numbers]
+        shown = [int(state.scene.shown[number]) for number in numbers]
+        crops = frames if len(frames) > 1 else np.broadcast_to(frames, (len(numbers), *frames.shape[1:]))
+        jobs = [(state, crop, number, *one) for crop, number, one in zip(crops, shown, found, strict=True)]
+        drawn = list(self._pool.map(self._draw_one, jobs))
+        state.masks.update(zip(numbers, (mask for _, mask in drawn), strict=True))
+        return np.stack([face for face, _ in drawn])
+
+    def mask(self, state, numbers):
+        """(B, S, S) float32: what was drawn, cut off at the outline of the frame's and the wanted jaw."""
+        return np.stack([state.masks.pop(number) for number in numbers])
+
+    def _draw_one(self, job):
+        state, crop, number, wanted, sources = job
+        scene, bank = state.scene, state.own.bank
+        (landmarks,) = scene.landmarks([number])
+        wanted = in_crop(scene, number, wanted)
+        if bank is None:
+            sources = [(crop, landmarks, 1.0)]
+        else:
+            sources = [(bank.pictures[entry], bank.landmarks[entry], weight) for entry, weight in sources]
+        face, mask = draw_lower_face(crop, landmarks, wanted, sources)
+        # The one picture of a portrait was made ready: it shows no inner mouth at all.
+        share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
+        face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
+        smear = scene.crops[number].smear
+        return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
+
+    def _move(self, features, person):
+        """(T, 20, 2) float32 movements of the whole clip."""
+        heard = torch.from_numpy(np.ascontiguousarray(features))[None].to(self.device)
+        rest = torch.from_numpy(np.float32(person.rest))[None].to(self.device)
+        return self.model.move(heard, rest)[0].float().cpu().numpy()
+
+
+def _at_rest(person, landmarks):
+    """(68, 2) landmarks with the mouth at rest, in the pixels of `landmarks`."""
+    return placed(np.zeros((1, 20, 2)), person, landmarks[None])[0]

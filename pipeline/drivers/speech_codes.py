@@ -1,0 +1,66 @@
+"""What lips hear of a clip: speech features at 25 frames a second, and movements brought to the result's own rate."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from speech.features import FRAME_RATE, features
+
+BEYOND = 2  # frames of movement before the first and after the last one, from which those at the ends are interpolated
+
+
+@dataclass(frozen=True)
+class SpeechCodes:
+    """Speech features of a whole clip.
+
+    Attributes:
+        features: (T + 2 margin, D) float32, 25 a second; row margin + BEYOND is that of the clip's first frame.
+        fps: Fraction, frames a second of the result; frames: its length.
+    """
+
+    features: np.ndarray
+    fps: Fraction
+    frames: int
+
+    @staticmethod
+    def hear(name, waveform, fps, frames, margin):
+        """Of a waveform (n,) float32, 16 kHz; `margin`: frames that are heard before and after each one.
+
+        Raises:
+            InputError: a package that the features need is missing.
+        """
+        count = -int(-frames * FRAME_RATE // Fraction(fps)) + 2 * BEYOND
+        return SpeechCodes(features(name, waveform, -margin - BEYOND, count + 2 * margin), Fraction(fps), frames)
+
+    def __len__(self):
+        return self.frames
+
+    def __getitem__(self, numbers):
+        """The frames' own numbers: movements hang together and are made once, see `LipwarpDriver.look`."""
+        return numbers
+
+    def at_rate(self, movements):
+        """Movements at 25 frames a second, from BEYOND frames before the clip on, at the middles of the result's frames.
+
+        Args:
+            movements: (T, ...) float32.
+
+        Returns:
+            (frames, ...) float32; cubic between (Catmull-Rom), the same numbers where the result has 25 frames a second.
+        """
+        middles = (np.arange(self.frames) + 0.5) * float(FRAME_RATE / self.fps) - 0.5 + BEYOND
+        return cubic(np.asarray(movements), middles)
+
+
+def cubic(values, places):
+    """Catmull-Rom interpolation of (T, ...) values at places (n,) in frames; the ends are repeated -> (n, ...) float32."""
+    places = np.clip(places, 0, len(values) - 1)
+    first = np.floor(places + 1e-9).astype(np.int64)
+    t = np.maximum(places - first, 0)
+    weights = np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], 1) / 2
+    around = np.clip(first[:, None] + np.arange(-1, 3), 0, len(values) - 1)
+    out = np.zeros((len(places), *values.shape[1:]), np.float32)
+    for column in range(4):
+        out += weights[:, column].reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32) * values[around[:, column]]
+    return out

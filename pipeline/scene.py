@@ -1,0 +1,103 @@
+"""The source of a result as a driver sees it: where the face is in each frame, and pictures of the frames that it asks for."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from common.errors import InputError
+from faces.landmarks import apply_affine
+from faces.track import FaceTrack
+from pipeline.options import DriveOptions
+from pipeline.playback.source import FaceSource
+from pipeline.playback.timeline import loop_index
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A face picture or video, decided before the pass over it.
+
+    Attributes:
+        source: FaceSource.
+        track: FaceTrack, or None where the place of the face is given by hand.
+        crops: sequence, crop of each source frame, None where there is no face.
+        size: S, side of the crops; all have one.
+        frames: of the result.
+        loop: what follows the end of the source, see `pipeline.playback.timeline.loop_index`.
+        looks: numbers of the source frames that `Driver.looks_at` has named.
+        options: DriveOptions of the job.
+    """
+
+    source: FaceSource
+    track: FaceTrack | None
+    crops: object
+    size: int
+    frames: int
+    loop: str
+    looks: tuple = ()
+    options: DriveOptions = DriveOptions()
+
+    @property
+    def fps(self) -> Fraction:
+        """Frames a second of the result; a video keeps its own."""
+        return self.source.fps
+
+    @property
+    def still(self) -> bool:
+        """One frame serves for all."""
+        return self.source.still
+
+    @property
+    def count(self):
+        """Frames of the source that are used, or None when that is not known before the pass."""
+        return None if self.track is None else len(self.track)
+
+    @cached_property
+    def shown(self):
+        """(frames,) int64, number of the source frame that is on screen at each frame of the result; None where `count` is."""
+        if self.still:
+            return np.zeros(self.frames, np.int64)
+        if self.count is None:
+            return None
+        return np.array([loop_index(t, self.count, self.loop) for t in range(self.frames)], np.int64)
+
+    def landmarks(self, numbers):
+        """Landmarks of source frames in the pixels of their crops.
+
+        Args:
+            numbers: of n source frames.
+
+        Returns:
+            (n, 68, 2) float64, NaN where there is no face, or nothing is known of it.
+        """
+        found = np.full((len(numbers), 68, 2), np.nan)
+        for at, number in enumerate(numbers):
+            if self.track is not None and self.crops[number] is not None:
+                found[at] = apply_affine(self.crops[number].matrix, self.track.landmarks[number].astype(np.float64))
+        return found
+
+    def pictures(self, numbers):
+        """Crops of source frames, cut out in one pass over the source, which ends at the last of them.
+
+        Args:
+            numbers: of n source frames, in any order.
+
+        Returns:
+            (n, S, S, 3) uint8 RGB.
+
+        Raises:
+            InputError: such a frame does not exist, or has no face.
+        """
+        found, wanted = {}, {int(number) for number in numbers}
+        if wanted:
+            first = min(wanted)
+            for number, frame in enumerate(self.source.frames(first, max(wanted) + 1), first):
+                if number in wanted and (self.count is None or number < self.count):
+                    if self.crops[number] is None:
+                        raise InputError(f"--reference {number}: no face in that frame; choose another")
+                    found[number] = self.crops[number].extract(frame)
+        missing = sorted(wanted - set(found))
+        if missing:
+            raise InputError(f"--reference {missing[0]}: {self.source.path} has no such frame among those that are used")
+        return np.stack([found[int(number)] for number in numbers]) if wanted else np.empty((0, *(self.size,) * 2, 3), np.uint8)

@@ -1,0 +1,202 @@
+"""The driver of lip motion networks: what it leaves alone, from which frames it draws, rates, gaps, and what it refuses."""
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from faces.landmarks import JAW
+from media import VideoReader, probe, read_metadata
+from pipeline.drivers import load_driver
+from pipeline.drivers.lipwarp import GROW, LipwarpDriver
+from pipeline.drivers.own_frames import PIECE, OwnFrames
+from pipeline.drivers.speech_codes import SpeechCodes, cubic
+from pipeline.driving import Driving
+from pipeline.options import DriveOptions, FaceOptions
+from pipeline.output import FrameOutput
+from pipeline.plan import make_plan
+from pipeline.playback.source import FaceSource
+from pipeline.shots import draw_shots
+from pipeline.sound import Sound
+from pipeline.tracking import TrackStore, prepare
+from tests.inference_kit import (
+    OWN,
+    blank,
+    infer,
+    moving_portrait,
+    portrait,
+    read_video,
+    save_tiny,
+    tone,
+    write_video,
+    write_wav,
+)
+from tests.lipwarp_kit import save_motion
+from tests.test_faces_outline import inside_hull
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory):
+    """face.mp4 (40 frames, 25 a second), ntsc.mp4 (16 at 30000/1001), gap.mp4 (no face in the middle), face.png, sounds."""
+    folder = tmp_path_factory.mktemp("lipwarp")
+    Image.fromarray(portrait()).save(folder / "face.png")
+    frames = moving_portrait(40)
+    write_video(folder / "face.mp4", frames)
+    write_video(folder / "ntsc.mp4", frames[:16], fps=Fraction(30000, 1001))
+    write_video(folder / "gap.mp4", [*frames[:8], *[blank()] * 12, *frames[8:16]])
+    write_wav(folder / "a.wav", tone(1.0))
+    write_wav(folder / "short.wav", tone(0.2))
+    save_motion(folder / "motion.safetensors")
+    save_tiny(folder / "mouth.safetensors", OWN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def driver(kit):
+    return load_driver(kit / "motion.safetensors", device="cpu")
+
+
+def planned(kit, driver, face, sound="a.wav", **options):
+    """Plan of a job on the kit."""
+    source, driving = FaceSource(kit / face, FaceOptions()), Driving(Sound.read(kit / sound))
+    frames = driver.frames(driving, source.fps)
+    track = prepare(source, FaceOptions(), store=TrackStore(kit / "cache"), frames=frames)
+    return make_plan(source, track, driving, frames, driver, DriveOptions(**options))
+
+
+@pytest.fixture
+def job(kit, tmp_path):
+    """Run inference on the kit; returns the exit code."""
+
+    def run_it(*flags, face="face.mp4", audio="short.wav", checkpoint="motion"):
+        return infer("--face", kit / face, "--audio", kit / audio, "--checkpoint_path", kit / f"{checkpoint}.safetensors",
+                     "--outfile", tmp_path / "r.mp4", "--cache_dir", kit / "cache", *flags)  # fmt: skip
+
+    return run_it
+
+
+def grown(points, unit):
+    """(68, 2) with the jaw line moved outwards by GROW, and a pixel for the weights' edge: corners of a hull that holds it."""
+    turn = 2 * np.pi * np.arange(16) / 16
+    around = np.stack([np.cos(turn), np.sin(turn)], 1) * (GROW * unit / np.cos(np.pi / 16))
+    return (points[JAW][:, None] + around).reshape(-1, 2)
+
+
+def test_nothing_but_the_lower_face_changes_to_the_last_bit(kit, driver):
+    assert isinstance(driver, LipwarpDriver) and driver.precision == "fp32"
+    plan = planned(kit, driver, "face.mp4")
+    output, moved = FrameOutput(plan), 0
+    state = driver.look(plan.scene, plan.codes)
+    for shot in draw_shots(plan, driver):
+        made, points = output(shot), plan.scene.track.landmarks[shot.index].astype(np.float64)
+        unit = np.linalg.norm(points[45] - points[36]) / 1.4
+        wanted = state.own.of(shot.t)[0]
+        allowed = inside_hull(np.concatenate([grown(points, unit), grown(wanted, unit)]), made.shape)
+        np.testing.assert_array_equal(made[~allowed], shot.frame[~allowed])
+        assert (made[: int(points[36:48, 1].max())] == shot.frame[: int(points[36:48, 1].max())]).all(), "eyes and hair"
+        moved += int((made != shot.frame).any())
+    assert moved > 20
+
+
+def test_sources_keep_away_from_the_frame_that_is_drawn(kit, driver):
+    plan = planned(kit, driver, "face.mp4", source_gap=5)
+    state = driver.look(plan.scene, plan.codes)
+    for number in range(plan.scene.frames):
+        _, sources = state.own.of(number)
+        assert sources and sum(weight for _, weight in sources) == pytest.approx(1)
+        for entry, _ in sources:
+            assert abs(state.own.bank.numbers[entry] - plan.scene.shown[number]) >= 5
+
+
+def test_one_frame_or_each_frame_itself_serves_on_demand(kit, driver):
+    plan = planned(kit, driver, "face.mp4", "short.wav", reference=3)
+    assert driver.look(plan.scene, plan.codes).own.bank.numbers.tolist() == [3]
+    plan = planned(kit, driver, "face.mp4", "short.wav", reference="fixed")
+    assert len(driver.look(plan.scene, plan.codes).own.bank) == 1
+    plan = planned(kit, driver, "face.mp4", "short.wav", reference="same")
+    assert driver.look(plan.scene, plan.codes).own.bank is None
+    assert sum(shot.face is not None for shot in draw_shots(plan, driver)) == 5
+
+
+@pytest.mark.parametrize(("face", "frames"), [("ntsc.mp4", 6), ("face.png", 5)])
+def test_rates_and_portraits(job, kit, tmp_path, face, frames):
+    assert job("--amplitude", 1.5, face=face) == 0
+    info, tags = probe(tmp_path / "r.mp4"), read_metadata(tmp_path / "r.mp4")
+    assert info.frames == frames and info.fps == probe(kit / "ntsc.mp4").fps if face == "ntsc.mp4" else info.fps == 25
+    assert tags["synthetic"] == "true" and tags["amplitude"] == "1.5" and "lips generated" in tags["comment"]
+    if face == "face.png":
+        made = read_video(tmp_path / "r.mp4").astype(int)
+        assert np.abs(made - portrait())[:, :90].mean() < 3 < np.abs(np.diff(made, axis=0)).max()
+
+
+def test_frames_without_a_face_stay_as_they_are(job, tmp_path, capsys):
+    assert job(face="gap.mp4", audio="a.wav") == 0
+    assert "no face in 12 frames of the face video, left as they are: 8-19" in capsys.readouterr().out
+    with VideoReader(tmp_path / "r.mp4") as reader:
+        assert np.abs(list(reader)[14].astype(int) - blank()).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("flags", "how", "words"),
+    [
+        (("--box", 60, 200, 40, 180), {}, "--box: motion.safetensors moves the landmarks of a face"),
+        (("--compat", "wav2lip"), {}, "--compat wav2lip: this kind of checkpoint"),
+        (("--optimise_face",), {}, "--optimise_face: motion.safetensors draws with the person's own pixels"),
+        (("--amplitude", 9), {}, "--amplitude 9: must be from 0"),
+        (("--amplitude", -1), {}, "--amplitude -1: must be from 0"),
+        (("--source_gap", -2), {}, "--source_gap -2: must be"),
+        (("--source_gap", 5), {"face": "face.png"}, "too short to draw each frame from others at least 5 frames away"),
+        (("--reference", 99), {}, "--reference 99"),
+        (("--amplitude", 2), {"checkpoint": "mouth"}, "--amplitude: mouth.safetensors draws pixels"),
+        (("--source_gap", 5), {"checkpoint": "mouth"}, "--source_gap: mouth.safetensors draws pixels"),
+    ],
+)
+def test_what_it_cannot_do_is_said_in_one_line(job, capfd, flags, how, words):
+    assert job(*flags, **how) == 2
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(said) == 1 and words in said[0]
+
+
+def test_pads_change_nothing_and_a_preview_shows_the_outline(job, tmp_path, capfd):
+    assert job("--preview", "--pads", 0, 20, 0, 0) == 0
+    said = capfd.readouterr()
+    assert "so --pads changes nothing" in said.err and "r.png" in said.out and (tmp_path / "r.png").exists()
+
+
+# The parts
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from([Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(12), Fraction(60)]), st.integers(1, 200))
+def test_movements_are_brought_to_any_rate_in_step(fps, frames):
+    codes = SpeechCodes.hear("mel", np.zeros(16000, np.float32), fps, frames, 13)
+    assert len(codes) == frames and codes[[1, 2]] == [1, 2]
+    rows = np.arange(len(codes.features) - 26, dtype=np.float32) - 2  # in frames of 25 a second, from two before the clip on
+    times = codes.at_rate(np.repeat(rows[:, None], 3, 1))
+    assert times.shape == (frames, 3)
+    np.testing.assert_allclose(times[:, 0], (np.arange(frames) + 0.5) * float(25 / fps) - 0.5, atol=1e-3)
+
+
+def test_at_25_frames_a_second_nothing_is_smoothed():
+    values = np.random.default_rng(0).normal(size=(50, 20, 2)).astype(np.float32)
+    codes = SpeechCodes(np.zeros((76, 4), np.float32), Fraction(25), 46)
+    np.testing.assert_array_equal(codes.at_rate(values), values[2:48])
+    np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
+
+
+def test_memory_does_not_grow_with_the_length():
+    frames = 10 * PIECE
+    asked, track = [], SimpleNamespace(landmarks=np.zeros((8, 68, 2), np.float32))
+    bank = SimpleNamespace(sources=lambda wanted, shown, gap: asked.append(len(wanted)) or SimpleNamespace(
+        entries=np.zeros((len(wanted), 2), np.int64), weights=np.tile(np.float32([1, 0]), (len(wanted), 1))))
+    own = OwnFrames(SimpleNamespace(frames=frames, shown=np.arange(frames) % 8, track=track), bank,
+                    lambda numbers, points: points + numbers[:, None, None])  # fmt: skip
+    for number in range(0, frames, 7):
+        wanted, sources = own.of(number)
+        assert wanted[0, 0] == number and sources == [(0, 1.0)]
+        assert len(own._pieces) <= 2
+    assert max(asked) <= PIECE + 50 and len(asked) == 10
