@@ -1,4 +1,4 @@
-"""What a refined mouth is compared by: its pixels, and an adversary that looks at small patches of it (docs/methods.md; ours)."""
+"""What a refined mouth is judged by: its pixels, and an adversary that looks at small patches (docs/methods.md; ours)."""
 
 import torch
 import torch.nn.functional as F
@@ -48,15 +48,16 @@ class LipDistance(Term):
         difference = fake - real
         loss = _near(difference.abs(), drawing, batch)
         if self.gradient:
-            loss = loss + self.gradient * sum(_near(difference.diff(dim=axis).abs(), drawing, batch) for axis in (-1, -2))
+            edges = sum(_near(difference.diff(dim=axis).abs(), drawing, batch) for axis in (-1, -2))
+            loss = loss + self.gradient * edges
         return loss
 
 
 class LipPatchLoss(Term):
     """How real the patches around the mouth look to a judge that learns beside the network, and to the layers inside it.
 
-    -log of the judge's probability, plus `matching` times the mean absolute difference of its maps for the real and the generated face
-    (feature matching, Salimans et al., arXiv 1606.03498; ours with L1).
+    -log of the judge's probability, plus `matching` times the mean absolute difference of its maps for the real and the generated
+    face (feature matching, Salimans et al., arXiv 1606.03498; ours with L1).
 
     Args:
         channels: of the judge's first layer.
@@ -88,7 +89,8 @@ class LipPatchLoss(Term):
         judge.train(training)
         loss = _near(F.softplus(-logits.float()), drawing, batch)
         if self.matching:
-            apart = [(one.float() - other.float()).abs().mean(1, keepdim=True) for one, other in zip(maps, wanted, strict=True)]
+            pairs = zip(maps, wanted, strict=True)
+            apart = [(one.float() - other.float()).abs().mean(1, keepdim=True) for one, other in pairs]
             loss = loss + self.matching * sum(_near(one, drawing, batch) for one in apart) / len(apart)
         return loss
 
@@ -100,7 +102,7 @@ def _squares(pictures):
 
 
 def _near(values, drawing, batch):
-    """Mean of (N, C, h, w) values, weighed by how near the lips they are: open mouths count more. Padded frames do not count."""
+    """Mean of (N, C, h, w) values, weighed by how near the lips they are: open mouths count more; padded frames do not."""
     weight = F.interpolate(near_lips(drawing), size=values.shape[-2:], mode="area")
     if "valid" in batch:
         weight = weight * batch["valid"].to(weight.dtype).view(-1, 1, 1, 1)

@@ -1,7 +1,8 @@
 """Refines a warped lower face: a small convolutional network over the square around the mouth (docs/methods.md; ours).
 
 What is there stays sharp: the network moves pixels of the warped source by a smooth field, and adds a smooth change of tone. It
-paints pixels of its own only around the mouth, as far as its blending mask says. A fresh network changes nothing.
+paints pixels of its own inside the mouth alone, where the source was less open than is wanted, as far as its blending mask says.
+A fresh network changes nothing.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from models.network import Network
 
 REACH = 0.04  # of the square's side: the farthest that a pixel is moved along one axis
 CHANNELS_AT_HALF = 24
-MARGIN = 0.09  # of the square's side: how far beyond the lips the network may paint
+MARGIN = 0.09  # of the square's side: how far beyond the lips counts as near them
 _INPUTS = 3 + CHANNELS
 _SMOOTH, _FINE = (2, 3), (3, 1)  # maps: flow, tone; paint, blending mask
 
@@ -29,7 +30,7 @@ class Refinement:
         flow: x and y, shares of the square's side, from where in the source a pixel is taken.
         tone: what is added to R, G and B.
         paint: R, G and B that the network makes up.
-        mask: share of it, 0 away from the lips.
+        mask: share of it, 0 where the source shows what is wanted.
     """
 
     flow: torch.Tensor
@@ -123,7 +124,6 @@ class LipRefiner(Network):
 
     def find(self, drawn, drawing):
         """What to change, as a Refinement at the squares' size; arguments as of `refined`."""
-        lips = near_lips(drawing)
         maps = torch.cat((drawn - 0.5, drawing), 1)
         half = self.stem(maps.to(self.stem.weight.dtype, memory_format=torch.channels_last))
         quarter = self.before(self.down(_active(half)))
@@ -133,7 +133,7 @@ class LipRefiner(Network):
         smooth = torch.cat((REACH * flow.tanh(), tone), 1)
         flow, tone = F.interpolate(smooth, scale_factor=4, mode="bilinear", align_corners=False).split(_SMOOTH, 1)
         paint, mask = F.pixel_shuffle(self.fine(_active(half)).float(), 2).split(_FINE, 1)
-        return Refinement(flow, tone, paint.sigmoid(), lips * mask.tanh())
+        return Refinement(flow, tone, paint.sigmoid(), unseen(drawing) * mask.tanh())
 
 
 def square(size):
@@ -147,6 +147,13 @@ def near_lips(drawing):
     reach = int(MARGIN * mouth.shape[-1]) | 1
     wide = F.max_pool2d(mouth, reach, 1, reach // 2)
     soft = F.avg_pool2d(wide, reach, 1, reach // 2, count_include_pad=False)
+    return F.interpolate(soft, size=drawing.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def unseen(drawing):
+    """(N, 4, H, W) drawing -> (N, 1, H, W) float32: the inner mouth as far as the source did not show it, with soft edges."""
+    gap = F.avg_pool2d((drawing[:, 1:2] - drawing[:, 2:3]).float(), 4)
+    soft = F.avg_pool2d(gap, 3, 1, 1, count_include_pad=False)
     return F.interpolate(soft, size=drawing.shape[-2:], mode="bilinear", align_corners=False)
 
 

@@ -118,7 +118,8 @@ def fields_and_outputs():
 
     batch = {"face": rand(2, 5, 3, 96, 96), "reference_face": rand(2, 5, 3, 96, 96), "mel": rand(2, 5, 1, 80, 16) * 8 - 4,
              "sync_mel": rand(2, 1, 80, 16) * 8 - 4, "landmarks": rand(2, 5, 68, 2) * 96, "valid": torch.ones(2, 5),
-             "lip_drawing": rand(2, 5, 4, 96, 96), "phoneme": torch.randint(0, len(PHONES), (2, 5), generator=generator), "run": torch.tensor([[0, 0, 1, 1, 2]] * 2),
+             "lip_drawing": rand(2, 5, 4, 96, 96),
+             "phoneme": torch.randint(0, len(PHONES), (2, 5), generator=generator), "run": torch.tensor([[0, 0, 1, 1, 2]] * 2),
              "module": torch.randint(0, 64, (2, 5, 96, 96), generator=generator),
              "in_sync": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]])}  # fmt: skip
     outputs = {"face": rand(2, 5, 3, 96, 96), "mouth": rand(2, 5, 20, 2) * 96,
