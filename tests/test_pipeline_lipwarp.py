@@ -122,6 +122,15 @@ def test_one_frame_or_each_frame_itself_serves_on_demand(kit, driver):
     assert sum(shot.face is not None for shot in draw_shots(plan, driver)) == 5
 
 
+def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit, driver):
+    plan, plain = (planned(kit, driver, "face.mp4", "short.wav", optimise_face=on) for on in (True, False))
+    for shot in draw_shots(plan, driver):
+        made, drawn = plan.finish(shot).astype(int), plain.finish(shot)
+        assert 0 < np.abs(made - drawn).mean() < 3
+        mouth = np.rint(plan.scene.landmarks([shot.index])[0, 60:68].mean(0)).astype(int)
+        np.testing.assert_array_equal(made[mouth[1], mouth[0]], drawn[mouth[1], mouth[0]])
+
+
 @pytest.mark.parametrize(("face", "frames"), [("ntsc.mp4", 6), ("face.png", 5)])
 def test_rates_and_portraits(job, kit, tmp_path, face, frames):
     assert job("--amplitude", 1.5, face=face) == 0
@@ -145,7 +154,6 @@ def test_frames_without_a_face_stay_as_they_are(job, tmp_path, capsys):
     [
         (("--box", 60, 200, 40, 180), {}, "--box: motion.safetensors moves the landmarks of a face"),
         (("--compat", "wav2lip"), {}, "--compat wav2lip: this kind of checkpoint"),
-        (("--optimise_face",), {}, "--optimise_face: motion.safetensors draws with the person's own pixels"),
         (("--amplitude", 9), {}, "--amplitude 9: must be from 0"),
         (("--amplitude", -1), {}, "--amplitude -1: must be from 0"),
         (("--source_gap", -2), {}, "--source_gap -2: must be"),

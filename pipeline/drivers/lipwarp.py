@@ -74,9 +74,6 @@ class LipwarpDriver(Driver):
         if options.box:
             raise InputError(f"--box: {self.name} moves the landmarks of a face that is found; leave --box out, or give a "
                              "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
-        if options.optimise_face:
-            raise InputError(f"--optimise_face: {self.name} draws with the person's own pixels, which have their texture; "
-                             "leave it out")  # fmt: skip
 
     def check_reference(self, reference):
         """All that `--reference` can say makes sense here."""
