@@ -15,18 +15,7 @@ from losses.criterion import build_criterion
 from models import build_model
 from pipeline.drivers.refining import Refiner, load_refiner, square_matrix
 from tests.conftest import ROOT
-from training.checkpoint import save_checkpoint
-
-MODEL = {"name": "lip_refiner", "face_size": 192, "width": 0.25}
-
-
-def network(heads=0.0):
-    torch.manual_seed(0)
-    model = build_model(MODEL).eval()
-    with torch.no_grad():
-        for head in (model.smooth, model.fine):
-            head.weight.normal_(0, heads)
-    return model
+from tests.refiner_kit import save_refiner, small_refiner
 
 
 def face(size=240, opening=0.1, turn=0.0):
@@ -50,10 +39,10 @@ def noise(size=240, seed=0):
 
 def test_a_fresh_network_returns_the_warped_source():
     drawn, drawing = torch.rand(2, 3, 96, 96), torch.from_numpy(lip_drawing(face(96), 96)).permute(2, 0, 1)[None] / 255
-    made = network().refined(drawn, drawing.expand(2, -1, -1, -1))
+    made = small_refiner().refined(drawn, drawing.expand(2, -1, -1, -1))
     assert (made - drawn).abs().max() < 1e-4
     picture = noise()
-    assert np.abs(Refiner(network()).refine(picture, face()).astype(int) - picture).max() <= 1
+    assert np.abs(Refiner(small_refiner()).refine(picture, face()).astype(int) - picture).max() <= 1
 
 
 def test_it_is_small():
@@ -65,7 +54,7 @@ def test_squares_of_any_size_are_refined_inside_the_lower_face_alone(side):
     drawing = torch.from_numpy(lip_drawing(face(side), side)).permute(2, 0, 1)[None] / 255
     drawn = torch.rand(1, 3, side, side)
     with torch.no_grad():
-        made = network(0.05).refined(drawn, drawing)
+        made = small_refiner(0.05).refined(drawn, drawing)
     inside = drawing[:, 3:].expand_as(drawn) > 0
     assert made.shape == drawn.shape and made.isfinite().all()
     assert torch.equal(made[~inside], drawn[~inside]) and not torch.equal(made[inside], drawn[inside])
@@ -75,7 +64,7 @@ def test_squares_of_any_size_are_refined_inside_the_lower_face_alone(side):
 @given(size=st.integers(120, 400), turn=st.floats(-0.6, 0.6), seed=st.integers(0, 99))
 def test_refining_leaves_all_else_byte_for_byte(size, turn, seed):
     picture, landmarks = noise(size, seed), face(size, 0.2, turn)
-    made = Refiner(network(0.05)).refine(picture, landmarks, face(100, 0.0))
+    made = Refiner(small_refiner(0.05)).refine(picture, landmarks, face(100, 0.0))
     inside = lip_drawing(landmarks, size)[..., 3] > 0
     rows, columns = np.nonzero((made != picture).any(-1))
     assert made.shape == picture.shape and len(rows) and inside[rows, columns].all()
@@ -85,7 +74,7 @@ def test_refining_leaves_all_else_byte_for_byte(size, turn, seed):
 
 def test_a_face_that_left_the_crop_is_left_alone():
     picture = noise()
-    assert np.array_equal(Refiner(network(0.05)).refine(picture, face() + 900), picture)
+    assert np.array_equal(Refiner(small_refiner(0.05)).refine(picture, face() + 900), picture)
 
 
 def test_a_drawing_tells_lips_mouth_and_what_is_known():
@@ -132,7 +121,7 @@ def test_losses_near_the_lips_do_not_see_the_rest():
 
 def test_a_refiner_is_loaded_and_another_network_is_refused(tmp_path):
     path = tmp_path / "refiner.safetensors"
-    save_checkpoint(path, network(0.05), {"model": MODEL, "data": {"crop": "aligned"}})
+    save_refiner(path, 0.05)
     refiner = load_refiner(path)
     assert len(refiner.sha256) == 64 and refiner.refine(noise(), face()).shape == (240, 240, 3)
     with pytest.raises(InputError, match="lip_refiner|lip-refining"):
