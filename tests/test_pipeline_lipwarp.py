@@ -138,7 +138,7 @@ def test_a_refiner_goes_over_the_lower_face_alone(kit, driver):
     plan, plain = (planned(kit, driver, "face.mp4", "short.wav", refiner=path) for path in (kit / "refiner.safetensors", None))
     for shot, other in zip(draw_shots(plan, driver), draw_shots(plain, driver), strict=True):
         made, drawn = plan.finish(shot), plain.finish(other)
-        eyes = int(plan.scene.track.landmarks[shot.index, 36:48, 1].max())
+        eyes = int(plan.scene.landmarks([shot.index])[0, 36:48, 1].max())
         assert (made != drawn).any() and (made[:eyes] == drawn[:eyes]).all()
     assert driver.tags(plan.scene.options)["refiner"].startswith("refiner.safetensors ")
 
