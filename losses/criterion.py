@@ -10,7 +10,11 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
+<<<<<<< HEAD
 from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
+=======
+from losses.lip_patches import LipDistance, LipPatchLoss
+>>>>>>> refiner
 from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
@@ -37,6 +41,8 @@ LOSSES = {
     "lip_velocity": LipVelocity,
     "lip_spread": LipSpread,
     "spatial_texture": SpatialTextureLoss,
+    "lip_distance": LipDistance,
+    "lip_patches": LipPatchLoss,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

@@ -13,7 +13,11 @@ from models.fuse import fuse_for_inference
 from models.inception import FidInception
 from models.lip_landmarks import LipLandmarks
 from models.lip_motion import LipMotion
+<<<<<<< HEAD
 from models.lip_sync import LipSync
+=======
+from models.lip_refiner import LipRefiner
+>>>>>>> refiner
 from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.syncnet_v2 import SyncNetV2
@@ -26,6 +30,7 @@ __all__ = [
     "LipLandmarks",
     "LipSync",
     "LipMotion",
+    "LipRefiner",
     "Network",
     "QualityDiscriminator",
     "SyncNetColor",
@@ -45,6 +50,7 @@ MODELS = {
     "lip_landmarks": LipLandmarks,
     "lip_sync": LipSync,
     "lip_motion": LipMotion,
+    "lip_refiner": LipRefiner,
     "syncnet_v2": SyncNetV2,
     "fid_inception": FidInception,
 }
@@ -56,7 +62,11 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
+<<<<<<< HEAD
             wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync and lip_motion see their classes;
+=======
+            wav2lip "audio_gate" and "spatial_input" (default false); for lip_motion and lip_refiner see their classes;
+>>>>>>> refiner
             syncnet_v2 and fid_inception take none.
 
     Raises:
