@@ -10,11 +10,8 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
-<<<<<<< HEAD
-from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
-=======
 from losses.lip_patches import LipDistance, LipPatchLoss
->>>>>>> refiner
+from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
 from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss

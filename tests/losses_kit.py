@@ -49,22 +49,15 @@ def inputs_of(name, model, count=4):
         "disc_quality": lambda: (rand(count, 3, 96, 96),),
         "disc_conditional": lambda: (mel, rand(count, 3, 96, 96), rand(count, 3, 96, 96)),
         "lip_landmarks": lambda: (rand(count, 3, 96, 96),),
-<<<<<<< HEAD
         "lip_sync": lambda: (rand(count, 12, 20, 2), rand(count, 12, 288)),
-=======
         "lip_refiner": lambda: (rand(count, 3, 48, 48), rand(count, 4, 48, 48)),
->>>>>>> refiner
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
         "fid_inception": lambda: (rand(count, 3, 96, 96),),
     }[name]()
 
 
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
-<<<<<<< HEAD
-         "lip_landmarks": "find", "lip_sync": "embed"}  # fmt: skip
-=======
-         "lip_landmarks": "find", "lip_refiner": "refined"}  # fmt: skip
->>>>>>> refiner
+         "lip_landmarks": "find", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
 
 
 def call(model, arguments):
@@ -106,14 +99,11 @@ TERMS = {  # options of a config beside the weight
     "landmark_distance": {},
     "temporal_lip": {},
     "spatial_texture": {},
-<<<<<<< HEAD
     "sync_contrast": {},
     "sync_landmarks": {},
     "sync_movement": {},
-=======
     "lip_distance": {},
     "lip_patches": {"channels": 8},
->>>>>>> refiner
 }
 
 

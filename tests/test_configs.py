@@ -90,17 +90,13 @@ def stage(small_corpus, tmp_path_factory):
 def lighten(config, stage, runs):
     """Overrides that lay a config over the small corpus, at a quarter of its width."""
     given = stage[config["data"]["crop"] or "aligned"]
-<<<<<<< HEAD
     small = {"data.corpus": given["data.corpus"], "data.workers": 0, "data.speakers": "null", "train.batch_size": 2,
              "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs}  # fmt: skip
     if config["data"]["window"] not in ("phoneme", *range(16)):
         small["data.window"] = 12
+    if "face_size" in config["model"]:
+        small["model.face_size"] = 96
     if config["model"].get("width", 2) <= 1:
-=======
-    small = {"data.corpus": given["data.corpus"], "data.workers": 0, "train.batch_size": 2, "train.validate_batches": 1,
-             "train.device": "cpu", "train.threads": 1, "train.runs": runs, "model.face_size": 96}  # fmt: skip
-    if "width" in config["model"]:
->>>>>>> refiner
         small["model.width"] = 0.25
     if "sync" in config["losses"]:
         small["losses.sync.expert"] = given["losses.sync.expert"]
@@ -114,13 +110,8 @@ def do_a_step(job, losses):
     before = [parameter.detach().clone() for parameter in job.model.parameters()]
     values, _ = job.learn(next(steps_left(job)))
     open_losses = {name for name in losses if job.criterion.open[name]}
-<<<<<<< HEAD
-    adversaries = {"adversary/adversarial", "gradient/adversarial"} if "adversarial" in losses else set()
-    figures = {f"{name}/{figure}" for name in losses for figure in FIGURES.get(name, ())}
-=======
     adversaries = {f"{kind}/{one}" for one in losses & {"adversarial", "lip_patches"} for kind in ("adversary", "gradient")}
-    figures = {f"{name}/accuracy" for name in losses & EXPERT}
->>>>>>> refiner
+    figures = {f"{name}/{figure}" for name in losses for figure in FIGURES.get(name, ())}
     assert set(values) == {"total", "gradient"} | open_losses | adversaries | figures
     assert all(math.isfinite(value) for value in values.values()), values
     assert any(not torch.equal(old, new) for old, new in zip(before, job.model.parameters(), strict=True))
