@@ -227,7 +227,14 @@ def _own(target, landmarks, wanted, size, unit, box):
     bent = np.minimum(np.hypot(shift[..., 0], shift[..., 1]) * falls / STILL, 1)
     band = np.clip(spread(bent, size, box), 0, 1)
     band[band < 0.02] = 0
-    return _over(frame, sampled(target, spread(field, size, box)), band), band
+    rows = np.flatnonzero(band.any(axis=1))
+    if not len(rows):
+        return frame, band
+    part = slice(rows[0], rows[-1] + 1)
+    bent = sampled(target, spread(field, size, (box[0] + part.start, box[0] + part.stop, *box[2:])))
+    own = frame.copy()
+    own[part] = _over(frame[part], bent, band[part])
+    return own, band
 
 
 def _inside(wanted, size, unit, box):
