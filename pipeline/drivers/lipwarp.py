@@ -20,7 +20,7 @@ from faces.portrait import portrait_of
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
-from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
+from pipeline.drivers.own_frames import OwnFrames, believed, in_crop, own_bank, rest_picture
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
 from speech.features import features
@@ -90,6 +90,10 @@ class LipwarpDriver(Driver):
         amplitude = 1.0 if options.amplitude is None else options.amplitude
         return {"amplitude": f"{amplitude:g}", **({"source_gap": str(options.source_gap)} if options.source_gap else {})}
 
+    def lay_crops(self, track, spec, fps, smooth):
+        """See Driver; a face that cannot be one has no crop, and its frame stays as it is."""
+        return super().lay_crops(replace(track, present=believed(track, fps)), spec, fps, smooth)
+
     def looks_at(self, track, reference=None):
         """The one frame that `--reference` names; none where the bank is chosen here, or each frame serves itself."""
         return () if reference in (None, "same") else super().looks_at(track, reference)
@@ -106,7 +110,8 @@ class LipwarpDriver(Driver):
             ready = portrait_of(bank.pictures[0], bank.landmarks[0], self.inner)
             bank, person, look = replace(bank, pictures=ready.picture[None]), ready.person, ready.look
         else:
-            person = Person.of(scene.track.landmarks, scene.track.present & ~scene.track.interpolated)
+            seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated
+            person = Person.of(scene.track.landmarks, seen if seen.any() else None)
             picture, landmarks = rest_picture(scene, bank)
             look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
         movements = codes.at_rate(self._move(codes.features, person))
@@ -143,7 +148,8 @@ class LipwarpDriver(Driver):
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
         # The one picture of a portrait was made ready: it shows no inner mouth at all.
         share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
-        face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
+        if share > 0:
+            face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
 
