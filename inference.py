@@ -86,6 +86,7 @@ def build_parser():
         "crop where a checkpoint draws what cannot be laid over a frame)")
     add("--amplitude", type=float, help="how far lips move, for a checkpoint that moves them (default: 1, as the person does)")
     add("--source_gap", type=int, help="such a checkpoint takes no pixel from so near the frame that is drawn, in frames")
+    add("--refiner", help="checkpoint of a lip refiner for what such a checkpoint draws, or none (default: none)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
@@ -179,6 +180,7 @@ class _Work:
             output=args.output,
             amplitude=args.amplitude,
             source_gap=args.source_gap,
+            refiner=None if args.refiner in (None, "none") else Path(args.refiner),
         )
         self._videos = [name for name in ("drive", "pose") if getattr(args, name)]
         refuse_beside_compat(args.compat, self._drive, self._videos)

@@ -6,7 +6,7 @@ from faces.warp import polygon, smooth_outline
 
 COARSE = 40  # side of the grid on which light is compared
 DARK = 6.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
-REACH = 0.09  # of the picture's side: light is compared and carried over this way
+REACH = 0.05  # of the picture's side: light is compared and carried over this way
 MOST = 3.0  # times brighter or darker, at most
 LOCAL = 1.35  # times brighter or darker than the picture as a whole, at most
 WHOLE = 0.02  # weight of the picture as a whole against the light nearby

@@ -29,7 +29,7 @@ class Listener(nn.Module):
     Between its convolutions and its last layer `gate`, a function of the features (B, T, W), may scale them.
     """
 
-    def __init__(self, hears, features, width, dropout):
+    def __init__(self, hears, features, width, dropout, deaf):
         super().__init__()
         self.part = HEARS[hears]
         heard = len(range(features)[self.part])
@@ -37,11 +37,12 @@ class Listener(nn.Module):
         self.enter, self.person = nn.Linear(heard, width), nn.Linear(COMPONENTS, width)
         self.blocks = nn.ModuleList(nn.Conv1d(width, width, 3, dilation=step) for step in DILATIONS)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in DILATIONS)
-        self.dropout = nn.Dropout(dropout)
+        self.deaf, self.dropout = nn.Dropout1d(deaf), nn.Dropout(dropout)
         self.leave = nn.Linear(width, COMPONENTS)
 
     def forward(self, speech, person, gate=None):
-        x = self.dropout(self.enter(self.norm(speech[..., self.part])) + self.person(person)[:, None])
+        heard = self.deaf(self.norm(speech[..., self.part]).transpose(1, 2)).transpose(1, 2)
+        x = self.dropout(self.enter(heard) + self.person(person)[:, None])
         for step, block, norm in zip(DILATIONS, self.blocks, self.norms, strict=True):
             y = F.gelu(block(norm(x).transpose(1, 2))).transpose(1, 2)
             x = x[:, step:-step] + self.dropout(y)
@@ -55,7 +56,7 @@ class LipMotion(Network):
         features: "embedding" or "mel", see `speech.features`.
         hears: list, a net each, of what it hears: "all"; of the embedding also "mid" or "fin" alone. In training each window
             goes to one of the nets; otherwise the result is their mean.
-        width: channels; dropout: share.
+        width: channels; dropout: share of them; deaf: share of the features that a training window is heard without.
         audio_gate: scale the features by the adaptive lip weight of the phoneme that is spoken (models.audio_gate).
 
     Raises:
@@ -66,16 +67,16 @@ class LipMotion(Network):
     gives = ("lips",)
     optional = ("audio_gate",)
 
-    def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2, audio_gate=False):
+    def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2, deaf=0.0, audio_gate=False):
         super().__init__()
         size = width_of(features)
         refuse_unknown(hears, HEARS if features == "embedding" else ["all"], "part of the speech features")
-        if not hears or not 8 <= width <= 1024 or not 0 <= dropout < 1:
-            raise InputError("model: hears names at least one part, width is 8 to 1024, dropout below 1")
+        if not hears or not 8 <= width <= 1024 or not 0 <= dropout < 1 or not 0 <= deaf < 1:
+            raise InputError("model: hears names at least one part, width is 8 to 1024, dropout and deaf are below 1")
         if type(audio_gate) is not bool:
             raise InputError(f"model.audio_gate: {audio_gate!r}: must be true or false")
         self.features = features
-        self.nets = nn.ModuleList(Listener(part, size, width, dropout) for part in hears)
+        self.nets = nn.ModuleList(Listener(part, size, width, dropout, deaf) for part in hears)
         space = lip_space()
         for name in ("components", "scale"):
             self.register_buffer(name, torch.from_numpy(np.float32(getattr(space, name))))

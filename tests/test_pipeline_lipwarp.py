@@ -23,6 +23,7 @@ from pipeline.playback.source import FaceSource
 from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
+from tests.conftest import ROOT
 from tests.faces_kit import plain_face, track_of
 from tests.inference_kit import (
     OWN,
@@ -37,6 +38,7 @@ from tests.inference_kit import (
     write_wav,
 )
 from tests.lipwarp_kit import save_motion
+from tests.refiner_kit import save_refiner
 from tests.test_faces_outline import inside_hull
 
 
@@ -53,6 +55,7 @@ def kit(tmp_path_factory):
     write_wav(folder / "short.wav", tone(0.2))
     save_motion(folder / "motion.safetensors")
     save_tiny(folder / "mouth.safetensors", OWN)
+    save_refiner(folder / "refiner.safetensors", heads=0.05)
     return folder
 
 
@@ -132,6 +135,15 @@ def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit,
         np.testing.assert_array_equal(made[mouth[1], mouth[0]], drawn[mouth[1], mouth[0]])
 
 
+def test_a_refiner_goes_over_the_lower_face_alone(kit, driver):
+    plan, plain = (planned(kit, driver, "face.mp4", "short.wav", refiner=path) for path in (kit / "refiner.safetensors", None))
+    for shot, other in zip(draw_shots(plan, driver), draw_shots(plain, driver), strict=True):
+        made, drawn = plan.finish(shot), plain.finish(other)
+        eyes = int(plan.scene.landmarks([shot.index])[0, 36:48, 1].max())
+        assert (made != drawn).any() and (made[:eyes] == drawn[:eyes]).all()
+    assert driver.tags(plan.scene.options)["refiner"].startswith("refiner.safetensors ")
+
+
 @pytest.mark.parametrize(("face", "frames"), [("ntsc.mp4", 6), ("face.png", 5)])
 def test_rates_and_portraits(job, kit, tmp_path, face, frames):
     assert job("--amplitude", 1.5, face=face) == 0
@@ -160,6 +172,9 @@ def test_frames_without_a_face_stay_as_they_are(job, tmp_path, capsys):
         (("--source_gap", -2), {}, "--source_gap -2: must be"),
         (("--source_gap", 5), {"face": "face.png"}, "too short to draw each frame from others at least 5 frames away"),
         (("--reference", 99), {}, "--reference 99"),
+        (("--refiner", "nowhere.safetensors"), {}, "nowhere.safetensors"),
+        (("--refiner", ROOT / "checkpoints" / "lip_landmarks.safetensors"), {}, "lip_landmarks.safetensors: "),
+        (("--refiner", "r.safetensors"), {"checkpoint": "mouth"}, "--refiner: mouth.safetensors draws pixels"),
         (("--amplitude", 2), {"checkpoint": "mouth"}, "--amplitude: mouth.safetensors draws pixels"),
         (("--source_gap", 5), {"checkpoint": "mouth"}, "--source_gap: mouth.safetensors draws pixels"),
     ],

@@ -20,7 +20,12 @@ from faces.portrait import portrait_of
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
+<<<<<<< HEAD
 from pipeline.drivers.own_frames import OwnFrames, believed, in_crop, own_bank, rest_picture
+=======
+from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
+from pipeline.drivers.refining import Refiner, load_refiner
+>>>>>>> main
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
 from speech.features import features
@@ -38,6 +43,7 @@ class LipState:
     Attributes:
         scene: Scene. own: OwnFrames. person: faces.lip_space.Person.
         look: faces.inner_mouth.Look of the person.
+        refiner: Refiner of what is drawn, or None.
         masks: {number of a frame of the result: (S, S) float32}, of the batch that was drawn last.
     """
 
@@ -45,6 +51,7 @@ class LipState:
     own: OwnFrames
     person: Person
     look: object
+    refiner: Refiner | None = None
     masks: dict = field(default_factory=dict)
 
 
@@ -62,6 +69,7 @@ class LipwarpDriver(Driver):
         crop = CropSpec("window", LARGEST, (0, 0, 0, 0))
         super().__init__(checkpoint, crop=crop, device=device, precision="fp32", compat=compat)
         self.model, self.inner = checkpoint.model.eval(), InnerMouth.load()
+        self._refiners = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lower face")
 
     def check(self, options, given, *, complete=True):
@@ -75,6 +83,14 @@ class LipwarpDriver(Driver):
             raise InputError(f"--box: {self.name} moves the landmarks of a face that is found; leave --box out, or give a "
                              "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
 
+        self._refiner(options.refiner)
+
+    def _refiner(self, path):
+        """Refiner of a checkpoint, read once; None without a path."""
+        if path is not None and path not in self._refiners:
+            self._refiners[path] = load_refiner(path, device=self.device)
+        return self._refiners.get(path)
+
     def check_reference(self, reference):
         """All that `--reference` can say makes sense here."""
 
@@ -86,9 +102,13 @@ class LipwarpDriver(Driver):
         return notes
 
     def tags(self, options):
-        """Amplitude, and how far sources keep away from the frame that is drawn."""
-        amplitude = 1.0 if options.amplitude is None else options.amplitude
-        return {"amplitude": f"{amplitude:g}", **({"source_gap": str(options.source_gap)} if options.source_gap else {})}
+        """Amplitude, how far sources keep away from the frame that is drawn, and what refined it."""
+        found = {"amplitude": f"{1.0 if options.amplitude is None else options.amplitude:g}"}
+        if options.source_gap:
+            found["source_gap"] = str(options.source_gap)
+        if refiner := self._refiner(options.refiner):
+            found["refiner"] = f"{options.refiner.name} {refiner.sha256[:12]}"
+        return found
 
     def lay_crops(self, track, spec, fps, smooth):
         """See Driver; a face that cannot be one has no crop, and its frame stays as it is."""
@@ -120,7 +140,8 @@ class LipwarpDriver(Driver):
         def place(numbers, landmarks):
             return placed(movements[numbers], person, landmarks, gain)
 
-        return LipState(scene, OwnFrames(scene, bank, place, options.source_gap or 0), person, look)
+        own = OwnFrames(scene, bank, place, options.source_gap or 0)
+        return LipState(scene, own, person, look, self._refiner(options.refiner))
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
@@ -146,6 +167,8 @@ class LipwarpDriver(Driver):
         else:
             sources = [(bank.pictures[entry], bank.landmarks[entry], weight) for entry, weight in sources]
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
+        if state.refiner is not None:
+            face = state.refiner.refine(face, wanted, max(sources, key=lambda one: one[2])[1])
         # The one picture of a portrait was made ready: it shows no inner mouth at all.
         share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
         if share > 0:

@@ -42,9 +42,9 @@ def _optimiser(lr, betas, warmup):
 _model = Free(
     {"name": "wav2lip", "face_size": 96, "width": 1.0},
     "{name: wav2lip}",
-    "replaced as a whole by a config without a base. `wav2lip`, `syncnet_color` (expert; also `frames`) or `lip_landmarks` (no "
-    "width). `face_size` 96, 128, 192, 256 or 384, as prepared; `width` 0.25 to 1; `audio_gate` ([temporal.md](temporal.md)), "
-    "`spatial_input` ([spatial.md](spatial.md))",
+    "replaced as a whole by a config without a base. `wav2lip`, `syncnet_color` (expert; also `frames`), `lip_landmarks` (no "
+    "width) or `lip_refiner` (also `portrait`, `gap`, `loose`). `face_size` 96, 128, 192, 256 or 384, as prepared; `width` 0.25 "
+    "to 1; `audio_gate` ([temporal.md](temporal.md)), `spatial_input` ([spatial.md](spatial.md))",
 )
 _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
 
@@ -67,6 +67,8 @@ _data = Section({
                                 "frame; sure: 0.3", others=("sure",)),
     "part": ListOf(_share, [0.0, 1.0], "training clips whose id hashes into this share, so that two networks may learn from "
                    "disjoint halves", length=2, rising=True),
+    "speakers": ListOf(_text, None, "people whose training clips are taken, such as `[s1, s2]`, so that two networks may learn "
+                       "from disjoint people; null: all", least=1),
     "negatives": Section({
         "near": Number(0.5, 0, 1000, f"share of the expert's negatives that lie up to {NEAR} frames away"),
         "far": Number(0.25, 0, 1000, "share of those that lie further away in the clip"),
