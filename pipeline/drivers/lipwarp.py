@@ -20,12 +20,8 @@ from faces.portrait import portrait_of
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
-<<<<<<< HEAD
 from pipeline.drivers.own_frames import OwnFrames, believed, in_crop, own_bank, rest_picture
-=======
-from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
 from pipeline.drivers.refining import Refiner, load_refiner
->>>>>>> main
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
 from speech.features import features
