@@ -4,6 +4,7 @@
     own frames of the video -> a source for each frame -> lower face, lit as the frame is -> inner mouth where none shows one
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +27,7 @@ from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
 from speech.features import features
 
-THREADS = 2
+THREADS = max(1, min(4, os.cpu_count() or 1))
 # Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
 GROW, WAY = 0.08, 0.06
 HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
