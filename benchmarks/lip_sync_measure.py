@@ -14,7 +14,7 @@ AWAY = 5  # frames from which on another moment counts as another
 SPANS = {"1 s": 25, "0.36 s": 9}
 LONG = 100  # frames of a clip whose offset must be found
 LENGTHS = (40, 50, 75, 100, 150, 200, 250)  # frames of pieces that are held against other people's sound
-PIECES = 500  # of each length
+PIECES = 1000  # of each length
 TRUSTED = 0.3  # confidence of datasets.av_offset from which on it is believed
 FULL_SCALE = 32767
 
@@ -129,17 +129,20 @@ def _piece(clips, length, generator):
     return clip, clip.lips[at : at + length], clip.sound[at : at + length]
 
 
-def calibrate(found, share=0.01):
+def calibrate(found, share=0.005):
     """(a, b) so that at most `share` of other people's sound has a confidence of a + b / sqrt(frames) or more.
 
     Args:
         found: what `strangers` gave.
 
     Returns:
-        a line through the quantiles of all lengths over 1 / sqrt(frames), raised until it holds at each length.
+        a line through the quantiles of all lengths over 1 / sqrt(frames), raised until it holds at each length; through 0 where
+        it would fall below that for endless clips, of which there are too few to learn from.
     """
     lengths = [length for length, values in found.items() if len(values)]
     limits = np.array([np.quantile(found[length], 1 - share) for length in lengths])
     root = 1 / np.sqrt(lengths)
     slope, constant = np.polyfit(root, limits, 1)
+    if constant < 0:
+        return 0.0, float((limits / root).max())
     return float(constant + max(0, (limits - constant - slope * root).max())), float(slope)

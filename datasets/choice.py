@@ -20,8 +20,8 @@ def choose_rows(corpus, split, least, *, exclude=(), speakers=None, part=(0.0, 1
         exclude: ids, or the beginnings of ids, of clips that are left out.
         speakers: names of the people whose clips serve; None takes all.
         part: (low, high) in [0, 1]: only clips whose id hashes into it.
-        min_av_confidence: only clips whose AV offset was measured with this confidence and is made up for to within half a
-            frame; None takes all.
+        min_av_confidence: only clips whose AV offset was measured with this confidence, or "sure", and is made up for to within
+            half a frame; None takes all.
         needs: what a clip must have: "phones", "words".
 
     Returns:
@@ -64,4 +64,5 @@ def _in_sync(corpus, rows, confidence):
         raise InputError(f"data.min_av_confidence: the AV offsets of {corpus.folder} were never measured; run  "
                          f"python prepare.py --out {corpus.folder} --measure_av_offset")  # fmt: skip
     measured = [row for row in rows if row.av_offset is not None and row.av_confidence is not None]
-    return [row for row in measured if row.av_confidence >= confidence and abs(row.av_offset - row.av_corrected) <= 0.5]
+    near = [row for row in measured if abs(row.av_offset - row.av_corrected) <= 0.5]
+    return [row for row in near if (row.av_is_sure if confidence == "sure" else row.av_confidence >= confidence)]

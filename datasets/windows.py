@@ -48,8 +48,8 @@ class WindowDataset:
         sync_frames: frames at the window's start that `sync_mel` and `heard_mel` belong to; None means T.
         textures: dict of field `module` or `reference_module` -> faces.texture.TextureSpec, where not the usual one.
         part: (low, high) in [0, 1]: only clips whose id hashes into it, so that two networks may learn from disjoint halves.
-        min_av_confidence: only clips whose AV offset was measured with this confidence (datasets.av_offset) and is made up for
-            to within half a frame; None takes all.
+        min_av_confidence: only clips whose AV offset was measured with this confidence, or "sure" (docs/av_offset.md), and is
+            made up for to within half a frame; None takes all.
         negatives: datasets.negatives.Negatives: where `heard_mel` comes from when it is not the window's own sound.
         options: dict of field -> dict of its options, where they are not the usual ones.
 

@@ -1,7 +1,7 @@
 """Frames of a person from which the lower face is drawn: which are good, which cover the mouth's shapes, which one serves when.
 
 Candidates are chosen by landmarks alone, their pictures are read once, and those that are blurred, covered or lit otherwise are
-put aside (docs/methods.md, section 12; ours).
+put aside (docs/methods.md, section 14; ours).
 """
 
 from dataclasses import dataclass

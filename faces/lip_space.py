@@ -17,6 +17,7 @@ from faces.mouth import mouth_opening
 
 COMPONENTS = 6
 CONSTANTS = Path(__file__).with_name("lip_space.npz")
+QUIET = 0.3  # spread of the opening over the mean person's below which nobody speaks in a video
 LEAST_OPEN = 0.2  # share of frames whose median is the rest position
 AMPLITUDES = (0.5, 2.0)
 FEW = 25  # frames; below, they tell no amplitude, and a rest position that may smile or be open
@@ -127,9 +128,10 @@ class Person:
     def of(landmarks, present=None):
         """Rest and amplitude of a person in a video, or in one picture.
 
-        With at least FEW frames, rest is the median of the fifth of them that is least open. With fewer, a mouth that is open
-        is closed along the first component, and then goes TOWARDS_MEAN of the way to the mean rest shape, held at the middle of
-        the upper lip: a smile goes, most of the person's own stays with the skull. Amplitude is then 1.
+        With at least FEW frames, in which somebody speaks, rest is the median of the fifth of them that is least open. With
+        fewer, or where the mouth hardly moves (a held smile says nothing of rest or amplitude), a mouth that is open is closed
+        along the first component, and then goes TOWARDS_MEAN of the way to the mean rest shape, held at the middle of the upper
+        lip: a smile goes, most of the person's own stays with the skull. Amplitude is then 1.
 
         Args:
             landmarks: (N, 68, 2) in any unit; present: (N,) bool, frames with a face; None: those without NaN.
@@ -139,7 +141,7 @@ class Person:
         """
         points, opening = _head_free(landmarks, present)
         space = lip_space()
-        few = len(points) < FEW
+        few = len(points) < FEW or opening.std() < QUIET * space.spread
         least = np.argsort(opening, kind="stable")[: max(1, round(len(points) * LEAST_OPEN))]
         median = np.median(points if few else points[least], axis=0)
         if not few:

@@ -10,7 +10,8 @@ from faces.warp import polygon
 SIDE = 48  # pixels of the small picture of a lower face
 LEFT, TOP, WIDTH = -0.9, 0.15, 1.8  # what it shows, in canonical eye distances
 BLURRED = 0.6  # of the usual sharpness
-COVERED = 0.30  # of the skin's brightness: how far the skin beside the mouth looks otherwise than usual, mean
+COVERED, TIMES_USUAL = 0.12, 2.5  # of the skin's brightness: how far skin beside the mouth may look otherwise, and how far
+# beside the usual distance of uncovered frames, which is large where the head turns
 LIT = 1.35  # times brighter or darker than usual
 ALIKE = 0.22  # mean difference of two shots' usual looks that still are one person in one light
 LEAST = 5  # frames from which "usual" can be told
@@ -65,7 +66,7 @@ class Looks:
         small, light, detail, lips = self.small[own], self.light[own], self.detail[own], self.lips[own]
         best = np.argsort(-lips, kind="stable")[: max(3, len(own) // 4)]
         strange = _apart(small, np.median(small[best], axis=0))
-        kept = strange <= COVERED
+        kept = strange <= max(COVERED, TIMES_USUAL * float(np.median(strange[best])))
         if kept.any():
             kept &= np.abs(np.log(light / np.percentile(light[kept], 80))) <= np.log(LIT)
             kept &= detail >= BLURRED * np.median(detail[kept])

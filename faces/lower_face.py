@@ -1,6 +1,6 @@
 """The lower face of a frame drawn anew from other frames of the same person, with the mouth and jaw that are wanted.
 
-Three layers (docs/methods.md, section 12; ours). The frame itself with its jaw line moved, which keeps its neck, hair and
+Three layers (docs/methods.md, section 14; ours). The frame itself with its jaw line moved, which keeps its neck, hair and
 background; over it, inside the face, the sources, each carried to the wanted landmarks and lit like the frame; over these the
 lips, upper and lower each from its own field, and between them the inner mouth.
 """
@@ -12,6 +12,7 @@ from faces.warp import (
     CELLS,
     INNER_LIPS,
     grid_nodes,
+    inner_mouth_mask,
     polygon,
     sampled,
     smooth_outline,
@@ -56,16 +57,18 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
     frame = target[place]
     own, band = _own(target, target_landmarks, wanted, size, unit, box)
     inside = _inside(wanted, size, unit, box)
-    lit = still_skin(wanted, size, box)
+    lit = still_skin(wanted, size, box) * still_skin(target_landmarks, size, box)
     drawn, done = None, 0.0
     for picture, landmarks, weight in sources:
         if weight <= 0:
             continue
-        made = _carried(picture, np.asarray(landmarks, np.float64), wanted, size, unit, box, inner_mouth)
+        made = _carried(picture, np.asarray(landmarks, np.float64), wanted, size, unit, box)
         made = relit(made, frame, lit)
         done += weight
         share = np.full(made.shape[:2], weight / done, np.float32)
         drawn = made if drawn is None else _over(drawn, made, share)
+    if inner_mouth is not None:
+        drawn = _over(drawn, inner_mouth[place], inner_mouth_mask(uncrossed(wanted), size, box))
     result = target.copy()
     result[place] = _over(own, drawn, inside)
     mask = np.zeros((size, size), np.float32)
@@ -78,15 +81,15 @@ def eye_distance(landmarks):
     return float(np.linalg.norm(landmarks[45] - landmarks[36])) / 1.4
 
 
-def _carried(picture, landmarks, wanted, size, unit, box, inner_mouth):
+def _carried(picture, landmarks, wanted, size, unit, box):
     """(h, w, 3) uint8: the box of the target as the source has it."""
     upper, lower = warp_maps(landmarks, wanted, size, ("upper", "lower"))
     share = _above(grid_nodes(size), wanted, unit)[..., None].astype(np.float32)
     skin = sampled(picture, spread(lower + (upper - lower) * share, size, box))
-    return _mouth(skin, picture, landmarks, (upper, lower), wanted, size, unit, box, inner_mouth)
+    return _mouth(skin, picture, landmarks, (upper, lower), wanted, size, unit, box)
 
 
-def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mouth):
+def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box):
     """Lay lips and inner mouth over the skin; writes into `skin`."""
     import cv2
 
@@ -102,11 +105,7 @@ def _mouth(skin, picture, landmarks, fields, wanted, size, unit, box, inner_mout
     places = [spread(field, size, small) for field in fields]
     made = _over(sampled(picture, places[1]), sampled(picture, places[0]), upper / np.maximum(upper + lower, 1e-6))
     if inner.any():
-        if inner_mouth is None:
-            shown = _between(places, picture, landmarks, lips, small)
-        else:
-            shown = inner_mouth[top:bottom, left:right]
-        made = _over(made, shown, inner)
+        made = _over(made, _between(places, picture, landmarks, lips, small), inner)
     centre = outer.mean(0)
     away = outer - centre
     away *= 1 + LIP_MARGIN * unit / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)

