@@ -172,8 +172,9 @@ def movements(landmarks, person):
 def placed(movement, person, landmarks, gain=1.0):
     """The frames' own landmarks with mouth and jaw as wanted.
 
-    Lips stop where they meet: inner points that would pass each other lie between the two places. Nothing of the frames' own mouth goes into the result; of their jaw line only the outermost points that are placed keep a
-    share, so that it joins the cheeks.
+    Lips stop where they meet: inner points that would pass each other lie between the two places. Nothing of the frames' own
+    mouth goes into the result; of their jaw line only the outermost points that are placed keep a share, so that it joins the
+    cheeks.
 
     Args:
         movement: (N, 20, 2), see `movements`; person: Person; landmarks: (N, 68, 2) in any unit, which the result has too.

@@ -19,7 +19,7 @@ from speech.features.embedding import EMBEDDING, MID
 
 DILATIONS = (1, 2, 4, 6)
 MARGIN = sum(DILATIONS)  # frames of sound that are heard before and after each frame
-SPAN = 51  # frames over which the local mean is taken, about which the gain widens movements
+SPAN = 101  # frames over which the local mean is taken, about which the gain widens movements
 REST_DROPPED = 0.5  # share of training windows whose person is not told
 HEARS = {"all": slice(None), "mid": slice(0, MID), "fin": slice(MID, EMBEDDING)}
 

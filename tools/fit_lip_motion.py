@@ -3,9 +3,9 @@
     python -m tools.fit_lip_motion runs/lipwarp_motion/best.safetensors --corpus prepared/people --out lipwarp.safetensors
 
 What is trained on squares of errors predicts means, and moves less than people do. The gain of each of the six components
-brings its spread on people of the split `val` to SPREAD of the real one, in the median over clips: nearly all of the opening's,
-less of the others', which the sound tells less of; where network and clips hardly agree (correlation below LEAST), what it gives
-is left as it is, because a gain would make noise of it.
+brings its spread on people of the split `val` to SPREAD of the real one, in the median over people: nearly all of the opening's,
+less of the others', which the sound tells less of. Where network and clips hardly agree (correlation below LEAST), what it
+gives is left as it is, because a gain would make noise of it.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from datasets.prepared import PreparedCorpus
 from faces.lip_space import COMPONENTS, lip_space
 from training.checkpoint import load_checkpoint, save_checkpoint
 
-SPREAD, LEAST = np.array([0.9, *[0.7] * (COMPONENTS - 1)]), 0.2
+SPREAD, LEAST = np.array([0.85, *[0.7] * (COMPONENTS - 1)]), 0.2
 GAINS = np.linspace(1, 2.2, 25)
 
 
