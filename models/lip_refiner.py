@@ -1,8 +1,8 @@
 """Refines a warped lower face: a small convolutional network over the square around the mouth (docs/methods.md; ours).
 
-What is there stays sharp: the network moves pixels of the warped source by a smooth field, and adds a smooth change of tone. It
-paints pixels of its own inside the mouth alone, where the source was less open than is wanted, as far as its blending mask says.
-A fresh network changes nothing.
+What is there stays sharp: the network moves pixels of the warped source by a smooth field, and adds a smooth change of tone.
+With `paints` it also makes up pixels inside the mouth, where the source was less open than is wanted, as far as its blending mask
+says. A fresh network changes nothing.
 """
 
 from dataclasses import dataclass
@@ -56,6 +56,7 @@ class LipRefiner(Network):
         face_size: S, side of the aligned crops of training; the square has half of it.
         width: 1: 24 channels at half the square's resolution, twice and four times as many at a quarter and an eighth.
         portrait, gap, loose: of the training items, see datasets.fields.lower_face.
+        paints: whether the blending mask may be above 0.
 
     Raises:
         InputError: a size or a width that is not possible.
@@ -65,10 +66,11 @@ class LipRefiner(Network):
     needs = ("warped_face", "lip_drawing")
     gives = ("face",)
 
-    def __init__(self, face_size=192, width=1.0, portrait=0.4, gap=15, loose=0.1):
+    def __init__(self, face_size=192, width=1.0, portrait=0.4, gap=15, loose=0.1, paints=False):
         super().__init__()
         check_size(face_size, width)
         self.face_size, self.side = face_size, face_size // 2
+        self.paints = bool(paints)
         self.sources = {"portrait": portrait, "gap": gap, "loose": loose}
         half = scaled(CHANNELS_AT_HALF, width)
         quarter, eighth = 2 * half, 4 * half
@@ -133,7 +135,7 @@ class LipRefiner(Network):
         smooth = torch.cat((REACH * flow.tanh(), tone), 1)
         flow, tone = F.interpolate(smooth, scale_factor=4, mode="bilinear", align_corners=False).split(_SMOOTH, 1)
         paint, mask = F.pixel_shuffle(self.fine(_active(half)).float(), 2).split(_FINE, 1)
-        return Refinement(flow, tone, paint.sigmoid(), unseen(drawing) * mask.tanh())
+        return Refinement(flow, tone, paint.sigmoid(), unseen(drawing) * mask.tanh() if self.paints else torch.zeros_like(mask))
 
 
 def square(size):

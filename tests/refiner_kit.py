@@ -5,7 +5,7 @@ import torch
 from models import build_model
 from training.checkpoint import save_checkpoint
 
-MODEL = {"name": "lip_refiner", "face_size": 192, "width": 0.25}
+MODEL = {"name": "lip_refiner", "face_size": 192, "width": 0.25, "paints": True}
 
 
 def small_refiner(heads=0.0):
