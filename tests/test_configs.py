@@ -89,7 +89,9 @@ def lighten(config, stage, runs):
     """Overrides that lay a config over the small corpus, at a quarter of its width."""
     given = stage[config["data"]["crop"] or "aligned"]
     small = {"data.corpus": given["data.corpus"], "data.workers": 0, "train.batch_size": 2, "train.validate_batches": 1,
-             "train.device": "cpu", "train.threads": 1, "train.runs": runs, "model.face_size": 96}  # fmt: skip
+             "train.device": "cpu", "train.threads": 1, "train.runs": runs}  # fmt: skip
+    if "face_size" in config["model"]:
+        small["model.face_size"] = 96
     if "width" in config["model"]:
         small["model.width"] = 0.25
     if "sync" in config["losses"]:
