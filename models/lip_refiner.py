@@ -77,19 +77,23 @@ class LipRefiner(Network):
         self.stem, self.down, self.bottom = _conv(_INPUTS, half, 2), _conv(half, quarter, 2), _conv(quarter, eighth, 2)
         self.before, self.after = _Residual(quarter), _Residual(quarter)
         self.deep = nn.Sequential(_Residual(eighth), _Residual(eighth))
-        self.up, self.top = nn.Conv2d(eighth, quarter, 1), nn.Conv2d(quarter, half, 1)
-        self.finish = _conv(half, half)
-        self.smooth, self.fine = _conv(quarter, sum(_SMOOTH)), _conv(half, 4 * sum(_FINE))
+        self.up, self.smooth = nn.Conv2d(eighth, quarter, 1), _conv(quarter, sum(_SMOOTH))
+        if paints:
+            self.top, self.finish, self.fine = nn.Conv2d(quarter, half, 1), _conv(half, half), _conv(half, 4 * sum(_FINE))
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=LEAK, nonlinearity="leaky_relu")
                 nn.init.zeros_(layer.bias)
-        for head in (self.smooth, self.fine):
+        for head in self.heads():
             nn.init.zeros_(head.weight)
+
+    def heads(self):
+        """The last layers, which begin at 0."""
+        return (self.smooth, self.fine) if self.paints else (self.smooth,)
 
     def parts(self):
         """See models.network.Network."""
-        heads = ("smooth", "fine")
+        heads = ("smooth", "fine") if self.paints else ("smooth",)
         return {"trunk": tuple(name for name, _ in self.named_children() if name not in heads), "heads": heads}
 
     def field_options(self):
@@ -130,12 +134,14 @@ class LipRefiner(Network):
         half = self.stem(maps.to(self.stem.weight.dtype, memory_format=torch.channels_last))
         quarter = self.before(self.down(_active(half)))
         quarter = self.after(quarter + _doubled(self.up(self.deep(self.bottom(_active(quarter))))))
-        half = self.finish(_active(half + _doubled(self.top(quarter))))
         flow, tone = self.smooth(_active(quarter)).float().split(_SMOOTH, 1)
         smooth = torch.cat((REACH * flow.tanh(), tone), 1)
         flow, tone = F.interpolate(smooth, scale_factor=4, mode="bilinear", align_corners=False).split(_SMOOTH, 1)
+        if not self.paints:
+            return Refinement(flow, tone, torch.zeros_like(tone), torch.zeros_like(tone[:, :1]))
+        half = self.finish(_active(half + _doubled(self.top(quarter))))
         paint, mask = F.pixel_shuffle(self.fine(_active(half)).float(), 2).split(_FINE, 1)
-        return Refinement(flow, tone, paint.sigmoid(), unseen(drawing) * mask.tanh() if self.paints else torch.zeros_like(mask))
+        return Refinement(flow, tone, paint.sigmoid(), unseen(drawing) * mask.tanh())
 
 
 def square(size):

@@ -13,7 +13,7 @@ def small_refiner(heads=0.0):
     torch.manual_seed(0)
     model = build_model(MODEL).eval()
     with torch.no_grad():
-        for head in (model.smooth, model.fine):
+        for head in model.heads():
             head.weight.normal_(0, heads)
     return model
 
