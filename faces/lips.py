@@ -7,7 +7,8 @@ from faces.warp import INNER_LIPS, polygon, sampled, smooth_outline, spread
 # Lengths in eye distances unless something else is said.
 SEAM = 0.012  # softness of the line between the lips
 SPLIT, SPLIT_WAY = (0.3, 0.75), 0.3  # of a closing mouth: least and most that goes with the upper lip, and the change's way
-CAVITY, CAVITY_EDGE = 0.5, 0.3  # brightness of the cavity over that of the seam; way from its border, over the gap
+CAVITY, CAVITY_OF_LIP = 0.5, 0.3  # brightness of the cavity, at most: over that of the seam, and over that of the lips
+CAVITY_EDGE = 0.3  # way of the cavity from its border, over the gap
 SEAM_ENDS = 0.15  # of the gap beside the lips, where no dark line is looked for
 LIP_MARGIN, LIP_FADE = 0.02, 0.05  # around the lips that are drawn from their own fields
 
@@ -63,6 +64,9 @@ def _between(places, picture, landmarks, lips, box):
     scale = np.linalg.norm(lips[45] - lips[36]) / max(float(np.linalg.norm(landmarks[45] - landmarks[36])), 1e-6)
     source_gap = float(np.linalg.norm(landmarks[66] - landmarks[62])) * scale
     seam, dark = dark_seam(picture, landmarks)
+    middle = (landmarks[[50, 51, 52, 56, 57, 58]] + landmarks[[61, 62, 63, 65, 66, 67]]) / 2
+    lip = float(sampled(picture, middle.T[:, None].astype(np.float32)).mean())
+    dark = dark * min(CAVITY, CAVITY_OF_LIP * lip / max(float(dark.mean()), 1e-6))
     seam *= source_gap
     y, x = np.mgrid[box[0] : box[1], box[2] : box[3]].astype(np.float32)
     x, y = x - np.float32(lips[60, 0]), y - np.float32(lips[60, 1])
@@ -80,7 +84,7 @@ def _between(places, picture, landmarks, lips, box):
     shown = sampled(picture, places[1] + (places[0] - places[1]) * share)
     inside = np.minimum(under - np.float32(seam), np.float32(seam + more) - under)  # of the cavity, from its border
     cavity = ease(inside / np.float32(CAVITY_EDGE * gap)) * np.float32(min(1.0, more / (CAVITY_EDGE * gap)))
-    return laid_over(shown, np.broadcast_to(np.rint(dark * CAVITY).astype(np.uint8), shown.shape), cavity)
+    return laid_over(shown, np.broadcast_to(np.rint(dark).astype(np.uint8), shown.shape), cavity)
 
 
 def dark_seam(picture, landmarks):
