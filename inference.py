@@ -11,7 +11,7 @@ from common.cli import EXIT_FAILED_JOB, run
 from common.errors import InputError
 from common.version import __version__
 
-DEFAULT_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "demo.safetensors"
+DEFAULT_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "lipwarp.safetensors"
 DEFAULT_OUTFILE = "results/result.mp4"
 
 
@@ -48,7 +48,7 @@ def build_parser():
     add("--drive", metavar="PATH", help="video whose speech and expression are followed, in place of --audio; brings its sound")
     add("--pose", metavar="PATH", help="video whose head movement is followed, for a checkpoint that can")
     add("--outfile", metavar="PATH", help=f"video to write (default: {DEFAULT_OUTFILE}); its folder is made")
-    add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/demo.safetensors)")
+    add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/lipwarp)")
     add("--jobs", metavar="PATH", help="csv file of face,audio,outfile[,drive,pose]: many jobs with one model load")
 
     face = parser.add_argument_group("face")
@@ -86,6 +86,7 @@ def build_parser():
         "crop where a checkpoint draws what cannot be laid over a frame)")
     add("--amplitude", type=float, help="how far lips move, for a checkpoint that moves them (default: 1, as the person does)")
     add("--source_gap", type=int, help="such a checkpoint takes no pixel from so near the frame that is drawn, in frames")
+    add("--refiner", help="checkpoint of a lip refiner for what such a checkpoint draws, or none (default: none)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
@@ -179,6 +180,7 @@ class _Work:
             output=args.output,
             amplitude=args.amplitude,
             source_gap=args.source_gap,
+            refiner=None if args.refiner in (None, "none") else Path(args.refiner),
         )
         self._videos = [name for name in ("drive", "pose") if getattr(args, name)]
         refuse_beside_compat(args.compat, self._drive, self._videos)

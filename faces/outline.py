@@ -15,7 +15,7 @@ BROWS = slice(17, 27)
 # In eye distances. The line below the eyes lies at TOP from the point between them; the weight rises over WAY from the jaw
 # inwards, and over TOP_WAY from the line down. FOREHEAD is how far a forehead reaches above the brows.
 TOP, WAY, TOP_WAY, FOREHEAD = 0.25, 0.25, 0.30, 0.5
-CELLS = 4  # of the grid, over which the weight rises
+CELLS = 3  # of the grid, over which the weight rises, at least
 LEAST_WAY = 1.0  # pixels
 
 
@@ -38,7 +38,8 @@ def lower_face_mask(landmarks, size, *, wanted=None, inset=0.0, way=WAY, grow=0.
     normals, offsets = _edges(jaw)
     offsets, ways = offsets + grow * unit - inset, np.full(len(offsets), max(way * unit, LEAST_WAY))
     top = -float(down @ (middle + TOP * unit * down)) - inset
-    return _weights(np.vstack([normals, down]), np.append(offsets, top), np.append(ways, max(TOP_WAY * unit, LEAST_WAY)), size)
+    ways = np.append(ways, max(TOP_WAY * unit, LEAST_WAY))
+    return _weights(jaw, np.vstack([normals, down]), np.append(offsets, top), ways, size, grow * unit)
 
 
 def whole_face_mask(landmarks, size, *, inset=0.0, way=WAY):
@@ -48,8 +49,9 @@ def whole_face_mask(landmarks, size, *, inset=0.0, way=WAY):
         (S, S) float32 in [0, 1].
     """
     unit, _, down = _frame_of(landmarks)
-    normals, offsets = _edges(np.concatenate([landmarks[JAW], landmarks[BROWS] - FOREHEAD * unit * down]))
-    return _weights(normals, offsets - inset, np.full(len(offsets), max(way * unit, LEAST_WAY)), size)
+    outline = np.concatenate([landmarks[JAW], landmarks[BROWS] - FOREHEAD * unit * down])
+    normals, offsets = _edges(outline)
+    return _weights(outline, normals, offsets - inset, np.full(len(offsets), max(way * unit, LEAST_WAY)), size)
 
 
 def _frame_of(landmarks):
@@ -64,8 +66,8 @@ def _edges(points):
     import cv2
 
     hull = cv2.convexHull(np.asarray(points, np.float32))[:, 0].astype(np.float64)
-    along = np.roll(hull, -1, axis=0) - hull
-    long = np.linalg.norm(along, axis=1)
+    along = np.concatenate([hull[1:], hull[:1]]) - hull
+    long = np.hypot(along[:, 0], along[:, 1])
     hull, along, long = hull[long > 1e-6], along[long > 1e-6], long[long > 1e-6]
     normals = np.stack([-along[:, 1], along[:, 0]], 1) / long[:, None]
     offsets = -(normals * hull).sum(1)
@@ -74,31 +76,25 @@ def _edges(points):
     return normals, offsets
 
 
-def _weights(normals, offsets, ways, size):
-    """(S, S) float32: the least n x + o over its way, cut off to [0, 1] and smoothed."""
+def _weights(points, normals, offsets, ways, size, grow=0.0):
+    """(S, S) float32: the least n x + o over its way, cut off to [0, 1], smoothed; 0 beyond `grow` pixels from the points."""
     import cv2
 
-    cell = max(1, int(ways.min()) // CELLS)
-    nodes = -(-size // cell) + 2  # one more on each side, so that nothing is repeated
-    at = ((np.arange(nodes) - 0.5) * cell - 0.5).astype(np.float32)
-    x, y = (normals / ways[:, None]).astype(np.float32).T
-    offsets = (offsets / ways).astype(np.float32)
-    inside = np.ones((nodes, nodes), np.float32)
-    for a, b, c in zip(x, y, offsets, strict=True):
-        np.minimum(inside, (a * at)[None, :] + (b * at + c)[:, None], out=inside)
     out = np.zeros((size, size), np.float32)
-    rows, columns = (np.flatnonzero((inside > 0).any(axis)) for axis in (1, 0))
-    if not len(rows):
+    begin = np.clip(np.floor(points.min(0) - grow), 0, size).astype(int)
+    end = np.clip(np.ceil(points.max(0) + grow) + 1, 0, size).astype(int)
+    if (begin >= end).any():
         return out
-    # Only where there is weight: nodes of the grid, then pixels.
-    low = np.maximum([rows[0] - 1, columns[0] - 1], 0)
-    high = np.minimum([rows[-1] + 2, columns[-1] + 2], nodes)
-    part = inside[low[0] : high[0], low[1] : high[1]]
+    cell = max(1, int(ways.min()) // CELLS)
+    nodes = -((begin - end) // cell) + 2  # one more on each side, so that nothing is repeated
+    x, y = (first + (np.arange(count, dtype=np.float32) - 0.5) * cell - 0.5 for first, count in zip(begin, nodes, strict=True))
+    right, down = (normals / ways[:, None]).T
+    lines = (right[:, None] * x + (offsets / ways)[:, None]).astype(np.float32), (down[:, None] * y).astype(np.float32)
+    inside = np.ones((len(y), len(x)), np.float32)
+    for along, across in zip(*lines, strict=True):
+        np.minimum(inside, along[None] + across[:, None], out=inside)
     if cell > 1:
-        part = cv2.resize(part, (part.shape[1] * cell, part.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
-    first = (low - 1) * cell  # pixel of the part's first row and column
-    begin, end = np.maximum(first, 0), np.minimum(first + part.shape, size)
-    part = part[begin[0] - first[0] : end[0] - first[0], begin[1] - first[1] : end[1] - first[1]]
-    part = np.clip(part, 0, 1)
-    out[begin[0] : end[0], begin[1] : end[1]] = part * part * (3 - 2 * part)
+        inside = cv2.resize(inside, (len(x) * cell, len(y) * cell), interpolation=cv2.INTER_LINEAR)
+    inside = np.clip(inside[cell:, cell:][: end[1] - begin[1], : end[0] - begin[0]], 0, 1)
+    out[begin[1] : end[1], begin[0] : end[0]] = inside * inside * (3 - 2 * inside)
     return out

@@ -10,6 +10,7 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
+from losses.lip_patches import LipDistance, LipPatchLoss
 from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
 from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
@@ -37,6 +38,8 @@ LOSSES = {
     "lip_velocity": LipVelocity,
     "lip_spread": LipSpread,
     "spatial_texture": SpatialTextureLoss,
+    "lip_distance": LipDistance,
+    "lip_patches": LipPatchLoss,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

@@ -7,6 +7,7 @@ REGIONS = {
     "face": (0.0, 1.0, 0.0, 1.0),
     "upper": (0.0, 0.5, 0.0, 1.0),
     "lower": (0.5, 1.0, 0.0, 1.0),
+    "square": (0.5, 1.0, 0.25, 0.75),  # as metrics measure: from the base of the nose to below the chin
     "mouth": (0.55, 0.90, 0.25, 0.75),  # docs/methods.md, section 5
 }
 

@@ -86,6 +86,7 @@ class DriveOptions:
         output: "frame" for whole frames, "crop" for the driver's square crop alone; None takes what the driver is made for.
         amplitude: factor on the movement of lips, for a driver that moves them; None is 1.
         source_gap: such a driver takes no pixel from within so many frames of the one that is drawn; None and 0 allow all.
+        refiner: checkpoint of a lip refiner, for such a driver; None refines nothing.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -101,6 +102,7 @@ class DriveOptions:
     output: str | None = None
     amplitude: float | None = None
     source_gap: int | None = None
+    refiner: Path | None = None
 
     def __post_init__(self):
         if self.paste is not None:

@@ -24,7 +24,7 @@ class FrameOutput:
         """(H, W, 3) uint8 RGB of a drawn Shot."""
         if shot.face is None:
             return shot.frame
-        return self._paste(shot.crop, shot.frame, self._plan.finish(shot.face), shot.mask)
+        return self._paste(shot.crop, shot.frame, self._plan.finish(shot), shot.mask)
 
 
 class CropOutput:
@@ -48,7 +48,7 @@ class CropOutput:
         """(S, S, 3) uint8 RGB of a drawn Shot."""
         if shot.face is None:
             return np.zeros((self.height, self.width, 3), np.uint8)
-        face = self._plan.finish(shot.face)
+        face = self._plan.finish(shot)
         if self._paste is None:
             return face
         return self._paste(self._itself, shot.crop.extract(shot.frame), face, shot.mask)

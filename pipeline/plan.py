@@ -1,16 +1,15 @@
 """What will be drawn where: everything that is decided before the pass over the video."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
-from faces.optimise import FaceOptimiser
 from faces.paste import first_row
-from faces.texture import texture_modules
 from models.precision import exact_products
 from pipeline.masks import Masks
-from pipeline.reference import choose_reference
+from pipeline.optimising import build_optimiser
 from pipeline.scene import Scene
 
 
@@ -26,7 +25,7 @@ class Plan:
         pastes: "mouth", "face" or None, see Driver.
         output: "frame" or "crop".
         paste: one of `faces.paste.PASTE_STYLES`.
-        optimiser: FaceOptimiser for the drawn faces, or None.
+        optimiser: function of a drawn face and the number of the source frame -> face, or None.
     """
 
     scene: Scene
@@ -36,14 +35,14 @@ class Plan:
     pastes: str | None = "mouth"
     output: str = "frame"
     paste: str = "feather"
-    optimiser: FaceOptimiser | None = None
+    optimiser: Callable | None = None
 
-    def finish(self, face):
+    def finish(self, shot):
         """The drawn face (S, S, 3) uint8, optimised where that is wanted; what lies above the drawn rows is left alone."""
         if self.optimiser is None:
-            return face
-        better = self.optimiser(face)
-        better[: self.first_row] = face[: self.first_row]
+            return shot.face
+        better = self.optimiser(shot.face, shot.index)
+        better[: self.first_row] = shot.face[: self.first_row]
         return better
 
 
@@ -69,7 +68,7 @@ def make_plan(source, track, driving, frames, driver, options):
         pastes=driver.pastes,
         output=driver.output(options),
         paste=options.paste or "feather",
-        optimiser=_optimiser(scene, driver) if options.optimise_face else None,
+        optimiser=build_optimiser(scene, driver) if options.optimise_face else None,
     )
 
 
@@ -79,17 +78,6 @@ def make_scene(source, track, frames, driver, options):
     laid = next((crop for crop in ((crops[0],) if track is None else crops) if crop is not None), driver.crop)
     looks = driver.looks_at(track, options.reference)
     return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options)
-
-
-def _optimiser(scene, driver):
-    """FaceOptimiser for the reference frame; one frame for all also where the model is shown each its own, or textures flicker.
-
-    It knows the reference's mouth only: what the real mouth does in the other frames must not reach the drawn one.
-    """
-    reference = scene.looks[0] if scene.looks else 0 if scene.track is None else choose_reference(scene.track)
-    (face,), (landmarks,) = scene.pictures([reference]), scene.landmarks([reference])
-    known = landmarks if np.isfinite(landmarks).all() else None
-    return FaceOptimiser(face, texture_modules(face), known, kind=driver.crop.kind)
 
 
 def lay_crops(source, track, driver, options):

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from models import MODELS, build_model
+from models.lip_motion import MARGIN
 from models.lip_sync import CONTEXT
 from models.precision import unit_length
 from speech.arpabet import PHONES
@@ -19,7 +20,7 @@ def seeded(build):
 
 def network(name, **options):
     """A network in eval mode whose batch statistics are those of a batch, so that its maps have a usual size."""
-    small = {} if name in ("lip_landmarks", "lip_sync", "syncnet_v2", "fid_inception") else {"width": 0.25}
+    small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", "syncnet_v2", "fid_inception") else {"width": 0.25}
     model = seeded(lambda: build_model({"name": name, **small, **options}))
     with torch.no_grad():
         model.train()
@@ -49,14 +50,16 @@ def inputs_of(name, model, count=4):
         "disc_quality": lambda: (rand(count, 3, 96, 96),),
         "disc_conditional": lambda: (mel, rand(count, 3, 96, 96), rand(count, 3, 96, 96)),
         "lip_landmarks": lambda: (rand(count, 3, 96, 96),),
+        "lip_motion": lambda: (rand(count, 3 + 2 * MARGIN, 288), rand(count, 20, 2)),
         "lip_sync": lambda: (rand(count, 12, 20, 2), rand(count, 12, 288)),
+        "lip_refiner": lambda: (rand(count, 3, 48, 48), rand(count, 4, 48, 48)),
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
         "fid_inception": lambda: (rand(count, 3, 96, 96),),
     }[name]()
 
 
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
-         "lip_landmarks": "find", "lip_sync": "embed"}  # fmt: skip
+         "lip_landmarks": "find", "lip_motion": "lips", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
 
 
 def call(model, arguments):
@@ -70,7 +73,7 @@ NETWORKS = [*((name, {}) for name in MODELS), ("wav2lip", {"audio_gate": True, "
 
 
 def with_unseen_classes(model):
-    """A gate that has seen two classes and learned to use them; a spatial input that is in use."""
+    """A gate that has seen two classes and learned to use them; a spatial input, and heads of a refiner, that are in use."""
     if getattr(model, "audio_gate", None) is not None:
         table = model.audio_gate.table
         table.update(torch.tensor([1, 2]), torch.tensor([0.4, 0.9]), torch.tensor([True, True]))
@@ -81,6 +84,10 @@ def with_unseen_classes(model):
         with torch.no_grad():
             model.spatial_input.colour.weight.normal_(0, 0.1)
             model.spatial_input.position.weight.normal_(0, 0.1)
+    if hasattr(model, "smooth"):
+        with torch.no_grad():
+            for head in model.heads():
+                head.weight.normal_(0, 0.02)
     return model
 
 
@@ -96,7 +103,14 @@ TERMS = {  # options of a config beside the weight
     "spatial_texture": {},
     "sync_contrast": {},
     "sync_landmarks": {},
+    "temporal_motion": {"unit": "run"},
+    "lip_coefficients": {},
+    "lip_opening": {},
+    "lip_velocity": {},
+    "lip_spread": {},
     "sync_movement": {},
+    "lip_distance": {},
+    "lip_patches": {"channels": 8},
 }
 
 
@@ -118,6 +132,7 @@ def fields_and_outputs():
 
     batch = {"face": rand(2, 5, 3, 96, 96), "reference_face": rand(2, 5, 3, 96, 96), "mel": rand(2, 5, 1, 80, 16) * 8 - 4,
              "sync_mel": rand(2, 1, 80, 16) * 8 - 4, "landmarks": rand(2, 5, 68, 2) * 96, "valid": torch.ones(2, 5),
+             "lip_drawing": rand(2, 5, 4, 96, 96),
              "phoneme": torch.randint(0, len(PHONES), (2, 5), generator=generator), "run": torch.tensor([[0, 0, 1, 1, 2]] * 2),
              "module": torch.randint(0, 64, (2, 5, 96, 96), generator=generator),
              "in_sync": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]),

@@ -28,10 +28,14 @@ EXPERT = {"sync_classification", "sync_choice"}
 FIGURES = {**dict.fromkeys(EXPERT, ("accuracy",)), "sync_contrast": ("frames", "windows")}
 WAV2LIP = {"l1", "sync"}
 STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
+MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
+REFINE = {"l1", "lip_distance"}
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
     **{"lip_landmarks": {"landmark_distance"}},
+    **dict.fromkeys(("lipwarp_motion", "lipwarp_motion_all", "lipwarp_motion_mel"), MOTION),
+    **dict.fromkeys((f"lipwarp_motion_{one}" for one in ("tc", "run", "shuffled", "gate")), {*MOTION, "temporal_motion"}),
     **dict.fromkeys(("lip_sync", "lip_sync_a", "lip_sync_b", "lip_sync_mel"), {"sync_contrast"}),
     **{"wav2lip": WAV2LIP, "wav2lip_paper": WAV2LIP, "wav2lip_gan": {*WAV2LIP, "adversarial"}},
     **{"tcsc": TCSC, "tcsc_box": TCSC, "tcsc_no_tc": TCSC - {"temporal_lip"}},
@@ -39,6 +43,8 @@ LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("sto_no_sc_input", "sto_grid"), STO),
     **{"sto_no_sc": STO - {"spatial_texture"}, "sto_no_tc": STO - {"temporal_lip"}},
     **{"ablation_small": WAV2LIP, "demo_l1": {"l1"}, "demo": {"l1"}, "demo_sync": WAV2LIP},
+    **{"lipwarp_refine": REFINE, "lipwarp_refine_gan": {*REFINE, "lip_patches"}},
+    **dict.fromkeys(("lipwarp_refine_sc", "lipwarp_refine_grid"), {*REFINE, "spatial_texture"}),
     **{"demo_temporal": {"l1", "temporal_lip"}, "demo_spatial": {"l1", "spatial_texture"}},
 }  # fmt: skip
 
@@ -76,7 +82,7 @@ def stage(small_corpus, tmp_path_factory):
         rows = [{**row, "av_offset": 0.0, "av_confidence": 1.0} for row in rows]
         (corpus / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         weights = {}
-        for name in ("syncnet_color", "wav2lip"):
+        for name in ("syncnet_color", "wav2lip", "lip_refiner"):
             network = {"name": name, "face_size": 96, "width": 0.25}
             weights[name] = folder / f"{name}-{crop}.safetensors"
             save_checkpoint(weights[name], build_model(network), {"model": network, "data": {"crop": crop}})
@@ -91,6 +97,8 @@ def lighten(config, stage, runs):
              "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs}  # fmt: skip
     if config["data"]["window"] not in ("phoneme", *range(16)):
         small["data.window"] = 12
+    if "face_size" in config["model"]:
+        small["model.face_size"] = 96
     if config["model"].get("width", 2) <= 1:
         small["model.width"] = 0.25
     if "sync" in config["losses"]:
@@ -105,7 +113,7 @@ def do_a_step(job, losses):
     before = [parameter.detach().clone() for parameter in job.model.parameters()]
     values, _ = job.learn(next(steps_left(job)))
     open_losses = {name for name in losses if job.criterion.open[name]}
-    adversaries = {"adversary/adversarial", "gradient/adversarial"} if "adversarial" in losses else set()
+    adversaries = {f"{kind}/{one}" for one in losses & {"adversarial", "lip_patches"} for kind in ("adversary", "gradient")}
     figures = {f"{name}/{figure}" for name in losses for figure in FIGURES.get(name, ())}
     assert set(values) == {"total", "gradient"} | open_losses | adversaries | figures
     assert all(math.isfinite(value) for value in values.values()), values

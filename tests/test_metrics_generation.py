@@ -175,10 +175,13 @@ def test_names_of_systems(tmp_path, monkeypatch):
 class Generator:
     """What the studio asks of a generator, without a network."""
 
-    name, sha256, pastes = "tiny.safetensors", "ab" * 32, "mouth"
+    name, sha256, pastes, moves = "tiny.safetensors", "ab" * 32, "mouth", False
 
-    def __init__(self, precision):
-        self.precision = precision
+    def __init__(self, precision, moves=False):
+        self.precision, self.moves = precision, moves
+
+    def tags(self, options):
+        return {"source_gap": str(options.source_gap)} if options.source_gap else {}
 
     def check(self, options, given):
         """Can do all."""
@@ -195,6 +198,7 @@ def test_a_video_of_another_precision_is_made_again(tmp_path, told, made, kept):
         writer.write(np.zeros((64, 64, 3), np.uint8))
     assert Studio._is_of(tmp_path / "a.mp4", Generator(told)) == kept
     assert not Studio._is_of(tmp_path / "none.mp4", Generator(told))
+    assert not Studio._is_of(tmp_path / "a.mp4", Generator(told, moves=True)), "it may show what it is measured against"
 
 
 def test_the_precision_of_the_generators_is_told(material, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from faces.landmarks import JAW
 from media import VideoReader, probe, read_metadata
 from pipeline.drivers import load_driver
 from pipeline.drivers.lipwarp import GROW, LipwarpDriver
-from pipeline.drivers.own_frames import PIECE, OwnFrames
+from pipeline.drivers.own_frames import PIECE, OwnFrames, believed
 from pipeline.drivers.speech_codes import SpeechCodes, cubic
 from pipeline.driving import Driving
 from pipeline.options import DriveOptions, FaceOptions
@@ -23,6 +23,8 @@ from pipeline.playback.source import FaceSource
 from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
+from tests.conftest import ROOT
+from tests.faces_kit import plain_face, track_of
 from tests.inference_kit import (
     OWN,
     blank,
@@ -36,6 +38,7 @@ from tests.inference_kit import (
     write_wav,
 )
 from tests.lipwarp_kit import save_motion
+from tests.refiner_kit import save_refiner
 from tests.test_faces_outline import inside_hull
 
 
@@ -52,6 +55,7 @@ def kit(tmp_path_factory):
     write_wav(folder / "short.wav", tone(0.2))
     save_motion(folder / "motion.safetensors")
     save_tiny(folder / "mouth.safetensors", OWN)
+    save_refiner(folder / "refiner.safetensors", heads=0.05)
     return folder
 
 
@@ -122,6 +126,24 @@ def test_one_frame_or_each_frame_itself_serves_on_demand(kit, driver):
     assert sum(shot.face is not None for shot in draw_shots(plan, driver)) == 5
 
 
+def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit, driver):
+    plan, plain = (planned(kit, driver, "face.mp4", "short.wav", optimise_face=on) for on in (True, False))
+    for shot in draw_shots(plan, driver):
+        made, drawn = plan.finish(shot).astype(int), plain.finish(shot)
+        assert 0 < np.abs(made - drawn).mean() < 3
+        mouth = np.rint(plan.scene.landmarks([shot.index])[0, 60:68].mean(0)).astype(int)
+        np.testing.assert_array_equal(made[mouth[1], mouth[0]], drawn[mouth[1], mouth[0]])
+
+
+def test_a_refiner_goes_over_the_lower_face_alone(kit, driver):
+    plan, plain = (planned(kit, driver, "face.mp4", "short.wav", refiner=path) for path in (kit / "refiner.safetensors", None))
+    for shot, other in zip(draw_shots(plan, driver), draw_shots(plain, driver), strict=True):
+        made, drawn = plan.finish(shot), plain.finish(other)
+        eyes = int(plan.scene.landmarks([shot.index])[0, 36:48, 1].max())
+        assert (made != drawn).any() and (made[:eyes] == drawn[:eyes]).all()
+    assert driver.tags(plan.scene.options)["refiner"].startswith("refiner.safetensors ")
+
+
 @pytest.mark.parametrize(("face", "frames"), [("ntsc.mp4", 6), ("face.png", 5)])
 def test_rates_and_portraits(job, kit, tmp_path, face, frames):
     assert job("--amplitude", 1.5, face=face) == 0
@@ -145,12 +167,14 @@ def test_frames_without_a_face_stay_as_they_are(job, tmp_path, capsys):
     [
         (("--box", 60, 200, 40, 180), {}, "--box: motion.safetensors moves the landmarks of a face"),
         (("--compat", "wav2lip"), {}, "--compat wav2lip: this kind of checkpoint"),
-        (("--optimise_face",), {}, "--optimise_face: motion.safetensors draws with the person's own pixels"),
         (("--amplitude", 9), {}, "--amplitude 9: must be from 0"),
         (("--amplitude", -1), {}, "--amplitude -1: must be from 0"),
         (("--source_gap", -2), {}, "--source_gap -2: must be"),
         (("--source_gap", 5), {"face": "face.png"}, "too short to draw each frame from others at least 5 frames away"),
         (("--reference", 99), {}, "--reference 99"),
+        (("--refiner", "nowhere.safetensors"), {}, "nowhere.safetensors"),
+        (("--refiner", ROOT / "checkpoints" / "lip_landmarks.safetensors"), {}, "lip_landmarks.safetensors: "),
+        (("--refiner", "r.safetensors"), {"checkpoint": "mouth"}, "--refiner: mouth.safetensors draws pixels"),
         (("--amplitude", 2), {"checkpoint": "mouth"}, "--amplitude: mouth.safetensors draws pixels"),
         (("--source_gap", 5), {"checkpoint": "mouth"}, "--source_gap: mouth.safetensors draws pixels"),
     ],
@@ -186,6 +210,14 @@ def test_at_25_frames_a_second_nothing_is_smoothed():
     codes = SpeechCodes(np.zeros((76, 4), np.float32), Fraction(25), 46)
     np.testing.assert_array_equal(codes.at_rate(values), values[2:48])
     np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
+
+
+def test_a_face_that_jumps_in_size_and_is_gone_at_once_is_not_believed():
+    faces = [plain_face(eyes=40)] * 20 + [plain_face(eyes=12)] * 3 + [None] * 4 + [plain_face(eyes=80)] * 10
+    faces += [plain_face(eyes=30)] * 8 + [plain_face(eyes=44)] * 5  # a cut, and another one too short to tell
+    kept = believed(track_of(faces), 25)
+    assert kept[:20].all() and not kept[20:27].any() and kept[27:45].all() and not kept[45:].any()
+    assert believed(track_of([plain_face()]), 25).all() and believed(track_of([plain_face(), plain_face(eyes=70)]), 25).all()
 
 
 def test_memory_does_not_grow_with_the_length():

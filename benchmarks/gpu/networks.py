@@ -20,7 +20,7 @@ BOUNDS = {
     "training": {"fp32 exact": (5e-3, 0.3), "fp32": (5e-2, 1.0), "fp16": (5e-2, 1.0), "bf16": (0.3, 2.0)},
 }
 PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights: bfloat16 on a CPU has 29, 2.4 grey levels
-WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional")
+WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner")
 
 
 def measure(bench: Bench):
@@ -155,6 +155,8 @@ def make_inputs(kind, windows, generator):
     if kind == "lip_sync":
         lips = torch.randn(many, 20, 20, 2, generator=generator)
         return {"sync_lips": lips, "sync_rest": lips[:, 0], "speech": torch.randn(many, 20, 288, generator=generator)}
+    if kind == "lip_refiner":
+        return {"warped_face": smooth(many, faces, 3), "lip_drawing": smooth(many, faces, 4)}
     if kind == "disc_quality":
         return (smooth(many * faces, 3),)
     if kind == "disc_conditional":

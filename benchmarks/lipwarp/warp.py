@@ -1,10 +1,12 @@
 """The warp alone: real landmarks as the wanted ones, own frames at least 15 frames away as sources.
 
-    python -m benchmarks.lipwarp.warp --people people/talk --cache windows [--who val | held_out | NAME ...] [--set bank.SWITCH=0.02]
+    python -m benchmarks.lipwarp.warp --people people/talk --cache windows [--who val | held_out | NAME ...] [--detect]
 
-Measured on aligned crops of 96 pixels: SSIM and PSNR of the mouth, sharpness (variance of the Laplacian) of mouth and lips over the
-real one's, flicker (mean second difference in time of the mouth's pixels, over the real one's), milliseconds a frame on one thread.
-`closed` draws all frames from the one with the most closed lips.
+Measured on aligned crops of 96 pixels: SSIM and PSNR of the mouth, sharpness (variance of the Laplacian) of mouth and lips over
+the real one's, flicker (mean second difference in time of the mouth's pixels, over the real one's); with --detect trembling
+(second difference in time of the mouth's landmarks, found again in real and drawn pictures, one over the other) and how far
+they lie from the wanted ones (eye distances); milliseconds a frame on one thread. With --closed all frames are drawn from the
+one with the most closed lips. `--set bank.SWITCH=0.02` tries another constant of faces/.
 """
 
 import argparse
@@ -21,13 +23,15 @@ from common.cli import run
 from common.errors import InputError
 from faces import bank as banks
 from faces.crops import CropSpec, plan_crops
+from faces.detectors import build_detector
+from faces.landmarks import MOUTH, interocular
 from faces.lower_face import draw_lower_face
 from faces.mouth import mouth_opening
-from faces.track import FaceTrack
+from faces.track import FaceTrack, track_face
 from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
 
 GAP = 15
-COLUMNS = ("ssim", "psnr", "sharp", "sharp lips", "ssim lips", "flicker", "flicker lips", "ms")
+COLUMNS = ("ssim", "psnr", "sharp", "sharp lips", "ssim lips", "flicker", "flicker lips", "tremble", "apart", "ms")
 
 
 def drawn_clip(clip, frames, gap=GAP, closed=False):
@@ -88,6 +92,35 @@ def measured(real, made, landmarks, present):
     return dict(zip(COLUMNS, values, strict=False))
 
 
+def summary(group, rows):
+    """Print quartiles and mean of rows of figures."""
+    for name, values in (("median", np.median(rows, axis=0)), ("lower quartile", np.percentile(rows, 25, axis=0)),
+                         ("upper quartile", np.percentile(rows, 75, axis=0)), ("mean", np.mean(rows, axis=0))):  # fmt: skip
+        print(f"{group + ', ' + name:24}" + "".join(f"{value:13.3f}" for value in values))
+
+
+def trembling(real, made, landmarks):
+    """(ratio of the second differences of the mouth's landmarks, distance from `landmarks` in eye distances), found again."""
+    tracks = [_tracked(pictures) for pictures in (real, made)]
+    bends = []
+    for points in tracks:
+        bend = np.linalg.norm(points[2:] - 2 * points[1:-1] + points[:-2], axis=-1)[:, MOUTH]
+        bends.append(np.nanmedian(bend.mean(1) / interocular(points[1:-1])))
+    away = np.linalg.norm(tracks[1] - landmarks, axis=-1)[:, MOUTH] / interocular(landmarks)[:, None] * 1.4
+    return bends[1] / bends[0], np.nanmedian(away)
+
+
+def _tracked(pictures):
+    """(F, 68, 2) landmarks in windows (F, S, S, 3); with a border, as the detector finds no face that fills its picture."""
+    border = pictures.shape[1] // 2
+    detector = build_detector("mediapipe")
+    try:
+        framed = (np.pad(picture, ((border, border), (border, border), (0, 0)), mode="edge") for picture in pictures)
+        return track_face(framed, detector).landmarks.astype(np.float64) - border
+    finally:
+        detector.close()
+
+
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=Path, required=True, help="folder of folders of videos")
@@ -96,6 +129,7 @@ def main(argv):
     parser.add_argument("--frames", type=int, default=75)
     parser.add_argument("--videos", type=int, default=1, help="of each person, at most")
     parser.add_argument("--closed", action="store_true", help="all from the frame with the most closed lips")
+    parser.add_argument("--detect", action="store_true", help="find the landmarks again, for the trembling")
     parser.add_argument("--set", nargs="*", default=[], metavar="MODULE.NAME=VALUE", help="constants of faces/, to try others")
     args = parser.parse_args(argv)
     for change in args.set:
@@ -116,12 +150,14 @@ def main(argv):
                 frames = min(args.frames, len(clip.present))
                 made, _, _, seconds = drawn_clip(clip, frames, closed=args.closed)
                 values = measured(clip.pictures[:frames], made, clip.landmarks[:frames], clip.present[:frames])
-                rows.append([*values.values(), seconds * 1000])
+                shown, points = clip.pictures[:frames], clip.landmarks[:frames]
+                found = trembling(shown, made, points) if args.detect else (np.nan, np.nan)
+                rows.append([*values.values(), *found, seconds * 1000])
                 print(f"{person:17}{clip.pictures.shape[1]:>6} " + "".join(f"{value:13.3f}" for value in rows[-1]), flush=True)
         everyone += rows
-        print(f"{group + ', median':24}" + "".join(f"{value:13.3f}" for value in np.median(rows, axis=0)))
+        summary(group, rows)
     if len(chosen) > 1:
-        print(f"{'all, median':24}" + "".join(f"{value:13.3f}" for value in np.median(everyone, axis=0)))
+        summary("all", everyone)
 
 
 if __name__ == "__main__":

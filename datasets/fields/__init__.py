@@ -4,6 +4,7 @@ from datasets.fields import (  # noqa: F401 - they enter their fields
     features,
     labels,
     lips,
+    lower_face,
     modules,
     pictures,
     sounds,

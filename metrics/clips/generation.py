@@ -17,6 +17,7 @@ from pipeline.drivers import load_driver
 from pipeline.marking import driver_tags
 from pipeline.options import DriveOptions, FaceOptions, Job
 
+SOURCE_GAP = 5  # frames: a drawing from own frames never shows the very mouth against which it is measured
 HOW = "made.json"  # in the folder of the videos: how the face was chosen, which no tag of a video says
 _MARK = "comment"
 
@@ -86,7 +87,7 @@ class Studio:
         generator, pair = self._generators[variant.row.system], self._pairs[variant.path]
         if not self._is_of(variant.path, generator) or self._is_older(variant.path, pair):
             job = Job.of(pair.face, pair.audio, variant.path)
-            run_job(job, generator, self._face_options, DriveOptions(), store=self._store)
+            run_job(job, generator, self._face_options, options_of(generator), store=self._store)
 
     def _check_folder(self):
         path = self._folder / HOW
@@ -116,7 +117,13 @@ class Studio:
         except InputError:
             return False
         precisions = {tags.get(TAG, generator.precision), generator.precision}
-        return tags.get(_MARK) == driver_tags(generator)[_MARK] and len(precisions) < 2
+        same = all(tags.get(name) == value for name, value in generator.tags(options_of(generator)).items())
+        return same and tags.get(_MARK) == driver_tags(generator)[_MARK] and len(precisions) < 2
+
+
+def options_of(driver):
+    """DriveOptions with which a driver's videos are made to be measured."""
+    return DriveOptions(source_gap=SOURCE_GAP if driver.moves else None)
 
 
 def system_names(paths):

@@ -182,7 +182,7 @@ class Driver(ABC):
         if options.optimise_face and self.pastes != "mouth":
             raise InputError(f"--optimise_face: {self.name} draws the whole face, which has nothing of the reference to match; "
                              "leave it out")
-        for flag in ("amplitude", "source_gap"):
+        for flag in ("amplitude", "source_gap", "refiner"):
             if not self.moves and getattr(options, flag) is not None:
                 raise InputError(f"--{flag}: {self.name} draws pixels and moves no landmarks; leave it out")
         self.check_reference(options.reference)

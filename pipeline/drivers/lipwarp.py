@@ -4,8 +4,9 @@
     own frames of the video -> a source for each frame -> lower face, lit as the frame is -> inner mouth where none shows one
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,16 +17,20 @@ from faces.inner_mouth import InnerMouth, missing
 from faces.lip_space import Person, placed
 from faces.lower_face import draw_lower_face
 from faces.outline import lower_face_mask
+from faces.portrait import portrait_of
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
-from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
+from pipeline.drivers.own_frames import OwnFrames, believed, in_crop, own_bank, rest_picture
+from pipeline.drivers.refining import Refiner, load_refiner
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
+from speech.features import features
 
-THREADS = 2
+THREADS = max(1, min(4, os.cpu_count() or 1))
 # Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
 GROW, WAY = 0.08, 0.06
+HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
 
 
 @dataclass
@@ -35,6 +40,7 @@ class LipState:
     Attributes:
         scene: Scene. own: OwnFrames. person: faces.lip_space.Person.
         look: faces.inner_mouth.Look of the person.
+        refiner: Refiner of what is drawn, or None.
         masks: {number of a frame of the result: (S, S) float32}, of the batch that was drawn last.
     """
 
@@ -42,6 +48,7 @@ class LipState:
     own: OwnFrames
     person: Person
     look: object
+    refiner: Refiner | None = None
     masks: dict = field(default_factory=dict)
 
 
@@ -59,17 +66,27 @@ class LipwarpDriver(Driver):
         crop = CropSpec("window", LARGEST, (0, 0, 0, 0))
         super().__init__(checkpoint, crop=crop, device=device, precision="fp32", compat=compat)
         self.model, self.inner = checkpoint.model.eval(), InnerMouth.load()
+        self._refiners = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lower face")
 
     def check(self, options, given, *, complete=True):
-        """See Driver; a place that is given by hand has no landmarks."""
+        """See Driver; a place that is given by hand has no landmarks, and speech features may need a package."""
         super().check(options, given, complete=complete)
+        try:
+            features(self.model.features, np.zeros(1, np.float32), 0, 1)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}; {HEARS_MEL} hears the mel") from error
         if options.box:
             raise InputError(f"--box: {self.name} moves the landmarks of a face that is found; leave --box out, or give a "
                              "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
-        if options.optimise_face:
-            raise InputError(f"--optimise_face: {self.name} draws with the person's own pixels, which have their texture; "
-                             "leave it out")  # fmt: skip
+
+        self._refiner(options.refiner)
+
+    def _refiner(self, path):
+        """Refiner of a checkpoint, read once; None without a path."""
+        if path is not None and path not in self._refiners:
+            self._refiners[path] = load_refiner(path, device=self.device)
+        return self._refiners.get(path)
 
     def check_reference(self, reference):
         """All that `--reference` can say makes sense here."""
@@ -82,9 +99,17 @@ class LipwarpDriver(Driver):
         return notes
 
     def tags(self, options):
-        """Amplitude, and how far sources keep away from the frame that is drawn."""
-        amplitude = 1.0 if options.amplitude is None else options.amplitude
-        return {"amplitude": f"{amplitude:g}", **({"source_gap": str(options.source_gap)} if options.source_gap else {})}
+        """Amplitude, how far sources keep away from the frame that is drawn, and what refined it."""
+        found = {"amplitude": f"{1.0 if options.amplitude is None else options.amplitude:g}"}
+        if options.source_gap:
+            found["source_gap"] = str(options.source_gap)
+        if refiner := self._refiner(options.refiner):
+            found["refiner"] = f"{options.refiner.name} {refiner.sha256[:12]}"
+        return found
+
+    def lay_crops(self, track, spec, fps, smooth):
+        """See Driver; a face that cannot be one has no crop, and its frame stays as it is."""
+        return super().lay_crops(replace(track, present=believed(track, fps)), spec, fps, smooth)
 
     def looks_at(self, track, reference=None):
         """The one frame that `--reference` names; none where the bank is chosen here, or each frame serves itself."""
@@ -96,18 +121,24 @@ class LipwarpDriver(Driver):
 
     def look(self, scene, codes):
         """LipState: the person, the person's own frames, and the movements of the whole clip."""
-        track, options = scene.track, scene.options
-        person = Person.of(track.landmarks, track.present & ~track.interpolated if not track.interpolated.all() else None)
+        options = scene.options
+        bank = None if options.reference == "same" and not scene.still else own_bank(scene)
+        if scene.still:
+            ready = portrait_of(bank.pictures[0], bank.landmarks[0], self.inner)
+            bank, person, look = replace(bank, pictures=ready.picture[None]), ready.person, ready.look
+        else:
+            seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated
+            person = Person.of(scene.track.landmarks, seen if seen.any() else None)
+            picture, landmarks = rest_picture(scene, bank)
+            look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
         movements = codes.at_rate(self._move(codes.features, person))
         gain = 1.0 if options.amplitude is None else options.amplitude
-        bank = None if options.reference == "same" else own_bank(scene)
 
         def place(numbers, landmarks):
             return placed(movements[numbers], person, landmarks, gain)
 
         own = OwnFrames(scene, bank, place, options.source_gap or 0)
-        picture, landmarks = rest_picture(scene, bank)
-        return LipState(scene, own, person, self.inner.look(picture, landmarks, _at_rest(person, landmarks)))
+        return LipState(scene, own, person, look, self._refiner(options.refiner))
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
@@ -133,8 +164,12 @@ class LipwarpDriver(Driver):
         else:
             sources = [(bank.pictures[entry], bank.landmarks[entry], weight) for entry, weight in sources]
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
-        share = sum(weight * missing(points, wanted) for _, points, weight in sources)
-        face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
+        if state.refiner is not None:
+            face = state.refiner.refine(face, wanted, max(sources, key=lambda one: one[2])[1])
+        # The one picture of a portrait was made ready: it shows no inner mouth at all.
+        share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
+        if share > 0:
+            face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
 

@@ -42,9 +42,9 @@ def _optimiser(lr, betas, warmup):
 _model = Free(
     {"name": "wav2lip", "face_size": 96, "width": 1.0},
     "{name: wav2lip}",
-    "replaced as a whole by a config without a base. `wav2lip`, `syncnet_color` (expert; also `frames`) or `lip_landmarks` (no "
-    "width). `face_size` 96, 128, 192, 256 or 384, as prepared; `width` 0.25 to 1; `audio_gate` ([temporal.md](temporal.md)), "
-    "`spatial_input` ([spatial.md](spatial.md))",
+    "replaced as a whole by a config without a base. `wav2lip`, `syncnet_color` (expert; also `frames`), `lip_landmarks` (no "
+    "width) or `lip_refiner` (also `portrait`, `gap`, `loose`, `paints`). `face_size` 96, 128, 192, 256 or 384, as prepared; "
+    "`width` 0.25 to 1; `audio_gate` ([temporal.md](temporal.md)), `spatial_input` ([spatial.md](spatial.md))",
 )
 _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
 
