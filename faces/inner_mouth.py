@@ -16,6 +16,8 @@ from faces.own_teeth import OwnTeeth, mouth_origin, own_teeth
 
 RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "inner_mouth.safetensors"
 FORMAT = "talkingface-inner-mouth-1"
+LEAST_WHITE = 0.6  # of the skin's luminance: eyes that are closed or small in the picture show no white
+LEAST_GREEN = 0.98  # of the mean of red and blue: teeth are never pink, as the whites of reddened eyes are
 NARROW, WIDE = 0.35, 0.12  # light in a narrow gap, over that in one of the second width, eye distances
 BORDER = 0.03  # eye distances that are drawn beyond the lips, for the softness of the edge
 CLOSED, OPEN = 0.006, 0.03  # gap of the inner lips in eye distances: below the first nothing is drawn, from the second on all
@@ -121,8 +123,10 @@ class InnerMouth:
         """
         colours, numbers = face_colours(picture, landmarks), self.anatomy
         white, skin = colours.white @ LUMINANCE, colours.skin @ LUMINANCE
-        bright = white ** (1 - numbers.skin_share) * skin**numbers.skin_share
-        enamel = np.minimum(colours.white / white * bright * numbers.enamel, 252.0)
+        bright = max(white, LEAST_WHITE * skin) ** (1 - numbers.skin_share) * skin**numbers.skin_share
+        enamel = colours.white / white * bright * numbers.enamel
+        enamel[1] = max(enamel[1], LEAST_GREEN * (enamel[0] + enamel[2]) / 2)
+        enamel = np.minimum(enamel, 252.0)
         own = own_teeth(picture, landmarks, rest, colours.white, colours.lips) if rest is not None else None
         if own is not None:
             enamel = own.enamel
