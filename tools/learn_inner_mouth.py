@@ -30,7 +30,7 @@ from faces.mouth_light import LUMINANCE  # noqa: E402
 VIDEO = (".mp4", ".mpg", ".avi")
 VIDEOS, FRAMES, SECONDS = 4, 12, 10  # of a person, at most
 OPEN = 0.05
-BRIGHTER = np.array([1.1, 1.1, 1.05])  # teeth in sharp pictures, over those in GRID's small ones: from validation people
+BRIGHTER = 1.1  # teeth in sharp pictures, over those in GRID's small ones: from validation people
 BRIGHT, DARK = 0.88, 0.12  # quantiles of luminance inside the lips
 SHOWS, JAWS = (-1, 0, 1, 2, 3, 4), (0.5, 0.6, 0.7, 0.8, 0.9)
 MARGIN = 0.35  # eye distances around the mouth
