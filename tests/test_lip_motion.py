@@ -13,7 +13,7 @@ from faces.lip_space import lip_space
 from losses.criterion import build_criterion
 from losses.temporal import run_distances
 from models import build_model
-from models.lip_motion import MARGIN
+from models.lip_motion import MARGIN, local_mean
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 MODEL = {"name": "lip_motion", "width": 16, "hears": ["mid", "fin"]}
@@ -34,26 +34,34 @@ REST = torch.from_numpy(np.float32(lip_space().rest))[None]
 
 def test_pieces_of_a_sound_give_pieces_of_its_movements(network):
     heard = speech(40)
-    whole = network.move(heard, REST)
-    assert whole.shape == (1, 40, 20, 2)
-    piece = network.move(heard[:, 10 : 10 + 12 + 2 * MARGIN], REST)
+    whole = network.lips(heard, REST)
+    assert whole.shape == network.move(heard, REST).shape == (1, 40, 20, 2)
+    piece = network.lips(heard[:, 10 : 10 + 12 + 2 * MARGIN], REST)
     torch.testing.assert_close(piece, whole[:, 10:22], atol=1e-5, rtol=1e-4)
     far = heard.clone()
     far[:, :20] = speech(40, 1)[:, :20]  # what frames from 20 on do not hear
-    torch.testing.assert_close(network.move(far, REST)[:, 20:], whole[:, 20:], atol=1e-5, rtol=1e-4)
-    assert not torch.allclose(network.move(far, REST)[:, 15], whole[:, 15], atol=1e-4)
+    torch.testing.assert_close(network.lips(far, REST)[:, 20:], whole[:, 20:], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(network.lips(far, REST)[:, 15], whole[:, 15], atol=1e-4)
 
 
 def test_movements_lie_in_the_lip_space_and_the_gain_scales_them(network):
-    moved = network.move(speech(5), REST)[0].double().numpy()
+    moved = network.lips(speech(5), REST)[0].detach().double().numpy()
     space = lip_space()
     assert space.shape(space.coefficients(moved)) == pytest.approx(moved, abs=1e-5)
-    torch.testing.assert_close(network({"speech": speech(5), "rest": REST})["lips"][0].double(), torch.from_numpy(moved))
+    assert network.move(speech(5), REST)[0].double().numpy() == pytest.approx(moved, abs=1e-5)  # gain 1
     network.gain[0] = 2.0
     wider = space.coefficients(network.move(speech(5), REST)[0].double().numpy())
     network.gain[0] = 1.0
-    assert wider[:, 0] == pytest.approx(2 * space.coefficients(moved)[:, 0], abs=1e-5)
-    assert wider[:, 1:] == pytest.approx(space.coefficients(moved)[:, 1:], abs=1e-5)
+    coefficients = space.coefficients(moved)
+    middle = local_mean(torch.from_numpy(coefficients)[None])[0].numpy()
+    assert wider[:, 0] == pytest.approx((2 * coefficients - middle)[:, 0], abs=1e-5)
+    assert wider[:, 1:] == pytest.approx(coefficients[:, 1:], abs=1e-5)
+
+
+def test_what_does_not_move_has_no_gain():
+    steady = torch.full((1, 80, 2), 0.3)
+    torch.testing.assert_close(local_mean(steady), steady)
+    torch.testing.assert_close(local_mean(torch.arange(100.0)[None, :, None])[:, 30:70, 0], torch.arange(30.0, 70.0)[None])
 
 
 def test_where_a_mouth_lies_in_the_face_makes_no_difference(network):
