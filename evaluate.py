@@ -7,7 +7,8 @@
     accelerate launch --multi_gpu evaluate.py ...
 
 Beside the generated videos the table has two rows: "real video" and "no motion", its first frame held. Without SyncNet's
-published weights the sync columns bear the name of the expert that was used, never LSE; without FID's Inception weights that
+published weights the sync columns bear the name of the judge that was used, never LSE: by default one that hears speech
+features and sees landmarks, and knows strangers; without FID's Inception weights that
 column bears the name of the network. Writes OUT.md, .csv, .json, .tex and .html; the same command goes on after a stop.
 docs/evaluation.md describes every column. Exit code 0; 2 when the input cannot be used; 1 when some videos failed (rows
 with a reason, and counted).
@@ -20,7 +21,7 @@ from pathlib import Path
 from common import cli
 from common.errors import InputError
 
-DEFAULT_EXPERT = Path(__file__).resolve().parent / "checkpoints" / "expert_grid.safetensors"
+DEFAULT_EXPERT = Path(__file__).resolve().parent / "checkpoints" / "lip_sync_b.safetensors"
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,7 +57,8 @@ def parse(argv):
 
     add = parser.add_argument_group("sync").add_argument
     add("--syncnet_weights", type=Path, help="syncnet_v2.model, for LSE-D and LSE-C")
-    add("--expert", help="another sync expert, or none (checkpoints/expert_grid.safetensors)")
+    add("--expert", help="another sync expert, or none (checkpoints/lip_sync_b.safetensors; lip_sync_mel\n"
+        "needs no package for the speech features; expert_grid and expert_mixed see pixels)")
     add("--sync_crop", choices=("tracked", "whole"), default="tracked",
         help="SyncNet's crop: tracked as in run_pipeline.py, or the whole frame, for videos\nthat are face crops (%(default)s)")
     add("--min_track", type=int, default=100, help="tracked: more detections than this make a track (%(default)s)")

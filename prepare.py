@@ -20,10 +20,13 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
+from datasets.av_judge import JudgeOffset
+from datasets.av_offset import MelOffset
 from datasets.clip_ids import is_utf8, readable
 from datasets.corpora import CORPORA, held_out_names, list_clips, unseen_speakers
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
+from datasets.preparing.av_correct import correct_corpus
 from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.gates import MIN_FACE
 from datasets.preparing.phones import WAYS, align_corpus
@@ -36,8 +39,10 @@ from datasets.workers.cluster import ray_workers
 from datasets.workers.jobs import Workers
 from faces.detectors import DETECTORS
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
+from training.checkpoint import load_checkpoint
 
 MOST_DELAY = 2.0  # seconds
+AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
 
 def parse_arguments(argv):
@@ -67,6 +72,10 @@ def parse_arguments(argv):
                         "known to trail the picture by so much; it is made up for before anything is measured")  # fmt: skip
     parser.add_argument("--measure_av_offset", action="store_true", help="measure it in clips that are prepared already; their "
                         "arrays stay as they are")  # fmt: skip
+    parser.add_argument("--correct_av_offset", action="store_true", help="measure it so, and where it is sure move the sound, "
+                        "phones and words; faces stay as they are")  # fmt: skip
+    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", default=AV_JUDGES, help="a lip_sync that measures "
+                        f"it, or several together (default: {' '.join(path.name for path in AV_JUDGES)})")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
@@ -113,8 +122,10 @@ def _add_to(args, out, workers):
     """Add to clips that are prepared already."""
     corpus = PreparedCorpus.open_folder(out)
     ids = {row.id for row in corpus.rows[: args.limit]}
-    if args.measure_av_offset:
-        av_rows.measure_corpus(out, workers, ids)
+    if args.measure_av_offset or args.correct_av_offset:
+        av_rows.measure_corpus(out, _av_measure(args), workers, ids)
+    if args.correct_av_offset:
+        correct_corpus(out, workers, ids)
     if args.texture:
         spec = TextureSpec(args.clusters, args.compactness)
         block_size(corpus.settings["size"], corpus.settings["size"], spec.clusters)
@@ -135,8 +146,8 @@ def _prepare(args, out, workers):
                                val_speakers=tuple(validation), val_share=_share(args, out, "val_share"),
                                test_share=_share(args, out, "test_share"),
                                min_face=args.min_face, av_offset=args.av_offset or av_way(out))  # fmt: skip
-    prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector,
-                   args.sound_delay)  # fmt: skip
+    measure = None if settings.av_offset == "off" else _av_measure(args)
+    prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector, args.sound_delay, measure)
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
     if args.words:
         add_words(clips, out, workers, retry_failed=args.retry_failed)
@@ -148,6 +159,18 @@ def _prepare(args, out, workers):
         print(line)
 
 
+def _av_measure(args):
+    """The measure of AV offsets: judges; without the package that they hear with, the mel, and a warning."""
+    found = [load_checkpoint(path, expect="lip_sync") for path in args.av_judge]
+    judge = JudgeOffset([one.model for one in found], ", ".join(f"{one.path.stem} {one.sha256[:12]}" for one in found))
+    try:
+        judge.check()
+    except InputError as error:
+        print(f"warning: AV offsets are measured by the mel, which is less sure of them: {error}", file=sys.stderr)
+        return MelOffset()
+    return judge
+
+
 def _share(args, out, key):
     """A share that the user gives, else what the corpus was begun with."""
     given = getattr(args, key)
@@ -156,15 +179,16 @@ def _share(args, out, key):
 
 def _check(args):
     """InputError for arguments that cannot be."""
-    adds = args.texture or args.measure_av_offset or args.speech_features
+    afterwards = args.measure_av_offset or args.correct_av_offset
+    adds = args.texture or afterwards or args.speech_features
     if (args.corpus is None) != (args.root is None) or (args.corpus is None and not adds):
         raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features or --measure_av_offset, "
                          "for clips that are prepared already")  # fmt: skip
     if args.corpus is None and args.words:
         raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
-    if args.corpus is not None and args.measure_av_offset:
-        raise InputError("--measure_av_offset is for clips that are prepared already; give it without --corpus and --root, or "
-                         "prepare with --av_offset measure")  # fmt: skip
+    if args.corpus is not None and afterwards:
+        raise InputError("--measure_av_offset and --correct_av_offset are for clips that are prepared already; give them "
+                         "without --corpus and --root, or prepare with --av_offset measure or correct")  # fmt: skip
     if not is_utf8(args.out):
         raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither

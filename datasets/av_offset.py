@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speech.mel import MEL_RATE
+from speech.mel import MEL_RATE, mel_spectrogram
 
 MODEL = Path(__file__).with_name("av_offset.npz")  # remade by `python tools/learn_av_offset.py`
 FPS = 25  # the networks' rate; other frame rates are brought to it
@@ -37,16 +37,21 @@ class AvOffset:
             t of the picture. Negative where the sound leads. 0.0 where nothing could be measured.
         confidence: from 0 on; how far the best lag stands out, see `measure_av_offset`.
         agreement: mean cosine of sound and lips at the best lag, -1 to 1.
+        least: confidence from which on this measurement of this clip is to be believed.
     """
 
     frames: float
     confidence: float
     agreement: float
+    least: float = CONFIDENT
 
     @property
     def sure(self):
         """Whether the confidence is one at which the measurement is to be believed."""
-        return self.confidence >= CONFIDENT
+        return 0 < self.confidence >= self.least
+
+
+NOTHING = AvOffset(0.0, 0.0, 0.0)
 
 
 def measure_av_offset(mel, landmarks, fps, model=None):
@@ -67,20 +72,24 @@ def measure_av_offset(mel, landmarks, fps, model=None):
     """
     rate = float(fps)
     length = int(min(len(landmarks) / rate, mel.shape[1] / MEL_RATE) * FPS + 1e-6)
-    if length < MIN_COMMON + _BESIDE + 2:  # too few lags to compare
-        return AvOffset(0.0, 0.0, 0.0)
+    if length < MIN_COMMON + _BESIDE + 2 or is_still(landmarks):  # too few lags to compare
+        return NOTHING
     seconds = (np.arange(length) + 0.5) / FPS
-    shape = _at(lip_shape(landmarks), seconds * rate - 0.5)
-    if np.abs(shape[:, 0] - np.median(shape[:, 0])).mean() < STILL:
-        return AvOffset(0.0, 0.0, 0.0)
+    shape = at_places(lip_shape(landmarks), seconds * rate - 0.5)
     scores = (model or stored_model()).scores(sound_features(mel, seconds), lip_features(shape))
     reach, best = len(scores) // 2, int(scores.argmax())
     margin = scores[best] - scores[np.abs(np.arange(len(scores)) - best) > _BESIDE].max()
     if min(scores[best], margin) <= 0 or best in (0, len(scores) - 1):
         return AvOffset(0.0, 0.0, float(scores[best]))
-    frames = (best - reach + _vertex(scores, best)) * rate / FPS
+    frames = (best - reach + vertex(scores, best)) * rate / FPS
     confidence = np.sqrt(scores[best] * margin * length / FPS)
     return AvOffset(round(float(frames), 3), round(float(confidence), 4), float(scores[best]))
+
+
+def is_still(landmarks):
+    """Whether the mouth does not move, trembling of landmarks aside: (N, 68, 2), N > 0 -> bool."""
+    opening = lip_shape(landmarks)[:, 0]
+    return bool(np.abs(opening - np.median(opening)).mean() < STILL)
 
 
 def lip_shape(landmarks):
@@ -128,10 +137,10 @@ def sound_features(mel, seconds, stretch=1.0):
     """
     bands = np.asarray(mel, np.float64).reshape(BANDS, -1, mel.shape[1]).mean(1).T
     bands = (bands - bands.mean(0)) / (bands.std(0) + 0.3)
-    return _at(bands, ((seconds[:, None] + HEARD * stretch) * MEL_RATE).ravel()).reshape(len(seconds), -1)
+    return at_places(bands, ((seconds[:, None] + HEARD * stretch) * MEL_RATE).ravel()).reshape(len(seconds), -1)
 
 
-def _at(values, places):
+def at_places(values, places):
     """Rows of (n, d) at fractional places, linear between them, the outermost beyond them."""
     places = np.clip(places, 0, len(values) - 1)
     low = np.floor(places).astype(int)
@@ -139,13 +148,27 @@ def _at(values, places):
     return (1 - share) * values[low] + share * values[np.minimum(low + 1, len(values) - 1)]
 
 
-def _vertex(scores, best):
+def vertex(scores, best):
     """Where the parabola through the best score and its neighbours has its top, -0.5 to 0.5; 0 at the ends."""
     if not 0 < best < len(scores) - 1:
         return 0.0
     before, top, after = scores[best - 1 : best + 2]
     bend = before - 2 * top + after
     return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+
+
+class MelOffset:
+    """The measure as an object, like datasets.av_judge.JudgeOffset: it needs no package, and knows few voices and faces.
+
+    Attributes:
+        name: of the measure, for the manifest.
+    """
+
+    name = "mel"
+
+    def __call__(self, waveform, landmarks, fps):
+        """AvOffset of a waveform (n,) in [-1, 1] at 16 kHz and landmarks (N, 68, 2); see `measure_av_offset`."""
+        return measure_av_offset(mel_spectrogram(waveform), landmarks, fps) if len(waveform) else NOTHING
 
 
 class OffsetModel:

@@ -2,6 +2,7 @@
 
 from common.errors import InputError
 from common.files import text_share
+from common.suggest import refuse_unknown
 
 _FILLED_BY = {  # what a clip may lack -> what to do
     "phones": "run prepare.py on it again, which aligns them",
@@ -9,7 +10,7 @@ _FILLED_BY = {  # what a clip may lack -> what to do
 }
 
 
-def choose_rows(corpus, split, least, *, exclude=(), part=(0.0, 1.0), min_av_confidence=None, needs=()):
+def choose_rows(corpus, split, least, *, exclude=(), speakers=None, part=(0.0, 1.0), min_av_confidence=None, needs=()):
     """Rows of a split that serve.
 
     Args:
@@ -17,18 +18,21 @@ def choose_rows(corpus, split, least, *, exclude=(), part=(0.0, 1.0), min_av_con
         split: "train", "val", "test" or "unseen".
         least: frames that a clip must have.
         exclude: ids, or the beginnings of ids, of clips that are left out.
+        speakers: names of the people whose clips serve; None takes all.
         part: (low, high) in [0, 1]: only clips whose id hashes into it.
-        min_av_confidence: only clips whose AV offset was measured with this confidence and is made up for to within half a
-            frame; None takes all.
+        min_av_confidence: only clips whose AV offset was measured with this confidence, or "sure", and is made up for to within
+            half a frame; None takes all.
         needs: what a clip must have: "phones", "words".
 
     Returns:
         (list of ClipRow, at least one; dict of what is needed -> number of clips that were left out for want of it).
 
     Raises:
-        InputError: no clip is left; the message says why.
+        InputError: an unknown name, or no clip is left; the message says why.
     """
-    long_enough = [row for row in corpus.split(split) if row.frames >= least]
+    if speakers is not None:
+        refuse_unknown(speakers, sorted({row.speaker for row in corpus.split(split)}), f"speaker of split {split!r}")
+    long_enough = [row for row in corpus.split(split) if row.frames >= least and (speakers is None or row.speaker in speakers)]
     low, high = part
     rows = [row for row in long_enough if not row.id.startswith(tuple(exclude)) and low <= part_of(row.id) < high]
     if min_av_confidence is not None:
@@ -60,4 +64,5 @@ def _in_sync(corpus, rows, confidence):
         raise InputError(f"data.min_av_confidence: the AV offsets of {corpus.folder} were never measured; run  "
                          f"python prepare.py --out {corpus.folder} --measure_av_offset")  # fmt: skip
     measured = [row for row in rows if row.av_offset is not None and row.av_confidence is not None]
-    return [row for row in measured if row.av_confidence >= confidence and abs(row.av_offset - row.av_corrected) <= 0.5]
+    near = [row for row in measured if abs(row.av_offset - row.av_corrected) <= 0.5]
+    return [row for row in near if (row.av_is_sure if confidence == "sure" else row.av_confidence >= confidence)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import InputError
+from datasets.av_offset import CONFIDENT
 from datasets.clip_files import clip_path, open_clip, read_side, side_path
 from datasets.clip_ids import why_no_id
 from speech.alignment import Interval
@@ -36,6 +37,8 @@ class ClipRow:
             follows was measured after that was made up for.
         av_offset: frames by which the sound trails the picture in the source, see `datasets.av_offset`; None: not known.
         av_confidence: of that, 0 where nothing could be measured; None: never measured.
+        av_sure: whether that confidence suffices for a clip of this length; None: never measured, or before this was noted.
+        av_by: name of the measure, see `datasets.preparing.av_rows`; "" in rows written before this was noted.
         av_corrected: frames by which the stored sound was moved against the picture to make up for it.
         phones: where its phones come from, see `speech.alignment.Alignment.source`; "" where it has none.
         phones_error: "" or why there are none; phones_score: how well they fit, see `speech.alignment.Alignment.score`.
@@ -62,8 +65,20 @@ class ClipRow:
     sound_delay: float = 0.0
     av_offset: float | None = None
     av_confidence: float | None = None
+    av_sure: bool | None = None
+    av_by: str = ""
     av_corrected: int = 0
     side: dict = field(default_factory=dict)
+
+    @property
+    def sound_begins(self):
+        """Second of the source at which the stored sound begins."""
+        return self.offset if self.sound_offset is None else self.sound_offset
+
+    @property
+    def av_is_sure(self):
+        """Whether the AV offset is known well enough to be acted upon."""
+        return self.av_confidence is not None and (self.av_confidence >= CONFIDENT if self.av_sure is None else self.av_sure)
 
 
 @dataclass

@@ -38,7 +38,7 @@ class Voice:
 
 def parameters_of(row, voices):
     """dict of what decides the speech features of a clip: its sound, too, which may have been moved since."""
-    sound = [row.offset if row.sound_offset is None else row.sound_offset, row.sound_delay, row.av_corrected]
+    sound = [row.sound_begins, row.sound_delay, row.av_corrected]
     known = {"version": VERSION, "voices": int(voices), "margin": MARGIN}
     return {**known, "source_hash": row.source_hash, "frames": row.frames, "sound": sound}
 

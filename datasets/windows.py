@@ -41,14 +41,15 @@ class WindowDataset:
             speakers.
         augment: dict of strengths, or None, see datasets.augment.
         exclude: ids, or the beginnings of ids, of clips that are left out.
+        speakers: names of the people whose clips serve, so that two networks may learn from disjoint people; None takes all.
         cut: "frames": windows of T frames from anywhere; "phoneme": windows of whole phoneme runs, as many as T frames hold,
             padded with their last frame, `valid` 0 there. A run longer than T frames is cut into pieces of T.
         phonemes: "aligned", or "shuffled": the runs of each clip in random order, the control of the temporal idea.
         sync_frames: frames at the window's start that `sync_mel` and `heard_mel` belong to; None means T.
         textures: dict of field `module` or `reference_module` -> faces.texture.TextureSpec, where not the usual one.
         part: (low, high) in [0, 1]: only clips whose id hashes into it, so that two networks may learn from disjoint halves.
-        min_av_confidence: only clips whose AV offset was measured with this confidence (datasets.av_offset) and is made up for
-            to within half a frame; None takes all.
+        min_av_confidence: only clips whose AV offset was measured with this confidence, or "sure" (docs/av_offset.md), and is
+            made up for to within half a frame; None takes all.
         negatives: datasets.negatives.Negatives: where `heard_mel` comes from when it is not the window's own sound.
         options: dict of field -> dict of its options, where they are not the usual ones.
 
@@ -72,6 +73,7 @@ class WindowDataset:
         balance=1.0,
         augment=None,
         exclude=(),
+        speakers=None,
         cut="frames",
         phonemes="aligned",
         sync_frames=None,
@@ -89,8 +91,8 @@ class WindowDataset:
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
         beside = REFERENCE_GAP + 1 if any(FIELDS[name].elsewhere for name in self.fields) else 0
         self.rows, self.without = choose_rows(
-            corpus, split, self.window + beside, exclude=exclude, part=part, min_av_confidence=min_av_confidence,
-            needs=sorted(needs),
+            corpus, split, self.window + beside, exclude=exclude, speakers=speakers, part=part,
+            min_av_confidence=min_av_confidence, needs=sorted(needs),
         )  # fmt: skip
         self.voice = self._checked_voice()
         self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}

@@ -11,9 +11,10 @@ DENSITY = 160  # pixels of an eye distance in the view in which teeth are looked
 INNER_LIPS = tuple(range(60, 68))
 BRIGHTEST = 0.85  # quantile of the luminance inside the lips that stands for lit enamel
 TOOTH = 0.45  # of that luminance, from which a pixel may be tooth
-GREY = 0.62  # least share of the strongest channel that green has in a tooth, over that of the whites of the eyes
+VALLEY = 0.12  # of that luminance, by which the line between closed rows of teeth is darker than both
 CENTRE = 0.13  # eye distances from the midline within which teeth must be seen
 LEAST_HEIGHT, MOST_HEIGHT = 0.035, 0.16  # eye distances of visible teeth
+DEEPEST = 0.04  # eye distances below the upper lip at which upper teeth begin at the latest; lower ones may begin there
 SEEN = 0.7  # share of the columns at the centre that must show so much
 CLOSE = 0.022  # gaps between teeth that belong to them, eye distances
 
@@ -36,12 +37,13 @@ class OwnTeeth:
     enamel: np.ndarray
 
 
-def own_teeth(picture, landmarks, rest, white):
+def own_teeth(picture, landmarks, rest, white, lips):
     """Find the upper teeth in a picture.
 
     Args:
         picture: (H, W, 3) uint8 RGB. landmarks: (68, 2) its landmarks, pixels.
-        rest: (68, 2) pixels, the same with the mouth at rest. white: (3,) RGB of the whites of the eyes.
+        rest: (68, 2) pixels, the same with the mouth at rest. white, lips: (3,) RGB of the whites of the eyes, of the lips:
+            teeth are nearer to the whites.
 
     Returns:
         OwnTeeth, or None where the centre of the mouth shows none.
@@ -52,21 +54,21 @@ def own_teeth(picture, landmarks, rest, white):
     matrix = fit_similarity(landmarks[list(STABLE)], CANONICAL_STABLE)
     points, still = apply_affine(matrix, landmarks), apply_affine(matrix, np.asarray(rest, np.float64))
     origin = mouth_origin(still)
-    lips = points[list(INNER_LIPS)]
-    corner = lips.min(0) - 0.04
-    width, height = (int(value) for value in np.ceil((lips.max(0) + 0.04 - corner) * DENSITY))
+    inner = points[list(INNER_LIPS)]
+    corner = inner.min(0) - 0.04
+    width, height = (int(value) for value in np.ceil((inner.max(0) + 0.04 - corner) * DENSITY))
     to_view = matrix * DENSITY
     to_view[:, 2] -= corner * DENSITY
     view = cv2.warpAffine(picture, to_view, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(inside, [np.round((lips - corner) * DENSITY * 16).astype(np.int32)], 1, shift=4)
+    cv2.fillPoly(inside, [np.round((inner - corner) * DENSITY * 16).astype(np.int32)], 1, shift=4)
     inside = cv2.erode(inside, np.ones((3, 3), np.uint8)) > 0
     if inside.sum() < 50:
         return None
     colours = view.astype(np.float32)
     luminance = colours @ LUMINANCE.astype(np.float32)
     bright = float(np.quantile(luminance[inside], BRIGHTEST))
-    grey = colours[..., 1] / np.maximum(colours.max(-1), 1) > GREY * min(1.0, float(white[1] / white.max()) * 1.15)
+    grey = colours[..., 1] / np.maximum(colours[..., 0], 1) > (white[1] / white[0] + lips[1] / lips[0]) / 2
     tooth = inside & (luminance > TOOTH * bright) & grey & (bright > 0.6 * float(white @ LUMINANCE))
     side = max(3, int(round(CLOSE * DENSITY)) | 1)
     tooth = cv2.morphologyEx(tooth.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)) > 0
@@ -75,12 +77,14 @@ def own_teeth(picture, landmarks, rest, white):
     first = np.where(tooth.any(0), tooth.argmax(0), height)
     gap = ~tooth & (row > first)
     last = np.where(gap.any(0), gap.argmax(0), height)
-    last = np.minimum(last, first + int(MOST_HEIGHT * DENSITY))
-    upper = tooth & (row >= first) & (row < last)
     across = np.arange(width) / DENSITY + corner[0] - origin[0]
     centre = np.abs(across) < CENTRE
+    last = np.minimum(last, first + int(MOST_HEIGHT * DENSITY))
+    last = np.minimum(last, _line_between(luminance, inside & centre, VALLEY * bright))
+    upper = tooth & (row >= first) & (row < last)
     tall = upper.sum(0) >= LEAST_HEIGHT * DENSITY
-    if centre.sum() < 3 or tall[centre].mean() < SEEN:
+    hidden = first - inside.argmax(0)  # rows of dark or gum between the upper lip and the teeth
+    if centre.sum() < 3 or tall[centre].mean() < SEEN or np.median(hidden[centre & tall]) > DEEPEST * DENSITY:
         return None
     edge = float(np.median(last[centre & tall]) / DENSITY + corner[1] - origin[1])
     upper[:, upper.sum(0) < 0.6 * LEAST_HEIGHT * DENSITY] = False
@@ -91,6 +95,16 @@ def own_teeth(picture, landmarks, rest, white):
     anchor = matrix.copy()
     anchor[:, 2] -= origin
     return OwnTeeth(picture, cover, anchor, edge, enamel)
+
+
+def _line_between(luminance, part, depth):
+    """Row of the darkest line between two brighter ones, by `depth` at least, in the mean over a part; else the height."""
+    count = part.sum(1)
+    rows = np.flatnonzero(count > 0.5 * count.max())
+    profile = (luminance * part).sum(1)[rows] / count[rows]
+    above, below = np.maximum.accumulate(profile), np.maximum.accumulate(profile[::-1])[::-1]
+    valley = np.minimum(above, below) - profile
+    return int(rows[valley.argmax()]) if valley.max() > depth else len(luminance)
 
 
 def mouth_origin(still):

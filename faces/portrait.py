@@ -1,20 +1,20 @@
-"""One picture of a person made ready to speak: where the mouth rests, what its teeth look like, and lips without what is between
-them, so that they can close (ours)."""
+"""One picture of a person made ready to speak: where the mouth rests, what its teeth look like, and lips without what is
+between them, so that they can close (ours)."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faces.inner_mouth import MILLIMETRE, InnerMouth, Look
+from faces.inner_mouth import MILLIMETRE, Look
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.lip_space import Person, lip_space, placed
 from faces.mouth import mouth_opening
-from faces.own_teeth import own_teeth
 
 OPEN = 0.012  # of the outer eye distance: lips nearer than that are closed
 MARGIN = 0.018  # eye distances around the inner lips that count as the inside: their edges are drawn over teeth
 SEAM, SEAM_DEPTH = 0.45, 0.02  # where lips meet they lose this share of their light, over this depth in eye distances
 WIDE, LIFTED = 1.08, 1.30  # width of a mouth over the mean one at rest: from the first on it smiles, at the second fully
+OWN_SHOW = 3.5  # millimetres that teeth which a smile shows hang below the line of the lips at rest
 MOST_LOWERED = 0.10  # eye distances that a smile may have lifted the lips
 RELAXED = 0.35  # of what is left of a full smile, towards the mean shape at rest
 LOWERED = 0.7  # of the way down to the mean position, for a full smile without teeth
@@ -43,7 +43,7 @@ def portrait_of(picture, landmarks, inner):
 
     Returns:
         Portrait. The lips come to rest as `Person.of` has them; where the picture smiles, they come down too: so far that the
-        teeth that it shows hang as far below the lips' line as teeth do, or, if it shows none, towards the mean position.
+        teeth that it shows hang OWN_SHOW below the lips' line, or, if it shows none, towards the mean position.
     """
     landmarks = np.asarray(landmarks, np.float64)
     person = Person.of(landmarks[None])
@@ -51,7 +51,7 @@ def portrait_of(picture, landmarks, inner):
     look = inner.look(picture, landmarks, rest)
     smile = smile_of(landmarks)
     if look.own is not None:
-        lowered = look.own.edge - inner.anatomy.show * MILLIMETRE
+        lowered = look.own.edge - OWN_SHOW * MILLIMETRE
     else:
         lowered = LOWERED * smile * float((lip_space().rest - person.rest)[[14, 18], 1].mean())
     mean = lip_space().rest + (person.rest - lip_space().rest)[[3, 14]].mean(0)

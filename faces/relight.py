@@ -1,4 +1,4 @@
-"""Colour and light of one picture of a face brought to another's (docs/methods.md, section 12; ours)."""
+"""Colour and light of one picture of a face brought to another's (docs/methods.md, section 14; ours)."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from faces.warp import polygon, smooth_outline
 
 COARSE = 40  # side of the grid on which light is compared
 DARK = 6.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
-REACH = 0.09  # of the picture's side: light is compared and carried over this way
+REACH = 0.05  # of the picture's side: light is compared and carried over this way
 MOST = 3.0  # times brighter or darker, at most
 LOCAL = 1.35  # times brighter or darker than the picture as a whole, at most
 WHOLE = 0.02  # weight of the picture as a whole against the light nearby
@@ -58,7 +58,7 @@ def light_ratio(picture, target, weights):
 
 
 def still_skin(landmarks, size, box=None):
-    """Skin that speech hardly moves: cheeks and nose, without eyes, mouth and chin.
+    """Skin without mouth and eyes: cheeks, nose, upper lip and chin.
 
     Args:
         landmarks: (68, 2) float, pixels.
@@ -73,9 +73,8 @@ def still_skin(landmarks, size, box=None):
     unit = np.linalg.norm(points[45] - points[36]) / 1.4
     down = (points[33] - points[27]) / max(float(np.linalg.norm(points[33] - points[27])), 1e-6)
     middle = points[30]
-    sides = points[[1, 2, 3, 4, 5, 11, 12, 13, 14, 15]]
-    sides = middle + (sides - middle) * 0.9
-    outline = np.concatenate([lids + 0.12 * unit * down, sides[5:][::-1], sides[:5][::-1]])
+    sides = middle + (points[1:16] - middle) * 0.9
+    outline = np.concatenate([lids + 0.12 * unit * down, sides[::-1]])
     face = polygon(outline, size, box, finer=1)
     mouth = points[48:60]
     centre = mouth.mean(0)

@@ -1,4 +1,4 @@
-"""A picture of a face carried to other landmarks: thin plates on a coarse grid, sampled once (docs/methods.md, section 12).
+"""A picture of a face carried to other landmarks: thin plates on a coarse grid, sampled once (docs/methods.md, section 14).
 
 A field is given on a grid of `cells` x `cells` cells whose corners are the middles of the picture's corner pixels, and says for
 each pixel of the target where in the source it comes from. One smooth field over a mouth tears lips: where closed lips open, it
@@ -23,7 +23,7 @@ LOWER_LIP = (*CORNERS_OF_MOUTH, 55, 56, 57, 58, 59, 65, 66, 67)
 POINTS = {"all": (*FACE, *range(48, 68)), "upper": (*FACE, *UPPER_LIP), "lower": (*FACE, *LOWER_LIP)}
 INNER_LIPS = (60, 61, 62, 63, 64, 65, 66, 67)
 BORDER = np.array([(x, y) for y in (0, 1 / 3, 2 / 3, 1) for x in (0, 1 / 3, 2 / 3, 1) if x in (0, 1) or y in (0, 1)])
-STIFFNESS = 1e-5  # how little the plates give way to one point; the unit is the picture's side
+STIFFNESS = 0.005  # how little the plates give way to one point; the unit is the picture's side
 LEAST_AREA = 0.05  # a pixel of the target comes from at least this share of the area that the similarity alone gives it
 MOST_ROUNDS = 12  # of smoothing where the field folds
 

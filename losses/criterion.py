@@ -11,6 +11,7 @@ from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.landmarks import LandmarkDistance
 from losses.lip_patches import LipDistance, LipPatchLoss
+from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
 from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
@@ -28,6 +29,9 @@ LOSSES = {
     "sync_choice": SyncChoice,
     "landmark_distance": LandmarkDistance,
     "temporal_lip": TemporalLipLoss,
+    "sync_contrast": SyncContrast,
+    "sync_landmarks": SyncLandmarks,
+    "sync_movement": SyncMovement,
     "temporal_motion": TemporalMotionLoss,
     "lip_coefficients": LipCoefficients,
     "lip_opening": LipOpening,

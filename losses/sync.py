@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from common.errors import InputError
 from common.schema import REQUIRED, Number
-from losses.term import Term
+from losses.term import Term, origin_of
 from models.syncnet import lower_halves, sync_probability
 
 _EPSILON = 1e-6
@@ -22,10 +22,11 @@ class SyncLoss(Term):
     """
 
     needs = ("sync_mel",)
-    made = ("channel_order",)
+    made = ("channel_order", "origin")
 
-    def __init__(self, expert, channel_order="rgb"):
+    def __init__(self, expert, channel_order="rgb", origin=None):
         super().__init__()
+        self.origin = origin or {}
         self.expert = expert.eval().requires_grad_(False)
         self.channel_order = channel_order
         self.sync_frames = expert.frames
@@ -41,7 +42,12 @@ class SyncLoss(Term):
             raise InputError(f"{key}: made for faces of {found.model.face_size} pixels, the model makes others")
         if found.model.frames > setting.frames:
             raise InputError(f"{key}: judges {found.model.frames} frames at once; data.window must not be shorter")
-        return {**options, "expert": found.model, "channel_order": found.config["data"].get("channel_order", "rgb")}
+        return {**options, "expert": found.model, "channel_order": found.config["data"].get("channel_order", "rgb"),
+                "origin": origin_of(found)}  # fmt: skip
+
+    def facts(self):
+        """What a checkpoint tells its reader: who taught the network, and must not judge it."""
+        return self.origin
 
     def train(self, mode=True):
         """The expert's batch norm keeps its statistics."""

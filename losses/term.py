@@ -103,3 +103,8 @@ class Term(Precise):
 def raised(tensor):
     """Half precision as float32; anything else as it is."""
     return tensor.float() if tensor.dtype in HALF else tensor
+
+
+def origin_of(found):
+    """What a term tells of the judge that it learns from (training.checkpoint.Checkpoint), so that reports can name it."""
+    return {"judge": found.path.stem, "judge_sha256": found.sha256}

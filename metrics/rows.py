@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 PROTOCOLS = ("paired", "unpaired")
 FRECHET = "frechet"  # key of the one column that belongs to a set of videos, not to a video
+SURE = "sync_sure"  # key of the column that says whether the AV offset can be believed
 MAX_SHIFT = 15  # video frames by which the sound is moved to and fro
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
-from metrics.clips.precision import made_precision
+from metrics.clips.precision import made_precision, made_taught_with
 from metrics.compare import FACE_SIZE, compare_footage, open_generated
 from metrics.footage import KEEP_BYTES, open_footage
 from metrics.measures.base import Findings, OfVideo, View
@@ -145,7 +145,7 @@ class Scorer:
             compared = compare_footage(made, real, self.measures, face_size=self._options.face_size)
         found = self._look(made, real, *_sound_of(variant.path))
         record = self._record(item, variant.name, variant.row, variant.path, made, compared, found, scores)
-        record["precision"] = made_precision(variant.path)
+        record["precision"], record["taught"] = made_precision(variant.path), made_taught_with(variant.path)
         key, measure = ("ssim_mouth", "SSIM mouth") if self._networks.judge is None else ("sync_confidence", "sync confidence")
         value = record["values"].get(key)
         if value is not None:

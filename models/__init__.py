@@ -14,6 +14,7 @@ from models.inception import FidInception
 from models.lip_landmarks import LipLandmarks
 from models.lip_motion import LipMotion
 from models.lip_refiner import LipRefiner
+from models.lip_sync import LipSync
 from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.syncnet_v2 import SyncNetV2
@@ -24,6 +25,7 @@ __all__ = [
     "ConditionalDiscriminator",
     "FidInception",
     "LipLandmarks",
+    "LipSync",
     "LipMotion",
     "LipRefiner",
     "Network",
@@ -43,6 +45,7 @@ MODELS = {
     "disc_quality": QualityDiscriminator,
     "disc_conditional": ConditionalDiscriminator,
     "lip_landmarks": LipLandmarks,
+    "lip_sync": LipSync,
     "lip_motion": LipMotion,
     "lip_refiner": LipRefiner,
     "syncnet_v2": SyncNetV2,
@@ -56,8 +59,8 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
-            wav2lip "audio_gate" and "spatial_input" (default false); for lip_motion and lip_refiner see their classes;
-            syncnet_v2 and fid_inception take none.
+            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion and lip_refiner see
+            their classes; syncnet_v2 and fid_inception take none.
 
     Raises:
         InputError: an unknown name or key (the nearest known one is named), or a value out of range.

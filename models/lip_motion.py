@@ -19,6 +19,7 @@ from speech.features.embedding import EMBEDDING, MID
 
 DILATIONS = (1, 2, 4, 6)
 MARGIN = sum(DILATIONS)  # frames of sound that are heard before and after each frame
+SPAN = 101  # frames over which the local mean is taken, about which the gain widens movements
 REST_DROPPED = 0.5  # share of training windows whose person is not told
 HEARS = {"all": slice(None), "mid": slice(0, MID), "fin": slice(MID, EMBEDDING)}
 
@@ -29,7 +30,7 @@ class Listener(nn.Module):
     Between its convolutions and its last layer `gate`, a function of the features (B, T, W), may scale them.
     """
 
-    def __init__(self, hears, features, width, dropout):
+    def __init__(self, hears, features, width, dropout, deaf):
         super().__init__()
         self.part = HEARS[hears]
         heard = len(range(features)[self.part])
@@ -37,11 +38,12 @@ class Listener(nn.Module):
         self.enter, self.person = nn.Linear(heard, width), nn.Linear(COMPONENTS, width)
         self.blocks = nn.ModuleList(nn.Conv1d(width, width, 3, dilation=step) for step in DILATIONS)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in DILATIONS)
-        self.dropout = nn.Dropout(dropout)
+        self.deaf, self.dropout = nn.Dropout1d(deaf), nn.Dropout(dropout)
         self.leave = nn.Linear(width, COMPONENTS)
 
     def forward(self, speech, person, gate=None):
-        x = self.dropout(self.enter(self.norm(speech[..., self.part])) + self.person(person)[:, None])
+        heard = self.deaf(self.norm(speech[..., self.part]).transpose(1, 2)).transpose(1, 2)
+        x = self.dropout(self.enter(heard) + self.person(person)[:, None])
         for step, block, norm in zip(DILATIONS, self.blocks, self.norms, strict=True):
             y = F.gelu(block(norm(x).transpose(1, 2))).transpose(1, 2)
             x = x[:, step:-step] + self.dropout(y)
@@ -55,7 +57,7 @@ class LipMotion(Network):
         features: "embedding" or "mel", see `speech.features`.
         hears: list, a net each, of what it hears: "all"; of the embedding also "mid" or "fin" alone. In training each window
             goes to one of the nets; otherwise the result is their mean.
-        width: channels; dropout: share.
+        width: channels; dropout: share of them; deaf: share of the features that a training window is heard without.
         audio_gate: scale the features by the adaptive lip weight of the phoneme that is spoken (models.audio_gate).
 
     Raises:
@@ -66,16 +68,16 @@ class LipMotion(Network):
     gives = ("lips",)
     optional = ("audio_gate",)
 
-    def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2, audio_gate=False):
+    def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2, deaf=0.0, audio_gate=False):
         super().__init__()
         size = width_of(features)
         refuse_unknown(hears, HEARS if features == "embedding" else ["all"], "part of the speech features")
-        if not hears or not 8 <= width <= 1024 or not 0 <= dropout < 1:
-            raise InputError("model: hears names at least one part, width is 8 to 1024, dropout below 1")
+        if not hears or not 8 <= width <= 1024 or not 0 <= dropout < 1 or not 0 <= deaf < 1:
+            raise InputError("model: hears names at least one part, width is 8 to 1024, dropout and deaf are below 1")
         if type(audio_gate) is not bool:
             raise InputError(f"model.audio_gate: {audio_gate!r}: must be true or false")
         self.features = features
-        self.nets = nn.ModuleList(Listener(part, size, width, dropout) for part in hears)
+        self.nets = nn.ModuleList(Listener(part, size, width, dropout, deaf) for part in hears)
         space = lip_space()
         for name in ("components", "scale"):
             self.register_buffer(name, torch.from_numpy(np.float32(getattr(space, name))))
@@ -105,7 +107,7 @@ class LipMotion(Network):
         """Training: `speech` (B, T + 2 MARGIN, D), `rest` (B, 20, 2) -> {"lips": (B, T, 20, 2)} without the gain."""
         speech, person, phonemes = batch["speech"], self._person(batch["rest"]), batch.get("phoneme")
         if not self.training:
-            return {"lips": self._shapes(self._mean(speech, person, phonemes))}
+            return {"lips": self.lips(speech, batch["rest"], phonemes)}
         person = person * (torch.rand_like(person[:, :1]) >= REST_DROPPED)
         count = len(self.nets)
         found = speech.new_empty(len(speech), speech.shape[1] - 2 * MARGIN, COMPONENTS)
@@ -118,10 +120,13 @@ class LipMotion(Network):
 
     @torch.inference_mode()
     def move(self, speech, rest, phonemes=None):
-        """Movements of a person who says this.
+        """Movements of a person who says this, as wide as people's are.
+
+        Means of what may be meant move less than people do, so each coefficient goes away from its mean over the frames around
+        by its gain. About the rest position it would open the mouth too far; in silence the two are one.
 
         Args:
-            speech: (B, T + 2 MARGIN, D) float32 features of T frames and the MARGIN frames before and after them.
+            speech: (B, T + 2 MARGIN, D) float32 features of all T frames of a sound, and the MARGIN frames before and after.
             rest: (B, 20, 2) float32, see faces.lip_space.Person.
             phonemes: (B, T) int64 classes of `speech.arpabet.PHONES`; a network with an audio gate needs them.
 
@@ -131,7 +136,13 @@ class LipMotion(Network):
         Raises:
             ValueError: a gate, and no phonemes.
         """
-        return self._shapes(self._mean(speech, self._person(rest), phonemes) * self.gain)
+        values = self._mean(speech, self._person(rest), phonemes).float()
+        middle = local_mean(values)
+        return self._shapes(middle + self.gain.float() * (values - middle))
+
+    def lips(self, speech, rest, phonemes=None):
+        """What `move` gives, without the gain and with a gradient."""
+        return self._shapes(self._mean(speech, self._person(rest), phonemes))
 
     def _gate(self, phonemes):
         """Function that scales features (B, T, W) by the phonemes (B, T); None where there is no gate."""
@@ -147,8 +158,9 @@ class LipMotion(Network):
 
     def _person(self, rest):
         """(B, 20, 2) -> (B, 6): how the rest position differs from the mean one, over the scales; its place does not count."""
-        own = rest.float() - self.mean_rest
-        return (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.T / self.scale
+        own = rest.float() - self.mean_rest.float()
+        own = (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.float().T / self.scale.float()
+        return own.to(self.nets[0].leave.weight.dtype)
 
     def _mean(self, speech, person, phonemes):
         """(B, T, 6): mean of all nets."""
@@ -157,4 +169,12 @@ class LipMotion(Network):
 
     def _shapes(self, values):
         """(B, T, 6) over the scales -> (B, T, 20, 2)."""
-        return ((values.float() * self.scale) @ self.components).unflatten(-1, (-1, 2))
+        return ((values.float() * self.scale.float()) @ self.components.float()).unflatten(-1, (-1, 2))
+
+
+def local_mean(values):
+    """(B, T, K) -> the same, each frame the mean of the SPAN frames about it, weighed by a Hann window; the ends are held."""
+    window = torch.hann_window(SPAN + 2, periodic=False, device=values.device, dtype=values.dtype)[1:-1]
+    held = F.pad(values.transpose(1, 2), (SPAN // 2, SPAN // 2), mode="replicate")
+    smooth = F.conv1d(held.flatten(0, 1)[:, None], (window / window.sum())[None, None])
+    return smooth.view(values.shape[0], values.shape[2], -1).transpose(1, 2)

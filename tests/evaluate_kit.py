@@ -104,7 +104,7 @@ def write_clips(folder, shifts, count=LEAST):
 
 def columns_for(*, expert=None, is_lse=False, frechet=None):
     """The columns of an evaluation with these networks, which only bear names; `frechet` None: the expert's embeddings."""
-    judge = expert and SimpleNamespace(name=expert, is_lse=is_lse)
+    judge = expert and SimpleNamespace(name=expert, is_lse=is_lse, by_landmarks=False)
     inception = frechet and SimpleNamespace(name=frechet, is_fid=False)
     return columns_of(build_measures(Networks(judge=judge, inception=inception)))
 

@@ -1,8 +1,12 @@
 """Networks and losses at a small size, each with what it is called with: for tests of precision and of compiling."""
 
+from pathlib import Path
+
 import torch
 
 from models import MODELS, build_model
+from models.lip_motion import MARGIN
+from models.lip_sync import CONTEXT
 from models.precision import unit_length
 from speech.arpabet import PHONES
 
@@ -16,7 +20,7 @@ def seeded(build):
 
 def network(name, **options):
     """A network in eval mode whose batch statistics are those of a batch, so that its maps have a usual size."""
-    small = {} if name in ("lip_landmarks", "syncnet_v2", "fid_inception") else {"width": 0.25}
+    small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", "syncnet_v2", "fid_inception") else {"width": 0.25}
     model = seeded(lambda: build_model({"name": name, **small, **options}))
     with torch.no_grad():
         model.train()
@@ -46,6 +50,8 @@ def inputs_of(name, model, count=4):
         "disc_quality": lambda: (rand(count, 3, 96, 96),),
         "disc_conditional": lambda: (mel, rand(count, 3, 96, 96), rand(count, 3, 96, 96)),
         "lip_landmarks": lambda: (rand(count, 3, 96, 96),),
+        "lip_motion": lambda: (rand(count, 3 + 2 * MARGIN, 288), rand(count, 20, 2)),
+        "lip_sync": lambda: (rand(count, 12, 20, 2), rand(count, 12, 288)),
         "lip_refiner": lambda: (rand(count, 3, 48, 48), rand(count, 4, 48, 48)),
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
         "fid_inception": lambda: (rand(count, 3, 96, 96),),
@@ -53,7 +59,7 @@ def inputs_of(name, model, count=4):
 
 
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
-         "lip_landmarks": "find", "lip_refiner": "refined"}  # fmt: skip
+         "lip_landmarks": "find", "lip_motion": "lips", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
 
 
 def call(model, arguments):
@@ -95,6 +101,14 @@ TERMS = {  # options of a config beside the weight
     "landmark_distance": {},
     "temporal_lip": {},
     "spatial_texture": {},
+    "sync_contrast": {},
+    "sync_landmarks": {},
+    "temporal_motion": {"unit": "run"},
+    "lip_coefficients": {},
+    "lip_opening": {},
+    "lip_velocity": {},
+    "lip_spread": {},
+    "sync_movement": {},
     "lip_distance": {},
     "lip_patches": {"channels": 8},
 }
@@ -103,7 +117,7 @@ TERMS = {  # options of a config beside the weight
 class Found:
     """What training.checkpoint.load_checkpoint gives, of a fresh network."""
 
-    config = {"data": {}}
+    config, path, sha256 = {"data": {}}, Path("found.safetensors"), "0" * 64
 
     def __init__(self, name):
         self.model = network(name)
@@ -121,8 +135,13 @@ def fields_and_outputs():
              "lip_drawing": rand(2, 5, 4, 96, 96),
              "phoneme": torch.randint(0, len(PHONES), (2, 5), generator=generator), "run": torch.tensor([[0, 0, 1, 1, 2]] * 2),
              "module": torch.randint(0, 64, (2, 5, 96, 96), generator=generator),
-             "in_sync": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]])}  # fmt: skip
+             "in_sync": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]),
+             "speech": rand(2, 5 + 2 * CONTEXT, 288), "sync_lips": rand(2, 5 + 2 * CONTEXT, 20, 2),
+             "sync_rest": rand(2, 20, 2), "lips": rand(2, 5, 20, 2) / 10, "amplitude": rand(2) + 0.5}  # fmt: skip
     outputs = {"face": rand(2, 5, 3, 96, 96), "mouth": rand(2, 5, 20, 2) * 96,
                "audio_embedding": unit_length(rand(6, 64)).unflatten(0, (2, 3)),
-               "face_embedding": unit_length(rand(2, 64))}  # fmt: skip
+               "face_embedding": unit_length(rand(2, 64)), "sync_scale": torch.tensor([10.0, 10.0]),
+               "lips": rand(2, 5, 20, 2) / 10,
+               "lip_embedding": unit_length(rand(10, 64) - 0.5).unflatten(0, (2, 5)),
+               "sound_embedding": unit_length(rand(10, 64) - 0.5).unflatten(0, (2, 5))}  # fmt: skip
     return batch, outputs

@@ -25,13 +25,18 @@ SAID = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in 
 VARIANTS = [path for path in CONFIGS if path.read_text(encoding="utf-8").startswith("base:")]
 ROOTS = [path for path in CONFIGS if path not in VARIANTS]
 EXPERT = {"sync_classification", "sync_choice"}
+FIGURES = {**dict.fromkeys(EXPERT, ("accuracy",)), "sync_contrast": ("frames", "windows")}
 WAV2LIP = {"l1", "sync"}
 STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
+MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 REFINE = {"l1", "lip_distance"}
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
     **{"lip_landmarks": {"landmark_distance"}},
+    **dict.fromkeys(("lipwarp_motion", "lipwarp_motion_all", "lipwarp_motion_mel"), MOTION),
+    **dict.fromkeys((f"lipwarp_motion_{one}" for one in ("tc", "run", "shuffled", "gate")), {*MOTION, "temporal_motion"}),
+    **dict.fromkeys(("lip_sync", "lip_sync_a", "lip_sync_b", "lip_sync_mel"), {"sync_contrast"}),
     **{"wav2lip": WAV2LIP, "wav2lip_paper": WAV2LIP, "wav2lip_gan": {*WAV2LIP, "adversarial"}},
     **{"tcsc": TCSC, "tcsc_box": TCSC, "tcsc_no_tc": TCSC - {"temporal_lip"}},
     **dict.fromkeys(("sto", "sto_quality", "sto_no_gate", "sto_literal", "sto_shape", "sto_shuffled"), STO),
@@ -88,11 +93,13 @@ def stage(small_corpus, tmp_path_factory):
 def lighten(config, stage, runs):
     """Overrides that lay a config over the small corpus, at a quarter of its width."""
     given = stage[config["data"]["crop"] or "aligned"]
-    small = {"data.corpus": given["data.corpus"], "data.workers": 0, "train.batch_size": 2, "train.validate_batches": 1,
-             "train.device": "cpu", "train.threads": 1, "train.runs": runs}  # fmt: skip
+    small = {"data.corpus": given["data.corpus"], "data.workers": 0, "data.speakers": "null", "train.batch_size": 2,
+             "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs}  # fmt: skip
+    if config["data"]["window"] not in ("phoneme", *range(16)):
+        small["data.window"] = 12
     if "face_size" in config["model"]:
         small["model.face_size"] = 96
-    if "width" in config["model"]:
+    if config["model"].get("width", 2) <= 1:
         small["model.width"] = 0.25
     if "sync" in config["losses"]:
         small["losses.sync.expert"] = given["losses.sync.expert"]
@@ -107,7 +114,7 @@ def do_a_step(job, losses):
     values, _ = job.learn(next(steps_left(job)))
     open_losses = {name for name in losses if job.criterion.open[name]}
     adversaries = {f"{kind}/{one}" for one in losses & {"adversarial", "lip_patches"} for kind in ("adversary", "gradient")}
-    figures = {f"{name}/accuracy" for name in losses & EXPERT}
+    figures = {f"{name}/{figure}" for name in losses for figure in FIGURES.get(name, ())}
     assert set(values) == {"total", "gradient"} | open_losses | adversaries | figures
     assert all(math.isfinite(value) for value in values.values()), values
     assert any(not torch.equal(old, new) for old, new in zip(before, job.model.parameters(), strict=True))
@@ -126,11 +133,13 @@ def flat(section, above=""):
 def test_a_config_resolves_to_what_it_always_was(path):
     """tests/golden/configs.json was written by the code that had no schema; keys that came later have their default."""
     golden = json.loads((ROOT / "tests" / "golden" / "configs.json").read_text(encoding="utf-8"))
-    assert golden["configs"].keys() == set(LOSSES_OF)
+    if path.stem not in golden["configs"]:
+        pytest.skip("a config that came later")
     now = dict(flat(load_config(path)))
     later = {key: now.pop(key) for key in set(now) - set(golden["defaults"])}
     assert json.dumps(now, sort_keys=True) == json.dumps({**golden["defaults"], **golden["configs"][path.stem]}, sort_keys=True)
-    assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": [], "data.augment.voice": 0.0}
+    assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": [], "data.augment.voice": 0.0,
+                     "data.speakers": None}  # fmt: skip
 
 
 def test_every_config_has_its_losses_listed():
@@ -145,7 +154,7 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
     do_a_step(job, losses)
     metrics, _ = validate(job)
     assert all(math.isfinite(value) for value in metrics.values()) and job.best_by in metrics
-    names = ("total", *losses, *(f"{one}/accuracy" for one in losses & EXPERT))
+    names = ("total", *losses, *(f"{one}/{figure}" for one in losses for figure in FIGURES.get(one, ())))
     assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in names}
     gated = set(job.criterion.gates)
     assert gated == ({"sync"} if path.stem.startswith(("wav2lip", "tcsc", "sto")) else set())

@@ -86,7 +86,7 @@ def clicks(seconds, times, rate=RATE):
 class Level:
     """A judge that compares brightness with loudness, frame by frame, and keeps what it was shown."""
 
-    dimension = 1
+    dimension, by_landmarks = 1, False
 
     def __init__(self, crop_spec=None, rule=PADDED):
         self.crop_spec, self.rule, self.shown, self.heard = crop_spec, rule, [], []

@@ -45,6 +45,15 @@ class Checkpoint:
     origin: str
     path: Path
 
+    @property
+    def taught_with(self):
+        """What the network learned with that a judge may share: list of "hears KIND" (of speech feature) and "judge NAME SHA"
+        (a frozen network in a loss, the first 16 digits of its SHA-256)."""
+        hears = self.model.field_options().get("speech", {}).get("features")
+        facts = self.config.get("training", {}).get("facts", {})
+        judges = {f"judge {one['judge']} {one['judge_sha256'][:16]}" for one in facts.values() if "judge_sha256" in one}
+        return [*([f"hears {hears}"] if hears else []), *sorted(judges)]
+
 
 def save_checkpoint(path, model, config, *, dtype=None):
     """Write `model` and `config` to one safetensors file, which appears only when it is whole.

@@ -7,7 +7,6 @@ import torch
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
-from datasets.av_offset import CONFIDENT
 from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
@@ -100,8 +99,9 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None):
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
     common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
     common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
-    common["min_av_confidence"] = CONFIDENT if data["min_av_confidence"] == "sure" else data["min_av_confidence"]
+    common["min_av_confidence"] = data["min_av_confidence"]
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
+    own["speakers"] = data["speakers"]
     training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)
     length = train["batch_size"] * train["validate_batches"]
     validation = {

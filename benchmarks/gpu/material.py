@@ -1,6 +1,7 @@
 """What the benchmark works on: a corpus of faces drawn by numpy alone, an expert of random weights, light configs."""
 
 import json
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -67,14 +68,19 @@ def load_light(name, material, *overrides, width=0.25, device="cpu", **train):
     Returns:
         dict for training.run.Run. Losses that wait for their `enable_when` are switched on.
     """
+    from models import MODELS
     from training.config import load_config
 
     path = CONFIGS / f"{name}.yaml"
     plain = load_config(path, ())
     given = [f"data.corpus={material.corpus}", f"data.crop={_crop_of(material.corpus)}", "data.workers=0", "data.exclude=null"]
-    given += [f"model.face_size={material.face_size}", "train.init=null", "train.tensorboard=off", "train.progress=false"]
+    given += ["data.speakers=null", "train.init=null", "train.tensorboard=off", "train.progress=false"]
     given += [f"train.device={device}", f"train.runs={material.folder / 'runs'}"]
-    if plain["model"]["name"] != "lip_landmarks":
+    known = signature(MODELS[plain["model"]["name"]]).parameters
+    given += [f"model.face_size={material.face_size}"] if "face_size" in known else []
+    if "features" in known:  # the drawn corpus has no speech features
+        given += ["model.features=mel", "data.augment.voice=0"]
+    elif "width" in known:
         given.append(f"model.width={width}")
     for loss, options in plain["losses"].items():
         if "expert" in options:

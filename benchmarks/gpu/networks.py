@@ -152,6 +152,9 @@ def make_inputs(kind, windows, generator):
         return {"face": smooth(4 * many, faces, 3), "heard_mel": mel(4 * many, 2)}
     if kind == "lip_landmarks":
         return {"face": smooth(many, faces, 3)}
+    if kind == "lip_sync":
+        lips = torch.randn(many, 20, 20, 2, generator=generator)
+        return {"sync_lips": lips, "sync_rest": lips[:, 0], "speech": torch.randn(many, 20, 288, generator=generator)}
     if kind == "lip_refiner":
         return {"warped_face": smooth(many, faces, 3), "lip_drawing": smooth(many, faces, 4)}
     if kind == "disc_quality":

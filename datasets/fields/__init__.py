@@ -9,6 +9,7 @@ from datasets.fields import (  # noqa: F401 - they enter their fields
     pictures,
     sounds,
     speech,
+    sync_lips,
 )
 from datasets.fields.registry import FIELDS, Field, check_fields, check_options, register
 from datasets.fields.shipped import Shipped

@@ -77,20 +77,26 @@ class Window:
         """(T,) float64: where in the clip the window's frames lie, in frames; whole numbers but for a changed voice."""
         return self.frames * self.voice.speed
 
-    def points(self, array):
+    def points(self, array, margin=0):
         """What a clip holds of each frame, at the times of the window's frames.
 
         Args:
             array: (N, ...) float, a row for each frame of the clip.
+            margin: so many frames before the window and after it, too; the first and the last one are held beyond the ends.
 
         Returns:
-            (T, ...): rows of the window's frames; for a changed voice interpolated between them by a cubic (Catmull-Rom), in
-            float32 at least.
+            (T + 2 margin, ...): rows of the window's frames; for a changed voice interpolated between them by a cubic
+            (Catmull-Rom), in float32 at least.
         """
+        places = self.places
+        if margin:
+            beside = np.arange(1, margin + 1)
+            frames = np.concatenate([self.start - beside[::-1], self.frames, self.start + self.count - 1 + beside])
+            places = np.clip(frames, 0, self.voice.frames - 1) * self.voice.speed
+        low = np.floor(places).astype(np.int64)
         if self.voice.number == 0:
-            return array[self.frames]
-        low = np.floor(self.places).astype(np.int64)
-        share = (self.places - low).reshape(-1, *[1] * (array.ndim - 1)).astype(np.result_type(array.dtype, np.float32))
+            return array[low]
+        share = (places - low).reshape(-1, *[1] * (array.ndim - 1)).astype(np.result_type(array.dtype, np.float32))
         before, here, there, after = (array[np.clip(low + step, 0, len(array) - 1)] for step in (-1, 0, 1, 2))
         slope, next_slope = (there - before) / 2, (after - here) / 2
         bend = 3 * (there - here) - 2 * slope - next_slope

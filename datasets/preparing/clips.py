@@ -6,7 +6,6 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import content_hash, require_file
-from datasets.av_offset import measure_av_offset
 from datasets.clip_files import clip_path, write_clip
 from datasets.clip_ids import readable
 from datasets.corpora import assign_split
@@ -19,10 +18,11 @@ from datasets.workers.pool import Task
 
 LIMIT_SECONDS, LIMIT_SECONDS_A_MEGABYTE = 600, 120  # for one clip; half an hour of talk has some 50 MB
 
-_detector = None  # one per worker process, made by _start
+_detector = _measure = None  # one of each per worker process, made by _start
 
 
-def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust_detector=False, sound_delay=0.0):
+def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust_detector=False, sound_delay=0.0,
+                   measure=None):  # fmt: skip
     """Prepare the clips that a corpus does not hold yet; prints how many, shows progress, notes each in the manifest.
 
     Args:
@@ -31,6 +31,7 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust
         retry_failed: try the clips again that failed before.
         trust_detector: see `datasets.preparing.settings.check_detector`.
         sound_delay: seconds by which the sound of all these clips is known to trail the picture; it is made up for.
+        measure: of AV offsets, see `datasets.preparing.av_rows`; needed but where the settings say "off".
 
     Raises:
         InputError: the folder holds a corpus of other settings, or clips that another detector cut.
@@ -43,7 +44,7 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust
     print(f"{len(clips)} clips, {len(clips) - len(todo)} done before, {len(todo)} to prepare", flush=True)
     if not todo:
         return
-    task = Task(_prepare_one, _lost, _start, (settings.detector, detector_version(folder)), _time_limit)
+    task = Task(_prepare_one, _lost, _start, (settings.detector, detector_version(folder), measure), _time_limit)
     write_rows(folder, task, [(clip, settings, folder, sound_delay) for clip in todo], workers)
 
 
@@ -56,11 +57,11 @@ def _is_open(clip, row, folder, retry_failed):
     return not clip_path(folder, clip.id).is_file()
 
 
-def _start(detector, version):
-    global _detector
+def _start(detector, version, measure):
+    global _detector, _measure
     from faces.detectors import build_detector
 
-    _detector = build_detector(detector)
+    _detector, _measure = build_detector(detector), measure
     if _detector.version != version:
         raise InputError(f"{socket.gethostname()}: has {detector} {_detector.version}, the corpus is made with {version}; "
                          "install the same version on all machines")  # fmt: skip
@@ -68,7 +69,7 @@ def _start(detector, version):
 
 def _prepare_one(job):
     clip, settings, folder, delay = job
-    row = prepare_clip(clip, settings, _detector, _split(clip, settings), folder, delay)
+    row = prepare_clip(clip, settings, _detector, _split(clip, settings), folder, delay, _measure)
     return row, row.error
 
 
@@ -98,7 +99,7 @@ def _time_limit(job):
     return LIMIT_SECONDS + LIMIT_SECONDS_A_MEGABYTE * clip.path.stat().st_size // 10**6
 
 
-def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0):
+def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0, measure=None):
     """Prepare one clip and write its file.
 
     The stored arrays, for N frames: `face` (N, S, S, 3) uint8 RGB; `landmarks` (N, 68, 2) float32 crop pixels; `matrix`
@@ -113,6 +114,7 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0):
         split: the row's split.
         folder: of the prepared corpus.
         sound_delay: seconds by which the sound is known to trail the picture.
+        measure: of AV offsets, see `prepare_corpus`.
 
     Returns:
         ClipRow; its `error` says why the clip failed, "" when it was written.
@@ -125,7 +127,7 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0):
     try:
         require_file(source.path, "clip")
         row.source_hash = content_hash(source.path)
-        arrays = _arrays(source.path, settings, detector, row)
+        arrays = _arrays(source.path, settings, detector, row, measure)
         row.frames = len(arrays["face"])
         row.seconds = row.frames / settings.fps
         write_clip(clip_path(folder, source.id), arrays, {"format": FORMAT, "id": source.id, "fps": str(settings.fps)})
@@ -134,7 +136,7 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0):
     return row
 
 
-def _arrays(path, settings, detector, row):
+def _arrays(path, settings, detector, row, measure):
     """Arrays to store; notes in `row` the frames with a face, where the clip begins in its source, and the AV offset."""
     from faces.crops import CropSpec, plan_crops
     from faces.landmarks import apply_affine
@@ -155,9 +157,9 @@ def _arrays(path, settings, detector, row):
         landmarks = apply_affine(matrix, track.landmarks[slice(*run)]).astype(np.float32)
         start, end = _cut(run, waveform, 0, settings.fps, path)
         if settings.av_offset != "off":
-            heard = mel_spectrogram(_sound_of(waveform, start, end, settings.fps))
-            found = measure_av_offset(heard, landmarks[: end - start], settings.fps)
-            av_rows.note(row, found)
+            heard = _sound_of(waveform, start, end, settings.fps)
+            found = measure(heard, landmarks[start - run[0] : end - run[0]], settings.fps)
+            av_rows.note(row, found, measure)
             if shift := av_rows.correction(found, settings.av_offset):
                 start, end = _cut(run, waveform, shift, settings.fps, path)
                 row.av_corrected, row.sound_offset = shift, (start + shift) / settings.fps

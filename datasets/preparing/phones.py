@@ -187,8 +187,7 @@ def _known_of(row, source, folder):
     if source.align is not None:
         try:
             # a clip may have been cut at either end, so what lies outside it is no mistake of the file
-            begin = row.offset if row.sound_offset is None else row.sound_offset
-            given = read_alignment(source.align, len(waveform) / SAMPLE_RATE, begin, part=True)
+            given = read_alignment(source.align, len(waveform) / SAMPLE_RATE, row.sound_begins, part=True)
             words = " ".join(word.label for word in given.words if word.label)
             transcript = words or transcript  # those inside the clip
         except InputError as error:

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from common.errors import InputError
-from datasets.clip_files import clip_path, open_clip
+from datasets.clip_files import clip_path, open_clip, read_side, side_path
 from datasets.prepared import read_manifest
 from datasets.preparing.side import SideKind, add_side
 from datasets.speech import KIND, MARGIN, parameters_of
@@ -59,3 +59,10 @@ def _make(row, _source, folder, voices):
 def _features(waveform, frames):
     """(frames + 2 MARGIN, 288) float16, whose steps are a thousandth of a value."""
     return features("embedding", waveform, -MARGIN, frames + 2 * MARGIN).astype(np.float16)
+
+
+def stored_voices(folder, row):
+    """Changed voices in the side file of a clip, however old it is; None where there is none."""
+    if not side_path(folder, KIND, row.id).is_file():
+        return None
+    return read_side(folder, KIND, row.id)[1]["parameters"].get("voices")

@@ -26,7 +26,7 @@ def _make(row, source, folder):
         return {"word_times": np.array([[0.0, row.seconds]])}, {"words": [source.word]}, "label"
     if source.align is None:
         raise InputError("the corpus gives no times of words for it")
-    given = read_alignment(source.align, row.seconds, _begin(row), part=True).words
+    given = read_alignment(source.align, row.seconds, row.sound_begins, part=True).words
     words = [word for word in given if word.label]
     if not words:
         raise InputError(f"{source.align}: no given word lies inside the clip")
@@ -34,11 +34,6 @@ def _make(row, source, folder):
     return {"word_times": times}, {"words": [word.label for word in words]}, "given"
 
 
-def _begin(row):
-    """Second of the source at which the clip's sound begins."""
-    return row.offset if row.sound_offset is None else row.sound_offset
-
-
 def _parameters(row, source):
     given = None if source.align is None else content_hash(require_file(source.align, "times of words"))
-    return {"version": VERSION, "label": source.word, "given": given, "begin": _begin(row), "seconds": row.seconds}
+    return {"version": VERSION, "label": source.word, "given": given, "begin": row.sound_begins, "seconds": row.seconds}

@@ -1,9 +1,9 @@
-"""In which precision a generated video was drawn, as its own metadata say."""
+"""How a generated video was drawn, as its own metadata say: in which precision, and with what its network was taught."""
 
 from common.errors import InputError
 from media import read_metadata
 
-TAG = "precision"
+TAG, TAUGHT = "precision", "taught_with"
 
 
 def made_precision(path):
@@ -12,6 +12,15 @@ def made_precision(path):
         return read_metadata(path).get(TAG)
     except InputError:
         return None
+
+
+def made_taught_with(path):
+    """The tag "taught_with" of a video, a list, see training.checkpoint.Checkpoint; [] where it has none or cannot be read."""
+    try:
+        told = read_metadata(path).get(TAUGHT)
+    except InputError:
+        return []
+    return told.split("; ") if told else []
 
 
 def told_precisions(records, systems):

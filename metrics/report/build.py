@@ -15,6 +15,7 @@ from metrics.formulas.bootstrap import LEVEL, RESAMPLES, SEED, interval, paired_
 from metrics.report.html import html_page
 from metrics.report.tex import tex_table
 from metrics.report.text import markdown_page, write_csv
+from metrics.report.trust import trust_of
 from metrics.rows import COPY, FRECHET, PROTOCOLS, REAL, Row
 
 FORMAT = "talkingface-evaluation-2"
@@ -39,16 +40,17 @@ def build_report(columns, videos, failed, frechet, protocol, *, systems):
     Args:
         columns: tuple of metrics.rows.Column.
         videos: list of video records: {"name", "face", "row": Row, "path", "real", "values": {key: float or None},
-            "curve": [31 floats] or None, "frames", "fps", "precision", "notes"}.
+            "curve": [31 floats] or None, "frames", "fps", "precision", "taught", "notes"}.
         failed: list of {"name", "face", "row": Row, "path", "reason"}.
         frechet: {Row: {"value": float or None, "samples": int, "reason": str or None}}.
         protocol: dict of what was chosen; may hold dicts. `DEFINITIONS` are added to it.
         systems: names of the systems, in the order of the table.
 
     Returns:
-        {"format", "protocol", "columns", "rows", "leakage", "videos", "failed", "frechet"}. A row is {"row", "label", "videos",
-        "failed", "cells"}, a cell {"mean", "median", "low", "high", "videos", "flag"}, and that of the Frechet distance has
-        "samples" and "reason" besides. A value that is not finite counts as undefined and becomes None.
+        {"format", "protocol", "columns", "rows", "trust" (metrics.report.trust), "leakage", "videos", "failed", "frechet"}. A
+        row is {"row", "label", "videos", "failed", "cells"}, a cell {"mean", "median", "low", "high", "videos", "flag"}, and
+        that of the Frechet distance has "samples" and "reason" besides. A value that is not finite counts as undefined and
+        becomes None.
 
     Raises:
         ValueError: a row of a system that `systems` lacks.
@@ -74,6 +76,7 @@ def build_report(columns, videos, failed, frechet, protocol, *, systems):
         "protocol": {**DEFINITIONS, **_plain(protocol)},
         "columns": [asdict(column) for column in columns],
         "rows": rows,
+        "trust": trust_of(videos, _plain(protocol), systems),
         "leakage": [entry for system in systems for entry in _leakage(system, columns, by_row, frechet)],
         "videos": videos,
         "failed": failed,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from metrics.formulas.bootstrap import FEW
+from metrics.report.trust import trust_notes
 from metrics.rows import FRECHET, Column
 
 DAGGER = "†"
@@ -87,7 +88,7 @@ def footnotes(report):
         if cell.get("reason"):
             label = next(column.label for column in columns_of(report) if column.key == FRECHET)
             notes.append(f"{label} of {plain(row['label'])} left out: {plain(cell['reason'])}")
-    return notes
+    return notes + [plain(note) for note in trust_notes(report)]
 
 
 def leakage(report):

@@ -1,8 +1,8 @@
 """Sync experts ready to judge videos: face crops and sound in, embeddings out, whatever the network's conventions are.
 
-Two kinds. `PublishedSyncNet` is the network of LSE-D and LSE-C; only with the published weights may its figures bear these
-names. `ColourExpert` is a SyncNet of Wav2Lip's kind (`models.syncnet`), such as the one in checkpoints/: it stands in where the
-published weights are not at hand, and its figures bear its own name.
+Three kinds. `PublishedSyncNet` is the network of LSE-D and LSE-C; only with the published weights may its figures bear these
+names. `ColourExpert` is a SyncNet of Wav2Lip's kind (`models.syncnet`), `metrics.sync.landmarks.LandmarkJudge` one that reads
+landmarks (`models.lip_sync`); the figures of both bear their own names.
 """
 
 from itertools import islice
@@ -13,6 +13,7 @@ import torch
 from common.errors import InputError
 from faces.crops import CropSpec
 from metrics.networks.precision import precision_of
+from metrics.sync.landmarks import LandmarkJudge
 from metrics.sync.score import FPS, OVERLAP, PADDED, WINDOW
 from models.devices import choose_device
 from models.syncnet import lower_halves
@@ -36,16 +37,17 @@ def load_judge(path, device="cpu"):
         device: "auto", "cpu", "cuda", ...
 
     Returns:
-        PublishedSyncNet or ColourExpert.
+        PublishedSyncNet, ColourExpert or LandmarkJudge.
 
     Raises:
         InputError: cannot be read, or holds another kind of network.
     """
     checkpoint = load_checkpoint(path, choose_device(device))
     name = checkpoint.config["model"]["name"]
-    judges = {"syncnet_v2": PublishedSyncNet, "syncnet_color": ColourExpert}
+    judges = {"syncnet_v2": PublishedSyncNet, "syncnet_color": ColourExpert, "lip_sync": LandmarkJudge}
     if name not in judges:
-        raise InputError(f"{path}: holds {name}, not a sync expert; give syncnet_v2.model or a checkpoint of syncnet_color")
+        raise InputError(f"{path}: holds {name}, not a sync expert; give syncnet_v2.model or a checkpoint of "
+                         "lip_sync or syncnet_color")
     return judges[name](checkpoint)
 
 
@@ -60,9 +62,10 @@ class _Judge:
         side: of these crops, in pixels.
         rule: metrics.sync.score.ShiftRule that its embeddings need.
         precision: what its network computes in, see `metrics.networks.precision`.
+        by_landmarks: it wants landmarks in place of crops.
     """
 
-    crop_spec = None
+    crop_spec, by_landmarks = None, False
 
     def __init__(self, checkpoint):
         self.name, self.sha256 = checkpoint.path.stem, checkpoint.sha256

@@ -52,6 +52,9 @@ def embed_runs(footage, sound, judge, crop="tracked", rules=None):
     """
     samples, rate = sound
     shown = footage.sync_frames()
+    if judge.by_landmarks:
+        runs = judge.embed(footage.track.landmarks[shown], footage.track.present[shown], samples, rate)
+        return _some(runs, footage, judge)
     colours = jpeg_colours(footage.info.luma) if judge.crop_spec is None else None
     runs = []
     for start, cut in _tracks(footage, shown, judge, crop, rules):
@@ -64,9 +67,14 @@ def embed_runs(footage, sound, judge, crop="tracked", rules=None):
         crops = (recolour(one, colours) for one in crops)
         seen = judge.lips(islice(crops, WINDOW) if footage.still else crops)
         runs.append((seen.expand(count, -1) if footage.still else seen, judge.sound(heard, rate, count)))
+    return _some(runs, footage, judge)
+
+
+def _some(runs, footage, judge):
+    """The runs; InputError where there is none."""
     if not runs:
-        raise InputError(f"{footage.path}: too short to be judged: sound and face must have at least {WINDOW + 1} frames at "
-                         f"{FPS} a second in common")
+        raise InputError(f"{footage.path}: too short to be judged: sound and face must have at least {judge.rule.beyond + 1} "
+                         f"frames at {FPS} a second in common")
     return runs
 
 

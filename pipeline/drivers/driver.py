@@ -39,7 +39,7 @@ class Driver(ABC):
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
 
     Attributes (of the object):
-        name, sha256: of the checkpoint file. crop, device, precision, compat: as given.
+        name, sha256, taught_with: of the checkpoint. crop, device, precision, compat: as given.
     """
 
     pastes = None
@@ -52,7 +52,7 @@ class Driver(ABC):
     compats = ()
 
     def __init__(self, checkpoint, *, crop, device, precision, compat=None):
-        self.name, self.sha256 = checkpoint.path.name, checkpoint.sha256
+        self.name, self.sha256, self.taught_with = checkpoint.path.name, checkpoint.sha256, checkpoint.taught_with
         self.crop, self.device, self.precision, self.compat = crop, device, precision, compat
         if compat is not None and not self.compats:
             raise InputError(f"--compat {compat}: this kind of checkpoint computes what no other program does; leave --compat "

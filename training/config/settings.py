@@ -64,9 +64,11 @@ _data = Section({
         "compactness": Number(10.0, 0, 10**6, "how much place counts in them beside colour", above=True),
     }),
     "min_av_confidence": Number(None, 0, 1000, "leave out clips whose AV offset is less certain, or not made up for to half a "
-                                "frame; sure: 0.3", others=("sure",)),
+                                "frame; sure: as `av_sure` of the manifest says", others=("sure",)),
     "part": ListOf(_share, [0.0, 1.0], "training clips whose id hashes into this share, so that two networks may learn from "
                    "disjoint halves", length=2, rising=True),
+    "speakers": ListOf(_text, None, "people whose training clips are taken, such as `[s1, s2]`, so that two networks may learn "
+                       "from disjoint people; null: all", least=1),
     "negatives": Section({
         "near": Number(0.5, 0, 1000, f"share of the expert's negatives that lie up to {NEAR} frames away"),
         "far": Number(0.25, 0, 1000, "share of those that lie further away in the clip"),

@@ -1,0 +1,162 @@
+"""Sound to lips: what the network hears, that pieces fit together, its losses, and a run that learns."""
+
+import numpy as np
+import pytest
+import torch
+
+from common.errors import InputError
+from datasets.fields.lips import in_step
+from datasets.prepared import ClipRow, PreparedCorpus
+from datasets.windows import WindowDataset, collate
+from faces.landmarks import MIRROR, MOUTH
+from faces.lip_space import lip_space
+from losses.criterion import build_criterion
+from losses.temporal import run_distances
+from models import build_model
+from models.lip_motion import MARGIN, local_mean
+from training.checkpoint import load_checkpoint, save_checkpoint
+
+MODEL = {"name": "lip_motion", "width": 16, "hears": ["mid", "fin"]}
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return build_model(MODEL).eval()
+
+
+def speech(frames, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(1, frames + 2 * MARGIN, 288)).astype(np.float32))
+
+
+REST = torch.from_numpy(np.float32(lip_space().rest))[None]
+
+
+def test_pieces_of_a_sound_give_pieces_of_its_movements(network):
+    heard = speech(40)
+    whole = network.lips(heard, REST)
+    assert whole.shape == network.move(heard, REST).shape == (1, 40, 20, 2)
+    piece = network.lips(heard[:, 10 : 10 + 12 + 2 * MARGIN], REST)
+    torch.testing.assert_close(piece, whole[:, 10:22], atol=1e-5, rtol=1e-4)
+    far = heard.clone()
+    far[:, :20] = speech(40, 1)[:, :20]  # what frames from 20 on do not hear
+    torch.testing.assert_close(network.lips(far, REST)[:, 20:], whole[:, 20:], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(network.lips(far, REST)[:, 15], whole[:, 15], atol=1e-4)
+
+
+def test_movements_lie_in_the_lip_space_and_the_gain_scales_them(network):
+    moved = network.lips(speech(5), REST)[0].detach().double().numpy()
+    space = lip_space()
+    assert space.shape(space.coefficients(moved)) == pytest.approx(moved, abs=1e-5)
+    assert network.move(speech(5), REST)[0].double().numpy() == pytest.approx(moved, abs=1e-5)  # gain 1
+    network.gain[0] = 2.0
+    wider = space.coefficients(network.move(speech(5), REST)[0].double().numpy())
+    network.gain[0] = 1.0
+    coefficients = space.coefficients(moved)
+    middle = local_mean(torch.from_numpy(coefficients)[None])[0].numpy()
+    assert wider[:, 0] == pytest.approx((2 * coefficients - middle)[:, 0], abs=1e-5)
+    assert wider[:, 1:] == pytest.approx(coefficients[:, 1:], abs=1e-5)
+
+
+def test_what_does_not_move_has_no_gain():
+    steady = torch.full((1, 80, 2), 0.3)
+    torch.testing.assert_close(local_mean(steady), steady)
+    torch.testing.assert_close(local_mean(torch.arange(100.0)[None, :, None])[:, 30:70, 0], torch.arange(30.0, 70.0)[None])
+
+
+def test_where_a_mouth_lies_in_the_face_makes_no_difference(network):
+    torch.testing.assert_close(network.move(speech(3), REST + 0.2), network.move(speech(3), REST))
+
+
+def test_a_checkpoint_needs_nothing_else(network, tmp_path):
+    save_checkpoint(tmp_path / "motion.safetensors", network, {"model": MODEL, "data": {}, "training": {}})
+    found = load_checkpoint(tmp_path / "motion.safetensors", expect="lip_motion").model
+    found.components.mul_(1)  # buffers of the file, not of the code
+    assert torch.equal(found.move(speech(4), REST), network.move(speech(4), REST))
+    assert {"components", "scale", "mean_rest", "gain"} <= set(network.state_dict())
+
+
+def test_what_it_cannot_hear_is_refused():
+    with pytest.raises(InputError, match="did you mean fin"):
+        build_model({"name": "lip_motion", "hears": ["finn"]})
+    with pytest.raises(InputError, match="mid"):
+        build_model({"name": "lip_motion", "features": "mel", "hears": ["mid"]})
+    with pytest.raises(InputError, match="hears names at least one part"):
+        build_model({"name": "lip_motion", "hears": []})
+    gated = build_model({**MODEL, "audio_gate": True}).eval()
+    assert "phoneme" in gated.needs
+    with pytest.raises(ValueError, match="must be given the phonemes"):
+        gated.move(speech(3), REST)
+    phonemes = torch.zeros(1, 3, dtype=torch.int64)
+    plain = gated.move(speech(3), REST, phonemes)
+    with torch.no_grad():
+        gated.audio_gate.table.update(torch.tensor([0, 1]), torch.tensor([0.2, 0.8]), torch.tensor([True, True]))
+        torch.testing.assert_close(gated.move(speech(3), REST, phonemes), plain)  # beta begins at 0
+        gated.audio_gate.beta.fill_(1.0)
+    assert not torch.allclose(gated.move(speech(3), REST, phonemes), plain)
+
+
+def test_fields_follow_voice_mirror_and_av_offset(small_corpus):
+    corpus = PreparedCorpus.open_folder(small_corpus)
+    options = {"speech": {"features": "embedding", "margin": MARGIN}}
+    fields = ("speech", "lips", "rest", "clip", "frame")
+    plain, mirrored = (
+        WindowDataset(corpus, "train", 8, fields, seed=3, options=options, augment={"flip": flip}) for flip in (0.0, 1.0)
+    )
+    lips = np.array(MIRROR[MOUTH]) - MOUTH.start
+    for index in range(3):
+        one, other = (data.complete(collate([data[index]])) for data in (plain, mirrored))
+        assert one["speech"].shape == (1, 8 + 2 * MARGIN, 288) and one["lips"].shape == (1, 8, 20, 2)
+        assert other["lips"][..., lips, :].numpy() * np.float32([-1, 1]) == pytest.approx(one["lips"].numpy(), abs=1e-6)
+        assert other["rest"][:, lips].numpy() * np.float32([-1, 1]) == pytest.approx(one["rest"].numpy(), abs=1e-6)
+    voiced = WindowDataset(corpus, "train", 8, fields, seed=3, options=options, augment={"voice": 1.0})
+    assert np.isfinite(voiced[0]["lips"]).all()
+    ramp = np.arange(20.0)[:, None]
+    row = ClipRow("c/x", "c", "train", frames=20, av_offset=2.5, av_confidence=0.9, av_corrected=1)
+    assert in_step(ramp, row)[5:15, 0] == pytest.approx(np.arange(5, 15) - 1.5)
+    row.av_confidence = 0.1
+    assert in_step(ramp, row) is ramp
+
+
+def lips_of(seed, batch=3, frames=12):
+    shapes = np.random.default_rng(seed).normal(size=(batch, frames, 6)) * lip_space().scale
+    return torch.from_numpy(lip_space().shape(shapes).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["lip_coefficients", "lip_opening", "lip_velocity", "lip_spread", "temporal_motion"])
+def test_losses_are_0_for_equal_lips_and_pull_towards_them(name):
+    units = [{"unit": "frame", "mode": "uniform"}, {"unit": "run", "mode": "uniform"}] if name == "temporal_motion" else [{}]
+    run = torch.arange(12)[None].expand(3, -1) // 4
+    batch = {"lips": lips_of(0), "phoneme": run, "run": run}
+    for unit in units:
+        term = build_criterion({name: {"weight": 1.0, **unit}})
+        assert float(term({"lips": batch["lips"]}, batch)[0]) == pytest.approx(0, abs=1e-6)
+        made = (batch["lips"] * 0.6 + 0.1 * lips_of(1)).requires_grad_()
+        value = term({"lips": made}, batch)[0]
+        value.backward()
+        with torch.no_grad():
+            assert value > 0 and term({"lips": made - made.grad / made.grad.norm() * 0.01}, batch)[0] < value
+
+
+def test_runs_are_compared_by_mean_and_change():
+    """Against the formula written out, with padding."""
+    fake, real = lips_of(2) / 1.4, lips_of(3) / 1.4
+    run = torch.tensor([[0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 4, 4]] * 3)
+    valid = torch.ones(3, 12, dtype=torch.bool)
+    valid[1, 9:] = False
+    found = run_distances(fake, real, run, valid)
+    for item in range(3):
+        for number in range(5):
+            frames = [t for t in range(12) if run[item, t] == number and valid[item, t]]
+            if frames:
+                apart = (fake - real)[item, frames]
+                wanted = sum(one.norm(dim=-1).mean() for one in (apart.mean(0), apart[-1] - apart[0]))
+                assert found[item, frames].numpy() == pytest.approx(float(wanted), abs=3e-3)
+
+
+def test_spread_counts_what_moves_too_little():
+    term = build_criterion({"lip_spread": {"weight": 1.0}})
+    real = lips_of(0)
+    narrow = [float(term({"lips": real * share}, {"lips": real})[0]) for share in (1.0, 0.8, 0.5)]
+    assert narrow[0] < 1e-6 and narrow[0] < narrow[1] < narrow[2]
+    assert narrow[2] == pytest.approx(np.log(2) ** 2, rel=0.05)
