@@ -1,8 +1,8 @@
 """Refines a warped lower face: a small convolutional network over the square around the mouth (docs/methods.md; ours).
 
 What is there stays sharp: the network moves pixels of the warped source by a smooth field, and adds a smooth change of tone.
-With `paints` it also makes up pixels inside the mouth, where the source was less open than is wanted, as far as its blending mask
-says. A fresh network changes nothing.
+With `paints` it also makes up pixels inside the mouth, where the source was less open than is wanted, as far as its blending
+mask says. A fresh network changes nothing.
 """
 
 from dataclasses import dataclass
