@@ -170,6 +170,8 @@ class LipwarpDriver(Driver):
         share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
         if share > 0:
             face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
+        if bank is not None and not scene.still:
+            mask = mask * np.float32(bank.uncovered(crop, landmarks))  # a hand before the mouth stays
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
 
