@@ -234,7 +234,7 @@ def test_a_report_says_how_far_the_judge_can_be_trusted_and_who_learned_from_it(
     assert trust_of(videos, {}, ["a"]) is None and not trust_notes({"trust": None})
 
 
-@pytest.mark.parametrize("name", ["lip_sync_a", "lip_sync_b"])
+@pytest.mark.parametrize("name", ["lip_sync_a", "lip_sync_b", "lip_sync_mel"])
 def test_released_judges_are_small_and_calibrated(name):
     path = ROOT / "checkpoints" / f"{name}.safetensors"
     constant, slope = load_file(path)["sure"].tolist()

