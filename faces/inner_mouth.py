@@ -16,6 +16,8 @@ from faces.own_teeth import OwnTeeth, mouth_origin, own_teeth
 
 RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "inner_mouth.safetensors"
 FORMAT = "talkingface-inner-mouth-1"
+LEAST_WHITE = 0.6  # of the skin's luminance: eyes that are closed or small in the picture show no white
+LEAST_GREEN = 0.955  # of the mean of red and blue: teeth are never pink
 NARROW, WIDE = 0.35, 0.12  # light in a narrow gap, over that in one of the second width, eye distances
 BORDER = 0.03  # eye distances that are drawn beyond the lips, for the softness of the edge
 CLOSED, OPEN = 0.006, 0.03  # gap of the inner lips in eye distances: below the first nothing is drawn, from the second on all
@@ -59,7 +61,7 @@ class Anatomy:
     skin_share: float = 0.4  # luminance of enamel goes with skin's to this power, and with that of the whites of the eyes
     soft: float = 1.1  # edges of what is drawn, over the picture's sharpest
     lip_soft: float = 2.0  # the lips' edge over it, over the same
-    enamel: np.ndarray = (1.15, 1.13, 1.11)  # times that, in the tint of the whites
+    enamel: np.ndarray = (1.20, 1.25, 1.30)  # times that, in the tint between the whites' and the skin's
     dark: np.ndarray = (0.9, 0.65, 0.65)  # of the face's darkest colour
     tongue: np.ndarray = (0.88, 0.86, 0.92)  # of the lips' colour
     gum: np.ndarray = (1.0, 1.05, 1.05)
@@ -121,8 +123,11 @@ class InnerMouth:
         """
         colours, numbers = face_colours(picture, landmarks), self.anatomy
         white, skin = colours.white @ LUMINANCE, colours.skin @ LUMINANCE
-        bright = white ** (1 - numbers.skin_share) * skin**numbers.skin_share
-        enamel = np.minimum(colours.white / white * bright * numbers.enamel, 252.0)
+        bright = max(white, LEAST_WHITE * skin) ** (1 - numbers.skin_share) * skin**numbers.skin_share
+        tint = np.sqrt(colours.white * colours.skin)  # whites of the eyes may be red or yellow: the skin knows the light, too
+        enamel = tint / (tint @ LUMINANCE) * bright * numbers.enamel
+        enamel[1] = max(enamel[1], LEAST_GREEN * (enamel[0] + enamel[2]) / 2)
+        enamel = np.minimum(enamel, 252.0)
         own = own_teeth(picture, landmarks, rest, colours.white, colours.lips) if rest is not None else None
         if own is not None:
             enamel = own.enamel

@@ -21,6 +21,7 @@ QUIET = 0.3  # spread of the opening over the mean person's below which nobody s
 LEAST_OPEN = 0.2  # share of frames whose median is the rest position
 AMPLITUDES = (0.5, 2.0)
 FEW = 25  # frames; below, they tell no amplitude, and a rest position that may smile or be open
+FULL_SMILE, FULL_GAP = 0.25, 0.08  # width over the mean one, less 1, and eye distances of a gap, that are certainly not rest
 TOWARDS_MEAN = 0.6  # of the way from a single picture's mouth to the mean rest shape
 UPPER_LIP = (3, 14)  # middle of the upper lip among the mouth points; it moves with the skull
 LOWER_INNER, UPPER_INNER = (17, 18, 19), (15, 14, 13)  # inner points that lie above one another
@@ -130,8 +131,9 @@ class Person:
 
         With at least FEW frames, in which somebody speaks, rest is the median of the fifth of them that is least open. With
         fewer, or where the mouth hardly moves (a held smile says nothing of rest or amplitude), a mouth that is open is closed
-        along the first component, and then goes TOWARDS_MEAN of the way to the mean rest shape, held at the middle of the upper
-        lip: a smile goes, most of the person's own stays with the skull. Amplitude is then 1.
+        along the first component, and then goes up to TOWARDS_MEAN of the way to the mean rest shape, held at the middle of the
+        upper lip, the further the wider it smiled or the more open it was: a smile goes, lips that rest stay the person's own.
+        Amplitude is then 1.
 
         Args:
             landmarks: (N, 68, 2) in any unit; present: (N,) bool, frames with a face; None: those without NaN.
@@ -148,10 +150,10 @@ class Person:
             amplitude = float(np.clip(opening.std() / space.spread, *AMPLITUDES))
             return Person(median[MOUTH], median[JAW], amplitude)
         mouth, jaw = median[MOUTH], median[JAW]
-        closing = _closing(mouth, space)
+        closing, way = _closing(mouth, space), TOWARDS_MEAN * _away_from_rest(mouth, space)
         mouth, jaw = mouth + space.shape(closing), jaw + space.jaw(closing)
         mean = space.rest + (mouth - space.rest)[list(UPPER_LIP)].mean(0)
-        return Person(mouth + TOWARDS_MEAN * (mean - mouth), jaw, 1.0)
+        return Person(mouth + way * (mean - mouth), jaw, 1.0)
 
 
 def movements(landmarks, person):
@@ -217,6 +219,13 @@ def _head_free(landmarks, present):
         raise ValueError("no frame shows a face")
     points, _ = to_canonical(landmarks[known])
     return points - lip_space().head_effect(points), mouth_opening(landmarks[known])
+
+
+def _away_from_rest(mouth, space):
+    """(20, 2) -> 0 to 1: how wide it is pulled, or how far it is open, over what a mouth at rest may be."""
+    wide = np.linalg.norm(mouth[6] - mouth[0]) / np.linalg.norm(space.rest[6] - space.rest[0]) - 1
+    gap, rest = ((points[list(LOWER_INNER)] - points[list(UPPER_INNER)]).mean(0)[1] for points in (mouth, space.rest))
+    return float(np.clip(max(wide / FULL_SMILE, (gap - rest) / FULL_GAP), 0, 1))
 
 
 def _closing(mouth, space):

@@ -86,8 +86,8 @@ def with_unseen_classes(model):
             model.spatial_input.position.weight.normal_(0, 0.1)
     if hasattr(model, "smooth"):
         with torch.no_grad():
-            model.smooth.weight.normal_(0, 0.02)
-            model.fine.weight.normal_(0, 0.02)
+            for head in model.heads():
+                head.weight.normal_(0, 0.02)
     return model
 
 
