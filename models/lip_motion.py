@@ -116,9 +116,8 @@ class LipMotion(Network):
         found = speech.new_empty(len(speech), speech.shape[1] - 2 * MARGIN, COMPONENTS)
         for place, net in enumerate(self.nets):
             own = slice(place, None, count)
-            if len(speech[own]):
-                gate = self._gate(None if phonemes is None else phonemes[own])
-                found[own] = net(speech[own], person[own], gate).to(found.dtype)
+            gate = self._gate(None if phonemes is None else phonemes[own])
+            found[own] = net(speech[own], person[own], gate).to(found.dtype)  # also where none is left: processes keep in step
         return {"lips": self._shapes(found)}
 
     @torch.inference_mode()
