@@ -42,7 +42,7 @@ from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 from training.checkpoint import load_checkpoint
 
 MOST_DELAY = 2.0  # seconds
-AV_JUDGE = Path(__file__).resolve().parent / "checkpoints" / "lip_sync_b.safetensors"
+AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
 
 def parse_arguments(argv):
@@ -74,8 +74,8 @@ def parse_arguments(argv):
                         "arrays stay as they are")  # fmt: skip
     parser.add_argument("--correct_av_offset", action="store_true", help="measure it so, and where it is sure move the sound, "
                         "phones and words; faces stay as they are")  # fmt: skip
-    parser.add_argument("--av_judge", metavar="CHECKPOINT", default=AV_JUDGE, help="the lip_sync that measures it (default: "
-                        f"{AV_JUDGE.name})")  # fmt: skip
+    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", default=AV_JUDGES, help="a lip_sync that measures "
+                        f"it, or several together (default: {' '.join(path.name for path in AV_JUDGES)})")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
@@ -160,9 +160,9 @@ def _prepare(args, out, workers):
 
 
 def _av_measure(args):
-    """The measure of AV offsets: the judge; without the package that it hears with, the mel, and a warning."""
-    checkpoint = load_checkpoint(args.av_judge, expect="lip_sync")
-    judge = JudgeOffset(checkpoint.model, f"{checkpoint.path.stem} {checkpoint.sha256[:12]}")
+    """The measure of AV offsets: judges; without the package that they hear with, the mel, and a warning."""
+    found = [load_checkpoint(path, expect="lip_sync") for path in args.av_judge]
+    judge = JudgeOffset([one.model for one in found], ", ".join(f"{one.path.stem} {one.sha256[:12]}" for one in found))
     try:
         judge.check()
     except InputError as error:

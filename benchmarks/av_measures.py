@@ -1,13 +1,14 @@
-"""Measures of AV offset against each other on people never seen: how often right, how often sure, how often falsely sure.
+r"""Measures of AV offset against each other on people never seen: how often right, how often sure, how often falsely sure.
 
-    python -m benchmarks.av_measures --corpus prepared/people --measure mel --measure checkpoints/lip_sync_b.safetensors
+    python -m benchmarks.av_measures --corpus prepared/people --measure mel \
+        --measure checkpoints/lip_sync_a.safetensors,checkpoints/lip_sync_b.safetensors
 
 The corpus is that of benchmarks.lipwarp.corpus, prepared with --av_offset measure. Pieces of clips are heard with their own
 sound moved by -7, 0 and 5 frames, and with the sound of other people, for which no offset is right. The offset of a whole
 clip is taken as 0 for GRID, else as the mean of all measures where they agree to a frame; clips on which they do not are left
-out of that part and listed. What being sure takes is fitted for each measure as a + b / sqrt(frames), so that at most 1 % of
-other people's sound seems sure, on the people of the split `val` and on people outside class A, whom no released measure
-learned from; the figures are of the split `unseen`. "Right" is at most one frame from the truth.
+out of that part and listed. What being sure takes is fitted for each measure so that half a percent of other people's sound
+seems sure, on the people of the split `val` and on people outside class A, whom no released measure learned from; the figures
+are of the split `unseen`. "Right" is at most one frame from the truth.
 """
 
 import argparse
@@ -16,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lip_sync_measure import calibrate
 from benchmarks.outputs import write_outputs
 from common.cli import run
 from common.errors import InputError
 from datasets.av_judge import JudgeOffset
-from datasets.av_offset import FPS, MelOffset
+from datasets.av_offset import FPS, MelOffset, measure_av_offset
 from datasets.prepared import PreparedCorpus
 from faces.mouth import canonical_mouth
+from speech.mel import MEL_RATE, mel_spectrogram
 from training.checkpoint import load_checkpoint
 
 LENGTHS = (28, 40, 50, 75, 125, 250)  # frames of a piece
@@ -32,6 +33,7 @@ MOST = 13  # frames of truth and step together, so that no measure is asked beyo
 PLACES = 2  # pieces of a clip for each length, at most
 STRANGERS = 6  # pieces of a clip under other people's sound, for each length
 OTHERS = 60  # longest clips, and clips of words, of people outside class A on whom being sure is fitted, beside those of val
+SHARE = 0.005  # of other people's sound that may seem sure where it is fitted
 LONG = 100  # frames of a clip whose whole offset counts as known
 SAMPLES = 640  # of a frame
 
@@ -39,7 +41,7 @@ SAMPLES = 640  # of a frame
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True, help="prepared corpus of people")
-    parser.add_argument("--measure", action="append", required=True, help="mel, or a checkpoint of a lip_sync; several")
+    parser.add_argument("--measure", action="append", required=True, help="mel, or checkpoints of lip_sync with commas between")
     parser.add_argument("--out", type=Path, default=Path("results/av_measures"), help="name of the outputs (%(default)s)")
     args = parser.parse_args(argv)
     measures = [measure_of(name) for name in args.measure]
@@ -56,13 +58,16 @@ def main(argv):
     known = [(clip, truth) for clip in people["unseen"] if (truth := truths[clip["id"]]) is not None]
     rows, fitted = [], {}
     for measure in measures:
-        false = {split: pieces_of_strangers(measure, people[split]) for split in people}
-        constant, root = calibrate(false["val"])
-        found = {length: moved_pieces(measure, known, length) for length in LENGTHS}
+        heard = hear(measure, [*people["val"], *people["unseen"]])
+        false = {split: pieces_of_strangers(measure, people[split], heard) for split in people}
+        least = fitted[measure.name] = float(np.quantile(np.concatenate(list(false["val"].values())), 1 - SHARE))
+        found = {length: moved_pieces(measure, known, heard, length) for length in LENGTHS}
         for length in LENGTHS:
-            for way, least in (("own", None), ("fitted", constant + root / length**0.5)):
-                rows.append(figures(measure.name, way, length, least, found[length], false["unseen"][length]))
-        fitted[measure.name] = {"constant": constant, "root": root}
+            for way, limit in (("own", None), ("fitted", least)):
+                rows.append(figures(measure.name, way, length, limit, found[length], false["unseen"][length]))
+        for way, limit in (("own", None), ("fitted", least)):
+            pooled = [one for some in found.values() for one in some], np.concatenate(list(false["unseen"].values()))
+            rows.append(figures(measure.name, way, "all", limit, *pooled))
     offsets = {name: [vars(one) for one in found] for name, found in wholes.items()}
     left_out = sorted(name for name, truth in truths.items() if truth is None)
     report = {"rows": rows, "fitted": fitted, "clips": offsets, "left_out": left_out}
@@ -75,8 +80,8 @@ def measure_of(name):
     """A measure, see datasets.preparing.av_rows, by what the command line calls it."""
     if name == MelOffset.name:
         return MelOffset()
-    checkpoint = load_checkpoint(name, expect="lip_sync")
-    return JudgeOffset(checkpoint.model, checkpoint.path.stem)
+    found = [load_checkpoint(path, expect="lip_sync") for path in name.split(",")]
+    return JudgeOffset([one.model for one in found], " and ".join(one.path.stem for one in found))
 
 
 def clips_of(rows, corpus):
@@ -105,13 +110,23 @@ def truth_of(clip, found):
     return float(np.mean(frames)) if agree else None
 
 
+def hear(measure, clips):
+    """{id: what a measure hears of the whole clip}, for `piece`; at the edges of a piece it hears what lies beyond it."""
+    if isinstance(measure, JudgeOffset):
+        return {clip["id"]: measure.hear(clip["sound"], clip["frames"]) for clip in clips}
+    return {clip["id"]: mel_spectrogram(clip["sound"]) for clip in clips}
+
+
 def piece(measure, seen, start, heard, begin, length):
-    """AvOffset of `length` frames of one clip's picture from `start` on, with another's sound from frame `begin` on."""
-    sound = heard["sound"][begin * SAMPLES : (begin + length) * SAMPLES]
-    return measure(sound, seen["landmarks"][start : start + length], FPS)
+    """AvOffset of `length` frames of a clip's picture from `start` on, with the sound of `hear` from frame `begin` on."""
+    if isinstance(measure, JudgeOffset):
+        cut = {kind: some[begin : begin + length] for kind, some in heard.items()}
+        return measure.compare(seen["points"][start : start + length], cut)
+    columns = slice(*(round(frame * MEL_RATE / FPS) for frame in (begin, begin + length)))
+    return measure_av_offset(heard[:, columns], seen["landmarks"][start : start + length], FPS)
 
 
-def moved_pieces(measure, known, length):
+def moved_pieces(measure, known, heard, length):
     """List of (AvOffset, whether it is right) of pieces with their own sound, moved by STEPS."""
     found = []
     for clip, truth in known:
@@ -120,19 +135,14 @@ def moved_pieces(measure, known, length):
             if last < first:
                 continue
             for start in np.unique(np.linspace(first, last, min(PLACES, 1 + (last - first) // (length // 2))).astype(int)):
-                one = piece(measure, clip, start, clip, start - step, length)
+                one = piece(measure, clip, start, heard[clip["id"]], start - step, length)
                 found.append((one, abs(one.frames - step - truth) <= 1))
     return found
 
 
-def pieces_of_strangers(measure, clips):
-    """{length: (K,) confidences} of pieces with other people's sound.
-
-    A judge hears whole clips once; what it hears at the edges of a piece then lies beyond the piece, which is no matter here.
-    """
-    found, heard = {}, {}
-    if isinstance(measure, JudgeOffset):
-        heard = {clip["id"]: measure.hear(clip["sound"], clip["frames"]) for clip in clips}
+def pieces_of_strangers(measure, clips, heard):
+    """{length: (K,) confidences} of pieces with other people's sound."""
+    found = {}
     for length in LENGTHS:
         rng, fit = np.random.default_rng(length), [clip for clip in clips if clip["frames"] >= length]
         values = []
@@ -141,11 +151,7 @@ def pieces_of_strangers(measure, clips):
             for _ in range(STRANGERS if others else 0):
                 other = others[int(rng.integers(len(others)))]
                 at, there = (int(rng.integers(one["frames"] - length + 1)) for one in (clip, other))
-                if heard:
-                    one = measure.compare(clip["points"][at : at + length], heard[other["id"]][there : there + length])
-                else:
-                    one = piece(measure, clip, at, other, there, length)
-                values.append(one.confidence)
+                values.append(piece(measure, clip, at, heard[other["id"]], there, length).confidence)
         found[length] = np.array(values)
     return found
 
@@ -178,7 +184,7 @@ def markdown(report, names):
         own, other = f"{cells[0]} of {row['pieces']}", f"{cells[3]} of {row['strangers']}"
         lines.append(f"| {first} | {own} | {cells[1]} | {cells[2]} | {other} |")
     for name, fitted in report["fitted"].items():
-        lines.append(f"\n{name}: fitted on val: {fitted['constant']:.3f} + {fitted['root']:.3f} / sqrt(frames)")
+        lines.append(f"\n{name}: sure from {fitted:.3f} on, fitted on val and others")
     heads = ("clip", *(f"{name}: offset, confidence" for name in names))
     lines += [f"\nLeft out, too short or measured differently: {', '.join(report['left_out']) or 'none'}.", "",
               f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]  # fmt: skip

@@ -56,21 +56,26 @@ def group_of(row):
     return "others" if row.speaker.startswith("c_") else "grid"
 
 
-def summary(clips):
-    """Figures of some clips: {name: (share, clips, people)}; each clip counts once."""
+def summary(clips, alike=False):
+    """Figures of some clips: {name: (share, clips, people)}; each clip counts once, or, `alike`, each person."""
     found = {}
     for name, span in SPANS.items():
         ranks = [(one, clip) for clip in clips if (one := rank(clip, span)) is not None]
-        found[name] = share([one[0] for one, _ in ranks], [clip for _, clip in ranks])
-        found[f"{name}, before all"] = share([one[1] for one, _ in ranks], [clip for _, clip in ranks])
+        ranked = [clip for _, clip in ranks]
+        found[name] = share([one[0] for one, _ in ranks], ranked, alike)
+        found[f"{name}, before all"] = share([one[1] for one, _ in ranks], ranked, alike)
     long = [clip for clip in clips if clip.row.frames >= LONG and clip.other is not None]
-    found["offset"] = share([abs(clip.offset - clip.other) <= 1 for clip in long], long)
+    found["offset"] = share([abs(clip.offset - clip.other) <= 1 for clip in long], long, alike)
     return found
 
 
-def share(values, clips):
-    """(mean or None, clips, people)."""
-    return (float(np.mean(values)) if values else None), len(clips), len({clip.row.speaker for clip in clips})
+def share(values, clips, alike=False):
+    """(mean over clips, or, `alike`, over people, None where there is none; clips; people)."""
+    people = {}
+    for value, clip in zip(values, clips, strict=True):
+        people.setdefault(clip.row.speaker, []).append(value)
+    values = [np.mean(own) for own in people.values()] if alike else values
+    return (float(np.mean(values)) if values else None), len(clips), len(people)
 
 
 def sureness(model, clips, seed=0):
@@ -101,11 +106,12 @@ def main(argv):
     clips = embed(model, corpus, corpus.split(args.split))
     if not clips:
         raise InputError(f"{args.corpus}: has no clips of split {args.split}")
-    groups = {"all": clips}
+    groups = {}
     for clip in clips:
         groups.setdefault(group_of(clip.row), []).append(clip)
     report = {"checkpoint": args.checkpoint.name, "split": args.split,
-              "groups": {name: summary(some) for name, some in groups.items()}, "sure": sureness(model, clips),
+              "groups": {"all": summary(clips), "all, each person alike": summary(clips, alike=True),
+                         **{name: summary(some) for name, some in groups.items()}}, "sure": sureness(model, clips),
               "clips": [facts(model, clip) for clip in clips]}  # fmt: skip
     table = markdown(report, args.clips)
     write_outputs(args.out, report, table)

@@ -1,8 +1,7 @@
-"""AV offsets by a judge of lip sync (models.lip_sync): by how many frames the sound of a clip trails its picture.
+"""AV offsets by judges of lip sync (models.lip_sync): by how many frames the sound of a clip trails its picture.
 
-The judge knows strangers, because it sees mouth landmarks and hears speech features. Every frame's lips are laid against the
-sound of every shift up to 15 frames; the shift that fits best is the offset, and how far it stands out of all of them is the
-confidence. How much it takes to be sure grows as clips get shorter; the checkpoint says it. docs/av_offset.md has figures.
+A judge knows strangers, because it sees mouth landmarks and hears speech features. Every frame's lips are laid against the
+sound of every shift up to 15 frames; the shift that fits best is the offset. docs/av_offset.md has the measured figures.
 """
 
 import numpy as np
@@ -16,28 +15,33 @@ from speech.waveform import SAMPLE_RATE
 
 MIN_COMMON = 13  # frames at FPS that sound and lips share at every shift that is tried
 MIN_FRAMES = 22  # of the shortest clip: 9 shifts to either side
+BESIDE = 2  # frames around the best shift whose agreement is no rival's
+SURE = 0.44  # confidence from which on an offset is believed; chosen by benchmarks.av_measures, see docs/av_offset.md
 
 
 class JudgeOffset:
-    """Measures AV offsets with a judge; may be sent to other processes.
+    """Measures AV offsets with one judge, or with several whose agreements are averaged; may be sent to other processes.
 
     Args:
-        model: models.lip_sync.LipSync in eval mode, on the CPU.
-        name: of the measure, for the manifest, such as the checkpoint's name and hash.
+        models: list of models.lip_sync.LipSync in eval mode, on the CPU.
+        name: of the measure, for the manifest, such as the checkpoints' names and hashes.
     """
 
-    def __init__(self, model, name):
-        self.name, self._model = name, model
+    def __init__(self, models, name):
+        self.name, self._models = name, list(models)
 
     def check(self):
-        """InputError where the package is missing that the judge hears with."""
-        features(self._model.features, np.zeros(SAMPLE_RATE, np.float32), 0, 1)
+        """InputError where the package is missing that a judge hears with."""
+        self.hear(np.zeros(SAMPLE_RATE, np.float32), 1)
 
     def __call__(self, waveform, landmarks, fps):
         """AV offset of one clip; between -15 and 15 frames of 40 ms, less in clips that are shorter than 28 of them.
 
-        The confidence is 0, and so are the frames, for a clip shorter than 22 frames, a mouth that does not move, silence, and
-        where the agreement still grows at the outermost shift.
+        The agreement at a shift is the mean cosine over the frames in common, times their share of the clip: where few frames
+        are left, much agreement is chance. The confidence is sqrt(prominence * margin * seconds): by how much the best
+        agreement lies above the median of all, and above the best one more than two frames away; and the clip's length, so that
+        a short clip needs more. It is 0, and so are the frames, for a clip shorter than 22 frames, a mouth that does not move,
+        silence, and where the agreement still grows at the outermost shift.
 
         Args:
             waveform: (n,) float32 in [-1, 1], 16 kHz, beginning with the picture.
@@ -56,26 +60,34 @@ class JudgeOffset:
         return self.compare(points, self.hear(waveform, length), rate)
 
     def hear(self, waveform, length):
-        """(length, F) float32: the features that the judge hears, from the sound's beginning on."""
-        return features(self._model.features, waveform, 0, length)
+        """{kind of feature that a judge hears: (length, F) float32}, from the sound's beginning on."""
+        return {kind: features(kind, waveform, 0, length) for kind in sorted({model.features for model in self._models})}
 
-    @torch.inference_mode()
     def compare(self, points, heard, rate=FPS):
         """AvOffset of N frames at FPS, counted in frames of `rate`.
 
         Args:
             points: (N, 20, 2) float, of the mouth in the canonical frame (faces.mouth.canonical_mouth).
-            heard: (N, F) float32 of `hear`.
+            heard: {kind: (N, F) float32} of `hear`.
         """
-        length = len(points)
+        count, reach = len(points), min(MAX_LAG, len(points) - MIN_COMMON)
         points = np.asarray(points, np.float32)
-        given = (points, heard, np.asarray(resting_mouth(points), np.float32))
-        lips, sound = (vectors[0] for vectors in self._model.embed(*(torch.from_numpy(one)[None] for one in given)))
-        reach = min(MAX_LAG, length - MIN_COMMON)
-        curve = shift_cosines(lips, sound, reach).numpy().astype(np.float64)
+        cosines = np.mean([self._cosines(model, points, heard[model.features], reach) for model in self._models], 0)
+        shares = 1 - np.abs(np.arange(-reach, reach + 1)) / count
+        curve = cosines * shares
         best = int(curve.argmax())
-        confidence, least = float(curve[best] - np.median(curve)), self._model.least_confidence(length)
-        if confidence <= 0 or best in (0, len(curve) - 1):
-            return AvOffset(0.0, 0.0, float(curve[best]), least)
+        away = np.abs(np.arange(len(curve)) - best) > BESIDE
+        prominence, margin = curve[best] - np.median(curve), curve[best] - curve[away].max()
+        if min(prominence, margin) <= 0 or best in (0, len(curve) - 1):
+            return AvOffset(0.0, 0.0, float(cosines[best]), SURE)
         frames = (best - reach + vertex(curve, best)) * rate / FPS
-        return AvOffset(round(float(frames), 3), round(confidence, 4), float(curve[best]), least)
+        confidence = np.sqrt(prominence * margin * count / FPS)
+        return AvOffset(round(float(frames), 3), round(float(confidence), 4), float(cosines[best]), SURE)
+
+    @staticmethod
+    @torch.inference_mode()
+    def _cosines(model, points, heard, reach):
+        """(2 reach + 1,) float64: mean cosine of the lips of frame t and the sound of frame t + shift, of each shift."""
+        given = (points, heard, np.asarray(resting_mouth(points), np.float32))
+        lips, sound = model.embed(*(torch.from_numpy(one)[None] for one in given))
+        return shift_cosines(lips[0], sound[0], reach).numpy().astype(np.float64)

@@ -10,7 +10,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
-from faces.looks import Looks, same_looks
+from faces.looks import LEAST, Looks, nearest_look, same_looks, small_picture
 from faces.mouth import mouth_opening
 
 SIZE = 48  # entries of a bank, at most
@@ -22,6 +22,8 @@ POSE = 0.5  # weight of the head's pose beside the mouth
 BLUR = 0.1  # cost of a source that is less sharp than usual, eye distances for a factor of e
 SWITCH = 0.03  # cost of another source, eye distances
 FADE = 1  # frames on either side of a change of source, over which the two are mixed
+STRANGE = (0.32, 0.45)  # difference of a frame's skin from all entries': from where on it may be, and is, covered
+FEW = 6  # one of so many entries is compared first, which is enough for nearly all frames
 OUTLINE = (0, 1, 2, 14, 15, 16)
 
 
@@ -52,6 +54,7 @@ class Bank:
         shots: (R,) int64, number of the shot that each belongs to.
         shot_of: (N,) int64, the same of every source frame.
         blur: (R,) float, 0 for sharp ones, see `faces.looks.Looks.blur`.
+        looks: (R, 48, 48, 3) float32, see `faces.looks.small_picture`.
     """
 
     pictures: np.ndarray
@@ -60,6 +63,7 @@ class Bank:
     shots: np.ndarray
     shot_of: np.ndarray
     blur: np.ndarray
+    looks: np.ndarray
 
     def __len__(self):
         return len(self.numbers)
@@ -90,6 +94,24 @@ class Bank:
         wide = self._barred(shown, gap, fade)
         cost = np.where(np.where(wide.all(1, keepdims=True), barred, wide), np.inf, cost)
         return faded(cheapest_path(cost, switch), barred, len(self), fade)
+
+    def uncovered(self, picture, landmarks):
+        """How surely nothing lies over the mouth of a frame: 0 where its skin looks like that of no entry (a hand), else 1.
+
+        Args:
+            picture: (S, S, 3) uint8 RGB; landmarks: (68, 2) float, in its pixels.
+
+        Returns:
+            float in [0, 1]; 1 where the bank has too few entries to tell.
+        """
+        if len(self) < LEAST:
+            return 1.0
+        small, _, _ = small_picture(picture, np.asarray(landmarks, np.float64))
+        first, last = STRANGE
+        away = nearest_look(small, self.looks[::FEW])
+        if away > first:
+            away = nearest_look(small, self.looks)
+        return float(np.clip((last - away) / (last - first), 0, 1))
 
     def _barred(self, shown, gap, reach):
         """(F, R) bool: entries that may not serve: too near the frame shown, here or `reach` frames away; of another shot."""
@@ -139,7 +161,8 @@ def build_bank(landmarks, usable, pictures, size=None, shots=None):
         kept = kept[spread_out(_places(landmarks[candidates[kept]]), size)]
     kept = np.sort(kept)
     numbers = candidates[kept]
-    return Bank(np.ascontiguousarray(shown[kept]), landmarks[numbers], numbers, shot_of[numbers], shot_of, looks.blur(kept))
+    own = np.ascontiguousarray(shown[kept])
+    return Bank(own, landmarks[numbers], numbers, shot_of[numbers], shot_of, looks.blur(kept), looks.small[kept])
 
 
 def whole(landmarks, width, height):

@@ -17,7 +17,7 @@ from faces.mouth import mouth_opening
 
 COMPONENTS = 6
 CONSTANTS = Path(__file__).with_name("lip_space.npz")
-QUIET = 0.3  # spread of the opening over the mean person's below which nobody speaks in a video
+QUIET = 0.1  # spread of the opening over the mean person's below which nobody speaks in a video
 LEAST_OPEN = 0.2  # share of frames whose median is the rest position
 AMPLITUDES = (0.5, 2.0)
 FEW = 25  # frames; below, they tell no amplitude, and a rest position that may smile or be open

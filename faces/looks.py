@@ -1,6 +1,7 @@
 """What a frame of a face looks like beside the others of its video: sharp, uncovered, lit alike (ours)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,23 +37,13 @@ class Looks:
     @staticmethod
     def of(pictures, landmarks):
         """Measure (n, S, S, 3) uint8 pictures with (n, 68, 2) landmarks in their pixels."""
-        import cv2
-
-        zoom = SIDE / WIDTH
-        lay = np.array([[zoom, 0, -LEFT * zoom - 0.5], [0, zoom, -TOP * zoom - 0.5]])
         small, light, detail, lips = [], [], [], []
         for picture, points in zip(pictures, np.asarray(landmarks, np.float64), strict=True):
-            fit = fit_similarity(points[list(STABLE)], CANONICAL_STABLE)
-            matrix = lay[:, :2] @ fit
-            matrix[:, 2] += lay[:, 2]
-            scale = 1 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-6)
-            smooth = cv2.GaussianBlur(picture, (0, 0), scale / 3) if scale > 1.5 else picture
-            crop = cv2.warpAffine(smooth, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            mean = max(float(crop.mean()), 1.0)
-            small.append(crop / np.float32(mean))
+            look, mean, placed = small_picture(picture, points)
+            small.append(look)
             light.append(mean)
             detail.append(_detail(picture, points) / mean)
-            lips.append(_lips(small[-1], points @ matrix[:, :2].T + matrix[:, 2]))
+            lips.append(_lips(look, placed))
         return Looks(np.stack(small), np.array(light), np.array(detail), np.array(lips))
 
     def good(self, own):
@@ -79,6 +70,38 @@ class Looks:
         return np.maximum(-np.log(np.maximum(detail, 1e-6) / max(float(np.median(detail)), 1e-6)), 0)
 
 
+def small_picture(picture, landmarks):
+    """The lower face in the canonical place, over its brightness.
+
+    Args:
+        picture: (S, S, 3) uint8 RGB.
+        landmarks: (68, 2) float, in its pixels.
+
+    Returns:
+        (SIDE, SIDE, 3) float32; float mean grey level; (68, 2) landmarks in the small picture.
+    """
+    import cv2
+
+    zoom = SIDE / WIDTH
+    fit = fit_similarity(landmarks[list(STABLE)], CANONICAL_STABLE) * zoom
+    fit[:, 2] -= (LEFT * zoom + 0.5, TOP * zoom + 0.5)
+    shrink = min(1.0, float(np.hypot(fit[0, 0], fit[1, 0])) * 1.5)
+    if shrink < 1:
+        extent = [max(8, round(side * shrink)) for side in picture.shape[1::-1]]
+        picture = cv2.resize(picture, extent, interpolation=cv2.INTER_AREA)
+    matrix = fit.copy()
+    matrix[:, :2] /= shrink
+    matrix[:, 2] += matrix[:, :2] @ np.full(2, 0.5 - 0.5 * shrink)  # pixel centres, before and after shrinking
+    crop = cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mean = max(float(crop.mean()), 1.0)
+    return crop / np.float32(mean), mean, landmarks @ fit[:, :2].T + fit[:, 2]
+
+
+def nearest_look(small, others):
+    """Least difference of a small picture from `others` (n, SIDE, SIDE, 3), over the skin beside the mouth."""
+    return float(_apart(others, small).min())
+
+
 def same_looks(looks, shots):
     """{number of a shot: number of the first shot that looks the same}, for the shots (n,) int of n frames."""
     merged, usual = {}, {}
@@ -102,6 +125,7 @@ def _apart(first, second):
     return (np.abs(first - second).mean(-1) * skin).sum((-1, -2)) / skin.sum()
 
 
+@lru_cache(maxsize=1)
 def _skin():
     """(SIDE, SIDE) float32: cheeks, upper lip and chin of the small picture, without the lips."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)

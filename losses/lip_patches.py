@@ -56,8 +56,8 @@ class LipDistance(Term):
 class LipPatchLoss(Term):
     """How real the patches around the mouth look to a judge that learns beside the network, and to the layers inside it.
 
-    -log of the judge's probability, plus `matching` times the mean absolute difference of its maps for the real and the generated
-    face (feature matching, Salimans et al., arXiv 1606.03498; ours with L1).
+    -log of the judge's probability, plus `matching` times the mean absolute difference of its maps for the real and the
+    generated face (feature matching, Salimans et al., arXiv 1606.03498; ours with L1).
 
     Args:
         channels: of the judge's first layer.

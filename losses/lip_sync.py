@@ -175,7 +175,7 @@ def to_canonical(points, landmarks):
     source, middle = landmarks[..., STABLE, :], target.mean(0)
     centre = source.mean(-2, keepdim=True)
     source, target = source - centre, target - middle
-    norm = source.square().sum((-1, -2)).clamp_min(1e-12)
+    norm = source.square().sum((-1, -2)).clamp_min(1e-6)
     along = ((source * target).sum((-1, -2)) / norm)[..., None]
     across = ((source[..., 0] * target[..., 1] - source[..., 1] * target[..., 0]).sum(-1) / norm)[..., None]
     x, y = (points - centre).unbind(-1)

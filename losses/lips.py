@@ -4,9 +4,11 @@ import numpy as np
 import torch
 
 from common.schema import REQUIRED, Number
-from faces.lip_space import COMPONENTS, LOWER_INNER, UPPER_INNER, lip_space
+from faces.lip_space import COMPONENTS, lip_space
 from losses.masking import frame_mean
 from losses.term import Term
+
+UPPER, LOWER = slice(13, 16), slice(17, 20)  # inner points that lie above one another
 
 
 class LipTerm(Term):
@@ -48,7 +50,7 @@ class LipCoefficients(LipTerm):
 
 def opening(lips):
     """(B, T, 20, 2) -> (B, T): how far the inner lips have moved apart, mean of three pairs of points."""
-    return (lips[..., list(LOWER_INNER), 1] - lips[..., list(UPPER_INNER), 1]).mean(-1)
+    return lips[..., LOWER, 1].mean(-1) - lips[..., UPPER, 1].mean(-1)
 
 
 class LipOpening(LipTerm):

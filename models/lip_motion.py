@@ -19,6 +19,9 @@ from speech.features.embedding import EMBEDDING, MID
 
 DILATIONS = (1, 2, 4, 6)
 MARGIN = sum(DILATIONS)  # frames of sound that are heard before and after each frame
+SPAN = 101  # frames over which the local mean is taken, about which the gain widens movements
+NARROW = 0.084  # eye distances: openings of about this size are closed further by `closing`
+UPPER, LOWER = slice(13, 16), slice(17, 20)  # inner points that lie above one another
 REST_DROPPED = 0.5  # share of training windows whose person is not told
 HEARS = {"all": slice(None), "mid": slice(0, MID), "fin": slice(MID, EMBEDDING)}
 
@@ -82,6 +85,7 @@ class LipMotion(Network):
             self.register_buffer(name, torch.from_numpy(np.float32(getattr(space, name))))
         self.register_buffer("mean_rest", torch.from_numpy(np.float32(space.rest)))
         self.register_buffer("gain", torch.ones(COMPONENTS))
+        self.register_buffer("closing", torch.zeros(()))
         self.audio_gate = AudioGate() if audio_gate else None
 
     @property
@@ -106,7 +110,7 @@ class LipMotion(Network):
         """Training: `speech` (B, T + 2 MARGIN, D), `rest` (B, 20, 2) -> {"lips": (B, T, 20, 2)} without the gain."""
         speech, person, phonemes = batch["speech"], self._person(batch["rest"]), batch.get("phoneme")
         if not self.training:
-            return {"lips": self._shapes(self._mean(speech, person, phonemes))}
+            return {"lips": self.lips(speech, batch["rest"], phonemes)}
         person = person * (torch.rand_like(person[:, :1]) >= REST_DROPPED)
         count = len(self.nets)
         found = speech.new_empty(len(speech), speech.shape[1] - 2 * MARGIN, COMPONENTS)
@@ -119,10 +123,14 @@ class LipMotion(Network):
 
     @torch.inference_mode()
     def move(self, speech, rest, phonemes=None):
-        """Movements of a person who says this.
+        """Movements of a person who says this, as wide as people's are.
+
+        Means of what may be meant move less than people do, so each coefficient goes away from its mean over the frames around
+        by its gain. About the rest position it would open the mouth too far; in silence the two are one. Means also miss the
+        moment in which lips meet, so inner lips that are nearly closed are moved together by up to `closing`.
 
         Args:
-            speech: (B, T + 2 MARGIN, D) float32 features of T frames and the MARGIN frames before and after them.
+            speech: (B, T + 2 MARGIN, D) float32 features of all T frames of a sound, and the MARGIN frames before and after.
             rest: (B, 20, 2) float32, see faces.lip_space.Person.
             phonemes: (B, T) int64 classes of `speech.arpabet.PHONES`; a network with an audio gate needs them.
 
@@ -132,7 +140,18 @@ class LipMotion(Network):
         Raises:
             ValueError: a gate, and no phonemes.
         """
-        return self._shapes(self._mean(speech, self._person(rest), phonemes) * self.gain)
+        values = self._mean(speech, self._person(rest), phonemes).float()
+        middle = local_mean(values)
+        moved = self._shapes(middle + self.gain.float() * (values - middle))
+        opening = moved[..., LOWER, 1].mean(-1) - moved[..., UPPER, 1].mean(-1)
+        nearer = self.closing.float() / 2 * torch.exp(-opening.clamp_min(0) / NARROW)[..., None]
+        moved[..., LOWER, 1] -= nearer
+        moved[..., UPPER, 1] += nearer
+        return moved
+
+    def lips(self, speech, rest, phonemes=None):
+        """What the nets themselves say, with a gradient; see `move`."""
+        return self._shapes(self._mean(speech, self._person(rest), phonemes))
 
     def _gate(self, phonemes):
         """Function that scales features (B, T, W) by the phonemes (B, T); None where there is no gate."""
@@ -148,8 +167,9 @@ class LipMotion(Network):
 
     def _person(self, rest):
         """(B, 20, 2) -> (B, 6): how the rest position differs from the mean one, over the scales; its place does not count."""
-        own = rest.float() - self.mean_rest
-        return (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.T / self.scale
+        own = rest.float() - self.mean_rest.float()
+        own = (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.float().T / self.scale.float()
+        return own.to(self.nets[0].leave.weight.dtype)
 
     def _mean(self, speech, person, phonemes):
         """(B, T, 6): mean of all nets."""
@@ -158,4 +178,12 @@ class LipMotion(Network):
 
     def _shapes(self, values):
         """(B, T, 6) over the scales -> (B, T, 20, 2)."""
-        return ((values.float() * self.scale) @ self.components).unflatten(-1, (-1, 2))
+        return ((values.float() * self.scale.float()) @ self.components.float()).unflatten(-1, (-1, 2))
+
+
+def local_mean(values):
+    """(B, T, K) -> the same, each frame the mean of the SPAN frames about it, weighed by a Hann window; the ends are held."""
+    window = torch.hann_window(SPAN + 2, periodic=False, device=values.device, dtype=values.dtype)[1:-1]
+    held = F.pad(values.transpose(1, 2), (SPAN // 2, SPAN // 2), mode="replicate")
+    smooth = F.conv1d(held.flatten(0, 1)[:, None], (window / window.sum())[None, None])
+    return smooth.view(values.shape[0], values.shape[2], -1).transpose(1, 2)

@@ -1,8 +1,8 @@
 """Refines a warped lower face: a small convolutional network over the square around the mouth (docs/methods.md; ours).
 
-What is there stays sharp: the network moves pixels of the warped source by a smooth field, and adds a smooth change of tone. It
-paints pixels of its own inside the mouth alone, where the source was less open than is wanted, as far as its blending mask says.
-A fresh network changes nothing.
+What is there stays sharp: the network moves pixels of the warped source by a smooth field, and adds a smooth change of tone.
+With `paints` it also makes up pixels inside the mouth, where the source was less open than is wanted, as far as its blending
+mask says. A fresh network changes nothing.
 """
 
 from dataclasses import dataclass
@@ -56,6 +56,7 @@ class LipRefiner(Network):
         face_size: S, side of the aligned crops of training; the square has half of it.
         width: 1: 24 channels at half the square's resolution, twice and four times as many at a quarter and an eighth.
         portrait, gap, loose: of the training items, see datasets.fields.lower_face.
+        paints: whether the blending mask may be above 0.
 
     Raises:
         InputError: a size or a width that is not possible.
@@ -65,29 +66,34 @@ class LipRefiner(Network):
     needs = ("warped_face", "lip_drawing")
     gives = ("face",)
 
-    def __init__(self, face_size=192, width=1.0, portrait=0.4, gap=15, loose=0.1):
+    def __init__(self, face_size=192, width=1.0, portrait=0.4, gap=15, loose=0.1, paints=False):
         super().__init__()
         check_size(face_size, width)
         self.face_size, self.side = face_size, face_size // 2
+        self.paints = bool(paints)
         self.sources = {"portrait": portrait, "gap": gap, "loose": loose}
         half = scaled(CHANNELS_AT_HALF, width)
         quarter, eighth = 2 * half, 4 * half
         self.stem, self.down, self.bottom = _conv(_INPUTS, half, 2), _conv(half, quarter, 2), _conv(quarter, eighth, 2)
         self.before, self.after = _Residual(quarter), _Residual(quarter)
         self.deep = nn.Sequential(_Residual(eighth), _Residual(eighth))
-        self.up, self.top = nn.Conv2d(eighth, quarter, 1), nn.Conv2d(quarter, half, 1)
-        self.finish = _conv(half, half)
-        self.smooth, self.fine = _conv(quarter, sum(_SMOOTH)), _conv(half, 4 * sum(_FINE))
+        self.up, self.smooth = nn.Conv2d(eighth, quarter, 1), _conv(quarter, sum(_SMOOTH))
+        if paints:
+            self.top, self.finish, self.fine = nn.Conv2d(quarter, half, 1), _conv(half, half), _conv(half, 4 * sum(_FINE))
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, a=LEAK, nonlinearity="leaky_relu")
                 nn.init.zeros_(layer.bias)
-        for head in (self.smooth, self.fine):
+        for head in self.heads():
             nn.init.zeros_(head.weight)
+
+    def heads(self):
+        """The last layers, which begin at 0."""
+        return (self.smooth, self.fine) if self.paints else (self.smooth,)
 
     def parts(self):
         """See models.network.Network."""
-        heads = ("smooth", "fine")
+        heads = ("smooth", "fine") if self.paints else ("smooth",)
         return {"trunk": tuple(name for name, _ in self.named_children() if name not in heads), "heads": heads}
 
     def field_options(self):
@@ -128,10 +134,12 @@ class LipRefiner(Network):
         half = self.stem(maps.to(self.stem.weight.dtype, memory_format=torch.channels_last))
         quarter = self.before(self.down(_active(half)))
         quarter = self.after(quarter + _doubled(self.up(self.deep(self.bottom(_active(quarter))))))
-        half = self.finish(_active(half + _doubled(self.top(quarter))))
         flow, tone = self.smooth(_active(quarter)).float().split(_SMOOTH, 1)
         smooth = torch.cat((REACH * flow.tanh(), tone), 1)
         flow, tone = F.interpolate(smooth, scale_factor=4, mode="bilinear", align_corners=False).split(_SMOOTH, 1)
+        if not self.paints:
+            return Refinement(flow, tone, torch.zeros_like(tone), torch.zeros_like(tone[:, :1]))
+        half = self.finish(_active(half + _doubled(self.top(quarter))))
         paint, mask = F.pixel_shuffle(self.fine(_active(half)).float(), 2).split(_FINE, 1)
         return Refinement(flow, tone, paint.sigmoid(), unseen(drawing) * mask.tanh())
 

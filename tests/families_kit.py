@@ -13,6 +13,7 @@ FAMILIES = {  # name -> (config, overrides)
     "expert": ("expert", ["data.min_av_confidence=null"]),
     "expert_classic": ("expert", ["data.min_av_confidence=null", "data.negatives.sounds=1", "losses.sync_choice=null"]),
     "lip_landmarks": ("lip_landmarks", []),
+    "lipwarp_motion": ("lipwarp_motion_gate", ["data.window=12", "losses.lip_spread={weight: 0.1}"]),
     "wav2lip": ("wav2lip", [OPEN]),
     "wav2lip_gan": ("wav2lip_gan", [OPEN]),
     "tcsc": ("tcsc", [OPEN]),
@@ -40,7 +41,7 @@ def family_config(name, corpus, expert, runs, *more):
     small = {"name": name, "data.corpus": corpus, "data.crop": None, "data.workers": 0, "train.batch_size": 2,
              "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs, "train.steps": 4,
              "train.tensorboard": "off", "train.progress": False, "optim.warmup": 0}  # fmt: skip
-    if "width" in given["model"]:
+    if given["model"].get("width", 2) <= 1:
         small["model.width"] = 0.25
     if "sync" in given["losses"]:
         small["losses.sync.expert"] = expert

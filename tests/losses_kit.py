@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from models import MODELS, build_model
+from models.lip_motion import MARGIN
 from models.lip_sync import CONTEXT
 from models.precision import unit_length
 from speech.arpabet import PHONES
@@ -19,7 +20,7 @@ def seeded(build):
 
 def network(name, **options):
     """A network in eval mode whose batch statistics are those of a batch, so that its maps have a usual size."""
-    small = {} if name in ("lip_landmarks", "lip_sync", "syncnet_v2", "fid_inception") else {"width": 0.25}
+    small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", "syncnet_v2", "fid_inception") else {"width": 0.25}
     model = seeded(lambda: build_model({"name": name, **small, **options}))
     with torch.no_grad():
         model.train()
@@ -49,6 +50,7 @@ def inputs_of(name, model, count=4):
         "disc_quality": lambda: (rand(count, 3, 96, 96),),
         "disc_conditional": lambda: (mel, rand(count, 3, 96, 96), rand(count, 3, 96, 96)),
         "lip_landmarks": lambda: (rand(count, 3, 96, 96),),
+        "lip_motion": lambda: (rand(count, 3 + 2 * MARGIN, 288), rand(count, 20, 2)),
         "lip_sync": lambda: (rand(count, 12, 20, 2), rand(count, 12, 288)),
         "lip_refiner": lambda: (rand(count, 3, 48, 48), rand(count, 4, 48, 48)),
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
@@ -57,7 +59,7 @@ def inputs_of(name, model, count=4):
 
 
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
-         "lip_landmarks": "find", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
+         "lip_landmarks": "find", "lip_motion": "lips", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
 
 
 def call(model, arguments):
@@ -84,8 +86,8 @@ def with_unseen_classes(model):
             model.spatial_input.position.weight.normal_(0, 0.1)
     if hasattr(model, "smooth"):
         with torch.no_grad():
-            model.smooth.weight.normal_(0, 0.02)
-            model.fine.weight.normal_(0, 0.02)
+            for head in model.heads():
+                head.weight.normal_(0, 0.02)
     return model
 
 
@@ -101,6 +103,11 @@ TERMS = {  # options of a config beside the weight
     "spatial_texture": {},
     "sync_contrast": {},
     "sync_landmarks": {},
+    "temporal_motion": {"unit": "run"},
+    "lip_coefficients": {},
+    "lip_opening": {},
+    "lip_velocity": {},
+    "lip_spread": {},
     "sync_movement": {},
     "lip_distance": {},
     "lip_patches": {"channels": 8},

@@ -5,7 +5,7 @@ import torch
 from models import build_model
 from training.checkpoint import save_checkpoint
 
-MODEL = {"name": "lip_refiner", "face_size": 192, "width": 0.25}
+MODEL = {"name": "lip_refiner", "face_size": 192, "width": 0.25, "paints": True}
 
 
 def small_refiner(heads=0.0):
@@ -13,7 +13,7 @@ def small_refiner(heads=0.0):
     torch.manual_seed(0)
     model = build_model(MODEL).eval()
     with torch.no_grad():
-        for head in (model.smooth, model.fine):
+        for head in model.heads():
             head.weight.normal_(0, heads)
     return model
 

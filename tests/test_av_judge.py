@@ -18,7 +18,7 @@ pytest.importorskip("onnx")
 
 @pytest.fixture(scope="module")
 def judge():
-    return JudgeOffset(load_checkpoint(prepare.AV_JUDGE, expect="lip_sync").model, "judge")
+    return JudgeOffset([load_checkpoint(path, expect="lip_sync").model for path in prepare.AV_JUDGES], "judge")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_nothing_to_measure(judge, talk):
     assert judge(sound[: MIN_FRAMES * 640 - 1], face, 25) == NOTHING and judge(sound, face[: MIN_FRAMES - 1], 25) == NOTHING
     assert judge(0 * sound, face, 25) == NOTHING and judge(sound[:0], face[:0], 25) == NOTHING
     short = judge(sound[: MIN_FRAMES * 640], face[:MIN_FRAMES], 25)
-    assert abs(short.frames) <= 9 and short.least > judge(sound, face, 25).least, "short clips need more"
+    assert abs(short.frames) <= 9 and short.confidence < judge(sound, face, 25).confidence, "short clips need more"
     assert judge(sound[: int(RATE * 1.7)], face_of(opening, 59.94), 59.94).confidence > 0
 
 

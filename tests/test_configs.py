@@ -28,11 +28,14 @@ EXPERT = {"sync_classification", "sync_choice"}
 FIGURES = {**dict.fromkeys(EXPERT, ("accuracy",)), "sync_contrast": ("frames", "windows")}
 WAV2LIP = {"l1", "sync"}
 STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
+MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 REFINE = {"l1", "lip_distance"}
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
     **{"lip_landmarks": {"landmark_distance"}},
+    **dict.fromkeys(("lipwarp_motion", "lipwarp_motion_all", "lipwarp_motion_mel"), MOTION),
+    **dict.fromkeys((f"lipwarp_motion_{one}" for one in ("tc", "run", "shuffled", "gate")), {*MOTION, "temporal_motion"}),
     **dict.fromkeys(("lip_sync", "lip_sync_a", "lip_sync_b", "lip_sync_mel"), {"sync_contrast"}),
     **{"wav2lip": WAV2LIP, "wav2lip_paper": WAV2LIP, "wav2lip_gan": {*WAV2LIP, "adversarial"}},
     **{"tcsc": TCSC, "tcsc_box": TCSC, "tcsc_no_tc": TCSC - {"temporal_lip"}},

@@ -87,3 +87,10 @@ def test_only_clips_that_are_surely_in_sync(tmp_path):
     assert [row.id for row in data.rows] == sorted(row["id"] for row in rows[:3]), "no clip whose offset is not known"
     with pytest.raises(InputError, match="data.min_av_confidence"):
         WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence=99.0)
+    data = WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence="sure")
+    assert [row.id for row in data.rows] == [rows[0]["id"], rows[2]["id"]], "rows of before say nothing: 0.3"
+    for row, sure in zip(rows, (False, True, True, True, False), strict=True):
+        row.update(av_sure=sure)
+    manifest_path(folder).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("face",), min_av_confidence="sure")
+    assert {row.id for row in data.rows} == {rows[1]["id"], rows[2]["id"]}

@@ -55,6 +55,15 @@ def test_what_covers_most_frames_is_refused_too():
     assert set(bank_of(landmarks, pictures).numbers.tolist()) <= set(range(8))
 
 
+def test_a_covered_frame_is_told_from_a_free_one():
+    landmarks, pictures = clip()
+    bank = bank_of(landmarks[:20], pictures[:20])
+    covered = pictures[25].copy()
+    covered[64:112, 36:94] = (20, 60, 200)
+    assert bank.uncovered(pictures[25], landmarks[25]) == 1 and bank.uncovered(covered, landmarks[25]) == 0
+    assert bank.uncovered(pictures[25] // 3, landmarks[25]) == 1
+
+
 def test_a_shot_is_drawn_from_its_own_frames():
     landmarks, pictures = clip()
     landmarks[15:] += (30.0, 0)

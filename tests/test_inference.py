@@ -1,5 +1,6 @@
 """The main job end to end, on videos of a portrait, with a tiny untrained generator."""
 
+import shutil
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +10,7 @@ from common.version import __version__
 from faces.landmarks import MOUTH
 from media import decode_audio, probe, read_metadata
 from speech.windows import frame_count
+from tests.conftest import ROOT
 from tests.inference_kit import (
     OWN,
     PUBLIC,
@@ -32,6 +34,7 @@ def kit(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kit")
     save_tiny(folder / "own.safetensors", OWN)
     save_tiny(folder / "public.safetensors", PUBLIC)
+    shutil.copy(ROOT / "checkpoints" / "demo.safetensors", folder)  # an untrained face is too strange to be optimised
     write_video(folder / "face.mp4", moving_portrait(20), fps="30000/1001")
     Image.fromarray(portrait()).save(folder / "face.png")
     write_wav(folder / "a.wav", tone(1.0))
@@ -176,7 +179,7 @@ def test_compat_gives_the_public_scripts_frames(job, kit, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("face", "checkpoint", "box"),
-    [("face.mp4", "own", []), ("face.mp4", "public", []), ("face.png", "own", ["--box", "40", "180", "70", "190"])],
+    [("face.mp4", "demo", []), ("face.mp4", "public", []), ("face.png", "own", ["--box", "40", "180", "70", "190"])],
 )
 def test_face_optimisation_and_pasting_styles_change_the_drawn_half_only(job, kit, tmp_path, face, checkpoint, box):
     made = {}
@@ -209,6 +212,7 @@ def test_both_flags_serve_all_rows_of_a_jobs_file(job, kit, tmp_path):
 
 def test_the_optimisation_is_not_told_the_real_mouth(kit):
     """It looks at one frame, and the lips are left as they are drawn."""
+    from faces.crops import plan_crops
     from faces.track import FaceTrack
     from pipeline.drivers import load_driver
     from pipeline.driving import Driving
@@ -226,8 +230,9 @@ def test_the_optimisation_is_not_told_the_real_mouth(kit):
     moved = FaceTrack(other, track.present, track.interpolated, track.width, track.height)
     face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
     first, second = (make_plan(source, one, driving, 1, driver, options).optimiser for one in (track, moved))
-    np.testing.assert_array_equal(first(face), second(face))
-    np.testing.assert_array_equal(first(face)[first.zone], face[first.zone])
+    np.testing.assert_array_equal(first(face, 0), second(face, 0))
+    x, y = np.rint(plan_crops(track, driver.crop_spec())[0].matrix @ (*track.landmarks[0, MOUTH].mean(0), 1)).astype(int)
+    np.testing.assert_array_equal(first(face, 0)[y - 4 : y + 4, x - 8 : x + 8], face[y - 4 : y + 4, x - 8 : x + 8])
 
 
 def test_the_mark_is_there_when_asked_for(job, kit, tmp_path):

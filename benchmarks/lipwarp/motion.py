@@ -94,7 +94,7 @@ def closures(corpus, row, opening, real, offset):
         return {"closed": 0, "closed_real": 0, "runs": 0}
     least = np.median(np.sort(real)[: max(1, len(real) // 5)]) + CLOSED
     counts = [0, 0, 0]
-    for start, end, phoneme in zip(runs.starts, runs.ends, runs.phonemes, strict=True):
+    for start, end, phoneme in zip(runs.starts, runs.ends, runs.labels, strict=True):
         first, last = (int(round(place - offset)) for place in (start - 1, end + 1))
         if PHONES[phoneme] in CLOSING and first >= 0 and last <= len(real):
             counts[0] += opening[first:last].min() <= least

@@ -111,9 +111,12 @@ def trembling(real, made, landmarks):
 
 
 def _tracked(pictures):
+    """(F, 68, 2) landmarks in windows (F, S, S, 3); with a border, as the detector finds no face that fills its picture."""
+    border = pictures.shape[1] // 2
     detector = build_detector("mediapipe")
     try:
-        return track_face(list(pictures), detector).landmarks.astype(np.float64)
+        framed = (np.pad(picture, ((border, border), (border, border), (0, 0)), mode="edge") for picture in pictures)
+        return track_face(framed, detector).landmarks.astype(np.float64) - border
     finally:
         detector.close()
 

@@ -47,7 +47,7 @@ class Bench:
         info = probe(clip.path)
         footage = open_footage(clip.path, self.detector, limit=int(LONGEST * info.fps))
         found = self.judged(footage, decode_audio(clip.path), self.delay_judge)
-        delay = found["offset"] / 25 if found and found["sure"] else 0.0
+        delay = -found["offset"] / 25 if found and found["sure"] else 0.0  # an offset is positive where the picture lags
         return footage, Reading(footage), delay
 
     def judged(self, footage, sound, judge):
@@ -59,7 +59,7 @@ class Bench:
         except InputError:
             return None
         return {"offset": score.offset, "confidence": score.confidence, "zero": score.zero_distance,
-                "sure": bool(score.sure)}  # fmt: skip
+                "sure": bool(score.confidence >= judge.least_confidence(score.windows))}  # fmt: skip
 
     def drive(self, clip, face, samples, way, fps=None):
         """Make a video of `face` saying (n,) `samples`; returns its path."""

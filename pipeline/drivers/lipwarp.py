@@ -4,6 +4,7 @@
     own frames of the video -> a source for each frame -> lower face, lit as the frame is -> inner mouth where none shows one
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -20,13 +21,13 @@ from faces.portrait import portrait_of
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
-from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
+from pipeline.drivers.own_frames import OwnFrames, believed, in_crop, own_bank, rest_picture
 from pipeline.drivers.refining import Refiner, load_refiner
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
 from speech.features import features
 
-THREADS = 2
+THREADS = max(1, min(4, os.cpu_count() or 1))
 # Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
 GROW, WAY = 0.08, 0.06
 HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
@@ -106,6 +107,10 @@ class LipwarpDriver(Driver):
             found["refiner"] = f"{options.refiner.name} {refiner.sha256[:12]}"
         return found
 
+    def lay_crops(self, track, spec, fps, smooth):
+        """See Driver; a face that cannot be one has no crop, and its frame stays as it is."""
+        return super().lay_crops(replace(track, present=believed(track, fps)), spec, fps, smooth)
+
     def looks_at(self, track, reference=None):
         """The one frame that `--reference` names; none where the bank is chosen here, or each frame serves itself."""
         return () if reference in (None, "same") else super().looks_at(track, reference)
@@ -122,7 +127,8 @@ class LipwarpDriver(Driver):
             ready = portrait_of(bank.pictures[0], bank.landmarks[0], self.inner)
             bank, person, look = replace(bank, pictures=ready.picture[None]), ready.person, ready.look
         else:
-            person = Person.of(scene.track.landmarks, scene.track.present & ~scene.track.interpolated)
+            seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated
+            person = Person.of(scene.track.landmarks, seen if seen.any() else None)
             picture, landmarks = rest_picture(scene, bank)
             look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
         movements = codes.at_rate(self._move(codes.features, person))
@@ -162,7 +168,10 @@ class LipwarpDriver(Driver):
             face = state.refiner.refine(face, wanted, max(sources, key=lambda one: one[2])[1])
         # The one picture of a portrait was made ready: it shows no inner mouth at all.
         share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
-        face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
+        if share > 0:
+            face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
+        if bank is not None and not scene.still:
+            mask = mask * np.float32(bank.uncovered(crop, landmarks))  # a hand before the mouth stays
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
 

@@ -5,15 +5,40 @@ import logging
 import numpy as np
 
 from faces.bank import build_bank, shots_of, whole
-from faces.landmarks import apply_affine
+from faces.landmarks import apply_affine, interocular
 from faces.mouth import mouth_opening
+from faces.smoothing import segments
 from pipeline.reference import choose_reference
 
 # The first result shall come within a second of tracking, so that the bank is taken from the beginning of the video, or of each
 # shot where the picture is cut: so many pixels of frames, but at least so many frames.
 STRETCH_PIXELS, STRETCH_FRAMES = 300 * 1280 * 720, 50
 PIECE, OVERLAP = 1500, 25  # frames of the result whose sources are found at once, and what is looked at beyond on both sides
+JUMP, LEAST_SECONDS = 1.25, 0.25  # change of a face's size from one frame to the next; how long it must last to be believed
 log = logging.getLogger(__name__)
+
+
+def believed(track, fps):
+    """Frames whose face is one: what changes its size at a jump and is gone at once is a mistake of the detector.
+
+    Half a face at the frame's border, or a hand, may be taken for a small face for a few frames.
+
+    Args:
+        track: FaceTrack.
+        fps: frames a second.
+
+    Returns:
+        (N,) bool.
+    """
+    size, keep = interocular(track.landmarks.astype(np.float64)), track.present.copy()
+    for start, end in segments(track.present):
+        ratio = size[start + 1 : end] / np.maximum(size[start : end - 1], 1e-6)
+        jumps = start + 1 + np.flatnonzero(np.maximum(ratio, 1 / np.maximum(ratio, 1e-6)) > JUMP)
+        pieces = [start, *jumps.tolist(), end]
+        if len(pieces) > 2:
+            for first, last in zip(pieces[:-1], pieces[1:], strict=True):
+                keep[first:last] = last - first >= LEAST_SECONDS * fps
+    return keep if keep.any() else track.present
 
 
 def own_bank(scene):

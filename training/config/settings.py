@@ -43,8 +43,9 @@ _model = Free(
     {"name": "wav2lip", "face_size": 96, "width": 1.0},
     "{name: wav2lip}",
     "replaced as a whole by a config without a base. `wav2lip`, `syncnet_color` (expert; also `frames`), `lip_landmarks` (no "
-    "width) or `lip_refiner` (also `portrait`, `gap`, `loose`). `face_size` 96, 128, 192, 256 or 384, as prepared; `width` 0.25 "
-    "to 1; `audio_gate` ([temporal.md](temporal.md)), `spatial_input` ([spatial.md](spatial.md))",
+    "width), `lip_sync` (`features`, `width` in channels, `dimension`, `dropout`) or `lip_refiner` (also `portrait`, `gap`, "
+    "`loose`, `paints`). `face_size` 96, 128, 192, 256 or 384, as prepared; `width` 0.25 to 1; `audio_gate` "
+    "([temporal.md](temporal.md)), `spatial_input` ([spatial.md](spatial.md))",
 )
 _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
 
@@ -64,7 +65,7 @@ _data = Section({
         "compactness": Number(10.0, 0, 10**6, "how much place counts in them beside colour", above=True),
     }),
     "min_av_confidence": Number(None, 0, 1000, "leave out clips whose AV offset is less certain, or not made up for to half a "
-                                "frame; sure: 0.3", others=("sure",)),
+                                "frame; sure: as `av_sure` of the manifest says", others=("sure",)),
     "part": ListOf(_share, [0.0, 1.0], "training clips whose id hashes into this share, so that two networks may learn from "
                    "disjoint halves", length=2, rising=True),
     "speakers": ListOf(_text, None, "people whose training clips are taken, such as `[s1, s2]`, so that two networks may learn "
