@@ -143,7 +143,7 @@ class Person:
         """
         points, opening = _head_free(landmarks, present)
         space = lip_space()
-        few = len(points) < FEW or opening.std() < QUIET * space.spread
+        few = not _speaks(opening)
         least = np.argsort(opening, kind="stable")[: max(1, round(len(points) * LEAST_OPEN))]
         median = np.median(points if few else points[least], axis=0)
         if not few:
@@ -154,6 +154,18 @@ class Person:
         mouth, jaw = mouth + space.shape(closing), jaw + space.jaw(closing)
         mean = space.rest + (mouth - space.rest)[list(UPPER_LIP)].mean(0)
         return Person(mouth + way * (mean - mouth), jaw, 1.0)
+
+
+def speaks(landmarks, present=None):
+    """Whether somebody speaks in a video, so that its frames tell rest and amplitude and show the inside of the mouth.
+
+    Args:
+        landmarks: (N, 68, 2) in any unit; present: (N,) bool, frames with a face; None: those without NaN.
+
+    Raises:
+        ValueError: no frame has a face.
+    """
+    return _speaks(_head_free(landmarks, present)[1])
 
 
 def movements(landmarks, person):
@@ -208,6 +220,10 @@ def _met(mouth):
     out = mouth.copy()
     out[..., LOWER_INNER, 1], out[..., UPPER_INNER, 1] = lower - crossed, upper + crossed
     return out
+
+
+def _speaks(opening):
+    return len(opening) >= FEW and opening.std() >= QUIET * lip_space().spread
 
 
 def _head_free(landmarks, present):

@@ -35,18 +35,19 @@ class Portrait:
     look: Look
 
 
-def portrait_of(picture, landmarks, inner):
+def portrait_of(picture, landmarks, inner, person=None):
     """Make a picture ready.
 
     Args:
         picture: (H, W, 3) uint8 RGB. landmarks: (68, 2) pixels. inner: InnerMouth.
+        person: Person, where more frames of the same held face tell more; None: of this picture.
 
     Returns:
         Portrait. The lips come to rest as `Person.of` has them; where the picture smiles, they come down too: so far that the
         teeth that it shows hang OWN_SHOW below the lips' line, or, if it shows none, towards the mean position.
     """
     landmarks = np.asarray(landmarks, np.float64)
-    person = Person.of(landmarks[None])
+    person = person or Person.of(landmarks[None])
     rest = placed(np.zeros((1, 20, 2)), person, landmarks[None])[0]
     look = inner.look(picture, landmarks, rest)
     smile = smile_of(landmarks)

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from common.errors import InputError
 from faces.inner_mouth import InnerMouth, missing
-from faces.lip_space import placed
+from faces.lip_space import placed, speaks
 from faces.mouth import mouth_opening
 from faces.own_teeth import own_teeth
 from faces.portrait import portrait_of, without_inside
@@ -169,3 +169,11 @@ def test_files_that_are_something_else(tmp_path, inner):
     again = InnerMouth.load(path)
     assert again.anatomy.show == inner.anatomy.show
     assert (again.layers["upper"][0] == inner.layers["upper"][0]).all()
+
+
+def test_a_held_smile_does_not_speak():
+    held = [face(0.16) + (number % 3, 0) for number in range(40)]
+    spoken = [face(0.1 + 0.1 * np.sin(number / 2)) for number in range(40)]
+    assert speaks(spoken) and not speaks(held) and not speaks(spoken[:10])
+    with pytest.raises(ValueError, match="no frame"):
+        speaks(np.full((40, 68, 2), np.nan))

@@ -31,6 +31,7 @@ VIDEO = (".mp4", ".mpg", ".avi")
 VIDEOS, FRAMES, SECONDS = 4, 12, 10  # of a person, at most
 OPEN = 0.05
 BRIGHTER = 1.1  # teeth in sharp pictures, over those in GRID's small ones: from validation people
+PLAIN = 0.6  # blue over red of lit enamel, from which the light is plain enough to tell the tint of teeth
 BRIGHT, DARK = 0.88, 0.12  # quantiles of luminance inside the lips
 SHOWS, JAWS = (-1, 0, 1, 2, 3, 4), (0.5, 0.6, 0.7, 0.8, 0.9)
 MARGIN = 0.35  # eye distances around the mouth
@@ -53,7 +54,10 @@ def main():
         found.append(fitted(frames, look))
         print(f"{name:12} {len(frames):3}", *(f"{key} {np.round(value, 2)}" for key, value in found[-1].items()), flush=True)
     weights = [one.pop("eyes") for one in found]
+    white = np.array([one.pop("white") for one in found])
     median = {key: weighted_median([one[key] for one in found], weights) for key in found[0]}
+    plain = np.flatnonzero(white[:, 2] > PLAIN * white[:, 0])
+    median["enamel"] = weighted_median([found[one]["enamel"] for one in plain], [weights[one] for one in plain])
     start = Anatomy()
     learned = replace(
         start,
@@ -140,7 +144,7 @@ def fitted(frames, look):
         }
         best["show"], best["jaw"] = min(costs, key=costs.get)
     eyes = float(np.median([np.linalg.norm(frame[1][45] - frame[1][36]) for frame in frames])) / 1.4
-    return best | {"enamel": look.enamel / first.enamel, "dark": look.dark / first.dark, "eyes": eyes}
+    return best | {"enamel": look.enamel / first.enamel, "dark": look.dark / first.dark, "eyes": eyes, "white": first.enamel}
 
 
 def weighted_median(values, weights):

@@ -14,10 +14,10 @@ import torch
 from common.errors import InputError
 from faces.crops import CropSpec
 from faces.inner_mouth import InnerMouth, missing
-from faces.lip_space import Person, placed
+from faces.lip_space import Person, placed, speaks
 from faces.lower_face import draw_lower_face
 from faces.outline import lower_face_mask
-from faces.portrait import portrait_of
+from faces.portrait import portrait_of, without_inside
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
@@ -40,6 +40,7 @@ class LipState:
     Attributes:
         scene: Scene. own: OwnFrames. person: faces.lip_space.Person.
         look: faces.inner_mouth.Look of the person.
+        ready: the bank shows no inside of the mouth: a portrait, or a video in which nobody speaks.
         refiner: Refiner of what is drawn, or None.
         masks: {number of a frame of the result: (S, S) float32}, of the batch that was drawn last.
     """
@@ -48,6 +49,7 @@ class LipState:
     own: OwnFrames
     person: Person
     look: object
+    ready: bool
     refiner: Refiner | None = None
     masks: dict = field(default_factory=dict)
 
@@ -123,13 +125,17 @@ class LipwarpDriver(Driver):
         """LipState: the person, the person's own frames, and the movements of the whole clip."""
         options = scene.options
         bank = None if options.reference == "same" and not scene.still else own_bank(scene)
-        if scene.still:
-            ready = portrait_of(bank.pictures[0], bank.landmarks[0], self.inner)
-            bank, person, look = replace(bank, pictures=ready.picture[None]), ready.person, ready.look
+        seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated
+        seen = seen if seen.any() else None
+        person = Person.of(scene.track.landmarks, seen)
+        picture, landmarks = rest_picture(scene, bank)
+        ready = bank is not None and (scene.still or not speaks(scene.track.landmarks, seen))
+        if ready:
+            portrait = portrait_of(picture, landmarks, self.inner, person)
+            person, look = portrait.person, portrait.look
+            lips = [without_inside(*one) for one in zip(bank.pictures, bank.landmarks, strict=True)]
+            bank = replace(bank, pictures=np.stack(lips))
         else:
-            seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated
-            person = Person.of(scene.track.landmarks, seen if seen.any() else None)
-            picture, landmarks = rest_picture(scene, bank)
             look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
         movements = codes.at_rate(self._move(codes.features, person))
         gain = 1.0 if options.amplitude is None else options.amplitude
@@ -138,7 +144,7 @@ class LipwarpDriver(Driver):
             return placed(movements[numbers], person, landmarks, gain)
 
         own = OwnFrames(scene, bank, place, options.source_gap or 0)
-        return LipState(scene, own, person, look, self._refiner(options.refiner))
+        return LipState(scene, own, person, look, ready, self._refiner(options.refiner))
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
@@ -166,8 +172,7 @@ class LipwarpDriver(Driver):
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
         if state.refiner is not None:
             face = state.refiner.refine(face, wanted, max(sources, key=lambda one: one[2])[1])
-        # The one picture of a portrait was made ready: it shows no inner mouth at all.
-        share = 1.0 if scene.still else sum(weight * missing(points, wanted) for _, points, weight in sources)
+        share = 1.0 if state.ready else sum(weight * missing(points, wanted) for _, points, weight in sources)
         if share > 0:
             face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
         if bank is not None and not scene.still:
