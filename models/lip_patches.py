@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from faces.lip_drawing import CHANNELS
+from faces.drawing.lip_drawing import CHANNELS
 
 SLOPE = 0.2  # of the leaky ReLU
 
@@ -28,7 +28,7 @@ class LipPatches(nn.Module):
         """Judge squares.
 
         Args:
-            pictures: (N, 3, H, W) float in [0, 1]; drawing: (N, 4, H, W), see faces.lip_drawing.
+            pictures: (N, 3, H, W) float in [0, 1]; drawing: (N, 4, H, W), see faces.drawing.lip_drawing.
 
         Returns:
             (N, 1, H / 4, W / 4) logits; list of the layers' maps.

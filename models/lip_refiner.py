@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from faces.lip_drawing import CHANNELS
+from faces.drawing.lip_drawing import CHANNELS
 from models.blocks import LEAK, check_size, scaled
 from models.network import Network
 
@@ -120,7 +120,7 @@ class LipRefiner(Network):
 
         Args:
             drawn: (N, 3, H, W) float in [0, 1] RGB, H and W multiples of 8: the face as it was drawn of a warped source.
-            drawing: (N, 4, H, W) float in [0, 1], see faces.lip_drawing.
+            drawing: (N, 4, H, W) float in [0, 1], see faces.drawing.lip_drawing.
 
         Returns:
             (N, 3, H, W) float32, not clipped; as it was outside the lower face.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from faces.bank import build_bank, cheapest_path, faded, shots_of, whole
+from faces.drawing.bank import build_bank, cheapest_path, faded, shots_of, whole
 from tests.faces_kit import smooth_picture
 from tests.test_faces_warp import SIZE, face
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from common.errors import InputError
-from faces.inner_mouth import InnerMouth, missing
+from faces.drawing.inner_mouth import InnerMouth, missing
+from faces.drawing.own_teeth import own_teeth
+from faces.drawing.portrait import portrait_of, without_inside
 from faces.lip_space import placed, speaks
 from faces.mouth import mouth_opening
-from faces.own_teeth import own_teeth
-from faces.portrait import portrait_of, without_inside
 from tests.faces_kit import plain_face, smooth_picture
 
 EYES = 80.0

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faces.lips import uncrossed
-from faces.lower_face import draw_lower_face
-from faces.relight import relit, still_skin
-from faces.warp import cell_areas, inner_mouth_mask, spread, unfolded, warp_map, warp_maps, warped
+from faces.drawing.lips import uncrossed
+from faces.drawing.lower_face import draw_lower_face
+from faces.drawing.relight import relit, still_skin
+from faces.drawing.warp import cell_areas, inner_mouth_mask, spread, unfolded, warp_map, warp_maps, warped
 from tests.faces_kit import plain_face, smooth_picture
 
 SIZE = 128

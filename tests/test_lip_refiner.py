@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from datasets.fields import check_options
 from datasets.fields.lower_face import choose_source
+from faces.drawing.lip_drawing import lip_drawing, opening_known
 from faces.landmarks import CANONICAL_STABLE, STABLE
-from faces.lip_drawing import lip_drawing, opening_known
 from losses.criterion import build_criterion
 from models import build_model
 from pipeline.drivers.refining import Refiner, load_refiner, square_matrix

@@ -7,8 +7,8 @@ Analysis by synthesis: over opened frames of a person the inner mouth is drawn i
 person's most closed frame gives. Where the teeth hang and how far the jaw goes with the lower lip are searched for the least
 error. The gains of enamel and dark are learned: the brightest and the darkest of the drawn mouth are to be as the real ones;
 released are medians over people, each with the weight of the size of the face in pixels. The other numbers are defaults of
-`faces.inner_mouth.Anatomy`, chosen on people for validation and by eye. People are of class A alone: GRID (Cooke et al. 2006,
-CC BY 4.0) and LatentSync's actors. The rows of teeth are drawn from tables of anatomy; no picture goes into the file.
+`faces.drawing.inner_mouth.Anatomy`, chosen on people for validation and by eye. People are of class A alone: GRID (Cooke et
+al. 2006, CC BY 4.0) and LatentSync's actors. The rows of teeth are drawn from tables of anatomy; no picture goes into the file.
 """
 
 import argparse
@@ -21,11 +21,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.lipwarp.people import VALIDATION, held_out  # noqa: E402
-from faces import teeth  # noqa: E402
-from faces.inner_mouth import RELEASED, Anatomy, InnerMouth  # noqa: E402
+from faces.drawing import teeth  # noqa: E402
+from faces.drawing.inner_mouth import RELEASED, Anatomy, InnerMouth  # noqa: E402
+from faces.drawing.mouth_light import LUMINANCE  # noqa: E402
 from faces.lip_space import Person, placed  # noqa: E402
 from faces.mouth import mouth_opening  # noqa: E402
-from faces.mouth_light import LUMINANCE  # noqa: E402
 
 VIDEO = (".mp4", ".mpg", ".avi")
 VIDEOS, FRAMES, SECONDS = 4, 12, 10  # of a person, at most
@@ -71,7 +71,7 @@ def main():
 
 
 def built(anatomy):
-    """InnerMouth of the tables of faces/teeth.py and these numbers."""
+    """InnerMouth of the tables of faces/drawing/teeth.py and these numbers."""
     upper = teeth.row_of_teeth(teeth.UPPER, teeth.UPPER_EDGE, 1)
     lower = np.ascontiguousarray(teeth.row_of_teeth(teeth.LOWER, teeth.LOWER_EDGE, 2)[::-1])
     margin = teeth.MARGIN * teeth.DENSITY

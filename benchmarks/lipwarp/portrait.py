@@ -18,12 +18,12 @@ from benchmarks.lipwarp.warp import COLUMNS, measured
 from benchmarks.lipwarp.warp_material import videos_of, window_clip
 from common.cli import run
 from common.errors import InputError
-from faces.inner_mouth import InnerMouth
+from faces.drawing.inner_mouth import InnerMouth
+from faces.drawing.lower_face import draw_lower_face
+from faces.drawing.portrait import portrait_of
+from faces.drawing.warp import inner_mouth_mask
 from faces.lip_space import placed
-from faces.lower_face import draw_lower_face
 from faces.mouth import mouth_opening
-from faces.portrait import portrait_of
-from faces.warp import inner_mouth_mask
 
 OPEN = 0.08
 WAYS = ("warp", "dark", "drawn")

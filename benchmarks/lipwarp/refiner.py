@@ -3,8 +3,8 @@
     python -m benchmarks.lipwarp.refiner --people people/talk --cache windows --refiner PATH --who held_out [--closed]
 
 Measured as benchmarks.lipwarp.warp does. `plain`: the warp alone; `inner`: with the inner mouth that no source shows drawn over
-it (faces.inner_mouth); `refined`: the warp, refined; `refined inner`: refined, then the inner mouth drawn; `inner refined`: the
-other way round. `--sheet PATH` writes pictures: real, then these, at the mouth that is most open and at one that is a little.
+it (faces.drawing.inner_mouth); `refined`: the warp, refined; `refined inner`: refined, then the inner mouth drawn; `inner refined`: the other
+way round. `--sheet PATH` writes pictures: real, then these, at the mouth that is most open and at one that is a little.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from benchmarks.lipwarp.warp import drawn_clip, measured
 from benchmarks.lipwarp.warp_material import videos_of, window_clip
 from common.cli import run
 from common.errors import InputError
-from faces.inner_mouth import InnerMouth, missing
+from faces.drawing.inner_mouth import InnerMouth, missing
+from faces.drawing.portrait import portrait_of
 from faces.lip_space import Person, placed
 from faces.mouth import mouth_opening
-from faces.portrait import portrait_of
 from pipeline.drivers.refining import load_refiner, square_matrix
 
 SHOWN = 160  # pixels: side of the squares on the sheet

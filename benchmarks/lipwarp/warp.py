@@ -21,11 +21,11 @@ from benchmarks.lipwarp.people import HELD_OUT, VALIDATION
 from benchmarks.lipwarp.warp_material import videos_of, window_clip
 from common.cli import run
 from common.errors import InputError
-from faces import bank as banks
+from faces.drawing import bank as banks
 from faces.crops import CropSpec, plan_crops
 from faces.detectors import build_detector
+from faces.drawing.lower_face import draw_lower_face
 from faces.landmarks import MOUTH, interocular
-from faces.lower_face import draw_lower_face
 from faces.mouth import mouth_opening
 from faces.track import FaceTrack, track_face
 from metrics.formulas.image import mouth_region, psnr, sharpness, ssim

@@ -8,8 +8,8 @@ import numpy as np
 
 from common.errors import InputError
 from datasets.fields.registry import register
+from faces.drawing.lip_drawing import CHANNELS, lip_drawing
 from faces.landmarks import INNER_LIP_BOTTOM, INNER_LIP_TOP, STABLE
-from faces.lip_drawing import CHANNELS, lip_drawing
 
 CLOSED = 0.2  # share of the frames of a clip, by opening, that count as closed
 POSE = 0.5  # weight of the pose's distance beside the mouth's
@@ -69,7 +69,7 @@ def choose_source(landmarks, frame, gap, rng=None, *, portrait=False, loose=0.0)
 
 
 def _ship(window):
-    from faces.lower_face import draw_lower_face
+    from faces.drawing.lower_face import draw_lower_face
 
     options, clip = window.data.options["warped_face"], window.clip
     rng, landmarks, faces = window.generator("sources"), np.asarray(clip["landmarks"], np.float64), clip["face"]
@@ -96,7 +96,7 @@ def warped_face(window):
 
 @register(
     "lip_drawing", f"(T, {CHANNELS}, S, S)", "float32", "[0, 1]",
-    "lips, inner mouth, inner mouth as far as the source is open, lower face (faces.lip_drawing)",
+    "lips, inner mouth, inner mouth as far as the source is open, lower face (faces.drawing.lip_drawing)",
     complete=lambda batch: batch["lip_drawing"].movedim(-1, -3).float() / 255,
 )  # fmt: skip
 def drawing(window):

@@ -13,11 +13,11 @@ import torch
 
 from common.errors import InputError
 from faces.crops import CropSpec
-from faces.inner_mouth import InnerMouth, missing
+from faces.drawing.inner_mouth import InnerMouth, missing
+from faces.drawing.lower_face import draw_lower_face
+from faces.drawing.portrait import portrait_of, without_inside
 from faces.lip_space import Person, placed, speaks
-from faces.lower_face import draw_lower_face
 from faces.outline import lower_face_mask
-from faces.portrait import portrait_of, without_inside
 from faces.window import LARGEST
 from models.lip_motion import MARGIN
 from pipeline.drivers.driver import Driver
@@ -39,7 +39,7 @@ class LipState:
 
     Attributes:
         scene: Scene. own: OwnFrames. person: faces.lip_space.Person.
-        look: faces.inner_mouth.Look of the person.
+        look: faces.drawing.inner_mouth.Look of the person.
         ready: the bank shows no inside of the mouth: a portrait, or a video in which nobody speaks.
         refiner: Refiner of what is drawn, or None.
         masks: {number of a frame of the result: (S, S) float32}, of the batch that was drawn last.

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from faces.bank import build_bank, shots_of, whole
+from faces.drawing.bank import build_bank, shots_of, whole
 from faces.landmarks import apply_affine, interocular
 from faces.mouth import mouth_opening
 from faces.smoothing import segments
@@ -85,7 +85,7 @@ class OwnFrames:
 
     Args:
         scene: pipeline.scene.Scene.
-        bank: faces.bank.Bank; None: each frame is drawn from itself.
+        bank: faces.drawing.bank.Bank; None: each frame is drawn from itself.
         place: function of numbers (n,) of the result's frames and landmarks (n, 68, 2) in frame pixels -> wanted ones.
         gap: frames; no source is taken from so near the frame shown.
     """

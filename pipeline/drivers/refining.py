@@ -5,8 +5,8 @@ import numpy as np
 import torch
 
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, inverse
+from faces.drawing.lip_drawing import lip_drawing
 from faces.landmarks import CANONICAL_STABLE, STABLE, fit_similarity
-from faces.lip_drawing import lip_drawing
 from pipeline.drivers.precision import PRECISIONS
 from training.checkpoint import load_checkpoint
 

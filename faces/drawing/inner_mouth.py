@@ -8,13 +8,13 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from faces.drawing.mouth_layers import inner_lips, laid, outline, pyramid, smooth
+from faces.drawing.mouth_light import LUMINANCE, face_colours
+from faces.drawing.own_teeth import OwnTeeth, mouth_origin, own_teeth
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.mouth import mouth_opening
-from faces.mouth_layers import inner_lips, laid, outline, pyramid, smooth
-from faces.mouth_light import LUMINANCE, face_colours
-from faces.own_teeth import OwnTeeth, mouth_origin, own_teeth
 
-RELEASED = Path(__file__).resolve().parents[1] / "checkpoints" / "inner_mouth.safetensors"
+RELEASED = Path(__file__).resolve().parents[2] / "checkpoints" / "inner_mouth.safetensors"
 FORMAT = "talkingface-inner-mouth-1"
 LEAST_WHITE = 0.6  # of the skin's luminance: eyes that are closed or small in the picture show no white
 LEAST_GREEN = 0.955  # of the mean of red and blue: teeth are never pink
@@ -71,7 +71,7 @@ class InnerMouth:
     """Draws teeth, tongue and dark between opened lips; see `InnerMouth.load`."""
 
     def __init__(self, upper, lower, lines, density, anatomy=None):
-        """upper, lower: (H, W, 4) float32, see `faces.teeth.row_of_teeth`, the lower row upright; lines: rows of the edges."""
+        """upper, lower: (H, W, 4) float32, see `teeth.row_of_teeth`, the lower row upright; lines: rows of the edges."""
         self.layers = {"upper": pyramid(upper), "lower": pyramid(lower)}
         self.lines, self.density = lines, density
         self.anatomy = anatomy or Anatomy()

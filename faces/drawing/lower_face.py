@@ -7,9 +7,9 @@ lips, upper and lower each from its own field, and between them the inner mouth.
 
 import numpy as np
 
-from faces.lips import ease, laid_over, lay_lips, uncrossed
-from faces.relight import relit, still_skin
-from faces.warp import CELLS, grid_nodes, inner_mouth_mask, sampled, spread, warp_maps
+from faces.drawing.lips import ease, laid_over, lay_lips, uncrossed
+from faces.drawing.relight import relit, still_skin
+from faces.drawing.warp import CELLS, grid_nodes, inner_mouth_mask, sampled, spread, warp_maps
 
 # Lengths in eye distances (distance of the outer eye corners over 1.4).
 JAW_FADE, SIDE_FADE = 0.10, 0.28  # over which the sources fade into the frame, from the outline inwards: at chin, at ears

@@ -3,7 +3,7 @@
 A field is given on a grid of `cells` x `cells` cells whose corners are the middles of the picture's corner pixels, and says for
 each pixel of the target where in the source it comes from. One smooth field over a mouth tears lips: where closed lips open, it
 draws the skin of both across the gap. So there are two more fields, one that knows the upper lip alone and one that knows the
-lower lip alone; `faces.lower_face` takes each lip from its own.
+lower lip alone; `faces.drawing.lower_face` takes each lip from its own.
 
 Thin plates are Bookstein 1989 (IEEE TPAMI 11(6)); the choice of points, the two lips and the limit of folding are ours.
 """

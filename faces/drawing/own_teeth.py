@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faces.drawing.mouth_light import LUMINANCE
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
-from faces.mouth_light import LUMINANCE
 
 DENSITY = 160  # pixels of an eye distance in the view in which teeth are looked for
 INNER_LIPS = tuple(range(60, 68))

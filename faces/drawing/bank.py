@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from faces.drawing.looks import LEAST, Looks, nearest_look, same_looks, small_picture
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
-from faces.looks import LEAST, Looks, nearest_look, same_looks, small_picture
 from faces.mouth import mouth_opening
 
 SIZE = 48  # entries of a bank, at most
@@ -53,8 +53,8 @@ class Bank:
         numbers: (R,) int64, of the source frames, ascending.
         shots: (R,) int64, number of the shot that each belongs to.
         shot_of: (N,) int64, the same of every source frame.
-        blur: (R,) float, 0 for sharp ones, see `faces.looks.Looks.blur`.
-        looks: (R, 48, 48, 3) float32, see `faces.looks.small_picture`.
+        blur: (R,) float, 0 for sharp ones, see `faces.drawing.looks.Looks.blur`.
+        looks: (R, 48, 48, 3) float32, see `faces.drawing.looks.small_picture`.
     """
 
     pictures: np.ndarray

@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from faces.drawing.warp import polygon
 from faces.landmarks import CANONICAL_STABLE, STABLE, fit_similarity
-from faces.warp import polygon
 
 SIDE = 48  # pixels of the small picture of a lower face
 LEFT, TOP, WIDTH = -0.9, 0.15, 1.8  # what it shows, in canonical eye distances

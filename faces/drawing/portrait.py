@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faces.inner_mouth import MILLIMETRE, Look
+from faces.drawing.inner_mouth import MILLIMETRE, Look
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.lip_space import Person, lip_space, placed
 from faces.mouth import mouth_opening

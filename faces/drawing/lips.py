@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faces.warp import INNER_LIPS, polygon, sampled, smooth_outline, spread
+from faces.drawing.warp import INNER_LIPS, polygon, sampled, smooth_outline, spread
 
 # Lengths in eye distances unless something else is said.
 SEAM = 0.012  # softness of the line between the lips
@@ -19,7 +19,7 @@ def lay_lips(skin, picture, landmarks, fields, wanted, size, unit, box):
     Args:
         skin: (h, w, 3) uint8, the box of the target that is being drawn.
         picture, landmarks: the source, (s, s, 3) uint8 with (68, 2).
-        fields: (n, n, 2) of the upper and of the lower lip, see `faces.warp.warp_maps`.
+        fields: (n, n, 2) of the upper and of the lower lip, see `faces.drawing.warp.warp_maps`.
         wanted: (68, 2) landmarks in the target's pixels; size: its side; unit: its eye distance, pixels.
         box: (top, bottom, left, right) in the target.
 

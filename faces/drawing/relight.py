@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faces.warp import polygon, smooth_outline
+from faces.drawing.warp import polygon, smooth_outline
 
 COARSE = 40  # side of the grid on which light is compared
 DARK = 6.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
