@@ -21,9 +21,9 @@ from benchmarks.lipwarp.people import HELD_OUT, VALIDATION
 from benchmarks.lipwarp.warp_material import videos_of, window_clip
 from common.cli import run
 from common.errors import InputError
-from faces.drawing import bank as banks
 from faces.crops import CropSpec, plan_crops
 from faces.detectors import build_detector
+from faces.drawing import bank as banks
 from faces.drawing.lower_face import draw_lower_face
 from faces.landmarks import MOUTH, interocular
 from faces.mouth import mouth_opening
