@@ -3,7 +3,7 @@
 The outline is the convex hull of the jaw line, cut off by a straight line: below the eyes for the lower face. Inside a convex
 hull the distance to its border is the least distance to the lines of its edges, which is exact, smooth in time, and cheap on a
 coarse grid: between the grid's nodes the interpolated distance is never too large, as the true one is concave (docs/methods.md,
-eq. (61)). The rule is ours.
+eq. (82)). The rule is ours.
 """
 
 import numpy as np

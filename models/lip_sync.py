@@ -1,7 +1,7 @@
 """A judge of lip sync that knows strangers: mouth landmarks and speech features in one space (ours).
 
 An expert of SyncNet's kind learns faces from pixels and needs many people for that. Lips as landmarks and sound as speech
-features are nearly free of the person, so that a dozen people teach it (docs/methods.md, section 12).
+features are nearly free of the person, so that a dozen people teach it (docs/methods.md, section 11).
 """
 
 import torch
