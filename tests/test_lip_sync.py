@@ -16,7 +16,7 @@ from datasets.windows import WindowDataset, collate
 from faces.landmarks import MIRROR, MOUTH
 from faces.mouth import canonical_mouth, resting_mouth
 from losses.criterion import build_criterion
-from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement, to_canonical
+from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement, carried_to_canonical
 from metrics.report.trust import trust_notes, trust_of
 from metrics.rows import REAL, SURE, Row
 from metrics.sync.landmarks import LandmarkJudge
@@ -96,7 +96,7 @@ def test_contrast_is_chance_for_equal_vectors_and_small_for_own_ones():
 def test_equal_faces_are_judged_as_the_real_lips_and_others_have_a_gradient(model):
     batch, outputs = fields_and_outputs()
     batch["landmarks"] = 48 + 20 * torch.randn(2, 5, 68, 2, generator=torch.Generator().manual_seed(2))
-    batch["sync_lips"][:, CONTEXT : CONTEXT + 5] = to_canonical(batch["landmarks"][..., MOUTH, :], batch["landmarks"])
+    batch["sync_lips"][:, CONTEXT : CONTEXT + 5] = carried_to_canonical(batch["landmarks"][..., MOUTH, :], batch["landmarks"])
     term = SyncLandmarks(model, network("lip_landmarks")).train()
     assert not term.judge.training
     loss, figures = term({"face": batch["face"]}, batch)
@@ -117,7 +117,7 @@ def test_equal_movements_are_judged_as_the_real_lips(model):
 
 def test_the_canonical_frame_is_that_of_the_corpus():
     landmarks = 50 + 20 * torch.randn(3, 68, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = to_canonical(landmarks[:, MOUTH], landmarks)
+    found = carried_to_canonical(landmarks[:, MOUTH], landmarks)
     assert np.allclose(found.numpy(), canonical_mouth(landmarks.numpy()), atol=1e-5)
 
 
