@@ -19,7 +19,7 @@ class SpeechCodes:
     Attributes:
         features: (T + 2 margin, D) float32, 25 a second; row margin + BEYOND is that of the clip's first frame.
         fps: Fraction, frames a second of the result; frames: its length.
-        phonemes: (T,) int64, class of the phoneme that is spoken, 25 a second, or None; number BEYOND is the clip's first frame.
+        phonemes: (T,) int64, class of the phoneme that is spoken, 25 a second, the clip from BEYOND on; or None.
     """
 
     features: np.ndarray
