@@ -9,6 +9,7 @@ import numpy as np
 from common.errors import InputError
 from datasets.choice import choose_rows, part_of
 from datasets.fields import FIELDS, REFERENCE_GAP, Shipped, Window, check_fields, check_options
+from datasets.fields.features import check_changes
 from datasets.fields.lips import lips_of
 from datasets.limits import keep_freed_memory, most_open
 from datasets.negatives import Negatives
@@ -87,6 +88,7 @@ class WindowDataset:
         self.audio_window, self.augment, self.negatives = audio_window, augment, negatives or Negatives()
         self.mask_top, self.cut, self.phonemes, self.sync_frames = mask_top, cut, phonemes, sync_frames or self.window
         self.options = check_options(options)
+        check_changes(self.fields, self.options, augment)
         needs = {"phones"} if cut == "phoneme" else set()
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
         beside = REFERENCE_GAP + 1 if any(FIELDS[name].elsewhere for name in self.fields) else 0

@@ -80,13 +80,10 @@ class LipPatchLoss(Term):
         fake, real, drawing = (_squares(one) for one in (outputs["face"], batch["face"], batch["lip_drawing"]))
         judge = self.adversary.judge
         frozen = {name: tensor.detach() for name, tensor in judge.named_parameters()}
-        training = judge.training
-        judge.eval()
         with self.networks(fake.device):
             logits, maps = torch.func.functional_call(judge, frozen, (fake, drawing))
             with torch.no_grad():
                 _, wanted = judge(real, drawing)
-        judge.train(training)
         loss = _near(F.softplus(-logits.float()), drawing, batch)
         if self.matching:
             pairs = zip(maps, wanted, strict=True)

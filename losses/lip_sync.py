@@ -130,6 +130,9 @@ class SyncLandmarks(_Judged):
     def __init__(self, judge=None, landmarks=None, margin=CONTEXT, origin=None):
         super().__init__(judge, margin, origin)
         self.landmarks = fuse_for_inference(landmarks, winograd=False)
+        # on the run's device from the start: a copy to a GPU in each step would make its host wait
+        self.register_buffer("canonical", torch.as_tensor(CANONICAL_STABLE, dtype=torch.float32), persistent=False)
+        self.register_buffer("stable", torch.tensor(STABLE), persistent=False)
 
     @classmethod
     def prepare(cls, options, setting, name):
@@ -144,7 +147,9 @@ class SyncLandmarks(_Judged):
                 real = self.landmarks.find(batch["face"])
             fake = self.landmarks.find(outputs["face"])
         landmarks = batch["landmarks"]
-        return self.judged(to_canonical(landmarks[..., MOUTH, :] + raised(fake) - raised(real), landmarks), batch)
+        points = landmarks[..., MOUTH, :] + raised(fake) - raised(real)
+        stable = landmarks.index_select(-2, self.stable)
+        return self.judged(carried_to_canonical(points, stable, self.canonical), batch)
 
 
 class SyncMovement(_Judged):
@@ -162,19 +167,19 @@ class SyncMovement(_Judged):
         return self.judged(real + (outputs["lips"] - batch["lips"]) * batch["amplitude"][:, None, None, None], batch)
 
 
-def to_canonical(points, landmarks):
+def carried_to_canonical(points, stable, target):
     """Points carried by the similarity that fits a face's stable points to the canonical ones (faces.landmarks).
 
     Args:
-        points: (..., K, 2); landmarks: (..., 68, 2), in the same pixels.
+        points: (..., K, 2); stable: (..., M, 2) the STABLE ones of the landmarks, in the same pixels.
+        target: (M, 2) CANONICAL_STABLE.
 
     Returns:
         (..., K, 2) in eye distances, differentiable in `points`.
     """
-    target = torch.as_tensor(CANONICAL_STABLE, dtype=landmarks.dtype, device=landmarks.device)
-    source, middle = landmarks[..., STABLE, :], target.mean(0)
-    centre = source.mean(-2, keepdim=True)
-    source, target = source - centre, target - middle
+    target = target.to(stable.dtype)
+    middle, centre = target.mean(0), stable.mean(-2, keepdim=True)
+    source, target = stable - centre, target - middle
     norm = source.square().sum((-1, -2)).clamp_min(1e-6)
     along = ((source * target).sum((-1, -2)) / norm)[..., None]
     across = ((source[..., 0] * target[..., 1] - source[..., 1] * target[..., 0]).sum(-1) / norm)[..., None]

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from common.errors import InputError
 from common.schema import REQUIRED, Number
 from faces.lip_space import COMPONENTS, lip_space
 from losses.masking import frame_mean
@@ -62,13 +63,25 @@ class LipOpening(LipTerm):
 
 
 class LipVelocity(LipTerm):
-    """The same of their changes from frame to frame."""
+    """The same of their changes from frame to frame; windows have two frames or more."""
+
+    @classmethod
+    def prepare(cls, options, setting, name):
+        """See losses.term.Term."""
+        return _with_change(options, setting, name)
 
     def forward(self, outputs, batch):
         """-> scalar."""
         change = (opening(outputs["lips"] - batch["lips"]) / self.scale[0]).diff(dim=1)
         beside = {"valid": batch["valid"][:, 1:]} if "valid" in batch else {}
         return frame_mean(change.square(), beside)
+
+
+def _with_change(options, setting, name):
+    """The options; InputError where windows of one frame hold no movement."""
+    if setting.frames < 2:
+        raise InputError(f"losses.{name}: looks at how lips move; give data.window 2 frames or more")
+    return options
 
 
 class LipSpread(LipTerm):
@@ -81,6 +94,11 @@ class LipSpread(LipTerm):
     """
 
     ranges = {"components": Number(REQUIRED, 1, COMPONENTS, whole=True)}
+
+    @classmethod
+    def prepare(cls, options, setting, name):
+        """See losses.term.Term."""
+        return _with_change(options, setting, name)
 
     def __init__(self, components=3):
         super().__init__()

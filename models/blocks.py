@@ -81,10 +81,28 @@ def levels_of(face_size):
 
 def check_size(face_size, width):
     """Raise InputError unless `face_size` is one of FACE_SIZES and `width` lies in [0.25, 1]."""
-    if isinstance(face_size, bool) or face_size not in FACE_SIZES:
+    if not isinstance(face_size, int) or face_size not in FACE_SIZES:
         raise InputError(f"model.face_size: {face_size!r} is not possible; choose one of {', '.join(map(str, FACE_SIZES))}")
     if isinstance(width, bool) or not isinstance(width, int | float) or not MIN_WIDTH <= width <= MAX_WIDTH:
         raise InputError(f"model.width: {width!r} is not possible; give a number from {MIN_WIDTH} to {MAX_WIDTH}")
+
+
+def check_flag(value, key):
+    """Raise InputError unless the value of a key of a network is true or false."""
+    if not isinstance(value, bool):
+        raise InputError(f"model.{key}: {value!r} is not possible; give true or false")
+
+
+def check_whole(value, key, low, high):
+    """Raise InputError unless the value is a whole number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"model.{key}: {value!r} is not possible; give a whole number from {low} to {high}")
+
+
+def check_share(value, key):
+    """Raise InputError unless the value is a number from 0 to below 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise InputError(f"model.{key}: {value!r} is not possible; give a number from 0 to below 1")
 
 
 def audio_encoder(width, last_residuals):

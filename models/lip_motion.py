@@ -13,7 +13,9 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from faces.lip_space import COMPONENTS, lip_space
 from models.audio_gate import AudioGate
+from models.blocks import check_flag, check_share, check_whole
 from models.network import Network
+from models.precision import outside_autocast
 from speech.features import FRAME_RATE, width_of
 from speech.features.embedding import EMBEDDING, MID
 
@@ -41,7 +43,7 @@ class Listener(nn.Module):
         self.blocks = nn.ModuleList(nn.Conv1d(width, width, 3, dilation=step) for step in DILATIONS)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in DILATIONS)
         self.deaf, self.dropout = nn.Dropout1d(deaf), nn.Dropout(dropout)
-        self.leave = nn.Linear(width, COMPONENTS)
+        self.leave = nn.Linear(width, COMPONENTS)  # computed in float32: half precision would spoil small movements
 
     def forward(self, speech, person, gate=None):
         heard = self.deaf(self.norm(speech[..., self.part]).transpose(1, 2)).transpose(1, 2)
@@ -49,7 +51,9 @@ class Listener(nn.Module):
         for step, block, norm in zip(DILATIONS, self.blocks, self.norms, strict=True):
             y = F.gelu(block(norm(x).transpose(1, 2))).transpose(1, 2)
             x = x[:, step:-step] + self.dropout(y)
-        return self.leave(x if gate is None else gate(x))
+        x = x if gate is None else gate(x)
+        with outside_autocast(x.device):
+            return self.leave(x.to(self.leave.weight.dtype))
 
 
 class LipMotion(Network):
@@ -72,12 +76,16 @@ class LipMotion(Network):
 
     def __init__(self, features="embedding", hears=("all",), width=96, dropout=0.2, deaf=0.0, audio_gate=False):
         super().__init__()
+        if not isinstance(features, str):
+            raise InputError(f"model.features: {features!r} is not possible; give embedding or mel")
         size = width_of(features)
+        if not isinstance(hears, list | tuple) or not hears or not all(isinstance(part, str) for part in hears):
+            raise InputError(f"model.hears: {hears!r} is not possible; hears names at least one part, in a list such as [all]")
         refuse_unknown(hears, HEARS if features == "embedding" else ["all"], "part of the speech features")
-        if not hears or not 8 <= width <= 1024 or not 0 <= dropout < 1 or not 0 <= deaf < 1:
-            raise InputError("model: hears names at least one part, width is 8 to 1024, dropout and deaf are below 1")
-        if type(audio_gate) is not bool:
-            raise InputError(f"model.audio_gate: {audio_gate!r}: must be true or false")
+        check_whole(width, "width", 8, 1024)
+        check_share(dropout, "dropout")
+        check_share(deaf, "deaf")
+        check_flag(audio_gate, "audio_gate")
         self.features = features
         self.nets = nn.ModuleList(Listener(part, size, width, dropout, deaf) for part in hears)
         space = lip_space()
@@ -166,8 +174,9 @@ class LipMotion(Network):
 
     def _person(self, rest):
         """(B, 20, 2) -> (B, 6): how the rest position differs from the mean one, over the scales; its place does not count."""
-        own = rest.float() - self.mean_rest.float()
-        own = (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.float().T / self.scale.float()
+        with outside_autocast(rest.device):
+            own = rest.float() - self.mean_rest.float()
+            own = (own - own.mean(1, keepdim=True)).flatten(1) @ self.components.float().T / self.scale.float()
         return own.to(self.nets[0].leave.weight.dtype)
 
     def _mean(self, speech, person, phonemes):
@@ -177,7 +186,8 @@ class LipMotion(Network):
 
     def _shapes(self, values):
         """(B, T, 6) over the scales -> (B, T, 20, 2)."""
-        return ((values.float() * self.scale.float()) @ self.components.float()).unflatten(-1, (-1, 2))
+        with outside_autocast(values.device):
+            return ((values.float() * self.scale.float()) @ self.components.float()).unflatten(-1, (-1, 2))
 
 
 def local_mean(values):

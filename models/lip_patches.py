@@ -9,7 +9,7 @@ SLOPE = 0.2  # of the leaky ReLU
 
 
 class LipPatches(nn.Module):
-    """Are these patches real? Fully convolutional, without a norm; each judgement sees 22 x 22 pixels, one every four.
+    """Are these patches real? Fully convolutional, without a norm; each judgement sees 18 x 18 pixels, one every four.
 
     Args:
         channels: of the first layer.

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from faces.drawing.lip_drawing import CHANNELS
-from models.blocks import LEAK, check_size, scaled
+from models.blocks import LEAK, check_flag, check_size, scaled
 from models.network import Network
 
 REACH = 0.04  # of the square's side: the farthest that a pixel is moved along one axis
@@ -69,8 +69,9 @@ class LipRefiner(Network):
     def __init__(self, face_size=192, width=1.0, portrait=0.4, gap=15, loose=0.1, paints=False):
         super().__init__()
         check_size(face_size, width)
+        check_flag(paints, "paints")
         self.face_size, self.side = face_size, face_size // 2
-        self.paints = bool(paints)
+        self.paints = paints
         self.sources = {"portrait": portrait, "gap": gap, "loose": loose}
         half = scaled(CHANNELS_AT_HALF, width)
         quarter, eighth = 2 * half, 4 * half

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.errors import InputError
+from models.blocks import check_share, check_whole
 from models.lip_landmarks import POINTS
 from models.network import Network
 from models.precision import outside_autocast, unit_length
@@ -37,13 +38,11 @@ class LipSync(Network):
 
     def __init__(self, features="embedding", width=96, dimension=64, dropout=0.3):
         super().__init__()
-        if features not in HEARD:
+        if not isinstance(features, str) or features not in HEARD:
             raise InputError(f"model.features: {features!r} is not known; choose {' or '.join(HEARD)}")
         for key, value in (("width", width), ("dimension", dimension)):
-            if isinstance(value, bool) or not isinstance(value, int) or not 8 <= value <= LONGEST:
-                raise InputError(f"model.{key}: {value!r} is not possible; give a whole number from 8 to {LONGEST}")
-        if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-            raise InputError(f"model.dropout: {dropout!r} is not possible; give a number from 0 to below 1")
+            check_whole(value, key, 8, LONGEST)
+        check_share(dropout, "dropout")
         self.features, self.dimension = features, dimension
         self.lip_encoder = Encoder(4 * POINTS, width, dimension, dropout)
         self.sound_encoder = Encoder(HEARD[features], width, dimension, dropout)

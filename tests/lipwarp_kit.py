@@ -8,12 +8,16 @@ from training.checkpoint import save_checkpoint
 SMALL = {"name": "lip_motion", "features": "mel", "hears": ["all"], "width": 8}
 
 
-def save_motion(path):
+def save_motion(path, **options):
     """A seeded checkpoint that hears the mel, so that no package beside the project's own is needed."""
     torch.manual_seed(0)
-    model = build_model(SMALL)
+    network = {**SMALL, **options}
+    model = build_model(network)
     with torch.no_grad():
         for net in model.nets:
             net.leave.weight.mul_(4)
-    save_checkpoint(path, model, {"model": SMALL, "data": {}, "training": {}})
+        if model.audio_gate is not None:
+            model.audio_gate.table.update(torch.tensor([0, 1]), torch.tensor([0.2, 0.8]), torch.tensor([True, True]))
+            model.audio_gate.beta.fill_(1.0)
+    save_checkpoint(path, model, {"model": network, "data": {}, "training": {}})
     return path

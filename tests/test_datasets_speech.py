@@ -63,6 +63,14 @@ def test_the_mel_needs_no_side_file(corpus, tmp_path):
         WindowDataset(data.corpus, "train", 5, SPEECH, augment=VOICED, options={"speech": {"features": "mel"}})
 
 
+@pytest.mark.parametrize("key", ["gain_db", "noise", "silence"])
+def test_changes_that_the_embedding_would_not_show_are_refused(corpus, key):
+    for fields, kind in ((SPEECH, "mel"), (("speech", "mel"), "embedding")):
+        WindowDataset(corpus, "train", 5, fields, augment={key: 0.5}, options={"speech": {"features": kind}})
+    with pytest.raises(InputError, match=f"data.augment.{key}: changes nothing where the speech embedding is heard"):
+        WindowDataset(corpus, "train", 5, ("speech",), augment={key: 0.5})
+
+
 @pytest.mark.parametrize("kind", ["embedding", "mel"])
 def test_landmarks_follow_a_changed_voice(corpus, kind):
     data = WindowDataset(corpus, "train", 7, SPEECH, augment=VOICED, options={"speech": {"margin": 1, "features": kind}})

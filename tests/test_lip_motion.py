@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.lipwarp.motion import heard
 from common.errors import InputError
 from datasets.fields.lips import in_step
 from datasets.prepared import ClipRow, PreparedCorpus
@@ -12,9 +13,11 @@ from faces.landmarks import MIRROR, MOUTH
 from faces.lip_space import lip_space
 from losses.criterion import build_criterion
 from losses.temporal import run_distances
+from losses.term import Setting
 from models import build_model
 from models.lip_motion import MARGIN, NARROW, local_mean
 from speech.features import features
+from speech.phonemes import phoneme_runs
 from tests.conftest import ROOT
 from training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -106,6 +109,40 @@ def test_what_it_cannot_hear_is_refused():
         torch.testing.assert_close(gated.move(speech(3), REST, phonemes), plain)  # beta begins at 0
         gated.audio_gate.beta.fill_(1.0)
     assert not torch.allclose(gated.move(speech(3), REST, phonemes), plain)
+
+
+@pytest.mark.parametrize("key", ["features", "hears", "width", "dropout", "deaf", "audio_gate"])
+def test_values_of_a_wrong_type_are_refused(key):
+    for value in ("x", None, [1], float("nan"), {}) if key != "width" else ("abc", 96.5, True, None):
+        with pytest.raises(InputError, match="model|kind of speech feature"):
+            build_model({"name": "lip_motion", key: value})
+    with pytest.raises(InputError, match="hears"):
+        build_model({"name": "lip_motion", "hears": "all"})
+    if key in ("width", "features", "dropout"):
+        with pytest.raises(InputError, match=f"model.{key}"):
+            build_model({"name": "lip_sync", key: [1]})
+
+
+def test_movements_are_computed_in_float32_under_autocast(network):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        values = torch.randn(1, 3, 6, generator=torch.Generator().manual_seed(0))
+        shapes, person = network._shapes(values), network._person(REST + 0.1 * torch.randn(1, 20, 2))
+        left = network.lips(speech(3), REST)
+    assert torch.equal(shapes, network._shapes(values)) and shapes.dtype == person.dtype == left.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["lip_velocity", "lip_spread"])
+def test_windows_without_movement_are_refused(name):
+    with pytest.raises(InputError, match=f"losses.{name}: looks at how lips move; give data.window 2 frames"):
+        build_criterion({name: {"weight": 1.0}}, Setting(frames=1))
+
+
+def test_a_gated_network_of_a_clip_without_phones_is_told():
+    gated = build_model({"name": "lip_motion", "features": "mel", "width": 8, "audio_gate": True}).eval()
+    sound, runs = np.zeros(3200, np.float32), phoneme_runs((), 25, 5)
+    assert heard(gated, sound, 5, REST[0], runs).shape == (5, 20, 2)
+    with pytest.raises(InputError, match="a clip has no phones"):
+        heard(gated, sound, 5, REST[0])
 
 
 def test_fields_follow_voice_mirror_and_av_offset(small_corpus):

@@ -106,6 +106,12 @@ def test_options_of_the_field_that_cannot_be_are_refused(wrong):
         check_options({"warped_face": wrong})
 
 
+@pytest.mark.parametrize("wrong", [{"paints": "no"}, {"paints": 1}, {"face_size": 192.0}, {"face_size": None}, {"width": "x"}])
+def test_values_of_the_network_of_a_wrong_type_are_refused(wrong):
+    with pytest.raises(InputError, match=f"model.{next(iter(wrong))}"):
+        build_model({"name": "lip_refiner", **wrong})
+
+
 def test_losses_near_the_lips_do_not_see_the_rest():
     generator = torch.Generator().manual_seed(0)
     real = torch.rand(1, 1, 3, 192, 192, generator=generator)

@@ -13,10 +13,10 @@ from benchmarks.lip_sync_measure import Clip, calibrate, judge, rank
 from common.errors import InputError
 from datasets.prepared import ClipRow, PreparedCorpus
 from datasets.windows import WindowDataset, collate
-from faces.landmarks import MIRROR, MOUTH
+from faces.landmarks import CANONICAL_STABLE, MIRROR, MOUTH, STABLE
 from faces.mouth import canonical_mouth, resting_mouth
 from losses.criterion import build_criterion
-from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement, to_canonical
+from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement, carried_to_canonical
 from metrics.report.trust import trust_notes, trust_of
 from metrics.rows import REAL, SURE, Row
 from metrics.sync.landmarks import LandmarkJudge
@@ -93,10 +93,16 @@ def test_contrast_is_chance_for_equal_vectors_and_small_for_own_ones():
     assert again.item() == pytest.approx(loss.item(), abs=1e-5) and figures["frames"] == (21, 21)
 
 
+def carried(landmarks):
+    """(..., 20, 2) mouth of (..., 68, 2) landmarks in the canonical frame."""
+    target = torch.as_tensor(CANONICAL_STABLE, dtype=landmarks.dtype)
+    return carried_to_canonical(landmarks[..., MOUTH, :], landmarks[..., STABLE, :], target)
+
+
 def test_equal_faces_are_judged_as_the_real_lips_and_others_have_a_gradient(model):
     batch, outputs = fields_and_outputs()
     batch["landmarks"] = 48 + 20 * torch.randn(2, 5, 68, 2, generator=torch.Generator().manual_seed(2))
-    batch["sync_lips"][:, CONTEXT : CONTEXT + 5] = to_canonical(batch["landmarks"][..., MOUTH, :], batch["landmarks"])
+    batch["sync_lips"][:, CONTEXT : CONTEXT + 5] = carried(batch["landmarks"])
     term = SyncLandmarks(model, network("lip_landmarks")).train()
     assert not term.judge.training
     loss, figures = term({"face": batch["face"]}, batch)
@@ -117,8 +123,7 @@ def test_equal_movements_are_judged_as_the_real_lips(model):
 
 def test_the_canonical_frame_is_that_of_the_corpus():
     landmarks = 50 + 20 * torch.randn(3, 68, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = to_canonical(landmarks[:, MOUTH], landmarks)
-    assert np.allclose(found.numpy(), canonical_mouth(landmarks.numpy()), atol=1e-5)
+    assert np.allclose(carried(landmarks).numpy(), canonical_mouth(landmarks.numpy()), atol=1e-5)
 
 
 def test_a_judge_of_other_features_than_the_networks_is_refused(tmp_path):

@@ -11,11 +11,13 @@ from PIL import Image
 
 from common.errors import InputError
 from faces.landmarks import JAW
+from faces.lip_space import lip_space
 from media import VideoReader, probe, read_metadata
+from models.lip_motion import MARGIN
 from pipeline.drivers import load_driver
 from pipeline.drivers.lipwarp import GROW, LipwarpDriver
 from pipeline.drivers.own_frames import PIECE, OwnFrames, believed
-from pipeline.drivers.speech_codes import SpeechCodes, cubic
+from pipeline.drivers.speech_codes import BEYOND, SpeechCodes, cubic
 from pipeline.driving import Driving
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.output import FrameOutput
@@ -24,6 +26,8 @@ from pipeline.playback.source import FaceSource
 from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
+from speech.arpabet import NUMBER
+from speech.labelling import SpeechText
 from tests.conftest import ROOT
 from tests.faces_kit import plain_face, track_of
 from tests.inference_kit import (
@@ -125,6 +129,21 @@ def test_one_frame_or_each_frame_itself_serves_on_demand(kit, driver):
     plan = planned(kit, driver, "face.mp4", "short.wav", reference="same")
     assert driver.look(plan.scene, plan.codes).own.bank is None
     assert sum(shot.face is not None for shot in draw_shots(plan, driver)) == 5
+
+
+def test_a_gated_network_is_given_the_phonemes(kit, tmp_path):
+    gated = load_driver(save_motion(kit / "gated.safetensors", audio_gate=True), device="cpu")
+    assert gated.uses_words
+    moved = []
+    for name, phone in (("vowel", "AA1"), ("silence", "sil")):
+        (tmp_path / f"{name}.csv").write_text(f"start,end,label,tier\n0.0,0.2,{phone},phones\n")
+        driving = Driving(Sound.read(kit / "short.wav"), SpeechText(align=tmp_path / f"{name}.csv"))
+        codes = gated.listen(driving, Fraction(30), 6)
+        assert len(codes.phonemes) == len(codes.features) - 2 * MARGIN == 5 + 2 * BEYOND
+        wanted = NUMBER["AA" if name == "vowel" else "SIL"]
+        assert codes.phonemes.tolist() == [0] * BEYOND + [wanted] * 5 + [0] * BEYOND
+        moved.append(gated._move(codes, SimpleNamespace(rest=lip_space().rest)))
+    assert np.abs(moved[0] - moved[1]).max() > 1e-4
 
 
 def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit, driver):

@@ -8,7 +8,8 @@ import torch
 
 from common.errors import InputError
 from losses.criterion import build_criterion
-from tests.training_kit import EXPERT, GAN, SMALL, run_of, step, stored
+from tests.prepared_kit import make_corpus
+from tests.training_kit import EXPERT, GAN, SMALL, run_of, small_config, step, stored, write_yaml
 from training import loop
 from training.engine import Engine
 from training.loop import steps_left
@@ -35,6 +36,16 @@ def test_a_discriminator_sees_the_output_that_its_loss_sees(write_config):
     job.criterion.seen_by = lambda name, found: seen.append(name) or found
     step(job)
     assert "adversarial" in seen, "the run shows adversaries what their loss sees"
+
+
+def test_a_corpus_must_have_the_size_of_the_networks_faces_if_it_sees_any(tmp_path):
+    corpus = make_corpus(tmp_path / "corpus", clips=6, frames=16, size=32)
+    base = small_config(corpus, tmp_path / "runs", data={"window": 2})
+    refiner = {"model": {"name": "lip_refiner"}, "losses": {"l1": {"weight": 1.0}}}
+    with pytest.raises(InputError, match="holds faces of 32 pixels, the model takes 192"):
+        run_of(write_yaml(tmp_path / "config.yaml", {**base, **refiner}))
+    motion = {"model": {"name": "lip_motion", "features": "mel", "width": 8}, "losses": {"lip_opening": {"weight": 1.0}}}
+    assert run_of(write_yaml(tmp_path / "config.yaml", {**base, **motion})).corpus.settings["size"] == 32
 
 
 def test_choosing_among_one_sound_is_refused(write_config):

@@ -63,8 +63,8 @@ def fit(network, corpus, rows):
     for row in rows:
         clip = corpus.open(row)
         truly, person = lips_of(clip)
-        waveform = np.asarray(clip["waveform"], np.float32) / 32767
-        made = [with_gain(network, gain, waveform, len(truly), person.rest) for gain in (1.0, 2.0)]
+        waveform, runs = np.asarray(clip["waveform"], np.float32) / 32767, corpus.phoneme_runs(row)
+        made = [with_gain(network, gain, waveform, len(truly), person.rest, runs) for gain in (1.0, 2.0)]
         made = [lip_space().coefficients(at(one, np.arange(len(truly)) + offset_of(row))) for one in made]
         pairs.setdefault(row.speaker, []).append((made[0], made[1] - made[0], lip_space().coefficients(truly)))
     ratio, r = (np.median([np.median(own, 0) for own in spreads(pairs, GAINS)], 0) for spreads in (_ratios, _agreement))

@@ -56,7 +56,7 @@ def offset_of(network, corpus, row):
     """(frames by which the sound of the source trails its picture, confidence)."""
     clip = corpus.open(row)
     truly, person = lips_of(clip)
-    made = heard(network, np.asarray(clip["waveform"], np.float32) / 32767, len(truly), person.rest)
+    made = heard(network, np.asarray(clip["waveform"], np.float32) / 32767, len(truly), person.rest, corpus.phoneme_runs(row))
     made, real = (values[:, LOWER_INNER, 1].mean(1) - values[:, UPPER_INNER, 1].mean(1) for values in (made, truly))
     shifts = np.arange(-MOST, MOST + 1)
     pairs = ((made[max(shift, 0) :], real[max(-shift, 0) :]) for shift in shifts)

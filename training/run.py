@@ -96,7 +96,9 @@ class Run:
         fields = needed_fields(config, self.model, self.criterion)
         wanted = (sync_frames_of(config, self.model, self.criterion), textures_of(config, self.criterion))
         options = field_options(self.model, self.criterion)
-        self.training, self.validation = build_datasets(config, fields, *wanted, options)
+        self.training, self.validation = build_datasets(
+            config, fields, *wanted, options, getattr(self.model, "face_size", None)
+        )
         self.corpus = self.training.corpus
         require_one_crop(config, self.corpus.settings, learnt)
         self.best_by = self._metric(train["best"])

@@ -42,7 +42,7 @@ def build_losses(config, device, model, learnt=None):
         return found
 
     section = config["model"]
-    sizes = {"face_size": section.get("face_size", 96), "width": section.get("width", 1.0)}
+    sizes = {"face_size": getattr(model, "face_size", None) or 96, "width": section.get("width", 1.0)}
     frames = window_frames(config["data"])
     setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, **sizes, frames=frames)
     criterion = build_criterion(config["losses"], setting)
@@ -77,7 +77,7 @@ def window_frames(data):
     return data["longest"] if data["window"] == "phoneme" else data["window"]
 
 
-def build_datasets(config, fields, sync_frames, textures=None, options=None):
+def build_datasets(config, fields, sync_frames, textures=None, options=None, face_size=None):
     """(training windows, dict of split -> validation windows) of the corpus that the config names.
 
     Args:
@@ -85,15 +85,15 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None):
         fields: names of the fields of a batch.
         sync_frames: frames that `sync_mel` belongs to.
         textures: see `textures_of`; options: see `field_options`.
+        face_size: side of the network's faces in pixels; None: it sees no pictures, and takes a corpus of any size.
     """
     data, train = config["data"], config["train"]
     if not data["corpus"]:
         raise InputError("data.corpus: name the folder that prepare.py made")
     corpus = PreparedCorpus.open_folder(data["corpus"])
-    size = config["model"].get("face_size", 96)
-    if corpus.settings["size"] != size:
+    if face_size not in (None, corpus.settings["size"]):
         raise InputError(
-            f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {size}"
+            f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {face_size}"
         )
     window, cut = window_frames(data), "phoneme" if data["window"] == "phoneme" else "frames"
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}

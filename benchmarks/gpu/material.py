@@ -80,6 +80,7 @@ def load_light(name, material, *overrides, width=0.25, device="cpu", **train):
     given += [f"model.face_size={material.face_size}"] if "face_size" in known else []
     if "features" in known:  # the drawn corpus has no speech features
         given += ["model.features=mel", "data.augment.voice=0"]
+        given += ["model.hears=[all]"] if "hears" in known else []  # what the mel has
     elif "width" in known:
         given.append(f"model.width={width}")
     for loss, options in plain["losses"].items():

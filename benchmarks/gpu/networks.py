@@ -1,6 +1,7 @@
 """Every network on the device, in each precision, against float32 on the CPU: outputs and gradient."""
 
 import copy
+from inspect import signature
 
 import torch
 
@@ -9,6 +10,8 @@ from models.precision import exact_products
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 2.0**10  # of the loss, in all precisions: float16 loses small gradients, for which a run has its own scale
+# in training it forgets persons at random, and a GPU draws other ones than a CPU
+PLAIN = ("lip_motion",)
 JUDGES = ("syncnet_v2", "fid_inception")  # never trained here: in eval mode alone, and no gradient in half precision
 # mode -> precision -> (outputs, gradient): the greatest distance that is let pass, see `apart`. In mode "plain" the batch norms
 # do nothing, so that only the rounding of the products is left: bfloat16 has 8 bits, float16 and TF32, in which CUDA convolves
@@ -39,7 +42,7 @@ def measure(bench: Bench):
 
 def compare(bench, name):
     """Outputs and gradient of one network in all modes and precisions."""
-    for mode in ("plain",) if name in JUDGES else ("plain", "training"):
+    for mode in ("plain",) if name in (*JUDGES, *PLAIN) else ("plain", "training"):
         model, inputs = make_network(name, bench.width, 1 if bench.quick else 4)
         model.train(mode == "training")
         reference = run_network(model, inputs, torch.device("cpu"), None)
@@ -107,12 +110,13 @@ def apart(ours, theirs):
 
 def make_network(name, width, windows):
     """(network of random weights, its inputs: a dict of fields, or a tuple of tensors), on the CPU."""
-    from models import build_model
+    from models import MODELS, build_model
 
     kind, whole = (name, False) if name != "wav2lip with gate and texture" else ("wav2lip", True)
     generator = torch.Generator().manual_seed(3)
     torch.manual_seed(0)
     section = {"name": kind} | ({"width": width} if kind in WITH_WIDTH else {})
+    section |= {"dropout": 0.0} if "dropout" in signature(MODELS[kind]).parameters else {}  # it is drawn anew in each run
     model = build_model(section | ({"audio_gate": True, "spatial_input": True} if whole else {}))
     if whole:
         open_parts(model, generator)
@@ -155,6 +159,11 @@ def make_inputs(kind, windows, generator):
     if kind == "lip_sync":
         lips = torch.randn(many, 20, 20, 2, generator=generator)
         return {"sync_lips": lips, "sync_rest": lips[:, 0], "speech": torch.randn(many, 20, 288, generator=generator)}
+    if kind == "lip_motion":
+        from models.lip_motion import MARGIN
+
+        rest = torch.randn(many, 20, 2, generator=generator) / 10
+        return {"speech": torch.randn(many, 20 + 2 * MARGIN, 288, generator=generator), "rest": rest}
     if kind == "lip_refiner":
         return {"warped_face": smooth(many, faces, 3, side=192), "lip_drawing": smooth(many, faces, 4, side=192)}
     if kind == "disc_quality":

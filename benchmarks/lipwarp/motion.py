@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from common.errors import InputError
 from datasets.av_offset import CONFIDENT
 from faces.landmarks import MOUTH
 from faces.lip_space import COMPONENTS, Person, lip_space, movements, placed
 from faces.mouth import mouth_opening
 from models.lip_motion import MARGIN
 from speech.arpabet import PHONES
-from speech.features import features
+from speech.features import FRAME_RATE, features
+from speech.phonemes import phoneme_runs
 
 CLOSED = 0.02  # of the outer eye distance: how far above the opening at rest lips still count as closed
 CLOSING = ("B", "P", "M")
@@ -23,13 +25,26 @@ def offset_of(row):
     return row.av_offset - row.av_corrected
 
 
-def heard(network, waveform, frames, rest):
-    """Movements (frames, 20, 2) float64 of a person who says this; see models.LipMotion.move."""
+def heard(network, waveform, frames, rest, runs=None):
+    """Movements (frames, 20, 2) float64 of a person who says this; see models.LipMotion.move.
+
+    `runs`: speech.phonemes.Runs over the frames, which a network with an audio gate needs.
+
+    Raises:
+        InputError: a gate, and no runs.
+    """
     import torch
+
+    if network.audio_gate is None:
+        phonemes = None
+    elif runs is None:
+        raise InputError("this network has an audio gate, and a clip has no phones; run prepare.py with --align")
+    else:
+        phonemes = torch.from_numpy(runs.frame_labels())[None]
 
     speech = features(network.features, np.asarray(waveform, np.float32), -MARGIN, frames + 2 * MARGIN)
     rest = torch.from_numpy(np.asarray(rest, np.float32))[None]
-    return network.move(torch.from_numpy(speech)[None], rest)[0].double().numpy()
+    return network.move(torch.from_numpy(speech)[None], rest, phonemes)[0].double().numpy()
 
 
 def measure(network, corpus, row, *, portrait=False):
@@ -53,7 +68,8 @@ def measure(network, corpus, row, *, portrait=False):
     known = Person.of(landmarks)
     person = Person.of(landmarks[:1]) if portrait else known
     offset = offset_of(row)
-    made = at(heard(network, waveform, len(landmarks), person.rest), np.arange(len(landmarks)) + offset)
+    made = heard(network, waveform, len(landmarks), person.rest, corpus.phoneme_runs(row))
+    made = at(made, np.arange(len(landmarks)) + offset)
     drawn = placed(made, person, landmarks)
     opening, real = mouth_opening(drawn), mouth_opening(landmarks)
     moved, truly = movements(drawn, known), movements(landmarks, known)
@@ -80,10 +96,11 @@ def at(values, places):
 
 def still_opening(network, person, level):
     """(SILENT,) opening of a mouth that hears digital silence (None), or white noise of a level in dB of full scale."""
+    silence = phoneme_runs((), FRAME_RATE, SILENT)
     noise = np.random.default_rng(0).standard_normal(SILENT * 640) * (0 if level is None else 10 ** (level / 20))
     mouth = np.zeros((SILENT, 68, 2))
     mouth[:, 36, 0], mouth[:, 45, 0] = -0.7, 0.7
-    mouth[:, MOUTH] = person.rest + person.amplitude * heard(network, noise, SILENT, person.rest)
+    mouth[:, MOUTH] = person.rest + person.amplitude * heard(network, noise, SILENT, person.rest, silence)
     return mouth_opening(mouth)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.errors import InputError
-from datasets.fields.registry import register
+from datasets.fields.registry import FIELDS, register
 from datasets.speech import MARGIN
 from speech.features import FRAME_RATE, width_of
 from speech.windows import mel_windows
@@ -29,3 +29,17 @@ def speech(window):
     own = window.voice.number == 0
     mel = window.clip["mel"] if own else window.data.speech(window.number).mel(window.voice.number)
     return window.sound(mel_windows(mel, frames, FRAME_RATE)).reshape(len(frames), -1)
+
+
+def check_changes(fields, options, augment):
+    """InputError where changes of the sound are asked for, and all that is heard is the embedding, which is stored as it is.
+
+    Args:
+        fields: names; options: dict of field -> its options; augment: dict of strengths, or None.
+    """
+    if "speech" not in fields or options["speech"]["features"] == "mel" or any(FIELDS[name].sound for name in fields):
+        return
+    for key in ("gain_db", "noise", "silence"):
+        if (augment or {}).get(key):
+            raise InputError(f"data.augment.{key}: changes nothing where the speech embedding is heard; set it to 0, and "
+                             "data.augment.voice above 0, or let the network hear the mel")  # fmt: skip

@@ -26,6 +26,7 @@ class Field:
         check: function of the options that raises InputError where a value is out of range; None checks nothing.
         clips: what a clip must have for this field: "phones", "words", or None.
         voices: whether the field follows a changed voice (`Window.voice`); others are refused beside `data.augment.voice`.
+        sound: whether it is sound that `data.augment` makes louder, noisy or silent.
         elsewhere: whether it looks at the clip outside the window, so that the clip must have room for that.
     """
 
@@ -39,6 +40,7 @@ class Field:
     check: Callable | None = None
     clips: str | None = None
     voices: bool = False
+    sound: bool = False
     elsewhere: bool = False
 
 

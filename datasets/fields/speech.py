@@ -38,7 +38,7 @@ def _check_mfcc(options):
 @register(
     "mfcc", "(T, 1, C, N)", "float32", "any",
     "N columns of C cepstral coefficients (speech.mfcc), 10 ms each, centred on each frame; C: 12 by syncnet, 13 by psf",
-    options={"columns": 20, "recipe": "syncnet"}, check=_check_mfcc,
+    options={"columns": 20, "recipe": "syncnet"}, check=_check_mfcc, sound=True,
 )  # fmt: skip
 def cepstra(window):
     columns, recipe = window.options["columns"], RECIPES[window.options["recipe"]]
@@ -66,7 +66,7 @@ def _check_waveform(options):
 @register(
     "waveform", "(L,)", "float32", "[-1, 1]",
     "16 kHz sound of the window's T frames, and as many samples before and after as the option margin says; 0 outside the clip",
-    complete=lambda batch: batch["waveform"].float() / FULL_SCALE, options={"margin": 0}, check=_check_waveform,
+    complete=lambda batch: batch["waveform"].float() / FULL_SCALE, options={"margin": 0}, check=_check_waveform, sound=True,
 )  # fmt: skip
 def waveform(window):
     rate, margin = SAMPLE_RATE / window.row.fps, window.options["margin"]

@@ -26,6 +26,7 @@ from pipeline.drivers.refining import Refiner, load_refiner
 from pipeline.drivers.speech_codes import SpeechCodes
 from pipeline.scene import Scene
 from speech.features import features
+from speech.labelling import align_speech
 
 THREADS = max(1, min(4, os.cpu_count() or 1))
 # Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
@@ -63,6 +64,11 @@ class LipwarpDriver(Driver):
 
     pastes = "mouth"
     moves = True
+
+    @property
+    def uses_words(self):
+        """An audio gate asks for the phonemes."""
+        return self.model.audio_gate is not None
 
     def __init__(self, checkpoint, *, device, precision, compat=None):
         crop = CropSpec("window", LARGEST, (0, 0, 0, 0))
@@ -118,8 +124,10 @@ class LipwarpDriver(Driver):
         return () if reference in (None, "same") else super().looks_at(track, reference)
 
     def listen(self, driving, fps, frames):
-        """SpeechCodes of the whole sound."""
-        return SpeechCodes.hear(self.model.features, driving.sound.waveform, fps, frames, MARGIN)
+        """SpeechCodes of the whole sound, and its phonemes where the network has an audio gate."""
+        waveform = driving.sound.waveform
+        phones = align_speech(waveform, driving.words).phones if self.uses_words else None
+        return SpeechCodes.hear(self.model.features, waveform, fps, frames, MARGIN, phones)
 
     def look(self, scene, codes):
         """LipState: the person, the person's own frames, and the movements of the whole clip."""
@@ -137,7 +145,7 @@ class LipwarpDriver(Driver):
             bank = replace(bank, pictures=np.stack(lips))
         else:
             look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
-        movements = codes.at_rate(self._move(codes.features, person))
+        movements = codes.at_rate(self._move(codes, person))
         gain = 1.0 if options.amplitude is None else options.amplitude
 
         def place(numbers, landmarks):
@@ -180,11 +188,12 @@ class LipwarpDriver(Driver):
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
 
-    def _move(self, features, person):
+    def _move(self, codes, person):
         """(T, 20, 2) float32 movements of the whole clip."""
-        heard = torch.from_numpy(np.ascontiguousarray(features))[None].to(self.device)
+        heard = torch.from_numpy(np.ascontiguousarray(codes.features))[None].to(self.device)
         rest = torch.from_numpy(np.float32(person.rest))[None].to(self.device)
-        return self.model.move(heard, rest)[0].float().cpu().numpy()
+        phonemes = None if codes.phonemes is None else torch.from_numpy(codes.phonemes)[None].to(self.device)
+        return self.model.move(heard, rest, phonemes)[0].float().cpu().numpy()
 
 
 def _at_rest(person, landmarks):

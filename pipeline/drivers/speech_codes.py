@@ -5,7 +5,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from speech.arpabet import NUMBER, SILENCE
 from speech.features import FRAME_RATE, features
+from speech.phonemes import phoneme_runs
 
 BEYOND = 2  # frames of movement before the first and after the last one, from which those at the ends are interpolated
 
@@ -17,21 +19,30 @@ class SpeechCodes:
     Attributes:
         features: (T + 2 margin, D) float32, 25 a second; row margin + BEYOND is that of the clip's first frame.
         fps: Fraction, frames a second of the result; frames: its length.
+        phonemes: (T,) int64, class of the phoneme that is spoken, 25 a second, the clip from BEYOND on; or None.
     """
 
     features: np.ndarray
     fps: Fraction
     frames: int
+    phonemes: np.ndarray | None = None
 
     @staticmethod
-    def hear(name, waveform, fps, frames, margin):
+    def hear(name, waveform, fps, frames, margin, phones=None):
         """Of a waveform (n,) float32, 16 kHz; `margin`: frames that are heard before and after each one.
+
+        `phones`: of speech.alignment.Alignment, for a network that asks for phonemes; beyond the clip there is silence.
 
         Raises:
             InputError: a package that the features need is missing.
         """
         count = -int(-frames * FRAME_RATE // Fraction(fps)) + 2 * BEYOND
-        return SpeechCodes(features(name, waveform, -margin - BEYOND, count + 2 * margin), Fraction(fps), frames)
+        heard = features(name, waveform, -margin - BEYOND, count + 2 * margin)
+        phonemes = None
+        if phones is not None:
+            own = phoneme_runs(phones, FRAME_RATE, count - 2 * BEYOND).frame_labels()
+            phonemes = np.pad(own, BEYOND, constant_values=NUMBER[SILENCE])
+        return SpeechCodes(heard, Fraction(fps), frames, phonemes)
 
     def __len__(self):
         return self.frames
