@@ -43,8 +43,8 @@ from training.checkpoint import load_checkpoint
 
 MOST_DELAY = 2.0  # seconds
 MEL = "mel"  # in place of a judge
-PREPARING = ("crop", "size", "fps", "detector", "unseen_speakers", "val_speakers", "val_share", "test_share", "align", "realign",
-             "av_offset", "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
+PREPARING = ("crop", "size", "fps", "detector", "unseen_speakers", "val_speakers", "val_share", "test_share", "align",
+             "realign", "av_offset", "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
 AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
 
@@ -77,9 +77,9 @@ def parse_arguments(argv):
                         "arrays stay as they are")  # fmt: skip
     parser.add_argument("--correct_av_offset", action="store_true", help="measure it so, and where it is sure move the sound, "
                         "phones and words; faces stay as they are")  # fmt: skip
-    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", help="a lip_sync that measures it, or several together, or "
-                        f"mel (default: {' '.join(path.name for path in AV_JUDGES)}). Both of these have a say in what is "
-                        "learned then; whoever wants lip_sync_b as an untouched judge gives lip_sync_a alone, or mel")  # fmt: skip
+    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", help="a lip_sync that measures it, or several together, "
+                        f"or mel (default: {' '.join(path.name for path in AV_JUDGES)}). Both of these have a say in what is "
+                        "learned then: whoever wants lip_sync_b as an untouched judge gives lip_sync_a or mel")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
@@ -98,9 +98,8 @@ def parse_arguments(argv):
     parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not say which version of "
                         "the detector cut its clips: it was the one that is installed")  # fmt: skip
     parser.add_argument("--retry_failed", action="store_true", help="try again the clips that failed, or were not aligned")
-    unset = object()
-    named = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(parser.parse_args(argv)), unset)))
-    args = parser.parse_args(argv)
+    args, unset = parser.parse_args(argv), object()
+    named = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(args), unset)))
     args.given = {name for name, value in vars(named).items() if value is not unset}
     return args
 

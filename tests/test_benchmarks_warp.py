@@ -31,7 +31,8 @@ def test_numbers_of_the_drawing_can_be_set_and_no_others(monkeypatch):
     monkeypatch.setattr(bank, "SWITCH", bank.SWITCH)
     set_constant("bank.SWITCH=0.25")
     assert bank.SWITCH == 0.25
-    for wrong in ("nosuch.SWITCH=1", "bank.NOSUCH=1", "bank.SWITCH=much", "bank.SWITCH", "bank.np=1", "..bank.SWITCH=1", "SWITCH=1"):
+    names = ("nosuch.SWITCH=1", "bank.NOSUCH=1", "bank.np=1", "..bank.SWITCH=1", "SWITCH=1")
+    for wrong in (*names, "bank.SWITCH=much", "bank.SWITCH"):
         with pytest.raises(InputError, match="--set"):
             set_constant(wrong)
     assert bank.SWITCH == 0.25 and not hasattr(bank, "NOSUCH")

@@ -22,7 +22,8 @@ from models import build_model
 from models.lip_motion import MARGIN, NARROW, local_mean
 from speech.features import features
 from tests.conftest import ROOT
-from tools import lip_offsets
+from tools import learn_inner_mouth, lip_offsets
+from tools.fit_lip_motion import at_the_edge
 from tools.lip_offsets import best_shift
 from training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -226,3 +227,16 @@ def test_released_networks_rest_in_silence_with_closed_lips(name):
     mouth = moved.numpy() + lip_space().rest
     assert (mouth[:, 18, 1] - mouth[:, 14, 1]).max() < 0.03
     assert "/" not in str(found.config["training"]["config"]["data"]["corpus"]).removeprefix("prepared/")
+
+
+def test_what_ends_at_the_edge_of_the_grid_is_told():
+    assert not list(at_the_edge(np.full(6, 1.5), 0.02))
+    first, second, third = at_the_edge(np.float32([1.5, 2.2, 1.5, 2.2, 1, 1.5]), 0.06)
+    assert "component 2, 4: 2.2" in first and "component 5: 1," in second and "closing: 0.06" in third
+
+
+def test_tools_end_with_code_2_on_a_missing_folder(tmp_path, capsys):
+    assert run(learn_inner_mouth.main, ["--people", str(tmp_path / "none")]) == 2
+    (tmp_path / "people").mkdir()
+    assert run(learn_inner_mouth.main, ["--people", str(tmp_path / "people")]) == 2
+    assert "--people" in capsys.readouterr().err
