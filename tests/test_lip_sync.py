@@ -1,6 +1,7 @@
 """The judge by landmarks, its losses and fields, and what evaluate.py says with it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from benchmarks.lip_sync_measure import Clip, calibrate, judge, rank
+from benchmarks.lip_sync_measure import Clip, calibrate, embed, judge, rank
 from common.errors import InputError
+from datasets.av_offset import AvOffset, MelOffset
 from datasets.prepared import ClipRow, PreparedCorpus
 from datasets.windows import WindowDataset, collate
 from faces.landmarks import MIRROR, MOUTH
