@@ -42,6 +42,9 @@ from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 from training.checkpoint import load_checkpoint
 
 MOST_DELAY = 2.0  # seconds
+MEL = "mel"  # in place of a judge
+PREPARING = ("crop", "size", "fps", "detector", "unseen_speakers", "val_speakers", "val_share", "test_share", "align",
+             "realign", "av_offset", "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
 AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
 
@@ -74,8 +77,9 @@ def parse_arguments(argv):
                         "arrays stay as they are")  # fmt: skip
     parser.add_argument("--correct_av_offset", action="store_true", help="measure it so, and where it is sure move the sound, "
                         "phones and words; faces stay as they are")  # fmt: skip
-    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", default=AV_JUDGES, help="a lip_sync that measures "
-                        f"it, or several together (default: {' '.join(path.name for path in AV_JUDGES)})")  # fmt: skip
+    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", help="a lip_sync that measures it, or several together, "
+                        f"or mel (default: {' '.join(path.name for path in AV_JUDGES)}). Both of these have a say in what is "
+                        "learned then: whoever wants lip_sync_b as an untouched judge gives lip_sync_a or mel")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
@@ -94,7 +98,10 @@ def parse_arguments(argv):
     parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not say which version of "
                         "the detector cut its clips: it was the one that is installed")  # fmt: skip
     parser.add_argument("--retry_failed", action="store_true", help="try again the clips that failed, or were not aligned")
-    return parser.parse_args(argv)
+    args, unset = parser.parse_args(argv), object()
+    named = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(args), unset)))
+    args.given = {name for name, value in vars(named).items() if value is not unset}
+    return args
 
 
 def main(argv):
@@ -146,6 +153,8 @@ def _prepare(args, out, workers):
                                val_speakers=tuple(validation), val_share=_share(args, out, "val_share"),
                                test_share=_share(args, out, "test_share"),
                                min_face=args.min_face, av_offset=args.av_offset or av_way(out))  # fmt: skip
+    if settings.av_offset == "off" and args.av_judge:
+        raise InputError("--av_judge: AV offsets are off in this corpus, so nothing would be measured; leave it out")
     measure = None if settings.av_offset == "off" else _av_measure(args)
     prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector, args.sound_delay, measure)
     align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
@@ -160,12 +169,16 @@ def _prepare(args, out, workers):
 
 
 def _av_measure(args):
-    """The measure of AV offsets: judges; without the package that they hear with, the mel, and a warning."""
-    found = [load_checkpoint(path, expect="lip_sync") for path in args.av_judge]
+    """The measure of AV offsets: judges; without the package that the default ones hear with, the mel, and a warning."""
+    if args.av_judge == [MEL]:
+        return MelOffset()
+    found = [load_checkpoint(path, expect="lip_sync") for path in args.av_judge or AV_JUDGES]
     judge = JudgeOffset([one.model for one in found], ", ".join(f"{one.path.stem} {one.sha256[:12]}" for one in found))
     try:
         judge.check()
     except InputError as error:
+        if args.av_judge:
+            raise InputError(f"--av_judge: {error}; or give  --av_judge mel") from error
         print(f"warning: AV offsets are measured by the mel, which is less sure of them: {error}", file=sys.stderr)
         return MelOffset()
     return judge
@@ -189,6 +202,7 @@ def _check(args):
     if args.corpus is not None and afterwards:
         raise InputError("--measure_av_offset and --correct_av_offset are for clips that are prepared already; give them "
                          "without --corpus and --root, or prepare with --av_offset measure or correct")  # fmt: skip
+    _check_effects(args, afterwards)
     if not is_utf8(args.out):
         raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
@@ -215,6 +229,21 @@ def _check(args):
             block_size(args.size, args.size, args.clusters)
     except InputError as error:
         raise InputError(f"--{error}") from error
+
+
+def _check_effects(args, afterwards):
+    """InputError for options that would have no effect."""
+    for name in PREPARING if args.corpus is None else ():
+        if name in args.given:
+            raise InputError(f"--{name} decides how clips are prepared; give --corpus and --root, too, or leave it out")
+    measures = afterwards if args.corpus is None else args.av_offset != "off"
+    needs = {"clusters": (args.texture, "--texture"), "compactness": (args.texture, "--texture"),
+             "voices": (args.speech_features, "--speech_features"),
+             "av_judge": (measures, "--measure_av_offset or --correct_av_offset, or --corpus without --av_offset off"),
+             "retry_failed": (args.corpus or args.speech_features, "--corpus or --speech_features")}  # fmt: skip
+    for name, (there, what) in needs.items():
+        if name in args.given and not there:
+            raise InputError(f"--{name} has no effect without {what}; leave it out")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
     python -m benchmarks.lip_sync runs/lip_sync_b/best.safetensors --corpus prepared/people --calibrate lip_sync_b.safetensors
 
 The corpus is that of benchmarks.lipwarp.corpus. Many clips are out of step in themselves: a clip's own sound is taken at the
-offset that the judge finds where prepare.py's measure agrees to a frame, else at 0; both are listed. `--calibrate` writes the
-checkpoint anew with the confidence that it takes to be sure, learned on the people of the split `val` and on those of `train`
-whom its config left out. Writes OUT.json and
+offset that the judge finds where the mel (datasets/av_offset.py) agrees to a frame, else at 0; both are listed. The mel is
+asked anew, because prepare.py measures by these judges. `--calibrate` writes the checkpoint anew with the confidence that it
+takes to be sure, learned on the people of the split `val` and on those of `train` whom its config left out. Writes OUT.json and
 OUT.md; prints the tables.
 """
 
@@ -132,7 +132,7 @@ def markdown(report, every=False):
     heads = list(groups["all"])
     bars = [f"{BARS[name]:.0%}" if name in BARS else "" for name in heads]
     lines = [f"{report['checkpoint']}, split {report['split']}: own sound before another moment of the clip (5 frames away or "
-             "more), a pair of moments; before all of them; the clip's offset within a frame of prepare.py's, clips of 4 s "
+             "more), a pair of moments; before all of them; the clip's offset within a frame of the mel's, clips of 4 s "
              "and more. Shares, (clips, people).", "", f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|",
              f"| bar | {' | '.join(bars)} |"]  # fmt: skip
     for group, found in groups.items():
@@ -148,7 +148,7 @@ def markdown(report, every=False):
     apart = [f"{one['id']} ({one['offset']:+d}, {'not sure' if one['other'] is None else format(one['other'], '+d')})"
              for one in report["clips"] if one["offset"] and not one["own"]]  # fmt: skip
     lines += ["", f"Taken at the offset that both measures give: {', '.join(moved) or 'none'}.",
-              f"Taken at 0, for the measures disagree (judge, prepare.py): {', '.join(apart) or 'none'}."]  # fmt: skip
+              f"Taken at 0, for the measures disagree (judge, mel): {', '.join(apart) or 'none'}."]  # fmt: skip
     if every:
         for one in report["clips"]:
             ranks = " ".join("-" if one[name] is None else f"{one[name]:.3f}" for name in SPANS)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from datasets.av_offset import MelOffset
 from faces.mouth import canonical_mouth, resting_mouth
 from metrics.rows import MAX_SHIFT
 from models.lip_sync import shift_cosines
@@ -15,7 +16,6 @@ SPANS = {"1 s": 25, "0.36 s": 9}
 LONG = 100  # frames of a clip whose offset must be found
 LENGTHS = (40, 50, 75, 100, 150, 200, 250)  # frames of pieces that are held against other people's sound
 PIECES = 1000  # of each length
-TRUSTED = 0.3  # confidence of datasets.av_offset from which on it is believed
 FULL_SCALE = 32767
 
 
@@ -26,7 +26,8 @@ class Clip:
     Attributes:
         row: datasets.prepared.ClipRow; lips, sound: (N, D) float32 of unit length.
         offset, confidence: of the whole clip, frames by which the sound trails the picture; None where it is too short.
-        other: what datasets.av_offset said, rounded; None where it was not sure.
+        other: what the mel says (datasets.av_offset), rounded, whoever measured the corpus: a judge would agree with itself;
+            None where it is not sure.
         own: offset at which the clip's own sound is taken: the judge's where both agree to a frame, else 0.
     """
 
@@ -52,8 +53,8 @@ def embed(model, corpus, rows):
         clip = Clip(row, lips[0], sound[0])
         if row.frames >= MAX_SHIFT + 25:
             clip.offset, clip.confidence = judge(clip.lips, clip.sound)
-        if row.av_offset is not None and row.av_confidence >= TRUSTED:
-            clip.other = round(row.av_offset - row.av_corrected)
+        found = MelOffset()(waveform, np.asarray(arrays["landmarks"]), row.fps)
+        clip.other = round(found.frames) if found.sure else None
         if None not in (clip.offset, clip.other) and abs(clip.offset - clip.other) <= 1:
             clip.own = clip.offset
         clips.append(clip)

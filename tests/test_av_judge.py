@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import prepare
+from common.cli import run
+from common.errors import InputError
 from datasets.av_judge import MIN_FRAMES, JudgeOffset
 from datasets.av_offset import NOTHING
+from datasets.preparing import av_rows
 from faces.mouth import canonical_mouth
 from tests.synthetic import RATE, opening_track, voice
 from tests.test_av_offset import SECONDS, face_of, moved
@@ -72,3 +75,43 @@ def test_points_and_features_are_compared_alike(judge, talk):
     opening, sound = talk
     face = face_of(opening, 25)
     assert judge.compare(canonical_mouth(face), judge.hear(sound, 250)) == judge(sound, face, 25)
+
+
+def test_a_judge_that_was_asked_for_is_not_replaced(monkeypatch, capsys):
+    def missing(self):
+        raise InputError("the package livekit-wakeword is missing")
+
+    monkeypatch.setattr(JudgeOffset, "check", missing)
+    asked = ["--out", "x", "--measure_av_offset"]
+    assert prepare._av_measure(prepare.parse_arguments(asked)).name == "mel" and "warning" in capsys.readouterr().err
+    assert prepare._av_measure(prepare.parse_arguments([*asked, "--av_judge", "mel"])).name == "mel"
+    with pytest.raises(InputError, match=r"--av_judge.*livekit-wakeword.*--av_judge mel"):
+        prepare._av_measure(prepare.parse_arguments([*asked, "--av_judge", str(prepare.AV_JUDGES[0])]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ("--texture --sound_delay 0.1", "--sound_delay"),
+        ("--texture --voices 5", "--voices"),
+        ("--texture --av_judge nosuch", "--av_judge"),
+        ("--texture --av_offset measure", "--av_offset"),
+        ("--texture --retry_failed", "--retry_failed"),
+        ("--texture --size 96", "--size"),
+        ("--speech_features --clusters 9", "--clusters"),
+        ("--corpus folder --root x --av_offset off --av_judge nosuch", "--av_judge"),
+        ("--corpus folder --root x --voices 5", "--voices"),
+        ("--corpus folder --root x --compactness 5", "--compactness"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path, capsys, arguments, word):
+    assert run(prepare.main, ["--out", str(tmp_path / "none"), *arguments.split()]) == 2
+    assert word in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
+def test_workers_get_the_judges_once(small_corpus, judge, monkeypatch):
+    given = []
+    monkeypatch.setattr(av_rows, "write_rows", lambda folder, task, jobs, workers: given.append((task, jobs)) or [])
+    av_rows.measure_corpus(small_corpus, judge)
+    (task, jobs), *_ = given
+    assert task.arguments == (judge,) and jobs and len(pickle.dumps(jobs[0])) < 5000

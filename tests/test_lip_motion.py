@@ -1,11 +1,16 @@
 """Sound to lips: what the network hears, that pieces fit together, its losses, and a run that learns."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.lipwarp.motion import heard
+from benchmarks.lipwarp.motion import heard, offset_of
+from common.cli import run
 from common.errors import InputError
+from datasets.av_offset import NOTHING
 from datasets.fields.lips import in_step
 from datasets.prepared import ClipRow, PreparedCorpus
 from datasets.windows import WindowDataset, collate
@@ -19,6 +24,9 @@ from models.lip_motion import MARGIN, NARROW, local_mean
 from speech.features import features
 from speech.phonemes import phoneme_runs
 from tests.conftest import ROOT
+from tools import learn_inner_mouth, lip_offsets
+from tools.fit_lip_motion import at_the_edge
+from tools.lip_offsets import best_shift
 from training.checkpoint import load_checkpoint, save_checkpoint
 
 MODEL = {"name": "lip_motion", "width": 16, "hears": ["mid", "fin"]}
@@ -165,6 +173,36 @@ def test_fields_follow_voice_mirror_and_av_offset(small_corpus):
     assert in_step(ramp, row)[5:15, 0] == pytest.approx(np.arange(5, 15) - 1.5)
     row.av_confidence = 0.1
     assert in_step(ramp, row) is ramp
+    row.av_confidence, row.av_sure = 0.35, False
+    assert in_step(ramp, row) is ramp, "not sure by the scale of what measured it"
+    row.speaker = "c_x"
+    assert offset_of(row) == 0 and offset_of(replace(row, av_sure=True)) == 1.5
+    row.av_confidence, row.av_sure = 0.2, True
+    assert in_step(ramp, row) is not ramp
+
+
+def test_the_measure_by_made_lips_says_how_sure_it_is():
+    made = np.random.default_rng(0).normal(size=40)
+    for shift in (-2, 0, 3):
+        found = best_shift(np.roll(made, shift), made)
+        assert found.frames == shift and found.sure and found.confidence == pytest.approx(1)
+    other = best_shift(made, np.random.default_rng(1).normal(size=40))
+    assert not other.sure and other.confidence < 0.35 and other.least == 0.35
+    assert best_shift(made, np.zeros(40)) == NOTHING
+
+
+def test_offsets_by_made_lips_are_whole_rows(small_corpus, tmp_path, network, capsys):
+    folder = tmp_path / "corpus"
+    shutil.copytree(small_corpus, folder)
+    save_checkpoint(tmp_path / "lips.safetensors", network, {"model": MODEL, "data": {}})
+    rows = PreparedCorpus.open_folder(folder).rows
+    command = [str(tmp_path / "lips.safetensors"), "--corpus", str(folder), "--only", rows[0].id]
+    assert run(lip_offsets.main, command) == 0 and "of 1 clips" in capsys.readouterr().out
+    found = PreparedCorpus.open_folder(folder).rows
+    assert found[1:] == rows[1:] and found[0].av_by.startswith("lips of lips ")
+    assert found[0].av_sure == (found[0].av_confidence >= lip_offsets.LEAST)
+    assert (found[0].av_offset is None) == (found[0].av_confidence == 0)
+    assert run(lip_offsets.main, [*command[:3], "--only", "nobody"]) == 2
 
 
 def lips_of(seed, batch=3, frames=12):
@@ -225,3 +263,16 @@ def test_released_networks_rest_in_silence_with_closed_lips(name):
     mouth = moved.numpy() + lip_space().rest
     assert (mouth[:, 18, 1] - mouth[:, 14, 1]).max() < 0.03
     assert "/" not in str(found.config["training"]["config"]["data"]["corpus"]).removeprefix("prepared/")
+
+
+def test_what_ends_at_the_edge_of_the_grid_is_told():
+    assert not list(at_the_edge(np.full(6, 1.5), 0.02))
+    first, second, third = at_the_edge(np.float32([1.5, 2.2, 1.5, 2.2, 1, 1.5]), 0.06)
+    assert "component 2, 4: 2.2" in first and "component 5: 1," in second and "closing: 0.06" in third
+
+
+def test_tools_end_with_code_2_on_a_missing_folder(tmp_path, capsys):
+    assert run(learn_inner_mouth.main, ["--people", str(tmp_path / "none")]) == 2
+    (tmp_path / "people").mkdir()
+    assert run(learn_inner_mouth.main, ["--people", str(tmp_path / "people")]) == 2
+    assert "--people" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The judge by landmarks, its losses and fields, and what evaluate.py says with it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from benchmarks.lip_sync_measure import Clip, calibrate, judge, rank
+from benchmarks.lip_sync_measure import Clip, calibrate, embed, judge, rank
 from common.errors import InputError
+from datasets.av_offset import AvOffset, MelOffset
 from datasets.prepared import ClipRow, PreparedCorpus
 from datasets.windows import WindowDataset, collate
 from faces.landmarks import CANONICAL_STABLE, MIRROR, MOUTH, STABLE
@@ -229,7 +231,7 @@ def test_a_report_says_how_far_the_judge_can_be_trusted_and_who_learned_from_it(
     a, b, c = (Row("generated", name, "paired") for name in "abc")
     videos = [video(REAL, sync_offset=1, **{SURE: 1.0}), video(REAL, sync_offset=-9, **{SURE: 0.0}), video(REAL),
               video(a, ["hears embedding", "judge other 1234"], sync_offset=0), video(b, [f"judge judge {'ab' * 8}"]),
-              video(c, ["hears mel"])]  # fmt: skip
+              video(c, ["hears mel", "", " ", "judge", "judge judge", "hears"])]  # fmt: skip
     trust = trust_of(videos, protocol, ["a", "b", "c"])
     assert (trust["real"], trust["judged"], trust["found"], trust["sure"]) == (3, 2, 1, 1)
     assert trust["taught"] == {"a": ["features"], "b": ["itself"]}
@@ -244,3 +246,13 @@ def test_released_judges_are_small_and_calibrated(name):
     path = ROOT / "checkpoints" / f"{name}.safetensors"
     constant, slope = load_file(path)["sure"].tolist()
     assert path.stat().st_size < 2**21 and slope > 0 and constant < 1
+
+
+def test_a_judge_is_not_compared_with_what_it_measured_itself(small_corpus, monkeypatch):
+    """Whoever measured the corpus, the mel is asked."""
+    corpus = PreparedCorpus.open_folder(small_corpus)
+    rows = [replace(corpus.rows[0], av_offset=9.0, av_confidence=5.0, av_sure=True, av_by="lip_sync_b")]
+    network = build_model({"name": "lip_sync", "features": "mel"}).eval()
+    for found, other in ((AvOffset(-2.3, 1.0, 0.5), -2), (AvOffset(-2.3, 0.2, 0.5), None)):
+        monkeypatch.setattr(MelOffset, "__call__", lambda *_, found=found: found)
+        assert embed(network, corpus, rows)[0].other == other

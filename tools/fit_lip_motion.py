@@ -45,7 +45,7 @@ def main(argv):
     corpus = PreparedCorpus.open_folder(args.corpus)
     found = load_checkpoint(args.checkpoint, expect="lip_motion")
     left_out = tuple(one for one in args.exclude.split(",") if one)
-    rows = [row for row in corpus.split("val") if not row.id.startswith(left_out or ("/",))]
+    rows = [row for row in corpus.split("val") if not row.id.startswith(left_out)]
     gain = fit(found.model, corpus, rows)
     found.model.gain.copy_(torch.from_numpy(gain))
     closing = fit_closing(found.model, corpus, rows)
@@ -53,7 +53,23 @@ def main(argv):
     save_checkpoint(args.out, found.model, found.config, dtype="float16")
     print(f"{args.out}: gain {', '.join(f'{one:.2f}' for one in gain)}, closing {closing:.3f}, of {len(rows)} clips of "
           "validation people")  # fmt: skip
+    for line in at_the_edge(gain, closing):
+        print(f"warning: {line}")
     return 0
+
+
+def at_the_edge(gain, closing):
+    """Lines on what ended at the edge of what is tried, so that the best may lie beyond.
+
+    Args:
+        gain: (6,) float; closing: float.
+    """
+    for name, edge in (("greatest", GAINS[-1]), ("least", GAINS[0])):
+        if at := [str(one + 1) for one in np.flatnonzero(np.isclose(gain, edge))]:
+            why = "" if name == "greatest" else ", or the sound tells too little of them"
+            yield f"gain of component {', '.join(at)}: {edge:g}, the {name} that is tried{why}"
+    if np.isclose(closing, CLOSINGS[-1]):
+        yield f"closing: {closing:g}, the greatest that is tried"
 
 
 def fit(network, corpus, rows):

@@ -1,7 +1,7 @@
-"""Learn the numbers of the inner mouth from people whose teeth can be seen.
+"""Learn the numbers of the inner mouth from people whose teeth can be seen; run from the checkout.
 
-    python tools/learn_inner_mouth.py --people people/talk                  # writes checkpoints/inner_mouth.safetensors
-    python tools/learn_inner_mouth.py --people people/talk --dry_run        # prints what it finds
+    python -m tools.learn_inner_mouth --people people/talk                  # writes checkpoints/inner_mouth.safetensors
+    python -m tools.learn_inner_mouth --people people/talk --dry_run        # prints what it finds
 
 Analysis by synthesis: over opened frames of a person the inner mouth is drawn in place of the real one, with the look that the
 person's most closed frame gives. Where the teeth hang and how far the jaw goes with the lower lip are searched for the least
@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.lipwarp.people import VALIDATION, held_out  # noqa: E402
-from faces.drawing import teeth  # noqa: E402
-from faces.drawing.inner_mouth import RELEASED, Anatomy, InnerMouth  # noqa: E402
-from faces.drawing.mouth_light import LUMINANCE  # noqa: E402
-from faces.lip_space import Person, placed  # noqa: E402
-from faces.mouth import mouth_opening  # noqa: E402
+from benchmarks.lipwarp.people import VALIDATION, held_out
+from common.cli import run
+from common.errors import InputError
+from faces.drawing import teeth
+from faces.drawing.inner_mouth import RELEASED, Anatomy, InnerMouth
+from faces.drawing.mouth_light import LUMINANCE
+from faces.lip_space import Person, placed
+from faces.mouth import mouth_opening
 
 VIDEO = (".mp4", ".mpg", ".avi")
 VIDEOS, FRAMES, SECONDS = 4, 12, 10  # of a person, at most
@@ -37,12 +37,14 @@ SHOWS, JAWS = (-1, 0, 1, 2, 3, 4), (0.5, 0.6, 0.7, 0.8, 0.9)
 MARGIN = 0.35  # eye distances around the mouth
 
 
-def main():
+def main(argv):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=Path, required=True, help="folder of folders of videos (benchmarks.lipwarp.corpus)")
     parser.add_argument("--out", type=Path, default=RELEASED)
     parser.add_argument("--dry_run", action="store_true", help="write nothing")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
+    if not options.people.is_dir():
+        raise InputError(f"--people {options.people}: no such folder")
     names = [path.name for path in sorted(options.people.iterdir()) if path.is_dir()]
     names = [name for name in names if not name.startswith("c_") and name not in (*VALIDATION, *held_out())]
     inner, found = built(Anatomy()), []
@@ -53,6 +55,8 @@ def main():
             continue
         found.append(fitted(frames, look))
         print(f"{name:12} {len(frames):3}", *(f"{key} {np.round(value, 2)}" for key, value in found[-1].items()), flush=True)
+    if not found:
+        raise InputError(f"--people {options.people}: nobody to learn from shows enough opened frames")
     weights = [one.pop("eyes") for one in found]
     white = np.array([one.pop("white") for one in found])
     median = {key: weighted_median([one[key] for one in found], weights) for key in found[0]}
@@ -186,4 +190,4 @@ def error(pictures, frames):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(main))

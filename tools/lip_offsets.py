@@ -3,14 +3,13 @@
     python -m tools.lip_offsets checkpoints/lipwarp.safetensors --corpus prepared/people --only c_lrwar_
 
 A clip's sound drives lips; the shift, of whole frames, at which their opening agrees best with the real one is its offset, its
-confidence that correlation, 0 below LEAST. Shifts are a little less likely the larger they are (PRIOR). The manifest gets a
-row more for each clip; nothing else changes. What trains on a corpus that was measured so must not be judged on the same clips.
+confidence that correlation, and it is sure from LEAST on. Shifts are a little less likely the larger they are (PRIOR). The
+manifest gets a row more for each clip, which names this network as the measure; nothing else changes. What trains on a corpus
+that was measured so must not be judged on the same clips.
 """
 
 import argparse
-import json
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,15 @@ import numpy as np
 from benchmarks.lipwarp.motion import heard
 from common.cli import run
 from common.errors import InputError
+from datasets.av_offset import NOTHING, AvOffset
 from datasets.fields.lips import lips_of
-from datasets.prepared import PreparedCorpus, manifest_path
+from datasets.prepared import PreparedCorpus
+from datasets.preparing.av_rows import measure_corpus
 from faces.lip_space import LOWER_INNER, UPPER_INNER
 from training.checkpoint import load_checkpoint
 
 MOST, PRIOR, LEAST = 3, 0.03, 0.35
+SHORTEST = 2 * MOST + 2  # frames of a clip that can be measured
 
 
 def parse(argv):
@@ -38,31 +40,50 @@ def parse(argv):
 def main(argv):
     """Measure and write."""
     args = parse(argv)
-    network = load_checkpoint(args.checkpoint, expect="lip_motion").model
-    corpus = PreparedCorpus.open_folder(args.corpus)
-    rows = [row for row in corpus.rows if row.id.startswith(tuple(args.only.split(",")))]
-    if not rows:
+    found = load_checkpoint(args.checkpoint, expect="lip_motion")
+    begin = tuple(args.only.split(","))
+    ids = {row.id for row in PreparedCorpus.open_folder(args.corpus).rows if row.id.startswith(begin)}
+    if not ids:
         raise InputError(f"{args.corpus}: no clip whose id begins with {args.only}")
-    found = ((row, *offset_of(network, corpus, row)) for row in rows)
-    measured = [replace(row, av_offset=offset, av_confidence=confidence) for row, offset, confidence in found]
-    with open(manifest_path(args.corpus), "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(asdict(row)) + "\n" for row in measured)
-    sure = [row.av_offset - row.av_corrected for row in measured if row.av_confidence] or [0.0]
-    print(f"{args.corpus}: {len(sure)} of {len(rows)} clips, offset {np.mean(sure):+.2f} frames, deviation {np.std(sure):.2f}")
+    measure = LipsOffset(found.model, f"lips of {found.path.stem} {found.sha256[:12]}")
+    measure_corpus(args.corpus, measure, ids=ids)
+    rows = [row for row in PreparedCorpus.open_folder(args.corpus).rows if row.id in ids]
+    sure = [row.av_offset - row.av_corrected for row in rows if row.av_is_sure]
+    spread = f", offset {np.mean(sure):+.2f} frames, deviation {np.std(sure):.2f}" if sure else ""
+    print(f"{args.corpus}: sure of {len(sure)} of {len(rows)} clips{spread}")
     return 0
 
 
-def offset_of(network, corpus, row):
-    """(frames by which the sound of the source trails its picture, confidence)."""
-    clip = corpus.open(row)
-    truly, person = lips_of(clip)
-    made = heard(network, np.asarray(clip["waveform"], np.float32) / 32767, len(truly), person.rest, corpus.phoneme_runs(row))
-    made, real = (values[:, LOWER_INNER, 1].mean(1) - values[:, UPPER_INNER, 1].mean(1) for values in (made, truly))
+class LipsOffset:
+    """A measure of AV offsets (datasets.preparing.av_rows) by what a lip motion network makes of the sound.
+
+    Args:
+        network: models.LipMotion; name: of the measure, for the manifest.
+    """
+
+    def __init__(self, network, name):
+        self.name, self._network = name, network
+
+    def __call__(self, waveform, landmarks, fps):
+        """AvOffset of a waveform (n,) in [-1, 1] at 16 kHz and landmarks (N, 68, 2) at 25 fps; NOTHING where lips rest."""
+        if len(landmarks) < SHORTEST:
+            return NOTHING
+        truly, person = lips_of({"landmarks": landmarks})
+        made = heard(self._network, waveform, len(truly), person.rest)
+        made, real = (values[:, LOWER_INNER, 1].mean(1) - values[:, UPPER_INNER, 1].mean(1) for values in (made, truly))
+        return best_shift(made, real)
+
+
+def best_shift(made, real):
+    """AvOffset of the opening (N,) that the sound makes and the real one."""
+    if min(made.std(), real.std()) < 1e-9:
+        return NOTHING
     shifts = np.arange(-MOST, MOST + 1)
     pairs = ((made[max(shift, 0) :], real[max(-shift, 0) :]) for shift in shifts)
-    r = np.array([np.corrcoef(one[: len(other)], other[: len(one)])[0, 1] for one, other in pairs])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = np.nan_to_num([np.corrcoef(one[: len(other)], other[: len(one)])[0, 1] for one, other in pairs])
     best = int(np.argmax(r - PRIOR * shifts**2))
-    return float(shifts[best] + row.av_corrected), float(r[best]) if r[best] >= LEAST else 0.0
+    return AvOffset(float(shifts[best]), max(float(r[best]), 0.0), float(r[best]), LEAST) if r[best] > 0 else NOTHING
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The collection of real clips as two folders of people, for prepare.py.
 
     python -m benchmarks.lipwarp.corpus --media MEDIA --out people
-    python prepare.py --corpus folder --root people/talk --out prepared/people $(cat people/flags)
-    python prepare.py --corpus folder --root people/words --out prepared/people --sound_delay 0.06 --align none
+    python prepare.py --corpus folder --root people/talk --out prepared/people $(cat people/flags) --av_offset measure
+    python prepare.py --corpus folder --root people/words --out prepared/people --av_offset measure \
+        --sound_delay 0.06 --align none
 
 The folders hold links, a folder a person (benchmarks.lipwarp.people). `flags` names who is held out.
 """

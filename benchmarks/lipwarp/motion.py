@@ -3,7 +3,6 @@
 import numpy as np
 
 from common.errors import InputError
-from datasets.av_offset import CONFIDENT
 from faces.landmarks import MOUTH
 from faces.lip_space import COMPONENTS, Person, lip_space, movements, placed
 from faces.mouth import mouth_opening
@@ -20,7 +19,7 @@ SILENT = 100  # frames
 
 def offset_of(row):
     """Frames by which a clip's sound trails its picture, as measured; 0 in GRID, which is in step, and where it is not sure."""
-    if not row.speaker.startswith("c_") or row.av_offset is None or (row.av_confidence or 0.0) < CONFIDENT:
+    if not row.speaker.startswith("c_") or row.av_offset is None or not row.av_is_sure:
         return 0.0
     return row.av_offset - row.av_corrected
 

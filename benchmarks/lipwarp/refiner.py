@@ -4,8 +4,8 @@
 
 Measured as benchmarks.lipwarp.warp does. `plain`: the warp alone; `inner`: with the inner mouth that no source shows drawn over
 it (faces.drawing.inner_mouth); `refined`: the warp, refined; `refined inner`: refined, then the inner mouth drawn;
-`inner refined`: the other way round. `--sheet PATH` writes pictures: real, then these, at the mouth that is most open and at one
-that is a little.
+`inner refined`: the other way round. `--sheet PATH` writes pictures: real, then these, at the mouth that is most open and at
+one that is open a little.
 """
 
 import argparse

@@ -6,7 +6,7 @@ Measured on aligned crops of 96 pixels: SSIM and PSNR of the mouth, sharpness (v
 the real one's, flicker (mean second difference in time of the mouth's pixels, over the real one's); with --detect trembling
 (second difference in time of the mouth's landmarks, found again in real and drawn pictures, one over the other) and how far
 they lie from the wanted ones (eye distances); milliseconds a frame on one thread. With --closed all frames are drawn from the
-one with the most closed lips. `--set bank.SWITCH=0.02` tries another constant of faces/.
+one with the most closed lips. `--set bank.SWITCH=0.02` tries another constant of faces/drawing/.
 """
 
 import argparse
@@ -92,6 +92,32 @@ def measured(real, made, landmarks, present):
     return dict(zip(COLUMNS, values, strict=False))
 
 
+def set_constant(change):
+    """Give a constant of a module of faces/drawing/ another number.
+
+    Args:
+        change: "module.NAME=number".
+
+    Raises:
+        InputError: there is no such module or number in it, or what it is to be is no number.
+    """
+    name, _, value = change.partition("=")
+    module, _, constant = name.partition(".")
+    try:
+        found = importlib.import_module(f"faces.drawing.{module}") if module.isidentifier() else None
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise InputError(f"--set {change}: faces/drawing/ has no module {module!r}")
+    before = getattr(found, constant, None)
+    if not constant.isupper() or isinstance(before, bool) or not isinstance(before, int | float):
+        raise InputError(f"--set {change}: faces/drawing/{module}.py has no number {constant!r}")
+    try:
+        setattr(found, constant, type(before)(value))
+    except ValueError:
+        raise InputError(f"--set {change}: {value!r} is no number such as {before}") from None
+
+
 def summary(group, rows):
     """Print quartiles and mean of rows of figures."""
     for name, values in (("median", np.median(rows, axis=0)), ("lower quartile", np.percentile(rows, 25, axis=0)),
@@ -130,12 +156,11 @@ def main(argv):
     parser.add_argument("--videos", type=int, default=1, help="of each person, at most")
     parser.add_argument("--closed", action="store_true", help="all from the frame with the most closed lips")
     parser.add_argument("--detect", action="store_true", help="find the landmarks again, for the trembling")
-    parser.add_argument("--set", nargs="*", default=[], metavar="MODULE.NAME=VALUE", help="constants of faces/, to try others")
+    parser.add_argument("--set", nargs="*", default=[], metavar="MODULE.NAME=VALUE",
+                        help="numbers of faces/drawing/, to try others")  # fmt: skip
     args = parser.parse_args(argv)
     for change in args.set:
-        name, _, value = change.partition("=")
-        module, _, constant = name.partition(".")
-        setattr(importlib.import_module(f"faces.{module}"), constant, float(value))
+        set_constant(change)
     groups = {"val": {"val": VALIDATION}, "held_out": HELD_OUT}
     chosen = groups.get(args.who[0], {"chosen": args.who})
     print(f"{'':24}" + "".join(f"{column:>13}" for column in COLUMNS))

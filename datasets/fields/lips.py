@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from datasets.av_offset import CONFIDENT
 from datasets.fields.registry import register
 from faces.landmarks import MIRROR, MOUTH
 from faces.lip_space import Person, movements
@@ -18,7 +17,7 @@ def in_step(values, row):
         row: datasets.prepared.ClipRow; an offset that is not sure, or below LEAST, changes nothing.
     """
     offset = 0.0 if row.av_offset is None else row.av_offset - row.av_corrected
-    if (row.av_confidence or 0.0) < CONFIDENT or abs(offset) < LEAST:
+    if not row.av_is_sure or abs(offset) < LEAST:
         return values
     places = np.clip(np.arange(len(values)) - offset, 0, len(values) - 1)
     low = np.minimum(places.astype(np.int64), len(values) - 2)

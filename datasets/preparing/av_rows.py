@@ -18,6 +18,8 @@ from datasets.workers.pool import Task
 WAYS = ("correct", "measure", "off")
 FULL_SCALE = 32767  # of the stored samples
 
+_measure = None  # one per worker process, made by _start
+
 
 def note(row, found, measure):
     """Write an AvOffset into a ClipRow: the offset stays None where nothing could be measured, with a confidence of 0.
@@ -54,17 +56,23 @@ def measure_corpus(folder, measure, workers=1, ids=None):
     todo = [row for row in rows if row.av_confidence is None or (anew and row.av_by != measure.name)]
     print(f"AV offset by {measure.name}: {len(rows)} clips, {len(rows) - len(todo)} measured before, {len(todo)} to measure",
           flush=True)  # fmt: skip
-    done = write_rows(folder, Task(_measure, _lost, trusted=True), [(row, folder, measure) for row in todo], workers)
+    task = Task(_measure_one, _lost, _start, (measure,), trusted=True)
+    done = write_rows(folder, task, [(row, folder) for row in todo], workers)
     rows = {row.id: row for row in [*rows, *done]}
     for line in report(rows.values()):
         print(line)
 
 
-def _measure(job):
-    row, folder, measure = job
+def _start(measure):
+    global _measure
+    _measure = measure
+
+
+def _measure_one(job):
+    row, folder = job
     clip = open_clip(clip_path(folder, row.id))
     row = replace(row)
-    note(row, measure(np.asarray(clip["waveform"], np.float32) / np.float32(FULL_SCALE), clip["landmarks"], row.fps), measure)
+    note(row, _measure(np.asarray(clip["waveform"], np.float32) / np.float32(FULL_SCALE), clip["landmarks"], row.fps), _measure)
     return row, ""
 
 

@@ -35,7 +35,7 @@ class Sync(OfVideo):
                 Column("sync_zero_confidence", f"C at 0{name}", "high", 3, "median of the mean distances less the one without "
                        "any shift", paired_only=False, expert=True),
                 Column(SURE, "sure", "high", 2, "1 where the confidence is greater than unrelated sound gives in a video of "
-                       "this length (98 of 100), else 0: then the offset says nothing", paired_only=False),
+                       "this length (99.5 of 100), else 0: then the offset says nothing", paired_only=False),
             )  # fmt: skip
 
     def facts(self, options):

@@ -39,7 +39,8 @@ def shared_with(taught, protocol):
     """What a generator was taught with and the expert is, or hears, too.
 
     Args:
-        taught: list of str: "hears KIND" or "judge NAME SHA", see `metrics.clips.precision.made_taught_with`.
+        taught: list of str: "hears KIND" or "judge NAME SHA", see `metrics.clips.precision.made_taught_with`. It is read from a
+            foreign video: what has another form is ignored.
 
     Returns:
         list of "itself" and "features".
@@ -47,8 +48,8 @@ def shared_with(taught, protocol):
     hears, sha256 = protocol.get("expert_hears"), protocol.get("expert_sha256") or ""
     found = []
     for one in taught:
-        kind, *more = one.split()
-        if kind == "judge" and sha256.startswith(more[-1]):
+        kind, *more = one.split() or [""]
+        if kind == "judge" and len(more) > 1 and sha256.startswith(more[-1]):
             found.append("itself")
         elif kind == "hears" and more == [hears]:
             found.append("features")
