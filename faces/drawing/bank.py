@@ -246,7 +246,7 @@ def faded(path, barred, entries, fade):
 
 
 def spread_out(places, count, first=None):
-    """Numbers of `count` places (n, D), each the farthest from all that were chosen before it; fewer where others are the same."""
+    """Numbers of `count` places (n, D), each the farthest from all chosen before it; fewer where the others are the same."""
     chosen = [int(np.argmin(np.linalg.norm(places - np.median(places, 0), axis=1))) if first is None else first]
     nearest = np.linalg.norm(places - places[chosen[0]], axis=1)
     while len(chosen) < min(count, len(places)) and nearest.max() > 0:

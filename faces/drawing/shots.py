@@ -1,4 +1,4 @@
-"""Shots of a video: where a new one begins, and which of them show one person in one light (docs/methods.md, section 14; ours)."""
+"""Shots of a video: where one begins, and which of them show one person in one light (docs/methods.md, section 14; ours)."""
 
 import numpy as np
 
