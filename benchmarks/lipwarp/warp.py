@@ -45,7 +45,8 @@ def drawn_clip(clip, frames, gap=GAP, closed=False):
         opening = np.where(clip.present, mouth_opening(clip.landmarks), np.inf)
         still = np.array([int(np.argmin(opening))])
         only = np.isin(np.arange(len(clip.present)), still)
-        bank = banks.build_bank(clip.landmarks, only, lambda chosen: clip.pictures[chosen])
+        any_shot = np.full(len(only), -1)
+        bank = banks.build_bank(clip.landmarks, only, lambda chosen: clip.pictures[chosen], shots=any_shot)
         gap = 0
     else:
         bank = banks.build_bank(clip.landmarks, clip.present, lambda chosen: clip.pictures[chosen])
