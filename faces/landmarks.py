@@ -4,6 +4,7 @@ import numpy as np
 
 JAW = slice(0, 17)
 OUTER_EYE_CORNERS = (36, 45)
+OUTER_EYES = 1.4  # distance of the outer eye corners of the canonical face, eye distances
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the subject's right eye comes first
 MOUTH = slice(48, 68)  # 12 outer and 8 inner points
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 62, 66
@@ -71,3 +72,8 @@ def interocular(landmarks):
     """Distance of the outer eye corners: (..., 68, 2) -> (...), in the unit of the landmarks."""
     right, left = OUTER_EYE_CORNERS
     return np.linalg.norm(landmarks[..., left, :] - landmarks[..., right, :], axis=-1)
+
+
+def eye_distance(landmarks):
+    """Eye distance, as far as the outer eye corners tell it: (..., 68, 2) -> (...), in the unit of the landmarks."""
+    return interocular(landmarks) / OUTER_EYES

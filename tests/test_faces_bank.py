@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
-from faces.drawing.bank import build_bank, cheapest_path, faded, shots_of, whole
+from faces.drawing.bank import MOST, build_bank, cheapest_path, faded, spread_out, whole
+from faces.drawing.shots import shots_of
 from tests.faces_kit import smooth_picture
 from tests.test_faces_warp import SIZE, face
 
@@ -134,3 +135,52 @@ def test_a_face_that_leaves_the_frame_is_not_whole():
     landmarks, _ = clip()
     landmarks[2] += (60.0, 0)
     assert whole(landmarks, SIZE, SIZE).tolist() == [True, True, False] + [True] * (FRAMES - 3)
+
+
+def test_another_person_in_the_same_place_and_light_is_another_shot():
+    landmarks, pictures = clip(np.zeros(FRAMES))
+    assert np.unique(bank_of(landmarks, pictures, shots=np.arange(FRAMES) // 10).shots).tolist() == [0]
+    wide, other = landmarks.copy(), pictures.copy()
+    wide[20:, 27:36] += (0, 3.0)  # another nose: nothing else differs
+    assert np.unique(bank_of(wide, pictures, shots=np.arange(FRAMES) // 10).shots).tolist() == [0, 2]
+    other[20:, :60] = np.clip(other[20:, :60] * 1.3, 0, 255)
+    other[20:, 60:] = other[20:, 60:] * 0.8
+    assert np.unique(bank_of(landmarks, other, shots=np.arange(FRAMES) // 10).shots).tolist() == [0, 2]
+
+
+def test_who_comes_back_begins_a_shot_that_joins_the_old_one():
+    landmarks, pictures = clip()
+    landmarks[10:15] = np.nan
+    assert shots_of(landmarks).tolist() == [0] * 15 + [1] * 15
+    assert set(bank_of(landmarks, pictures).shot_of.tolist()) == {0}
+
+
+def test_a_short_calm_shot_keeps_entries():
+    landmarks, pictures = clip()
+    landmarks[26:] = landmarks[26]
+    landmarks[26:, 27:36] += (0, 3.0)
+    shots = (np.arange(FRAMES) >= 26).astype(int)
+    bank = bank_of(landmarks, pictures, shots=shots, size=6)
+    assert len(bank) == 4 and np.bincount(bank.shots).tolist() == [3, 1]
+
+
+def test_candidates_are_bounded_and_shots_without_any_serve_themselves():
+    count, read = 300, []
+    landmarks, pictures = clip(np.zeros(count))
+    landmarks[:, 27:36, 1] += np.arange(count)[:, None] % 7
+
+    def show(numbers):
+        read.extend(numbers)
+        return pictures[numbers]
+
+    bank = build_bank(landmarks, np.ones(count, bool), show, shots=np.arange(count))
+    assert len(read) == MOST and len(bank) <= MOST
+    lonely = np.setdiff1d(bank.shot_of, bank.shots)
+    shown = np.flatnonzero(np.isin(bank.shot_of, lonely))
+    assert len(shown) and (bank.sources(landmarks[shown], shown).weights == 0).all()
+    assert (bank.sources(landmarks[shown], shown, gap=2).weights.sum(1) == 1).all()
+
+
+def test_places_that_are_the_same_are_taken_once():
+    assert spread_out(np.zeros((5, 3)), 4).tolist() == [0]
+    assert sorted(spread_out(np.array([[0.0], [0], [2], [2], [5]]), 5)) == [0, 2, 4]

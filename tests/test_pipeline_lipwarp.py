@@ -241,6 +241,25 @@ def test_at_25_frames_a_second_nothing_is_smoothed():
     np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
 
 
+def test_each_person_of_a_cut_video_has_frames_and_a_rest_position_of_their_own(kit, driver, caplog):
+    frames = moving_portrait(16)
+    others = [np.clip(255 - 0.8 * (255.0 - frame) ** 1.02, 0, 255).astype(np.uint8)[..., ::-1] for frame in frames]
+    write_video(kit / "cut.mp4", [*frames[:8], *[blank()] * 12, *others[8:]])
+    plan = planned(kit, driver, "cut.mp4")
+    state = driver.look(plan.scene, plan.codes)
+    bank = state.own.bank
+    assert np.unique(bank.shots).tolist() == [0, 1] and "2 parts" in caplog.text
+    assert state.speaker_of(2) is state.speaker_of(5) and state.speaker_of(2) is not state.speaker_of(24)
+    drawn_from = [{int(bank.numbers[entry] >= 20) for entry, _ in state.own.of(number)[1]} for number in (3, 24)]
+    assert drawn_from == [{0}, {1}]
+
+
+def test_who_leaves_and_comes_back_is_one_person(kit, driver, caplog):
+    plan = planned(kit, driver, "gap.mp4")
+    assert np.unique(driver.look(plan.scene, plan.codes).own.bank.shots).tolist() == [0]
+    assert "parts" not in caplog.text
+
+
 def test_a_face_that_jumps_in_size_and_is_gone_at_once_is_not_believed():
     faces = [plain_face(eyes=40)] * 20 + [plain_face(eyes=12)] * 3 + [None] * 4 + [plain_face(eyes=80)] * 10
     faces += [plain_face(eyes=30)] * 8 + [plain_face(eyes=44)] * 5  # a cut, and another one too short to tell

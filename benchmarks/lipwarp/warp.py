@@ -25,7 +25,7 @@ from faces.crops import CropSpec, plan_crops
 from faces.detectors import build_detector
 from faces.drawing import bank as banks
 from faces.drawing.lower_face import draw_lower_face
-from faces.landmarks import MOUTH, interocular
+from faces.landmarks import MOUTH, eye_distance, interocular
 from faces.mouth import mouth_opening
 from faces.track import FaceTrack, track_face
 from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
@@ -45,7 +45,8 @@ def drawn_clip(clip, frames, gap=GAP, closed=False):
         opening = np.where(clip.present, mouth_opening(clip.landmarks), np.inf)
         still = np.array([int(np.argmin(opening))])
         only = np.isin(np.arange(len(clip.present)), still)
-        bank = banks.build_bank(clip.landmarks, only, lambda chosen: clip.pictures[chosen])
+        any_shot = np.full(len(only), -1)
+        bank = banks.build_bank(clip.landmarks, only, lambda chosen: clip.pictures[chosen], shots=any_shot)
         gap = 0
     else:
         bank = banks.build_bank(clip.landmarks, clip.present, lambda chosen: clip.pictures[chosen])
@@ -132,7 +133,7 @@ def trembling(real, made, landmarks):
     for points in tracks:
         bend = np.linalg.norm(points[2:] - 2 * points[1:-1] + points[:-2], axis=-1)[:, MOUTH]
         bends.append(np.nanmedian(bend.mean(1) / interocular(points[1:-1])))
-    away = np.linalg.norm(tracks[1] - landmarks, axis=-1)[:, MOUTH] / interocular(landmarks)[:, None] * 1.4
+    away = np.linalg.norm(tracks[1] - landmarks, axis=-1)[:, MOUTH] / eye_distance(landmarks)[:, None]
     return bends[1] / bends[0], np.nanmedian(away)
 
 

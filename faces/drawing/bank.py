@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from faces.drawing.looks import LEAST, Looks, nearest_look, same_looks, small_picture
-from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
+from faces.drawing.looks import LEAST, Looks, nearest_look, small_picture
+from faces.drawing.shots import same_looks, shots_of
+from faces.landmarks import CANONICAL_STABLE, OUTER_EYES, STABLE, apply_affine, fit_similarity
 from faces.mouth import mouth_opening
 
 SIZE = 48  # entries of a bank, at most
 SPARE = 1.5  # candidates for each entry
-JUMP = 0.35  # eye distances that a face moves between two frames only where the picture was cut
+LEAST_SHARE, MOST = 4, 144  # entries of each shot, if there are enough for all; candidates of a video of many shots, at most
 INNER = 2.0  # weight of the inner lips in the mouth's distance
 OPEN = 0.5  # weight of the gap that a source's mouth is less open
 POSE = 0.5  # weight of the head's pose beside the mouth
@@ -33,7 +34,8 @@ class Sources:
 
     Attributes:
         entries: (F, 2) int64 numbers of entries of the bank.
-        weights: (F, 2) float32, they sum to 1 in each row; the first is not less than the second.
+        weights: (F, 2) float32, they sum to 1 in each row, the first is not less than the second; 0 and 0 where no entry is of
+            the shot, so that the frame can only serve itself.
     """
 
     entries: np.ndarray
@@ -51,8 +53,8 @@ class Bank:
         pictures: (R, S, S, 3) uint8 RGB.
         landmarks: (R, 68, 2) float64, in their pixels.
         numbers: (R,) int64, of the source frames, ascending.
-        shots: (R,) int64, number of the shot that each belongs to.
-        shot_of: (N,) int64, the same of every source frame.
+        shots: (R,) int64, number of the shot that each belongs to; shots that show the same person in the same light are one.
+        shot_of: (N,) int64, the same of every source frame; -1 where entries of all shots may serve.
         blur: (R,) float, 0 for sharp ones, see `faces.drawing.looks.Looks.blur`.
         looks: (R, 48, 48, 3) float32, see `faces.drawing.looks.small_picture`.
     """
@@ -74,7 +76,8 @@ class Bank:
         Args:
             targets: (F, 68, 2) float, wanted landmarks, in any pixels; NaN where there is no face.
             shown: (F,) int, number of the source frame on screen.
-            gap: an entry is never within this many frames of the frame shown; 0 allows all, the frame itself, too.
+            gap: an entry is never within this many frames of the frame shown; 0 allows all, the frame itself, too. With
+                a gap, a shot without entries is drawn from those of others.
             switch: cost of a change, eye distances; None is SWITCH.
             fade: frames on either side of a change over which two entries are mixed; None is FADE.
 
@@ -93,7 +96,10 @@ class Bank:
         # A change of source mixes entries `fade` frames early and late, and none may come too near the frame shown.
         wide = self._barred(shown, gap, fade)
         cost = np.where(np.where(wide.all(1, keepdims=True), barred, wide), np.inf, cost)
-        return faded(cheapest_path(cost, switch), barred, len(self), fade)
+        found = faded(cheapest_path(cost, switch), barred, len(self), fade)
+        if not gap:
+            found.weights[~self._own(shown).any(1) & (self._shot(shown) >= 0)] = 0
+        return found
 
     def uncovered(self, picture, landmarks):
         """How surely nothing lies over the mouth of a frame: 0 where its skin looks like that of no entry (a hand), else 1.
@@ -121,8 +127,16 @@ class Bank:
             again[offset:] |= near[:-offset]
             again[:-offset] |= near[offset:]
             near |= again
-        own = self.shots[None] == self.shot_of[np.clip(shown, 0, len(self.shot_of) - 1)][:, None]
+        own = self._own(shown)
         return near | (~own & own.any(1, keepdims=True))
+
+    def _shot(self, shown):
+        """(F,) int64: shot of each frame shown."""
+        return self.shot_of[np.clip(shown, 0, len(self.shot_of) - 1)]
+
+    def _own(self, shown):
+        """(F, R) bool: entries of the shot of each frame shown."""
+        return self.shots[None] == self._shot(shown)[:, None]
 
 
 def build_bank(landmarks, usable, pictures, size=None, shots=None):
@@ -132,8 +146,10 @@ def build_bank(landmarks, usable, pictures, size=None, shots=None):
         landmarks: (N, 68, 2) float, of all source frames, in the pixels of their crops; NaN where unknown.
         usable: (N,) bool, the face was found, and lies inside the frame (see `whole`).
         pictures: function of (n,) int64 numbers, ascending -> (n, S, S, 3) uint8 RGB crops; it is called once.
-        size: most entries; None is SIZE.
-        shots: (N,) int64, the shot of each frame; None finds them in `landmarks`, whose crops must not move then.
+        size: most entries; None is SIZE. More only where there are more shots: each that has a usable frame keeps one at least.
+            Of a video of more than MOST shots the longest have entries.
+        shots: (N,) int64, the shot of each frame, -1 for frames that entries of all shots may serve; None finds them in
+            `landmarks`, whose crops must not move then.
 
     Returns:
         Bank, with one entry at least.
@@ -150,16 +166,14 @@ def build_bank(landmarks, usable, pictures, size=None, shots=None):
     candidates = _candidates(landmarks, usable, shots, int(np.ceil(size * SPARE)))
     shown = pictures(candidates)
     looks = Looks.of(shown, landmarks[candidates])
-    merged = same_looks(looks, shots[candidates])
+    merged = same_looks(looks, landmarks[candidates], shots[candidates])
     shot_of = np.array([merged.get(int(shot), int(shot)) for shot in shots], np.int64)
     good = np.zeros(len(candidates), bool)
     for shot in np.unique(shot_of[candidates]):
         own = np.flatnonzero(shot_of[candidates] == shot)
         good[own] = looks.good(own)
     kept = np.flatnonzero(good)
-    if len(kept) > size:
-        kept = kept[spread_out(_places(landmarks[candidates[kept]]), size)]
-    kept = np.sort(kept)
+    kept = kept[_of_each(_places(landmarks[candidates[kept]]), shot_of[candidates[kept]], size)]
     numbers = candidates[kept]
     own = np.ascontiguousarray(shown[kept])
     return Bank(own, landmarks[numbers], numbers, shot_of[numbers], shot_of, looks.blur(kept), looks.small[kept])
@@ -173,20 +187,6 @@ def whole(landmarks, width, height):
     return inside.all((1, 2))
 
 
-def shots_of(landmarks):
-    """(N,) int64: number of the shot of each frame: a new one begins where the face jumps."""
-    points = np.asarray(landmarks, np.float64)
-    seen = np.flatnonzero(np.isfinite(points).all((1, 2)))
-    shots = np.zeros(len(points), np.int64)
-    if len(seen) < 2:
-        return shots
-    unit = np.linalg.norm(points[seen, 45] - points[seen, 36], axis=1) / 1.4
-    stable = points[seen][:, list(STABLE)]
-    moved = np.linalg.norm(np.diff(stable, axis=0), axis=-1).mean(1) / unit[1:] / np.diff(seen)
-    shots[seen[1:][moved > JUMP]] = 1
-    return np.cumsum(shots)
-
-
 def distances(targets, sources):
     """Distance of mouth and pose between landmarks, (F, 68, 2) and (R, 68, 2) -> (F, R) float64, eye distances.
 
@@ -195,7 +195,7 @@ def distances(targets, sources):
     first, second = _places(targets), _places(sources)
     first = np.where(np.isfinite(first).all(1, keepdims=True), first, second.mean(0))
     square = (first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * first @ second.T
-    more = np.nan_to_num(1.4 * mouth_opening(targets))[:, None] - 1.4 * mouth_opening(sources)[None]
+    more = np.nan_to_num(OUTER_EYES * mouth_opening(targets))[:, None] - OUTER_EYES * mouth_opening(sources)[None]
     return np.sqrt(np.maximum(square, 0)) + OPEN * np.maximum(more, 0)
 
 
@@ -246,23 +246,34 @@ def faded(path, barred, entries, fade):
 
 
 def spread_out(places, count, first=None):
-    """Numbers of `count` places (n, D), each the farthest from all that were chosen before it -> (count,) int64."""
+    """Numbers of `count` places (n, D), each the farthest from all chosen before it; fewer where the others are the same."""
     chosen = [int(np.argmin(np.linalg.norm(places - np.median(places, 0), axis=1))) if first is None else first]
     nearest = np.linalg.norm(places - places[chosen[0]], axis=1)
-    while len(chosen) < min(count, len(places)):
+    while len(chosen) < min(count, len(places)) and nearest.max() > 0:
         chosen.append(int(np.argmax(nearest)))
         nearest = np.minimum(nearest, np.linalg.norm(places - places[chosen[-1]], axis=1))
     return np.array(chosen, np.int64)
 
 
 def _candidates(landmarks, usable, shots, count):
-    """Numbers of usable frames that cover mouth shapes and poses, ascending; each shot has a share."""
+    """Numbers of usable frames that cover mouth shapes and poses, ascending; each shot has a share, see MOST."""
     numbers = np.flatnonzero(usable)
+    found, lengths = np.unique(shots[numbers], return_counts=True)
+    longest = found[np.argsort(-lengths, kind="stable")[:MOST]]
+    numbers = numbers[np.isin(shots[numbers], longest)]
+    count = max(count, min(MOST, LEAST_SHARE * len(longest)))
+    return numbers[_of_each(_places(landmarks[numbers]), shots[numbers], count)]
+
+
+def _of_each(places, shots, count):
+    """Which of the places (n, D) are taken, ascending: `count` in all, spread out in each shot, of which none goes without."""
+    found, lengths = np.unique(shots, return_counts=True)
+    least = max(1, min(LEAST_SHARE, count // len(found)))
+    spare = max(0, count - least * len(found))
     chosen = []
-    for shot in np.unique(shots[numbers]):
-        own = numbers[shots[numbers] == shot]
-        share = max(4, int(np.ceil(count * len(own) / len(numbers))))
-        chosen.extend(own[spread_out(_places(landmarks[own]), share)])
+    for shot, length in zip(found, lengths, strict=True):
+        own = np.flatnonzero(shots == shot)
+        chosen.extend(own[spread_out(places[own], least + spare * int(length) // len(shots))])
     return np.sort(np.array(chosen, np.int64))
 
 

@@ -14,7 +14,6 @@ BLURRED = 0.6  # of the usual sharpness
 COVERED, TIMES_USUAL = 0.12, 2.5  # of the skin's brightness: how far skin beside the mouth may look otherwise, and how far
 # beside the usual distance of uncovered frames, which is large where the head turns
 LIT = 1.35  # times brighter or darker than usual
-ALIKE = 0.22  # mean difference of two shots' usual looks that still are one person in one light
 LEAST = 5  # frames from which "usual" can be told
 
 
@@ -100,23 +99,6 @@ def small_picture(picture, landmarks):
 def nearest_look(small, others):
     """Least difference of a small picture from `others` (n, SIDE, SIDE, 3), over the skin beside the mouth."""
     return float(_apart(others, small).min())
-
-
-def same_looks(looks, shots):
-    """{number of a shot: number of the first shot that looks the same}, for the shots (n,) int of n frames."""
-    merged, usual = {}, {}
-    for shot in np.unique(shots):
-        mine = np.median(looks.small[shots == shot], axis=0)
-        light = float(np.median(looks.light[shots == shot]))
-        for other, (theirs, their_light) in usual.items():
-            apart = float(_apart(mine, theirs))
-            if apart < ALIKE and abs(np.log(light / their_light)) < np.log(LIT):
-                merged[int(shot)] = other
-                break
-        else:
-            usual[int(shot)] = mine, light
-            merged[int(shot)] = int(shot)
-    return merged
 
 
 def _apart(first, second):

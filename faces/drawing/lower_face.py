@@ -7,11 +7,12 @@ lips, upper and lower each from its own field, and between them the inner mouth.
 
 import numpy as np
 
-from faces.drawing.lips import ease, laid_over, lay_lips, uncrossed
+from faces.drawing.lips import ease, laid_over, lay_lips
 from faces.drawing.relight import relit, still_skin
-from faces.drawing.warp import CELLS, grid_nodes, inner_mouth_mask, sampled, spread, warp_maps
+from faces.drawing.warp import CELLS, grid_nodes, sampled, spread, warp_maps
+from faces.landmarks import eye_distance
 
-# Lengths in eye distances (distance of the outer eye corners over 1.4).
+# Lengths in eye distances (see `faces.landmarks.eye_distance`).
 JAW_FADE, SIDE_FADE = 0.10, 0.28  # over which the sources fade into the frame, from the outline inwards: at chin, at ears
 TOP, FULL = 0.26, 0.62  # below the eyes: where the sources begin, and where they hide the frame
 NOSE_FADE = 0.10
@@ -21,7 +22,7 @@ MASK_EDGE = 0.03
 STILL = 0.05  # pixels: a jaw that moves less is not moved
 
 
-def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_mouth=None):
+def draw_lower_face(target, target_landmarks, wanted_landmarks, sources):
     """Draw one frame.
 
     Args:
@@ -29,7 +30,6 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
         target_landmarks: (68, 2) float, its landmarks in its pixels.
         wanted_landmarks: (68, 2) float, the same with mouth and jaw as they are wanted.
         sources: [(picture (s, s, 3) uint8 RGB, landmarks (68, 2) float, weight float)], one or more; the weights sum to 1.
-        inner_mouth: (S, S, 3) uint8 RGB in place, drawn between the lips; None takes what the sources show there.
 
     Returns:
         drawn: (S, S, 3) uint8 RGB.
@@ -37,7 +37,7 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
     """
     target_landmarks = np.asarray(target_landmarks, np.float64)
     wanted = np.asarray(wanted_landmarks, np.float64)
-    size, unit = len(target), eye_distance(target_landmarks)
+    size, unit = len(target), float(eye_distance(target_landmarks))
     box = _box(target_landmarks, wanted, size, unit)
     place = (slice(box[0], box[1]), slice(box[2], box[3]))
     frame = target[place]
@@ -53,18 +53,11 @@ def draw_lower_face(target, target_landmarks, wanted_landmarks, sources, inner_m
         done += weight
         share = np.full(made.shape[:2], weight / done, np.float32)
         drawn = made if drawn is None else laid_over(drawn, made, share)
-    if inner_mouth is not None:
-        drawn = laid_over(drawn, inner_mouth[place], inner_mouth_mask(uncrossed(wanted), size, box))
     result = target.copy()
     result[place] = laid_over(own, drawn, inside)
     mask = np.zeros((size, size), np.float32)
     mask[place] = np.maximum(np.minimum(inside * 4, 1), band)
     return result, mask
-
-
-def eye_distance(landmarks):
-    """Unit of this module, pixels."""
-    return float(np.linalg.norm(landmarks[45] - landmarks[36])) / 1.4
 
 
 def _carried(picture, landmarks, wanted, size, unit, box):

@@ -3,11 +3,12 @@
 import numpy as np
 
 from faces.drawing.warp import polygon, smooth_outline
+from faces.landmarks import eye_distance
 
 COARSE = 40  # side of the grid on which light is compared
 DARK = 6.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
 REACH = 0.05  # of the picture's side: light is compared and carried over this way
-MOST = 3.0  # times brighter or darker, at most
+BRIGHTER, DARKER = 3.0, 9.0  # times, at most: brightening brings out noise, darkening hides it
 LOCAL = 1.35  # times brighter or darker than the picture as a whole, at most
 WHOLE = 0.02  # weight of the picture as a whole against the light nearby
 OVERLIT, UNLIT = 250.0, 3.0  # grey levels that tell nothing of the light
@@ -54,7 +55,7 @@ def light_ratio(picture, target, weights):
     sigma = REACH * COARSE
     near = cv2.GaussianBlur(share, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     local = cv2.GaussianBlur(away * share[..., None], (0, 0), sigma, borderType=cv2.BORDER_CONSTANT) / (near + WHOLE)[..., None]
-    return np.exp(np.clip(whole + local, -np.log(MOST) * 2, np.log(MOST))).astype(np.float32)
+    return np.exp(np.clip(whole + local, -np.log(DARKER), np.log(BRIGHTER))).astype(np.float32)
 
 
 def still_skin(landmarks, size, box=None):
@@ -70,7 +71,7 @@ def still_skin(landmarks, size, box=None):
     """
     points = np.asarray(landmarks, np.float64)
     lids = points[[41, 40, 39, 27, 42, 47, 46]]
-    unit = np.linalg.norm(points[45] - points[36]) / 1.4
+    unit = eye_distance(points)
     down = (points[33] - points[27]) / max(float(np.linalg.norm(points[33] - points[27])), 1e-6)
     middle = points[30]
     sides = middle + (points[1:16] - middle) * 0.9

@@ -25,11 +25,6 @@ def arch_angles(widths, half_width, depth):
     return np.interp(np.concatenate([[0.0], np.cumsum(widths)]), length, angle)
 
 
-def depth_of(x, half_width, depth):
-    """How far behind the incisors a point of the arch lies, in the unit of x: (...) -> (...) >= 0."""
-    return depth * (1 - np.sqrt(np.clip(1 - (np.asarray(x) / half_width) ** 2, 0.0, 1.0)))
-
-
 def row_of_teeth(table, edges, seed, uneven=1.0):
     """A row of teeth as the upper row hangs, seen from the front.
 

@@ -28,44 +28,21 @@ LEAST_AREA = 0.05  # a pixel of the target comes from at least this share of the
 MOST_ROUNDS = 12  # of smoothing where the field folds
 
 
-def control_points(source, target, size, part="all"):
-    """Which points go where.
+def warp_maps(source, target, size, parts, cells=CELLS):
+    """Where in the source each pixel of the target comes from, for several parts at once.
+
+    Held are the points of the part, and twelve on the border of the target's picture, which lie in the source where the
+    similarity of the stable points has them.
 
     Args:
         source, target: (68, 2) float landmarks, pixels of the source's and of the target's picture.
         size: side of the target's picture, pixels.
-        part: "all"; "upper" or "lower": of the mouth that lip alone.
-
-    Returns:
-        (K, 2) and (K, 2) float64: outline of the face, nose, eye corners, mouth, and twelve points on the border of the
-        target's picture, which lie in the source where the similarity of the stable points has them.
-    """
-    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    chosen = list(POINTS[part])
-    border = BORDER * (size - 1)
-    back = fit_similarity(target[list(STABLE)], source[list(STABLE)])
-    return np.concatenate([source[chosen], apply_affine(back, border)]), np.concatenate([target[chosen], border])
-
-
-def warp_map(source, target, size, cells=CELLS, part="all"):
-    """Where in the source a pixel of the target comes from.
-
-    Args:
-        source, target, size, part: see `control_points`.
+        parts: of "all", "upper" and "lower": outline of the face, nose, eye corners, and the mouth or that lip alone.
         cells: of the grid along a side.
 
     Returns:
-        (cells + 1, cells + 1, 2) float32 x, y in pixels of the source at the grid's nodes, node (0, 0) at pixel (0, 0) and the
-        last at pixel (size - 1, size - 1). It folds nowhere: see `unfolded`.
-    """
-    return warp_maps(source, target, size, (part,), cells)[0]
-
-
-def warp_maps(source, target, size, parts, cells=CELLS):
-    """`warp_map` of several parts at once, which costs little more than one.
-
-    Returns:
-        list of (cells + 1, cells + 1, 2) float32, one for each of `parts`.
+        list of (cells + 1, cells + 1, 2) float32, one for each of `parts`: x, y in pixels of the source at the grid's nodes,
+        node (0, 0) at pixel (0, 0) and the last at pixel (size - 1, size - 1). It folds nowhere: see `unfolded`.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     back = fit_similarity(target[list(STABLE)], source[list(STABLE)])
@@ -158,21 +135,6 @@ def spread(field, size, box=None):
     weights = _weights(size, len(field) - 1)
     rows, columns = weights[top:bottom], weights[left:right].T
     return rows @ np.ascontiguousarray(np.moveaxis(field, -1, 0) if field.ndim == 3 else field) @ columns
-
-
-def warped(picture, field, size=None, box=None):
-    """A picture carried by a field, sampled once, cubic; its border is repeated outside.
-
-    Args:
-        picture: (h, w, 3) uint8 or (h, w) float32.
-        field: (n, n, 2) float32, see `warp_map`.
-        size: side of the target, pixels; None takes that of the picture.
-        box: (top, bottom, left, right) of the target that is wanted; None for all.
-
-    Returns:
-        (S, S, 3) uint8, or the box of it; float32 for float32.
-    """
-    return sampled(picture, spread(field, size or len(picture), box))
 
 
 def sampled(picture, places):

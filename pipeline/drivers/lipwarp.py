@@ -7,6 +7,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -35,12 +36,25 @@ HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
 
 
 @dataclass
+class Speaker:
+    """Who is seen in a shot.
+
+    Attributes:
+        person: faces.lip_space.Person. look: faces.drawing.inner_mouth.Look.
+        movements: (T, 20, 2) float32 of the whole clip, at the result's rate.
+    """
+
+    person: Person
+    look: object
+    movements: np.ndarray
+
+
+@dataclass
 class LipState:
     """One job.
 
     Attributes:
-        scene: Scene. own: OwnFrames. person: faces.lip_space.Person.
-        look: faces.drawing.inner_mouth.Look of the person.
+        scene: Scene. own: OwnFrames. speaker_of: function of the number of a source frame -> Speaker.
         ready: the bank shows no inside of the mouth: a portrait, or a video in which nobody speaks.
         refiner: Refiner of what is drawn, or None.
         masks: {number of a frame of the result: (S, S) float32}, of the batch that was drawn last.
@@ -48,8 +62,7 @@ class LipState:
 
     scene: Scene
     own: OwnFrames
-    person: Person
-    look: object
+    speaker_of: object
     ready: bool
     refiner: Refiner | None = None
     masks: dict = field(default_factory=dict)
@@ -130,29 +143,46 @@ class LipwarpDriver(Driver):
         return SpeechCodes.hear(self.model.features, waveform, fps, frames, MARGIN, phones)
 
     def look(self, scene, codes):
-        """LipState: the person, the person's own frames, and the movements of the whole clip."""
+        """LipState: the person's own frames, and the person and movements of each shot."""
         options = scene.options
         bank = None if options.reference == "same" and not scene.still else own_bank(scene)
         seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated
         seen = seen if seen.any() else None
-        person = Person.of(scene.track.landmarks, seen)
-        picture, landmarks = rest_picture(scene, bank)
         ready = bank is not None and (scene.still or not speaks(scene.track.landmarks, seen))
+        given = bank
         if ready:
-            portrait = portrait_of(picture, landmarks, self.inner, person)
-            person, look = portrait.person, portrait.look
             lips = [without_inside(*one) for one in zip(bank.pictures, bank.landmarks, strict=True)]
             bank = replace(bank, pictures=np.stack(lips))
-        else:
-            look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
-        movements = codes.at_rate(self._move(codes, person))
+        shots = np.zeros(len(scene.track), np.int64) if bank is None else bank.shot_of
+
+        @cache
+        def speaker(shot):
+            landmarks = scene.track.landmarks
+            own = (shots == shot) & np.isfinite(landmarks).all((1, 2))
+            own = own & seen if seen is not None and (own & seen).any() else own
+            person = Person.of(landmarks, own)
+            picture, landmarks = rest_picture(scene, given, shot)
+            if ready:
+                portrait = portrait_of(picture, landmarks, self.inner, person)
+                person, look = portrait.person, portrait.look
+            else:
+                look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
+            return Speaker(person, look, codes.at_rate(self._move(codes, person)))
+
+        def speaker_of(number):
+            return speaker(int(shots[number]))
+
         gain = 1.0 if options.amplitude is None else options.amplitude
 
         def place(numbers, landmarks):
-            return placed(movements[numbers], person, landmarks, gain)
+            wanted, of = np.empty_like(landmarks), shots[scene.shown[numbers]]
+            for shot in np.unique(of):
+                mine, who = of == shot, speaker(int(shot))
+                wanted[mine] = placed(who.movements[numbers[mine]], who.person, landmarks[mine], gain)
+            return wanted
 
         own = OwnFrames(scene, bank, place, options.source_gap or 0)
-        return LipState(scene, own, person, look, ready, self._refiner(options.refiner))
+        return LipState(scene, own, speaker_of, ready, self._refiner(options.refiner))
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their lower faces drawn; their masks wait for `mask`."""
@@ -173,8 +203,9 @@ class LipwarpDriver(Driver):
         scene, bank = state.scene, state.own.bank
         (landmarks,) = scene.landmarks([number])
         wanted = in_crop(scene, number, wanted)
-        if bank is None:
-            sources = [(crop, landmarks, 1.0)]
+        itself = not sources
+        if itself:
+            sources = [(without_inside(crop, landmarks) if state.ready else crop, landmarks, 1.0)]
         else:
             sources = [(bank.pictures[entry], bank.landmarks[entry], weight) for entry, weight in sources]
         face, mask = draw_lower_face(crop, landmarks, wanted, sources)
@@ -182,8 +213,9 @@ class LipwarpDriver(Driver):
             face = state.refiner.refine(face, wanted, max(sources, key=lambda one: one[2])[1])
         share = 1.0 if state.ready else sum(weight * missing(points, wanted) for _, points, weight in sources)
         if share > 0:
-            face = self.inner.draw(face, wanted, _at_rest(state.person, landmarks), state.look, share)
-        if bank is not None and not scene.still:
+            speaker = state.speaker_of(number)
+            face = self.inner.draw(face, wanted, _at_rest(speaker.person, landmarks), speaker.look, share)
+        if not itself and not scene.still:
             mask = mask * np.float32(bank.uncovered(crop, landmarks))  # a hand before the mouth stays
         smear = scene.crops[number].smear
         return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)

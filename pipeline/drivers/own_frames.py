@@ -4,7 +4,8 @@ import logging
 
 import numpy as np
 
-from faces.drawing.bank import build_bank, shots_of, whole
+from faces.drawing.bank import build_bank, whole
+from faces.drawing.shots import shots_of
 from faces.landmarks import apply_affine, interocular
 from faces.mouth import mouth_opening
 from faces.smoothing import segments
@@ -61,13 +62,15 @@ def own_bank(scene):
         usable = np.zeros(len(track), bool)
         usable[[number for number in scene.looks if number < len(track)]] = True
         scene.pictures(scene.looks)  # what is wrong with the number of a frame is said there
+        shots = np.where(np.isin(shots, shots[usable]), shots, -1)
     else:
         usable = _first_stretch(inside if inside.any() else found, shots, track.width * track.height)
-    cuts = int(shots.max(initial=0))
-    if cuts and not scene.looks:
-        log.warning("%s: the face jumps %d time(s), as where a video is cut; each shot is drawn from its own frames",
-                    scene.source.path, cuts)  # fmt: skip
-    return build_bank(landmarks, usable, scene.pictures, shots=shots)
+    bank = build_bank(landmarks, usable, scene.pictures, shots=shots)
+    people = len(np.unique(bank.shots))
+    if people > 1 and not scene.looks:
+        log.warning("%s: the face looks different in %d parts, as where a video is cut; each is drawn from its own frames",
+                    scene.source.path, people)  # fmt: skip
+    return bank
 
 
 def _first_stretch(usable, shots, pixels):
@@ -129,14 +132,20 @@ class OwnFrames:
         return wanted[own], sources.entries[own], sources.weights[own]
 
 
-def rest_picture(scene, bank):
+def rest_picture(scene, bank, shot=None):
     """A sharp picture of the person with the mouth near rest, and its landmarks in the picture's pixels.
+
+    Args:
+        scene: pipeline.scene.Scene; bank: faces.drawing.bank.Bank, or None.
+        shot: number of a shot of the bank; None, or one that has no entry: of all.
 
     Returns:
         (S, S, 3) uint8 RGB, (68, 2) float64.
     """
     if bank is not None:
-        entry = int(np.argmin(mouth_opening(bank.landmarks)))
+        own = np.flatnonzero(bank.shots == shot)
+        own = own if len(own) else np.arange(len(bank))
+        entry = int(own[np.argmin(mouth_opening(bank.landmarks[own]))])
         return bank.pictures[entry], bank.landmarks[entry]
     number = choose_reference(scene.track)
     return scene.pictures([number])[0], scene.landmarks([number])[0]
