@@ -205,6 +205,7 @@ class _Work:
                 torch.set_num_threads(self._args.threads)
             how = {"device": self._args.device, "precision": self._args.precision, "compat": self._args.compat}
             driver = load_driver(self._checkpoint, **how)
+            driver.threads = self._args.threads
             driver.check(self._drive, self._videos, complete=False)
             self._driver = driver
             for note in driver.unused(self._drive):
@@ -223,7 +224,10 @@ class _Work:
         from pipeline.options import check_face
         from pipeline.preview import write_preview
 
-        face, outfile = check_face(row.face, Path(row.outfile).with_suffix(".png"), keep=[self._checkpoint])
+        outfile = Path(row.outfile)
+        if outfile.name in ("", "..") or outfile.is_dir():
+            raise InputError(f"--outfile {row.outfile}: is a folder; give a file name for the output")
+        face, outfile = check_face(row.face, outfile.with_suffix(".png"), keep=[self._checkpoint])
         return write_preview(face, outfile, self.driver(), self._face, self._drive, store=self._store)
 
 
@@ -245,13 +249,15 @@ def _summary(report):
     from pipeline.playback.timeline import ranges
 
     speed = report.frames / max(report.elapsed, 1e-9)
-    faceless = "a face in every frame"
+    faceless = "" if report.faceless or report.left_out else "; a face in every frame"
+    become = "left as they are" if report.output == "frame" else "black in the result"
     if report.faceless:
-        become = "left as they are" if report.output == "frame" else "black in the result"
-        faceless = f"no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
+        faceless += f"; no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
+    if report.left_out:
+        faceless += f"; not drawn in {len(report.left_out)} frames, {become}, for {report.why}: {ranges(report.left_out)}"
     return (
         f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
-        f"({speed:.1f} frames/s); {faceless}"
+        f"({speed:.1f} frames/s){faceless}"
     )
 
 
