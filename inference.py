@@ -102,7 +102,7 @@ def build_parser():
     add("--device", default="auto", help="auto, cuda, cpu or mps")
     add("--precision", default="auto", help="auto (fp16 on cuda, else fp32; fp32 with --compat), fp32, fp16 or bf16")
     add("--wav2lip_batch_size", type=int, help="most faces in one batch (default: 128 on a GPU, 16 on a CPU)")
-    add("--threads", type=int, help="CPU threads of the model (default: all cores)")
+    add("--threads", type=int, help="CPU threads of model and drawing (default: all cores; 2 to 4 draw)")
     add("--version", action="version", version=__version__)
     return parser
 
