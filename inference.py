@@ -102,7 +102,7 @@ def build_parser():
     add("--device", default="auto", help="auto, cuda, cpu or mps")
     add("--precision", default="auto", help="auto (fp16 on cuda, else fp32; fp32 with --compat), fp32, fp16 or bf16")
     add("--wav2lip_batch_size", type=int, help="most faces in one batch (default: 128 on a GPU, 16 on a CPU)")
-    add("--threads", type=int, help="CPU threads of the model (default: all cores)")
+    add("--threads", type=int, help="CPU threads of model and drawing (default: all cores; 2 to 4 draw)")
     add("--version", action="version", version=__version__)
     return parser
 
@@ -205,6 +205,7 @@ class _Work:
                 torch.set_num_threads(self._args.threads)
             how = {"device": self._args.device, "precision": self._args.precision, "compat": self._args.compat}
             driver = load_driver(self._checkpoint, **how)
+            driver.threads = self._args.threads
             driver.check(self._drive, self._videos, complete=False)
             self._driver = driver
             for note in driver.unused(self._drive):
@@ -223,7 +224,10 @@ class _Work:
         from pipeline.options import check_face
         from pipeline.preview import write_preview
 
-        face, outfile = check_face(row.face, Path(row.outfile).with_suffix(".png"), keep=[self._checkpoint])
+        outfile = Path(row.outfile)
+        if outfile.name in ("", "..") or outfile.is_dir():
+            raise InputError(f"--outfile {row.outfile}: is a folder; give a file name for the output")
+        face, outfile = check_face(row.face, outfile.with_suffix(".png"), keep=[self._checkpoint])
         return write_preview(face, outfile, self.driver(), self._face, self._drive, store=self._store)
 
 
@@ -245,13 +249,15 @@ def _summary(report):
     from pipeline.playback.timeline import ranges
 
     speed = report.frames / max(report.elapsed, 1e-9)
-    faceless = "a face in every frame"
+    faceless = "" if report.faceless or report.left_out else "; a face in every frame"
+    become = "left as they are" if report.output == "frame" else "black in the result"
     if report.faceless:
-        become = "left as they are" if report.output == "frame" else "black in the result"
-        faceless = f"no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
+        faceless += f"; no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
+    if report.left_out:
+        faceless += f"; not drawn in {len(report.left_out)} frames, {become}, for {report.why}: {ranges(report.left_out)}"
     return (
         f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
-        f"({speed:.1f} frames/s); {faceless}"
+        f"({speed:.1f} frames/s){faceless}"
     )
 
 

@@ -7,9 +7,10 @@ The sound is encoded once, beside the picture. Which family of methods draws is 
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from common.errors import InputError
 from media import VideoWriter, probe
 from pipeline.driving import Driving, DrivingVideo, open_driving
 from pipeline.marking import draw_mark, driver_tags
@@ -33,8 +34,10 @@ class Report:
         frames: in the result.
         video_seconds: length of the result.
         elapsed: seconds from start to end.
-        faceless: ascending numbers of the source's frames that were shown and had no face.
+        faceless: ascending numbers of the source's frames that were shown, and in which no face was found.
         output: "frame" or "crop".
+        left_out: as `faceless`, of the frames whose face was found but not drawn.
+        why: the reason for that, see `Driver.leaves_out`.
     """
 
     outfile: Path
@@ -43,6 +46,8 @@ class Report:
     elapsed: float
     faceless: list[int]
     output: str = "frame"
+    left_out: list[int] = field(default_factory=list)
+    why: str = ""
 
 
 def run_job(job, driver, face_options, options, *, store, detector_batch=8):
@@ -65,6 +70,9 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
     began = time.perf_counter()
     driver.check(options, job.given)
     source = FaceSource(job.face, face_options)
+    if options.source_gap and source.still:
+        raise InputError(f"--source_gap {options.source_gap}: a picture, or --static, has one frame alone, from which it is "
+                         "drawn; leave --source_gap out")  # fmt: skip
     for flag, path in (("--drive", job.drive), ("--pose", job.pose)):
         if path is not None:
             open_driving(path, flag, face_options)  # a wrong file is told before minutes are spent on another
@@ -78,9 +86,13 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
     plan = make_plan(source, track, driving, frames, driver, options)
     tags = {**driver_tags(driver), **driver.tags(options)}
     shots = draw_shots(plan, driver, options.batch_size)
-    faceless = _write(job.outfile, plan, driving.sound, shots, tags, options.visible_mark)
+    plan = replace(plan, codes=None)  # the drawing alone has them now, and lets go of what it needs no more
+    undrawn = _write(job.outfile, plan, driving.sound, shots, tags, options.visible_mark)
     elapsed = time.perf_counter() - began
-    return Report(job.outfile, frames, float(frames / source.fps), elapsed, faceless, plan.output)
+    faceless = [number for number in undrawn if number not in plan.scene.left_out]
+    left_out = [number for number in undrawn if number in plan.scene.left_out]
+    seconds = float(frames / source.fps)
+    return Report(job.outfile, frames, seconds, elapsed, faceless, plan.output, left_out, driver.leaves_out)
 
 
 def _speech(job, driver, face_options, options, how):
@@ -95,8 +107,8 @@ def _speech(job, driver, face_options, options, how):
 
 
 def _write(outfile, plan, sound, shots, tags, mark):
-    """Paste and encode all shots; returns the numbers of the source frames that had no face."""
-    output, faceless = output_of(plan), set()
+    """Paste and encode all shots; returns the numbers of the source frames that were shown and not drawn."""
+    output, undrawn = output_of(plan), set()
     size = {"width": output.width, "height": output.height, "fps": plan.scene.fps}
     heard = {} if sound is None else {"audio": sound.samples, "sample_rate": sound.rate}
     with (
@@ -106,8 +118,8 @@ def _write(outfile, plan, sound, shots, tags, mark):
     ):
         for shot in ready:
             if shot.face is None:
-                faceless.add(shot.index)
+                undrawn.add(shot.index)
             picture = output(shot)
             writer.write(draw_mark(picture, plan.pastes or "face") if mark else picture)
             progress.update()
-    return sorted(faceless)
+    return sorted(undrawn)

@@ -2,10 +2,6 @@
 
 import numpy as np
 
-from faces.outline import lower_face_mask, whole_face_mask
-
-OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}
-
 
 class Masks:
     """Weights of each source frame: the driver's feather times the outline of the face in that frame.
@@ -19,7 +15,7 @@ class Masks:
 
     def __init__(self, scene, driver):
         self._scene, self._feather = scene, driver.feather
-        self._outline = OUTLINES.get(driver.pastes) if driver.outlined else None
+        self._outline = driver.outline if driver.outlined and driver.pastes else None
         self._last = (None, None)
 
     def __call__(self, number):
@@ -32,5 +28,5 @@ class Masks:
         (landmarks,) = self._scene.landmarks([number])
         if self._outline is None or not np.isfinite(landmarks).all():
             return np.ones((self._scene.size,) * 2, np.float32) if self._feather is None else self._feather
-        weights = self._outline(landmarks, self._scene.size, inset=self._scene.crops[number].smear)
+        weights = self._outline(landmarks, self._scene.size, self._scene.crops[number].smear)
         return weights if self._feather is None else weights * self._feather

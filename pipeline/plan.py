@@ -1,7 +1,7 @@
 """What will be drawn where: everything that is decided before the pass over the video."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,8 +76,13 @@ def make_scene(source, track, frames, driver, options):
     """Scene of a job; arguments as of `make_plan`."""
     crops = lay_crops(source, track, driver, options)
     laid = next((crop for crop in ((crops[0],) if track is None else crops) if crop is not None), driver.crop)
+    left_out = frozenset()
+    if track is not None:
+        drawn = np.array([crop is not None for crop in crops], bool)
+        left_out = frozenset(np.flatnonzero(track.present & ~drawn).tolist())
+        track = replace(track, present=track.present & drawn)
     looks = driver.looks_at(track, options.reference)
-    return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options)
+    return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options, left_out)
 
 
 def lay_crops(source, track, driver, options):

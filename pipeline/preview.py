@@ -58,15 +58,12 @@ def _place(source, driver, face_options, options, store):
     for frames in LOOK_AT:
         try:
             track = prepare(source, face_options, store=store, frames=frames, device=str(driver.device))
+            scene = make_scene(source, track, len(track), driver, options)
+            return choose_reference(scene.track), scene
         except InputError:
             if frames is None:
                 raise
-            continue
-        index = choose_reference(track)
-        scene = make_scene(source, track, len(track), driver, options)
-        if scene.crops[index] is not None:
-            return index, scene
-    raise InputError(f"{source.path}: the face is never inside the frame")
+    raise AssertionError("the last try ends the search")
 
 
 def _faces(frame, options, device):

@@ -20,13 +20,14 @@ class Scene:
 
     Attributes:
         source: FaceSource.
-        track: FaceTrack, or None where the place of the face is given by hand.
+        track: FaceTrack, present where there is a crop; None where the place of the face is given by hand.
         crops: sequence, crop of each source frame, None where there is no face.
         size: S, side of the crops; all have one.
         frames: of the result.
         loop: what follows the end of the source, see `pipeline.playback.timeline.loop_index`.
         looks: numbers of the source frames that `Driver.looks_at` has named.
         options: DriveOptions of the job.
+        left_out: numbers of the source frames in which a face was found that is not drawn, see `Driver.leaves_out`.
     """
 
     source: FaceSource
@@ -37,6 +38,7 @@ class Scene:
     loop: str
     looks: tuple = ()
     options: DriveOptions = DriveOptions()
+    left_out: frozenset = frozenset()
 
     @property
     def fps(self) -> Fraction:
@@ -95,9 +97,13 @@ class Scene:
             for number, frame in enumerate(self.source.frames(first, max(wanted) + 1), first):
                 if number in wanted and (self.count is None or number < self.count):
                     if self.crops[number] is None:
-                        raise InputError(f"--reference {number}: no face in that frame; choose another")
+                        raise InputError(f"{self._named(number)}: no face in that frame; choose another")
                     found[number] = self.crops[number].extract(frame)
         missing = sorted(wanted - set(found))
         if missing:
-            raise InputError(f"--reference {missing[0]}: {self.source.path} has no such frame among those that are used")
+            raise InputError(f"{self._named(missing[0])}: the face video has no such frame among those that are used")
         return np.stack([found[int(number)] for number in numbers]) if wanted else np.empty((0, *(self.size,) * 2, 3), np.uint8)
+
+    def _named(self, number):
+        """A source frame as the user knows it."""
+        return f"--reference {number}" if self.options.reference == number else f"frame {number} of {self.source.path}"

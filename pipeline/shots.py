@@ -39,8 +39,8 @@ class Shot:
 
     @property
     def nbytes(self):
-        """Bytes of the frame."""
-        return self.frame.nbytes
+        """Bytes of its pictures."""
+        return sum(part.nbytes for part in (self.frame, self.face, self.mask) if part is not None)
 
 
 def draw_shots(plan, driver, batch_size=None):
@@ -53,6 +53,7 @@ def draw_shots(plan, driver, batch_size=None):
     """
     with exact_products(driver.precision == "fp32"):
         state = driver.look(plan.scene, plan.codes)
+    codes = plan.codes
     most = batch_size or (CPU_BATCH if driver.device.type == "cpu" else GPU_BATCH)
     most = max(1, min(most, BATCH_BYTES // plan.scene.source.frame_bytes))
     with closing(prefetch(_cut(plan), QUEUE_BYTES, lambda shot: shot.nbytes)) as cut:
@@ -62,8 +63,8 @@ def draw_shots(plan, driver, batch_size=None):
                 crops = [shots[at].face for at in seen]
                 crops = np.stack(crops[:1] if plan.scene.still else crops)
                 numbers = [shots[at].t for at in seen]
-                faces = draw_faces(driver, state, plan.codes, numbers, crops)
-                masks = _masks(plan, driver.mask(state, numbers), [shots[at].index for at in seen])
+                faces, masks = draw_faces(driver, state, codes, numbers, crops)
+                masks = _masks(plan, masks, [shots[at].index for at in seen])
                 for at, face, mask in zip(seen, faces, masks, strict=True):
                     shots[at] = replace(shots[at], face=face, mask=mask)
             while shots:
@@ -71,7 +72,7 @@ def draw_shots(plan, driver, batch_size=None):
 
 
 def draw_faces(driver, state, codes, numbers, crops):
-    """`Driver.draw` for some frames of the result; halves the batch as long as it does not fit into the GPU's memory.
+    """`Driver.draw` and `Driver.mask` for some frames of the result; a batch that the GPU's memory does not hold is halved.
 
     Args:
         driver, state, codes: see Driver.
@@ -79,19 +80,19 @@ def draw_faces(driver, state, codes, numbers, crops):
         crops: (B, S, S, 3) uint8, or (1, S, S, 3) where one picture serves for all.
 
     Returns:
-        (B, S, S, 3) uint8.
+        (B, S, S, 3) uint8 faces; their (B, S, S) float32 masks, or None.
     """
     try:
         with exact_products(driver.precision == "fp32"):
-            return driver.draw(state, codes[numbers], crops, numbers)
+            return driver.draw(state, codes[numbers], crops, numbers), driver.mask(state, numbers)
     except torch.OutOfMemoryError as error:
         if len(numbers) == 1:
             raise InputError("the GPU's memory does not hold one face; use --device cpu, or free the GPU") from error
     half = len(numbers) // 2
     parts = (slice(None, half), slice(half, None))
-    return np.concatenate([
-        draw_faces(driver, state, codes, numbers[part], crops[part] if len(crops) > 1 else crops) for part in parts
-    ])  # fmt: skip
+    halves = [draw_faces(driver, state, codes, numbers[part], crops[part] if len(crops) > 1 else crops) for part in parts]
+    faces, masks = zip(*halves, strict=True)
+    return np.concatenate(faces), None if masks[0] is None else np.concatenate(masks)
 
 
 def _masks(plan, own, indices):

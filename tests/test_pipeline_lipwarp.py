@@ -12,6 +12,7 @@ from PIL import Image
 from common.errors import InputError
 from faces.landmarks import JAW
 from faces.lip_space import lip_space
+from faces.outline import lower_face_mask
 from media import VideoReader, probe, read_metadata
 from models.lip_motion import MARGIN
 from pipeline.drivers import load_driver
@@ -19,11 +20,12 @@ from pipeline.drivers.lipwarp import GROW, LipwarpDriver
 from pipeline.drivers.own_frames import PIECE, OwnFrames, believed
 from pipeline.drivers.speech_codes import BEYOND, SpeechCodes, cubic
 from pipeline.driving import Driving
+from pipeline.masks import Masks
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.output import FrameOutput
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
-from pipeline.shots import draw_shots
+from pipeline.shots import Shot, draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from speech.arpabet import NUMBER
@@ -168,7 +170,7 @@ def test_a_refiner_goes_over_the_lower_face_alone(kit, driver):
 def test_rates_and_portraits(job, kit, tmp_path, face, frames):
     assert job("--amplitude", 1.5, face=face) == 0
     info, tags = probe(tmp_path / "r.mp4"), read_metadata(tmp_path / "r.mp4")
-    assert info.frames == frames and info.fps == probe(kit / "ntsc.mp4").fps if face == "ntsc.mp4" else info.fps == 25
+    assert info.frames == frames and info.fps == (probe(kit / "ntsc.mp4").fps if face == "ntsc.mp4" else 25)
     assert tags["synthetic"] == "true" and tags["amplitude"] == "1.5" and "lips generated" in tags["comment"]
     if face == "face.png":
         made = read_video(tmp_path / "r.mp4").astype(int)
@@ -190,7 +192,9 @@ def test_frames_without_a_face_stay_as_they_are(job, tmp_path, capsys):
         (("--amplitude", 9), {}, "--amplitude 9: must be from 0"),
         (("--amplitude", -1), {}, "--amplitude -1: must be from 0"),
         (("--source_gap", -2), {}, "--source_gap -2: must be"),
-        (("--source_gap", 5), {"face": "face.png"}, "too short to draw each frame from others at least 5 frames away"),
+        (("--source_gap", 5), {"face": "face.png"}, "--source_gap 5: a picture, or --static, has one frame alone"),
+        (("--source_gap", 5, "--static"), {}, "--source_gap 5: a picture, or --static, has one frame alone"),
+        (("--source_gap", 50), {}, "too short to draw each frame from others at least 50 frames away"),
         (("--reference", 99), {}, "--reference 99"),
         (("--refiner", "nowhere.safetensors"), {}, "nowhere.safetensors"),
         (("--refiner", ROOT / "checkpoints" / "lip_landmarks.safetensors"), {}, "lip_landmarks.safetensors: "),
@@ -266,6 +270,89 @@ def test_a_face_that_jumps_in_size_and_is_gone_at_once_is_not_believed():
     kept = believed(track_of(faces), 25)
     assert kept[:20].all() and not kept[20:27].any() and kept[27:45].all() and not kept[45:].any()
     assert believed(track_of([plain_face()]), 25).all() and believed(track_of([plain_face(), plain_face(eyes=70)]), 25).all()
+
+
+def test_movements_made_in_pieces_are_the_same(driver, monkeypatch):
+    features = np.random.default_rng(1).normal(size=(530, 1280)).astype(np.float32)
+    heard = SimpleNamespace(features=features, phonemes=None)
+    person = SimpleNamespace(rest=np.zeros((20, 2)))
+    whole = driver._move(heard, person)
+    monkeypatch.setattr("pipeline.drivers.speech_codes.PIECE", 120)
+    assert whole.shape == (504, 20, 2) and np.ptp(whole) > 0.01
+    np.testing.assert_allclose(driver._move(heard, person), whole, atol=1e-5)
+
+
+def test_what_was_drawn_is_kept_until_the_next_batch_alone(kit, driver):
+    plan = planned(kit, driver, "face.mp4", "short.wav")
+    state = driver.look(plan.scene, plan.codes)
+    for numbers in ([0, 1], [2], [3, 4]):
+        faces = driver.draw(state, plan.codes[numbers], plan.scene.pictures(numbers), numbers)
+        assert sorted(state.masks) == numbers
+    assert driver.mask(state, [3, 4]).shape == faces.shape[:3]
+
+
+def test_a_shot_counts_all_its_pictures():
+    frame, face, mask = np.zeros((20, 30, 3), np.uint8), np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.float32)
+    assert Shot(0, 0, frame, None, None).nbytes == 1800 and Shot(0, 0, frame, None, face, mask).nbytes == 1800 + 192 + 256
+
+
+def test_threads_are_as_many_as_are_said(kit, monkeypatch):
+    for said, count in ((1, 1), (6, 6), (None, 3)):
+        made = load_driver(kit / "motion.safetensors", device="cpu")
+        made.threads = said
+        monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+        assert made._pool._max_workers == count
+
+
+@pytest.fixture
+def dropped(kit, monkeypatch):
+    """jump.mp4, whose faces 3-5 are not believed, and whose frame of our choice would be among them."""
+    def doubtful(track, fps):
+        kept = track.present.copy()
+        kept[3:6] = False
+        return kept
+
+    def chosen(track):
+        return next(number for number in (4, 0, 1) if track.present[number])
+
+    monkeypatch.setattr("pipeline.drivers.lipwarp.believed", doubtful)
+    for user in ("drivers.driver", "drivers.own_frames", "optimising", "preview"):
+        monkeypatch.setattr(f"pipeline.{user}.choose_reference", chosen)
+
+
+@pytest.mark.parametrize("flags", [(), ("--reference", "fixed"), ("--reference", "same"), ("--optimise_face",), ("--preview",)])
+def test_a_frame_that_is_not_drawn_is_no_reference(job, dropped, flags, capfd):
+    assert job(*flags) == 0
+    said = capfd.readouterr().out
+    if "--preview" not in flags:
+        assert "not drawn in 2 frames, left as they are, for the face jumps in size: 3-4" in said and "no face" not in said
+    else:
+        assert ": frame 0 with the crop" in said
+
+
+def test_a_reference_is_blamed_where_it_was_given_alone(job, kit, driver, dropped, capfd):
+    assert job("--reference", 4) == 2
+    assert "--reference 4: no face in that frame; choose another" in capfd.readouterr().err
+    scene = planned(kit, driver, "face.mp4", "short.wav").scene
+    with pytest.raises(InputError, match="^frame 4 of .*face.mp4: no face in that frame"):
+        scene.pictures([4])
+
+
+def test_a_preview_shows_what_is_pasted(kit, driver):
+    scene = planned(kit, driver, "face.mp4", "short.wav").scene
+    (landmarks,), size = scene.landmarks([2]), scene.size
+    shown = Masks(scene, driver)(2)
+    np.testing.assert_array_equal(shown, driver.outline(landmarks, size, scene.crops[2].smear, landmarks))
+    assert shown.sum() > lower_face_mask(landmarks, size, inset=scene.crops[2].smear).sum()
+
+
+@pytest.mark.parametrize("outfile", ["/", "..", ".", "folder", "folder/.."])
+def test_a_preview_needs_the_name_of_a_file(kit, tmp_path, monkeypatch, capfd, outfile):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    files = ("--face", kit / "face.mp4", "--checkpoint_path", kit / "motion.safetensors", "--cache_dir", kit / "cache")
+    assert infer(*files, "--preview", "--outfile", outfile) == 2
+    assert f"--outfile {outfile}: is a folder" in capfd.readouterr().err and len(list(tmp_path.iterdir())) == 1
 
 
 def test_memory_does_not_grow_with_the_length():

@@ -6,9 +6,11 @@ from dataclasses import replace
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from faces.crops import paste_mask, plan_crops
+from faces.outline import lower_face_mask, whole_face_mask
 from pipeline.reference import choose_reference
 from speech.windows import frame_count
 
+OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}
 FOLLOWS = ("sound", "drive", "pose")  # what a result can follow; "drive" and "pose" are driving videos
 
 
@@ -36,10 +38,12 @@ class Driver(ABC):
         moves: it moves the landmarks of lips and draws with the person's own frames (`--amplitude`, `--source_gap`).
         uses_words: it asks for the words that are said (`driving.words`).
         loop: what follows the end of a face video that is too short, unless the user says otherwise.
+        leaves_out: why `lay_crops` gives no crop to some faces that were found, as words after "for".
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
 
     Attributes (of the object):
         name, sha256, taught_with: of the checkpoint. crop, device, precision, compat: as given.
+        threads: of the CPU that it may draw with, as `--threads` says; None where nothing is said.
     """
 
     pastes = None
@@ -49,11 +53,13 @@ class Driver(ABC):
     moves = False
     uses_words = False
     loop = "pingpong"
+    leaves_out = "the face is outside the frame"
     compats = ()
 
     def __init__(self, checkpoint, *, crop, device, precision, compat=None):
         self.name, self.sha256, self.taught_with = checkpoint.path.name, checkpoint.sha256, checkpoint.taught_with
         self.crop, self.device, self.precision, self.compat = crop, device, precision, compat
+        self.threads = None
         if compat is not None and not self.compats:
             raise InputError(f"--compat {compat}: this kind of checkpoint computes what no other program does; leave --compat "
                              "out")
@@ -114,11 +120,26 @@ class Driver(ABC):
         """
         return None
 
+    def outline(self, landmarks, size, smear, wanted=None):
+        """The part of a crop in which the face may be drawn: what is pasted, and what `--preview` shows.
+
+        Args:
+            landmarks: (68, 2) float64 of the source frame, in crop pixels.
+            size: S.
+            smear: crop pixels by which laying the crop back spreads its weights.
+            wanted: (68, 2) float64, landmarks as they are drawn; None where they are those of the frame.
+
+        Returns:
+            (S, S) float32 in [0, 1].
+        """
+        grown = {} if wanted is None else {"wanted": wanted}
+        return OUTLINES[self.pastes](landmarks, size, inset=smear, **grown)
+
     def looks_at(self, track, reference=None):
         """Numbers of the source frames that are shown to `look`, as `scene.looks`; the default is one picture of the person.
 
         Args:
-            track: FaceTrack of the source, or None where the place of the face is given by hand.
+            track: FaceTrack of the source, present where there is a crop; None where the place of the face is given by hand.
             reference: what `--reference` says: None or "fixed" for a frame of our choice, or the number of a frame.
 
         Returns:

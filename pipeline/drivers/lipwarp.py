@@ -4,10 +4,9 @@
     own frames of the video -> a source for each frame -> lower face, lit as the frame is -> inner mouth where none shows one
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -20,16 +19,16 @@ from faces.drawing.portrait import portrait_of, without_inside
 from faces.lip_space import Person, placed, speaks
 from faces.outline import lower_face_mask
 from faces.window import LARGEST
-from models.lip_motion import MARGIN
+from models.lip_motion import MARGIN, SPAN
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.own_frames import OwnFrames, believed, in_crop, own_bank, rest_picture
 from pipeline.drivers.refining import Refiner, load_refiner
-from pipeline.drivers.speech_codes import SpeechCodes
+from pipeline.drivers.speech_codes import SpeechCodes, in_pieces
 from pipeline.scene import Scene
 from speech.features import features
 from speech.labelling import align_speech
 
-THREADS = max(1, min(4, os.cpu_count() or 1))
+THREADS = 2, 4  # at least and at most, that draw where nobody says how many
 # Eye distances: landmarks of the jaw lie a little inside of what is seen as its edge; how soft the paste ends there.
 GROW, WAY = 0.08, 0.06
 HEARS_MEL = "checkpoints/lipwarp_mel.safetensors"
@@ -77,6 +76,7 @@ class LipwarpDriver(Driver):
 
     pastes = "mouth"
     moves = True
+    leaves_out = "the face jumps in size"
 
     @property
     def uses_words(self):
@@ -88,7 +88,6 @@ class LipwarpDriver(Driver):
         super().__init__(checkpoint, crop=crop, device=device, precision="fp32", compat=compat)
         self.model, self.inner = checkpoint.model.eval(), InnerMouth.load()
         self._refiners = {}
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lower face")
 
     def check(self, options, given, *, complete=True):
         """See Driver; a place that is given by hand has no landmarks, and speech features may need a package."""
@@ -102,6 +101,12 @@ class LipwarpDriver(Driver):
                              "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
 
         self._refiner(options.refiner)
+
+    @cached_property
+    def _pool(self):
+        least, most = THREADS
+        count = self.threads or min(most, max(least, torch.get_num_threads()))
+        return ThreadPoolExecutor(count, thread_name_prefix="lower face")
 
     def _refiner(self, path):
         """Refiner of a checkpoint, read once; None without a path."""
@@ -131,6 +136,10 @@ class LipwarpDriver(Driver):
     def lay_crops(self, track, spec, fps, smooth):
         """See Driver; a face that cannot be one has no crop, and its frame stays as it is."""
         return super().lay_crops(replace(track, present=believed(track, fps)), spec, fps, smooth)
+
+    def outline(self, landmarks, size, smear, wanted=None):
+        """See Driver; the hull of the frame's and the wanted jaw, a little larger than the jaw's landmarks."""
+        return lower_face_mask(landmarks, size, wanted=wanted, inset=smear, way=WAY, grow=GROW)
 
     def looks_at(self, track, reference=None):
         """The one frame that `--reference` names; none where the bank is chosen here, or each frame serves itself."""
@@ -191,6 +200,7 @@ class LipwarpDriver(Driver):
         crops = frames if len(frames) > 1 else np.broadcast_to(frames, (len(numbers), *frames.shape[1:]))
         jobs = [(state, crop, number, *one) for crop, number, one in zip(crops, shown, found, strict=True)]
         drawn = list(self._pool.map(self._draw_one, jobs))
+        state.masks.clear()
         state.masks.update(zip(numbers, (mask for _, mask in drawn), strict=True))
         return np.stack([face for face, _ in drawn])
 
@@ -218,14 +228,18 @@ class LipwarpDriver(Driver):
         if not itself and not scene.still:
             mask = mask * np.float32(bank.uncovered(crop, landmarks))  # a hand before the mouth stays
         smear = scene.crops[number].smear
-        return face, mask * lower_face_mask(landmarks, len(crop), wanted=wanted, inset=smear, way=WAY, grow=GROW)
+        return face, mask * self.outline(landmarks, len(crop), smear, wanted)
 
     def _move(self, codes, person):
         """(T, 20, 2) float32 movements of the whole clip."""
-        heard = torch.from_numpy(np.ascontiguousarray(codes.features))[None].to(self.device)
         rest = torch.from_numpy(np.float32(person.rest))[None].to(self.device)
-        phonemes = None if codes.phonemes is None else torch.from_numpy(codes.phonemes)[None].to(self.device)
-        return self.model.move(heard, rest, phonemes)[0].float().cpu().numpy()
+
+        def make(first, last):
+            heard = torch.from_numpy(np.ascontiguousarray(codes.features[first : last + 2 * MARGIN]))[None].to(self.device)
+            phonemes = None if codes.phonemes is None else torch.from_numpy(codes.phonemes[first:last])[None].to(self.device)
+            return self.model.move(heard, rest, phonemes)[0].float().cpu().numpy()
+
+        return in_pieces(make, len(codes.features) - 2 * MARGIN, SPAN)
 
 
 def _at_rest(person, landmarks):

@@ -9,6 +9,7 @@ from speech.arpabet import NUMBER, SILENCE
 from speech.features import FRAME_RATE, features
 from speech.phonemes import phoneme_runs
 
+PIECE = 1500  # frames of a movement that are made at once
 BEYOND = 2  # frames of movement before the first and after the last one, from which those at the ends are interpolated
 
 
@@ -17,12 +18,13 @@ class SpeechCodes:
     """Speech features of a whole clip.
 
     Attributes:
-        features: (T + 2 margin, D) float32, 25 a second; row margin + BEYOND is that of the clip's first frame.
+        features: (T + 2 margin, D) float32, 25 a second; row margin + BEYOND is that of the clip's first frame. None when the
+            movements are made.
         fps: Fraction, frames a second of the result; frames: its length.
         phonemes: (T,) int64, class of the phoneme that is spoken, 25 a second, the clip from BEYOND on; or None.
     """
 
-    features: np.ndarray
+    features: np.ndarray | None
     fps: Fraction
     frames: int
     phonemes: np.ndarray | None = None
@@ -62,6 +64,21 @@ class SpeechCodes:
         """
         middles = (np.arange(self.frames) + 0.5) * float(FRAME_RATE / self.fps) - 0.5 + BEYOND
         return cubic(np.asarray(movements), middles)
+
+
+def in_pieces(make, frames, overlap):
+    """What `make` gives for all frames, made piece by piece, so that what is made on the way does not grow with the length.
+
+    Args:
+        make: function of first, last -> (last - first, ...) array of these frames.
+        frames: int, all of them.
+        overlap: frames to either side that a frame depends on; a piece is made with so many more, which are cut off.
+    """
+    parts = []
+    for start in range(0, max(frames, 1), PIECE):
+        first, end = max(0, start - overlap), min(frames, start + PIECE)
+        parts.append(make(first, min(frames, end + overlap))[start - first : end - first])
+    return np.concatenate(parts)
 
 
 def cubic(values, places):
