@@ -175,7 +175,7 @@ def test_names_of_systems(tmp_path, monkeypatch):
 class Generator:
     """What the studio asks of a generator, without a network."""
 
-    name, sha256, pastes, moves = "tiny.safetensors", "ab" * 32, "mouth", False
+    name, sha256, pastes, moves, taught_with = "tiny.safetensors", "ab" * 32, "mouth", False, ()
 
     def __init__(self, precision, moves=False):
         self.precision, self.moves = precision, moves

@@ -18,13 +18,12 @@ class SpeechCodes:
     """Speech features of a whole clip.
 
     Attributes:
-        features: (T + 2 margin, D) float32, 25 a second; row margin + BEYOND is that of the clip's first frame. None when the
-            movements are made.
+        features: (T + 2 margin, D) float32, 25 a second; row margin + BEYOND is that of the clip's first frame.
         fps: Fraction, frames a second of the result; frames: its length.
         phonemes: (T,) int64, class of the phoneme that is spoken, 25 a second, the clip from BEYOND on; or None.
     """
 
-    features: np.ndarray | None
+    features: np.ndarray
     fps: Fraction
     frames: int
     phonemes: np.ndarray | None = None
