@@ -8,8 +8,7 @@ from common.schema import REQUIRED, Number
 from faces.lip_space import COMPONENTS, lip_space
 from losses.masking import frame_mean
 from losses.term import Term
-
-UPPER, LOWER = slice(13, 16), slice(17, 20)  # inner points that lie above one another
+from models.lip_motion import LOWER, UPPER
 
 
 class LipTerm(Term):

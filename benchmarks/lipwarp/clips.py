@@ -1,15 +1,11 @@
 """The clips of people never seen, with their sound in step, and what each is driven by."""
 
-import wave
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks.lipwarp.corpus import person_of
 from benchmarks.lipwarp.people import HELD_OUT, LRW_AR, VALIDATION
 from common.errors import InputError
-from common.files import atomic_output
 from datasets.corpora.clips import VIDEO_SUFFIXES
 from speech.waveform import SAMPLE_RATE, load_waveform
 
@@ -80,8 +76,6 @@ def partners(clips):
 
 def write_wav(path, samples):
     """Write (n,) float32 in [-1, 1] at 16 kHz as 16-bit PCM."""
-    with atomic_output(path) as temporary, wave.open(str(temporary), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    import soundfile
+
+    soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16")

@@ -115,3 +115,8 @@ LRW_AR_DELAY = 0.06  # seconds
 def held_out():
     """Names of all people on whom results are reported."""
     return tuple(name for names in HELD_OUT.values() for name in names)
+
+
+def chosen(who):
+    """{group: names} of what `--who` says: val, held_out, or names of people."""
+    return {"val": {"val": VALIDATION}, "held_out": HELD_OUT}.get(who[0], {"chosen": who})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lipwarp.people import HELD_OUT, VALIDATION
+from benchmarks.lipwarp.people import chosen
 from benchmarks.lipwarp.warp import COLUMNS, measured
 from benchmarks.lipwarp.warp_material import videos_of, window_clip
 from common.cli import run
@@ -58,12 +58,10 @@ def main(argv):
     parser.add_argument("--frames", type=int, default=75)
     args = parser.parse_args(argv)
     inner = InnerMouth.load()
-    groups = {"val": {"val": VALIDATION}, "held_out": HELD_OUT}
-    chosen = groups.get(args.who[0], {"chosen": args.who})
     columns = [name for name in COLUMNS if name != "ms"]
     print(f"{'':30}" + "".join(f"{name:>13}" for name in (*columns, *(f"open: {name}"[:13] for name in columns[:5]))))
     rows = {way: [] for way in WAYS}
-    for person in (person for people in chosen.values() for person in people):
+    for person in (person for people in chosen(args.who).values() for person in people):
         if not (args.people / person).is_dir():
             raise InputError(f"{args.people / person}: no such person")
         clip = window_clip(videos_of(args.people / person)[0], args.cache)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lipwarp.people import HELD_OUT, VALIDATION
+from benchmarks.lipwarp.people import chosen
 from benchmarks.lipwarp.warp import COLUMNS as ALL_COLUMNS
 from benchmarks.lipwarp.warp import drawn_clip, measured
 from benchmarks.lipwarp.warp_material import videos_of, window_clip
@@ -110,10 +110,9 @@ def main(argv):
     parser.add_argument("--sheet", type=Path, help="picture to write")
     args = parser.parse_args(argv)
     refiner = load_refiner(args.refiner)
-    groups = {"val": {"val": VALIDATION}, "held_out": HELD_OUT}.get(args.who[0], {"chosen": args.who})
     print(f"{'':32}" + "".join(f"{column:>13}" for column in COLUMNS))
     everyone, strips = {way: [] for way in WAYS}, []
-    for group, people in groups.items():
+    for group, people in chosen(args.who).items():
         found = {way: [] for way in WAYS}
         for person in people:
             if not (args.people / person).is_dir():

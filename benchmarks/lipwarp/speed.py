@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.face_stage import write_moving_portrait
+from benchmarks.lipwarp.clips import write_wav
 from common.cli import run
 from media import VideoReader, VideoWriter, probe
 from speech.waveform import SAMPLE_RATE, load_waveform
@@ -41,10 +42,8 @@ def parse(argv):
 
 def write_sound(path, seconds):
     """The sample's speech, repeated, as a wav file."""
-    import soundfile
-
     speech = load_waveform(ROOT / "samples" / "speech.wav")
-    soundfile.write(path, np.resize(speech, int(seconds * SAMPLE_RATE)), SAMPLE_RATE)
+    write_wav(path, np.resize(speech, int(seconds * SAMPLE_RATE)))
     return path
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lipwarp.people import HELD_OUT, VALIDATION
+from benchmarks.lipwarp.people import chosen
 from benchmarks.lipwarp.warp_material import videos_of, window_clip
 from common.cli import run
 from common.errors import InputError
@@ -162,11 +162,9 @@ def main(argv):
     args = parser.parse_args(argv)
     for change in args.set:
         set_constant(change)
-    groups = {"val": {"val": VALIDATION}, "held_out": HELD_OUT}
-    chosen = groups.get(args.who[0], {"chosen": args.who})
     print(f"{'':24}" + "".join(f"{column:>13}" for column in COLUMNS))
     everyone = []
-    for group, people in chosen.items():
+    for group, people in chosen(args.who).items():
         rows = []
         for person in people:
             if not (args.people / person).is_dir():

@@ -32,8 +32,8 @@ def lips_of(clip):
     return movements(landmarks, person).astype(np.float32), person
 
 
-def _mirrored(points, window):
-    """Points (..., 20, 2) about the face's middle line as the picture is mirrored."""
+def mirrored(points, window):
+    """Mouth points (..., 20, 2) in a frame whose x is 0 on the face's middle line, mirrored where the picture is."""
     return points[..., _MIRROR, :] * np.float32([-1, 1]) if window.look.flip else points
 
 
@@ -43,10 +43,10 @@ def _mirrored(points, window):
 )  # fmt: skip
 def lips(window):
     moved, _ = window.data.lips(window.number)
-    return np.ascontiguousarray(_mirrored(window.points(in_step(moved, window.row)), window), np.float32)
+    return np.ascontiguousarray(mirrored(window.points(in_step(moved, window.row)), window), np.float32)
 
 
 @register("rest", "(20, 2)", "float32", "eye distances", "the person's mouth at rest (faces.lip_space)", voices=True)
 def rest(window):
     _, person = window.data.lips(window.number)
-    return np.ascontiguousarray(_mirrored(person.rest, window), np.float32)
+    return np.ascontiguousarray(mirrored(person.rest, window), np.float32)

@@ -3,18 +3,11 @@
 import numpy as np
 
 from common.errors import InputError
-from datasets.fields.lips import in_step
+from datasets.fields.lips import in_step, mirrored
 from datasets.fields.registry import register
-from faces.landmarks import MIRROR, MOUTH
 from faces.mouth import canonical_mouth, resting_mouth
 
 MARGIN = 16  # frames, at most
-_MIRROR = np.array(MIRROR)[MOUTH] - MOUTH.start
-
-
-def _mirrored(window, points):
-    """Points as the picture's change has them: mirrored or not; the rest of it does not show in the canonical frame."""
-    return points[..., _MIRROR, :] * np.float32([-1, 1]) if window.look.flip else points
 
 
 def _check(options):
@@ -34,7 +27,7 @@ def sync_lips(window):
     landmarks = window.clip["landmarks"]
     if window.options["in_step"]:
         landmarks = in_step(landmarks, window.row)
-    return _mirrored(window, canonical_mouth(window.points(landmarks, window.options["margin"])))
+    return mirrored(canonical_mouth(window.points(landmarks, window.options["margin"])), window)
 
 
 @register("amplitude", "()", "float32", "above 0", "spread of the person's mouth opening over the mean one", voices=True)
@@ -47,4 +40,4 @@ def amplitude(window):
     "sync_rest", "(20, 2)", "float32", "eye distances", "median over the clip of these points less their mean", voices=True
 )  # fmt: skip
 def sync_rest(window):
-    return _mirrored(window, resting_mouth(canonical_mouth(window.clip["landmarks"])))
+    return mirrored(resting_mouth(canonical_mouth(window.clip["landmarks"])), window)

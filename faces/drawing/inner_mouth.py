@@ -11,6 +11,7 @@ from common.files import atomic_output, require_file
 from faces.drawing.mouth_layers import inner_lips, laid, outline, pyramid, smooth
 from faces.drawing.mouth_light import LUMINANCE, face_colours
 from faces.drawing.own_teeth import OwnTeeth, mouth_origin, own_teeth
+from faces.drawing.teeth import MILLIMETRES
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.mouth import mouth_opening
 
@@ -23,7 +24,7 @@ BORDER = 0.03  # eye distances that are drawn beyond the lips, for the softness 
 CLOSED, OPEN = 0.006, 0.03  # gap of the inner lips in eye distances: below the first nothing is drawn, from the second on all
 DRAWN = 260  # pixels of an eye distance at which smaller faces are drawn, before they are shrunk
 LITTLE, ENOUGH = 0.35, 0.65
-MILLIMETRE = 1 / 63.0  # eye distances
+MILLIMETRE = 1 / MILLIMETRES  # eye distances
 
 
 @dataclass(frozen=True)

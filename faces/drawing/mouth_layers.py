@@ -3,6 +3,7 @@
 import numpy as np
 
 from faces.crops import inverse
+from faces.drawing.lips import ease
 from faces.landmarks import apply_affine
 
 INNER_UPPER, INNER_LOWER = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
@@ -88,6 +89,5 @@ def pyramid(layer):
 
 
 def smooth(value):
-    """0 below 0, 1 above 1, a cubic between; float32."""
-    value = np.clip(value, 0, 1)
-    return (value * value * (3 - 2 * value)).astype(np.float32)
+    """`lips.ease` in float32."""
+    return ease(value).astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 
-DENSITY = 160  # pixels of an eye distance in the view that is measured
+DENSITY = 160  # pixels of an eye distance in the view that is measured, and in which own teeth are looked for
 VIEW = (-1.0, -0.3, 1.0, 2.0)  # left, top, right, bottom in eye distances
 EYES = (tuple(range(36, 42)), tuple(range(42, 48)))
 OUTER_LIPS, INNER_LIPS = tuple(range(48, 60)), tuple(range(60, 68))

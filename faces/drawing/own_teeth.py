@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faces.drawing.mouth_light import LUMINANCE
+from faces.drawing.mouth_light import DENSITY, INNER_LIPS, LUMINANCE
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 
-DENSITY = 160  # pixels of an eye distance in the view in which teeth are looked for
-INNER_LIPS = tuple(range(60, 68))
 BRIGHTEST = 0.85  # quantile of the luminance inside the lips that stands for lit enamel
 TOOTH = 0.45  # of that luminance, from which a pixel may be tooth
 VALLEY = 0.12  # of that luminance, by which the line between closed rows of teeth is darker than both

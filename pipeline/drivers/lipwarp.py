@@ -99,7 +99,6 @@ class LipwarpDriver(Driver):
         if options.box:
             raise InputError(f"--box: {self.name} moves the landmarks of a face that is found; leave --box out, or give a "
                              "checkpoint that draws into a box, such as checkpoints/demo.safetensors")  # fmt: skip
-
         self._refiner(options.refiner)
 
     @cached_property
