@@ -1,6 +1,6 @@
 """Peak memory of inference.py: independent of the length of the video, and small for 1080p.
 
-    python -m benchmarks.memory [--checkpoint checkpoints/demo.safetensors]
+    python -m benchmarks.memory [--checkpoint checkpoints/lipwarp.safetensors]
 
 Each case is a process of its own, on the CPU, with faces detected anew; what counts is its largest resident set, as the
 operating system tells it. The clips are made here. Cases: a short clip; one ten times as long; the long sound over the short
@@ -28,7 +28,7 @@ def parse(argv):
     """Command line -> argparse.Namespace."""
     parser = argparse.ArgumentParser(prog="memory", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add = parser.add_argument
-    add("--checkpoint", type=Path, default=ROOT / "checkpoints" / "demo.safetensors", help="generator (%(default)s)")
+    add("--checkpoint", type=Path, default=ROOT / "checkpoints" / "lipwarp.safetensors", help="what draws (%(default)s)")
     add("--seconds", type=float, default=10.0, help="length of the short clip (%(default)s)")
     add("--times", type=float, default=10.0, help="how much longer the long one is (%(default)s)")
     add("--hd_seconds", type=float, default=60.0, help="length of the 1080p clip; 0 leaves it out (%(default)s)")

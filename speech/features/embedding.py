@@ -39,7 +39,7 @@ MID_FIELD, FIN_FIELD = 40, 76  # mel columns that one output hears
 MID_LEAD, FIN_LEAD = -19, -39
 LEAD_SAMPLES = 320 - 256 - 16  # of the frame's middle, of half a mel window, and of the 1 ms by which columns are late
 RANGE = 8.0  # the log mel is cut off 80 dB below the loudest of the clip, as the model file does
-PIECE = 1500  # frames that are computed at once: a minute
+PIECE = 250  # frames that are computed at once: ten seconds
 
 
 class SpeechEmbedding(nn.Module):
