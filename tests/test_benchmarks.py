@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import held_out_measure as measure
-from benchmarks.held_out_report import BARS, headline, holds, markdown
+from benchmarks.held_out import measure
+from benchmarks.held_out.report import BARS, headline, holds, markdown
 from benchmarks.material import face_frames, write_lossless_video, write_speech
-from benchmarks.memory import peak_of
-from benchmarks.peer_checkout import PeerCheckout, find_ffmpeg
+from benchmarks.peers.wav2lip_checkout import PeerCheckout, find_ffmpeg
 from benchmarks.process import measure_process, own_peak_mb
+from benchmarks.speed.memory import peak_of
 from common.errors import InputError
 
 FRAMES = 75
