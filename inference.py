@@ -87,6 +87,8 @@ def build_parser():
     add("--amplitude", type=float, help="how far lips move, for a checkpoint that moves them (default: 1, as the person does)")
     add("--source_gap", type=int, help="such a checkpoint takes no pixel from so near the frame that is drawn, in frames")
     add("--refiner", help="checkpoint of a lip refiner for what such a checkpoint draws, or none (default: none)")
+    add("--covered", help="frames in which something covers the mouth: keep them as they are, or draw over it (default: keep;\n"
+        "draw with --compat)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
@@ -181,6 +183,7 @@ class _Work:
             amplitude=args.amplitude,
             source_gap=args.source_gap,
             refiner=None if args.refiner in (None, "none") else Path(args.refiner),
+            covered=args.covered,
         )
         self._videos = [name for name in ("drive", "pose") if getattr(args, name)]
         refuse_beside_compat(args.compat, self._drive, self._videos)
@@ -249,12 +252,17 @@ def _summary(report):
     from pipeline.playback.timeline import ranges
 
     speed = report.frames / max(report.elapsed, 1e-9)
-    faceless = "" if report.faceless or report.left_out else "; a face in every frame"
+    quiet = report.faceless or report.left_out or report.covered
+    faceless = "" if quiet else "; a face in every frame"
     become = "left as they are" if report.output == "frame" else "black in the result"
     if report.faceless:
         faceless += f"; no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
     if report.left_out:
         faceless += f"; not drawn in {len(report.left_out)} frames, {become}, for {report.why}: {ranges(report.left_out)}"
+    if report.covered:
+        what = "left as they are" if report.kept else "drawn all the same"
+        other = "; --covered draw draws them" if report.kept else ""
+        faceless += f"; the mouth is covered in {len(report.covered)} frames, {what}: {ranges(report.covered)}{other}"
     return (
         f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
         f"({speed:.1f} frames/s){faceless}"

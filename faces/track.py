@@ -2,16 +2,18 @@
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from common.errors import InputError
 from common.files import atomic_output
+from faces.covering import CoverWatch, covered_frames
+from faces.drawing.shots import shots_of
 from faces.smoothing import segments
 
-FORMAT = "talkingface-track-1"
-METHOD = 2  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
+FORMAT = "talkingface-track-2"
+METHOD = 3  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
 MAX_GAP_SECONDS = 0.25
 
 
@@ -30,6 +32,8 @@ class FaceSelection:
     def __post_init__(self):
         if self.index is not None and self.near is not None:
             raise InputError("--face_index and --face_near exclude each other; give one")
+        if self.near is not None and not np.isfinite(self.near).all():
+            raise InputError(f"--face_near {self.near[0]:g},{self.near[1]:g}: must be two numbers of pixels, X,Y")
         if self.index is not None and self.index < 0:
             raise InputError(f"--face_index {self.index}: faces are numbered from 0, from left to right")
 
@@ -53,6 +57,7 @@ class FaceTrack:
         interpolated: (N,) bool, part of a short gap.
         width, height: of the frames, in pixels.
         most_faces: the largest number of faces that one detection showed.
+        covered: (N,) bool, something lies before the mouth, see `faces.covering`; None where nobody has looked.
     """
 
     landmarks: np.ndarray
@@ -61,6 +66,7 @@ class FaceTrack:
     width: int
     height: int
     most_faces: int = 0
+    covered: np.ndarray | None = None
 
     def __len__(self):
         return len(self.landmarks)
@@ -75,6 +81,7 @@ class FaceTrack:
                 present=self.present,
                 interpolated=self.interpolated,
                 size=np.array([self.width, self.height, self.most_faces]),
+                **({} if self.covered is None else {"covered": self.covered}),
             )
 
     @staticmethod
@@ -85,11 +92,13 @@ class FaceTrack:
                 if str(stored["format"]) != FORMAT:
                     raise ValueError(f"{path}: not a {FORMAT} file")
                 width, height, most_faces = (int(value) for value in stored["size"])
-                track = FaceTrack(stored["landmarks"], stored["present"], stored["interpolated"], width, height, most_faces)
+                track = FaceTrack(stored["landmarks"], stored["present"], stored["interpolated"], width, height, most_faces,
+                                  stored["covered"] if "covered" in stored.files else None)  # fmt: skip
         except (OSError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{path}: not a {FORMAT} file, or damaged") from error
         count = len(track.present)
-        if track.landmarks.shape != (count, 68, 2) or track.interpolated.shape != (count,):
+        covered = track.interpolated if track.covered is None else track.covered
+        if track.landmarks.shape != (count, 68, 2) or not (track.interpolated.shape == covered.shape == (count,)):
             raise ValueError(f"{path}: damaged: its arrays do not fit together")
         return track
 
@@ -118,6 +127,7 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
     selection = selection or FaceSelection()
     max_gap = max(0, int(round(float(fps) * max_gap_seconds)))
     found, last, gap, most_faces, shape = [], None, 0, 0, None
+    watch = CoverWatch()
     for frame in frames:
         shape = frame.shape
         face = detector.follow(frame, last) if last is not None and gap == 0 else None
@@ -128,13 +138,15 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
         found.append(None if face is None else face.landmarks)
         gap = gap + 1 if face is None else 0
         last = face or last
+        watch.add(frame, None if last is None or gap > max_gap else last.landmarks)
         if on_frame:
             on_frame()
     if shape is None:
         raise InputError("the face video has no frame that can be decoded")
     if selection.index is not None and last is None and most_faces:
         raise InputError(f"--face_index {selection.index}: at most {most_faces} face(s) are in view; they are numbered from 0")
-    return _filled(found, max_gap, shape[1], shape[0], most_faces)
+    track = _filled(found, max_gap, shape[1], shape[0], most_faces)
+    return replace(track, covered=track.present & covered_frames(watch.scores(), fps, shots_of(track.landmarks)))
 
 
 def _recover(faces, last, recent, selection):

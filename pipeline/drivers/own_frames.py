@@ -56,6 +56,8 @@ def own_bank(scene):
     found = np.isfinite(landmarks).all((1, 2)) & track.present
     real = found & ~track.interpolated
     found = real if real.any() else found
+    free = found & ~scene.covered
+    found = free if free.any() else found
     inside = found & whole(track.landmarks, track.width, track.height)
     shots = shots_of(track.landmarks)
     if scene.looks:
