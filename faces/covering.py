@@ -27,7 +27,7 @@ BATCH = 32
 SURE, LIKELY, RISE, WEAK = 6.0, 1.0, 3.0, 0.0
 USUAL = 25  # percentile of a shot's scores
 CALM = 5  # frames of the median that takes single wrong scores out
-LEAST_SECONDS, GAP_SECONDS, BESIDE_SECONDS, FADE_SECONDS = 0.1, 0.2, 0.04, 0.12
+LEAST_SECONDS, GAP_SECONDS, FADE_SECONDS = 0.1, 0.2, 0.12
 
 
 def lower_face(frame, landmarks):
@@ -151,11 +151,9 @@ def _covered_in_shot(scores, fps):
     for start, end in segments(~covered):
         covered[start:end] |= 0 < start and end < len(covered) and end - start <= GAP_SECONDS * fps
     least = min(max(1, round(LEAST_SECONDS * fps)), len(covered))
-    beside, out = max(1, round(BESIDE_SECONDS * fps)), np.zeros(len(covered), bool)
     for start, end in segments(covered):
-        if end - start >= least:
-            out[max(0, start - beside) : end + beside] = True
-    return out
+        covered[start:end] = end - start >= least
+    return covered
 
 
 def drawn_shares(covered, fps):

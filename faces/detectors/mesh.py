@@ -2,9 +2,9 @@
 
 Faces are found by MediaPipe's full-range detector, on overlapping tiles when the whole frame shows none, finer and finer ones,
 and on turned frames when it shows none for certain. Landmarks come from the face mesh with refined lips, run on a square
-window around the face, in which a face that leans far stands upright. The window stands still while the face stays in its middle, so that the mesh can
-track inside it, and is laid anew when the face leaves it or leans. Windows keep the true aspect ratio: squeezed input gives
-wrong lips.
+window around the face, in which a face that leans far stands upright. The window stands still while the face stays in its
+middle, so that the mesh can track inside it, and is laid anew when the face leaves it or leans. Windows keep the true aspect
+ratio: squeezed input gives wrong lips.
 """
 
 import warnings
