@@ -8,7 +8,7 @@ from common.errors import InputError
 from datasets.corpora import CORPORA, GRID_WORDS, grid_transcript, list_clips
 from datasets.corpora.lrs2 import read_list
 from datasets.corpora.texts import read_timit
-from speech.given import read_alignment
+from speech.alignment.given import read_alignment
 
 LRS_TEXT = "Text:  WHEN I WAS YOUNG\nConf:  4\n"
 PRETRAIN_TEXT = LRS_TEXT + "\nWORD START END ASDSCORE\nWHEN 0.10 0.30 5.1\nI 0.30 0.40 5.1\nWAS 0.40 0.60 5.1\nYOUNG 0.6 1 5\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech.transcript import transcript_words
+from speech.text.transcript import transcript_words
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from common.errors import InputError
 from common.files import atomic_output
-from speech.alignment import Interval, cover
-from speech.interval_files import Row, number
-from speech.phone_labels import is_silence, looks_like_phones
+from speech.alignment.interval_files import Row, number
+from speech.alignment.intervals import Interval, cover
+from speech.text.phone_labels import is_silence, looks_like_phones
 
 WORD_TIERS = ("words", "word", "ort-mau", "ort", "orthography")
 PHONE_TIERS = ("phones", "phone", "phonemes", "phoneme", "mau", "segments")

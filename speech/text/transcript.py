@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from speech.numbers import spell_numbers
+from speech.text.numbers import spell_numbers
 
 _TAG = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|<[^<>]*>")
 _NOISES = (
@@ -51,7 +51,7 @@ def transcript_words(text, known=None):
     """Words of a transcript as dictionaries have them.
 
     Lower case; apostrophes inside words are kept, hyphens part words, other punctuation goes. Numbers, money, years and the
-    like are spelt out (`speech.numbers`), "&" is "and", "Mr." is "mister", "U.S." is the letters "u s". Accents are folded
+    like are spelt out (`speech.text.numbers`), "&" is "and", "Mr." is "mister", "U.S." is the letters "u s". Accents are folded
     ("caf\u00e9" is "cafe"). Tags in {}, [] and <>, and noises in () such as "(laughter)", are dropped and reported.
 
     Args:

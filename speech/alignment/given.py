@@ -4,9 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InputError
-from speech.alignment import Alignment, Interval, cover
-from speech.alignment_json import load_object, parse_rows, read_json, write_json
-from speech.interval_files import (
+from speech.alignment.interval_files import (
     GRID_RATE,
     TIMIT_RATE,
     is_interval_line,
@@ -18,7 +16,9 @@ from speech.interval_files import (
     parse_lrs,
     read_text,
 )
-from speech.phone_labels import CLOSURES, KNOWN_SETS, is_noise, is_silence, to_arpabet
+from speech.alignment.intervals import Alignment, Interval, cover
+from speech.alignment.json_files import load_object, parse_rows, read_json, write_json
+from speech.text.phone_labels import CLOSURES, KNOWN_SETS, is_noise, is_silence, to_arpabet
 
 SUFFIXES = (".align", ".TextGrid", ".lab", ".phn", ".wrd", ".csv", ".tsv", ".json", ".txt")
 OVERLAP = 0.05  # seconds of overlap that a file may have; aligners round
@@ -56,8 +56,9 @@ def read_alignment(path, seconds, offset=0.0, part=None):
 
     Formats, by suffix and content: GRID `.align` (words; 1/25000 s), Praat `.TextGrid` (long, short, as MFA and MAUS name their
     tiers), `.lab` of HTK (100 ns; full-context labels too), TIMIT `.phn` and `.wrd` (samples of 16 kHz), `.csv` and `.tsv`
-    (start, end, label[, tier]; seconds), our `.json` (speech/alignment_json.py) and praatio's, `.txt` of LRS2/LRS3 pretrain or
-    with lines `start end label` in seconds. Where a format does not say whether it holds words or phones, the labels do.
+    (start, end, label[, tier]; seconds), our `.json` (speech/alignment/json_files.py) and praatio's, `.txt` of LRS2/LRS3
+    pretrain or with lines `start end label` in seconds. Where a format does not say whether it holds words or phones, the
+    labels do.
 
     Args:
         path: the file.
@@ -115,7 +116,7 @@ def read_transcript(path):
 
 def _is_plain(path, text):
     """Whether a .txt, .lab or file of unknown suffix is a text without times."""
-    from speech.textgrid import is_textgrid
+    from speech.alignment.textgrid import is_textgrid
 
     suffix = Path(path).suffix.lower()
     if suffix not in (".txt", ".lab") and suffix in [known.lower() for known in SUFFIXES]:
@@ -126,7 +127,7 @@ def _is_plain(path, text):
 
 def _tiers(path, text):
     """{"words": rows, "phones": rows}, one of them, or {"utterances": rows}."""
-    from speech.textgrid import is_textgrid, role_of
+    from speech.alignment.textgrid import is_textgrid, role_of
 
     suffix = Path(path).suffix.lower()
     if suffix == ".textgrid" or is_textgrid(text):
@@ -158,7 +159,7 @@ def _tiers(path, text):
 
 
 def _textgrid(path, text):
-    from speech.textgrid import parse_textgrid, pick_tiers
+    from speech.alignment.textgrid import parse_textgrid, pick_tiers
 
     tiers = pick_tiers(parse_textgrid(text, path), path)
     if not any(tiers.values()):
