@@ -14,8 +14,8 @@ from common.errors import InputError
 from speech.aligners.aligner import Aligner
 from speech.alignment import AlignmentError
 from speech.alignment.given import read_alignment
-from speech.alignment.interval_files import read_text
 from speech.alignment.textgrid import parse_textgrid, pick_tiers
+from speech.text.files import read_text
 from speech.text.phone_labels import is_noise
 from speech.text.transcript import transcript_words
 from speech.waveform import SAMPLE_RATE

@@ -14,11 +14,13 @@ from speech.alignment.interval_files import (
     parse_htk,
     parse_lines,
     parse_lrs,
-    read_text,
+    sentence_of_timit,
 )
 from speech.alignment.intervals import Alignment, Interval, cover
 from speech.alignment.json_files import load_object, parse_rows, read_json, write_json
+from speech.text.files import read_text
 from speech.text.phone_labels import CLOSURES, KNOWN_SETS, is_noise, is_silence, to_arpabet
+from speech.text.subtitles import is_subtitles, subtitle_words
 
 SUFFIXES = (".align", ".TextGrid", ".lab", ".phn", ".wrd", ".csv", ".tsv", ".json", ".txt")
 OVERLAP = 0.05  # seconds of overlap that a file may have; aligners round
@@ -93,14 +95,20 @@ def read_transcript(path):
     """Words of a transcript file, as written, white space made single.
 
     Args:
-        path: plain text (.txt, or .lab as MFA has it), LRS2/LRS3 text (the line `Text:`), or any alignment file with words.
+        path: plain text (.txt, or .lab as MFA has it), LRS2/LRS3 text (the line `Text:`), TIMIT's .TXT (samples before the
+            sentence), subtitles (.srt, .vtt, .ass, .sbv, or a .txt that holds such; `speech.text.subtitles`), or any alignment
+            file with words. Encodings: see `speech.text.files.read_text`.
 
     Raises:
         InputError: file missing or unreadable, or without a word.
     """
     text = read_text(path, "transcript")
-    if is_lrs(text):
+    if is_subtitles(text):
+        words = subtitle_words(text)
+    elif is_lrs(text):
         words = lrs_transcript(text, path)
+    elif _is_sentence(path, text):
+        words = sentence_of_timit(text)
     elif _is_plain(path, text):
         words = " ".join(text.split())
     else:
@@ -112,6 +120,11 @@ def read_transcript(path):
     if not words:
         raise InputError(f"{path}: holds no word (transcript)")
     return words
+
+
+def _is_sentence(path, text):
+    """Whether a text is TIMIT's .TXT: a sentence with the times of its ends."""
+    return Path(path).suffix.lower() in (".txt", "") and sentence_of_timit(text) is not None
 
 
 def _is_plain(path, text):
@@ -130,6 +143,10 @@ def _tiers(path, text):
     from speech.alignment.textgrid import is_textgrid, role_of
 
     suffix = Path(path).suffix.lower()
+    if is_subtitles(text):
+        raise InputError(f"{path}: holds subtitles, no times of words; give it as a transcript, to be aligned")
+    if _is_sentence(path, text):
+        raise InputError(f"{path}: holds a sentence with the times of its ends alone; give it as a transcript, to be aligned")
     if suffix == ".textgrid" or is_textgrid(text):
         return _textgrid(path, text)
     if suffix == ".json":

@@ -21,8 +21,9 @@ import json
 
 from common.errors import InputError
 from common.files import atomic_output
-from speech.alignment.interval_files import Row, number, read_text
+from speech.alignment.interval_files import Row, number
 from speech.alignment.intervals import Alignment, Interval
+from speech.text.files import read_text
 
 FORMAT = "talking-faces alignment"
 VERSION = 1
