@@ -10,7 +10,7 @@ import torch
 
 from common.errors import InputError
 from media import VideoWriter, read_metadata
-from metrics.clips.generation import Studio, system_names
+from metrics.clips.generation import VideoGenerator, system_names
 from models import build_model
 from pipeline.marking import synthetic_tags
 from tests.evaluate_kit import cells, run, table, use_drawn_faces, values, write_clips
@@ -173,7 +173,7 @@ def test_names_of_systems(tmp_path, monkeypatch):
 
 
 class Generator:
-    """What the studio asks of a generator, without a network."""
+    """What a VideoGenerator asks of a driver, without a network."""
 
     name, sha256, pastes, moves, taught_with = "tiny.safetensors", "ab" * 32, "mouth", False, ()
 
@@ -196,13 +196,13 @@ def test_a_video_of_another_precision_is_made_again(tmp_path, told, made, kept):
     tags = synthetic_tags(Generator.name, Generator.sha256) | ({} if made is None else {"precision": made})
     with VideoWriter(tmp_path / "a.mp4", width=64, height=64, fps=25, metadata=tags) as writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))
-    assert Studio._is_of(tmp_path / "a.mp4", Generator(told)) == kept
-    assert not Studio._is_of(tmp_path / "none.mp4", Generator(told))
-    assert not Studio._is_of(tmp_path / "a.mp4", Generator(told, moves=True)), "it may show what it is measured against"
+    assert VideoGenerator._is_of(tmp_path / "a.mp4", Generator(told)) == kept
+    assert not VideoGenerator._is_of(tmp_path / "none.mp4", Generator(told))
+    assert not VideoGenerator._is_of(tmp_path / "a.mp4", Generator(told, moves=True)), "it may show what it is measured against"
 
 
 def test_the_precision_of_the_generators_is_told(material, tmp_path, monkeypatch):
     monkeypatch.setattr("metrics.clips.generation.load_driver",
                         lambda path, device, precision: Generator({"tiny": "bf16", "other": "fp32"}[path.stem]))
     paths = [material / f"{name}.safetensors" for name in ("tiny", "other")]
-    assert Studio(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16", "other": "fp32"}
+    assert VideoGenerator(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16", "other": "fp32"}

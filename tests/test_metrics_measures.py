@@ -10,7 +10,7 @@ import torch
 
 from media import VideoWriter
 from metrics import measures
-from metrics.clips.precision import made_precision, told_precisions
+from metrics.clips.video_tags import made_precision, told_precisions
 from metrics.evaluation import one_or_all
 from metrics.measures.registry import build_measures, columns_of
 from metrics.networks.load import Networks
@@ -23,13 +23,13 @@ from tests.inference_kit import tone
 NEW = '''
 """How red the picture is, a measure of this test."""
 
-from metrics.measures.base import Findings, OfVideo
+from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import Column
 
 PLACE = 55
 
 
-class Redness(OfVideo):
+class Redness(VideoMeasure):
     columns = (Column("redness", "redness", "one", 3, "mean red over that of the real video", paired_only=False),)
 
     def facts(self, options):
