@@ -74,6 +74,7 @@ def parse(argv):
     add("--identity", action="store_true", help="is it the same person: face embeddings (needs the extra identity)")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
     add("--frames", type=int, help="look at the first so many frames of each video only")
+    add("--keep_going", action="store_true", help="measure the others where some videos cannot be used; these are failed rows")
 
     add = parser.add_argument_group("faces and machine").add_argument
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
@@ -82,6 +83,14 @@ def parse(argv):
     add("--device", default="auto", help="auto, cuda, cpu or mps (%(default)s)")
 
     add = parser.add_argument_group("tables").add_argument
+    add("--names", nargs="+", help="names of the systems in the table, one for each of --generated or --checkpoint\n"
+        "(the name of the training run, else of the file or folder)")
+    add("--columns", nargs="+", metavar="MEASURE", help="measures of the main table, in this order, by their keys:\n"
+        "ssim_mouth, sync_distance, ... (all; in LaTeX the ten most wanted)")
+    add("--intervals", action="store_true", help="LaTeX: the interval below each mean")
+    add("--caption", help="LaTeX: caption of the table, as LaTeX")
+    add("--label", help="LaTeX: label of the table (tab:NAME of --out)")
+    add("--figures", nargs="+", choices=("pdf", "svg", "png"), default=(), help="write the plots as files, too")
     add("--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two tables side by side, with paired differences")
     add("--with_published", help="print published numbers of a data set beneath, marked: lrs2 or grid")
     return parser.parse_args(argv)
@@ -89,7 +98,7 @@ def parse(argv):
 
 def check_out(args):
     """`--out` without suffix; refused where no file can be made, or where it would replace what is compared."""
-    from metrics.report.build import SUFFIXES
+    from metrics.report.files import SUFFIXES
 
     out = args.out or Path("results/comparison" if args.compare else "results/table")
     if out.is_dir():
@@ -105,8 +114,10 @@ def check_out(args):
 
 def check(args):
     """Refuse what does not go together or is out of range."""
+    from metrics.clips.names import given_names
+
     if args.compare:
-        if args.generated or args.checkpoint or args.with_published:
+        if args.generated or args.checkpoint or args.with_published or args.names or args.columns:
             raise InputError("--compare takes two tables and --out alone; measure, or print published numbers, in another run")
         return
     if bool(args.generated) == bool(args.checkpoint):
@@ -123,6 +134,8 @@ def check(args):
     for flag in others:
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag} does not go with --{mode}; leave one of them out")
+    if args.names:
+        given_names(args.names, len(args.generated or args.checkpoint))
     if args.fid_reference and not args.inception_weights:
         raise InputError(f"--fid_reference {args.fid_reference}: holds Inception features; give --inception_weights, too")
     if args.syncnet_weights and args.expert:
@@ -145,18 +158,20 @@ def main(argv):
         return compare(args)
     from faces.detectors import build_detector
     from metrics.process_group import ProcessGroup
-    from metrics.report.build import write_report
+    from metrics.report.files import write_report
     from metrics.report.published import footnotes, format_published, select
+    from metrics.report.style import TableStyle
     from metrics.report.text import format_published_table, format_table
     from models.devices import choose_device
 
+    style = TableStyle(args.columns and tuple(args.columns), args.caption, args.label, args.intervals)
     published = None
     if args.with_published:
         rows = select(args.with_published)
         published = *format_published(rows), footnotes(rows)
     processes = ProcessGroup.join(args.device)
     device = str(choose_device(processes.device))
-    evaluation = plan(args, device, note=print_note if processes.first else lambda _: None)
+    evaluation = plan(args, device, note=print_note if processes.first else lambda _: None, style=style)
     detector = build_detector(args.detector, device=device, weights=args.detector_weights)
     evaluation.facts["detector"] = f"{detector.name} {detector.version}"
     try:
@@ -170,9 +185,9 @@ def main(argv):
     if not any(record["row"].kind == "generated" for record in results.records):
         progress.remove()  # nothing to go on with: the next run looks at everything again
     report = evaluation.report(results)
-    paths = write_report(report, args.out, results.pictures(), published)
+    paths = write_report(report, args.out, results.pictures(), published, style, args.figures)
     progress.remove()
-    print(format_table(report))
+    print(format_table(report, style=style))
     if published:
         print(format_published_table(published))
     print(f"written: {', '.join(map(str, paths))}")
@@ -184,10 +199,11 @@ def print_note(text):
     print(f"note: {text}", file=sys.stderr)
 
 
-def plan(args, device, note):
-    """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out."""
+def plan(args, device, note, style):
+    """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out, `style` is checked."""
     from faces.track import FaceSelection
     from metrics.evaluation import Evaluation
+    from metrics.measures.registry import build_measures, columns_of
     from metrics.networks.load import Networks
     from metrics.scorer import Options
     from metrics.sync.crops import TrackRules
@@ -197,6 +213,7 @@ def plan(args, device, note):
     expert = args.syncnet_weights or (None if args.expert == "none" else args.expert or DEFAULT_EXPERT)
     networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, identity=args.identity,
                              device=device)
+    style.check(columns_of(build_measures(networks)))
     if args.generated:
         items, systems, facts, generator = given_videos(args, note)
     else:
@@ -261,7 +278,8 @@ def look_first(args, networks, items, generator, note):
     seen = preflight.real_frames()
     if seen is not None and seen <= needed:
         raise InputError(f"--inception_weights: the real videos have {seen} frames, and a Frechet distance of {needed} "
-                         f"features needs more than {needed}: give more videos, a --fid_reference, or --force to compute it anyway")
+                         f"features needs more than {needed}: give more videos, a --fid_reference, or --force to compute it "
+                         "anyway")
 
 
 def compare(args):

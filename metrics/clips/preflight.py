@@ -60,7 +60,7 @@ class Preflight:
         return _refusal(fitting, made, truth) or (_refusal(self._check_lengths, made, truth) if paired else None)
 
     def _check_lengths(self, made, truth):
-        """Raise InputError where two lengths differ by the claims of the containers and by their packets: claims may be wrong."""
+        """Raise InputError where two lengths differ, by claims of the containers and by their packets: claims may be wrong."""
         for seconds_of in (_claimed, _counted):
             counts = [self._count(seconds_of(info), truth.fps) for info in (made, truth)]
             if None in counts or not (error := _refusal(check_lengths, made.path, counts[0], truth, counts[1])):

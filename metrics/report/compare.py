@@ -9,8 +9,9 @@ import numpy as np
 from common.errors import InputError
 from common.files import atomic_output
 from metrics.formulas.bootstrap import FEW, paired_difference
-from metrics.report.build import FORMAT, json_text
+from metrics.report.build import FORMAT
 from metrics.report.cells import DAGGER, OVER_FITTED_NOTE, columns_of, number, plain, protocol_items, span
+from metrics.report.files import json_text
 from metrics.report.matching import match_notes, match_systems
 from metrics.report.text import escape_markdown
 from metrics.rows import FRECHET, Row
@@ -80,9 +81,10 @@ def compare_reports(first, second, names):
 
     Returns:
         {"format", "names", "columns", "rows", "systems", "protocol", "unmatched"}. systems is what `match_systems` gave.
-        A row is {"label", "videos", "only_first", "only_second", "cells"}: how many videos both have, and only one has. A cell is {"first", "second", "difference", "low",
-        "high", "videos", "p", "differs", "flags"}: means over the common videos, second minus first as in
-        `metrics.formulas.bootstrap.paired_difference`, differs where its interval excludes 0, flags the two over-fitting marks.
+        A row is {"label", "videos", "only_first", "only_second", "cells"}: how many videos both have, and only one has. A
+        cell is {"first", "second", "difference", "low", "high", "videos", "p", "differs", "flags"}: means over the common
+        videos, second minus first as in `metrics.formulas.bootstrap.paired_difference`, differs where its interval excludes
+        0, flags the two over-fitting marks.
         The Frechet distance has its two values and their difference alone. protocol lists {"name", "first", "second"} where the
         two differ; columns that differ in their heads are listed there too.
 
