@@ -1,6 +1,7 @@
 """The main table of a report: chosen measures, the best value bold, LaTeX for a paper; and the figures as files."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.test_metrics_report import COLUMNS, NASTY, PAIRED, PROTOCOL, PUBLISHE
 SYSTEMS = ("ours", "other_one", "third")
 
 
+@cache
 def three_systems(**changed):
     """Real 7.0 in D, and three systems that are over-fitted (6.0), best (7.5) and worst (8.0); SSIM 0.5, 0.7, 0.6."""
     videos = [video(REAL, f"v{at}", sync_distance=7.0, sync_confidence=5.0, ssim_mouth=1.0) for at in range(3)]
@@ -27,6 +29,12 @@ def three_systems(**changed):
         videos += [video(row, f"v{at}", sync_distance=distance, sync_confidence=4.0, ssim_mouth=similarity,
                          sync_offset={"ours": -2.0, "other_one": 1.0}.get(name, 3.0)) for at in range(3)]  # fmt: skip
     return build_report(COLUMNS, videos, [], {}, PROTOCOL, systems=SYSTEMS)
+
+
+@cache
+def four():
+    """The report of `four_rows`."""
+    return build(four_rows())
 
 
 def column(report, key):
@@ -71,7 +79,7 @@ def test_the_best_of_the_systems_is_bold_and_never_an_over_fitted_one():
     assert bold(three_systems(third=(8.0, 0.70000001)), "ssim_mouth") == {"other_one, paired", "third, paired"}
     assert bold(three_systems(ours=(7.5, 0.7), third=(7.5, 0.7)), "ssim_mouth") == set(), "all alike"
     assert bold(three_systems(ours=(6.0, 0.5), other_one=(6.1, 0.5), third=(6.2, 0.5)), "sync_distance") == set()
-    assert bold(build(four_rows()), "ssim_face") == set(), "a system alone is not the best"
+    assert bold(four(), "ssim_face") == set(), "a system alone is not the best"
     texts = tex_table(report), markdown_page(report), html_page(report)
     for text, mark in zip(texts, (r"\textbf{%s}", "**%s**", "<b>%s</b>"), strict=True):
         assert mark % "7.500" in text and mark % "0.7000" in text and mark % "6.000" not in text and mark % "1.0000" not in text
@@ -105,7 +113,7 @@ def test_tex_has_one_table_whose_lines_fill_their_columns(intervals):
         (number, lines), = tabulars(text)
         assert len(lines) >= 2 and all(count == number for _, count in lines), lines
         assert text.isascii() and text.count(r"\begin{table}") == text.count(r"\toprule") == text.count(r"\bottomrule") == 1
-    lines = [line for line in tex_table(build(four_rows()), style=style).split("\n") if not line.startswith("%")]
+    lines = [line for line in tex_table(four(), style=style).split("\n") if not line.startswith("%")]
     assert any("interval" in line for line in lines) == any(r"\scriptsize {[}" in line for line in lines) == intervals
     published = tabulars(tex_table(three_systems(), PUBLISHED))
     assert [number for number, _ in published] == [published[0][0], len(PUBLISHED[0])]
@@ -147,12 +155,12 @@ def test_the_first_columns_are_seen_and_the_others_are_scrolled():
 @pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
 def test_figures_are_files(kind, tmp_path):
     start = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}[kind]
-    paths = write_report(build(four_rows()), tmp_path / "t", figures=(kind,))[5:]
+    paths = write_report(four(), tmp_path / "t", figures=(kind,))[5:]
     assert [path.name for path in paths] == [f"t_offsets.{kind}", f"t_shifts.{kind}"]
     assert all(path.read_bytes().startswith(start) for path in paths)
     if kind == "svg":
         first = [path.read_bytes() for path in paths]
-        write_report(build(four_rows()), tmp_path / "t", figures=(kind,))
+        write_report(four(), tmp_path / "t", figures=(kind,))
         assert [path.read_bytes() for path in paths] == first, "the same figures are the same files"
     silent = build([video(REAL, "a", curve=False)])
     assert len(write_report(silent, tmp_path / "s", figures=(kind,))) == 5, "nothing to plot"
