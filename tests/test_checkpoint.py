@@ -151,7 +151,7 @@ def test_published_forms_load_without_conversion(tmp_path, discriminator, form):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_scripted_network_gives_its_tensors(tmp_path):
-    """torch.jit.script keeps lists of numbers beside the tensors, such as the padding of a convolution; torch.jit.trace does not."""
+    """torch.jit.script, unlike torch.jit.trace, keeps lists of numbers beside the tensors: the padding of a convolution."""
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4))
     torch.jit.script(network).save(tmp_path / "scripted.pt")
     read = read_foreign(tmp_path / "scripted.pt")
