@@ -93,6 +93,16 @@ def test_files_of_the_checkout_that_are_named_exist(page):
         assert (ROOT / name).is_file(), f"{name}: no such file"
 
 
+def test_figures_of_the_readme_stand_in_results():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Ten figures")[2].partition("\n## ")[0]
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    rows = [line for line in readme.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 10
+    for row in rows:
+        for figure in re.findall(r"\d[\d,]*\.?\d*(?:e-\d+)?", row.rpartition("|")[0].rpartition("|")[2]):
+            assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d]|\.\d)", results), f"{row}: {figure} is not in docs/results.md"
+
+
 def test_make_targets_that_are_named_exist():
     for page in PAGES:
         for target in re.findall(r"`make (\w+)|^make (\w+)", page.read_text(encoding="utf-8"), flags=re.M):
