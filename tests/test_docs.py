@@ -100,7 +100,7 @@ def test_figures_of_the_readme_stand_in_results():
     assert len(rows) == 10
     for row in rows:
         for figure in re.findall(r"\d[\d,]*\.?\d*(?:e-\d+)?", row.rpartition("|")[0].rpartition("|")[2]):
-            assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d]|\.\d)", results), f"{row}: {figure} is not in docs/results.md"
+            assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?!\d|\.\d)", results), f"docs/results.md lacks {figure}: {row}"
 
 
 def test_make_targets_that_are_named_exist():
