@@ -45,11 +45,11 @@ def main(argv):
 
 
 def _work(job, dry_run):
+    from training.dry_run import describe, try_out
     from training.loop import train
     from training.run import NotFinite
     from training.storage.state import StorageError
     from training.storage.store import Store
-    from training.try_out import describe, try_out
 
     say = functools.partial(print, flush=True) if job.engine.first else _silent
     step = 0 if dry_run else Store(job).load()

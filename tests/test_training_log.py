@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.training_kit import learn
 from training.logging.progress import line
 from training.logging.rows import TIMES, Rows, read_rows
-from training.logging.watchers import CHANCE_STEPS, ChanceWatch, WaitWatch
+from training.logging.warnings import CHANCE_STEPS, ChanceWarning, WaitWarning
 
 
 def without_times(rows):
@@ -94,7 +94,7 @@ def test_a_loss_at_chance_is_pointed_out(write_log):
     write_log.lines.clear()
     learning = [0.6 if step % 1000 < 50 else 0.6935 for step in range(2 * CHANCE_STEPS)]
     assert chance_lines(write_log(log_every=50, losses=losses), write_log.lines, learning) == 0
-    assert ChanceWatch().row() is None
+    assert ChanceWarning().row() is None
 
 
 def test_the_loss_at_chance_may_have_any_name(write_log):
@@ -114,7 +114,7 @@ def test_waiting_for_data_is_pointed_out_once(write_log):
     told = [line for line in write_log.lines if "waiting for data" in line]
     assert len(told) == 1 and "data.workers" in told[0] and "disk" in told[0]
     assert 30 < int(told[0].split()[1].rstrip(":")) <= 50
-    watch = WaitWatch(4)
+    watch = WaitWarning(4)
     watch.step(9.0, 9.0)  # the first step: the loader starts
     assert watch.row() is None and watch.share == 0.0
 

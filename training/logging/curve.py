@@ -18,7 +18,7 @@ from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
 from training.logging.rows import read_rows
-from training.logging.watchers import CHANCE, TWO_WAY, two_way_loss
+from training.logging.warnings import CHANCE, TWO_WAY, two_way_loss
 
 NO_MATPLOTLIB = (
     "matplotlib is not installed: no curves are drawn (pip install matplotlib; python -m training.logging.curve RUN)"

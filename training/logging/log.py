@@ -13,7 +13,7 @@ from training.logging.picture_grid import labelled_grid, write_picture
 from training.logging.progress import Progress, line
 from training.logging.rows import Rows
 from training.logging.trackers import open_trackers, require_trackers
-from training.logging.watchers import WAITING_ROWS, ChanceWatch, WaitWatch, two_way_loss
+from training.logging.warnings import WAITING_ROWS, ChanceWarning, WaitWarning, two_way_loss
 
 _NO_PILLOW = "Pillow is not installed: the faces of validation are not drawn"
 
@@ -45,7 +45,7 @@ class Log:
         self._rows = Rows(folder / "log.jsonl", start)
         earlier = next((row["minutes"] for row in reversed(self._rows.kept) if row.get("minutes") is not None), 0.0)
         self._begun = time.monotonic() - 60 * earlier
-        self._chance, self._wait = ChanceWatch(), WaitWatch(self._every * WAITING_ROWS)
+        self._chance, self._wait = ChanceWarning(), WaitWarning(self._every * WAITING_ROWS)
         self._two_way = two_way_loss(config)
         self._waited, self._took, self._count = 0.0, 0.0, 0  # since the last row
         self._no_pillow = False
