@@ -68,8 +68,9 @@ def parse_arguments(argv):
     parser.add_argument("--val_share", type=float, help="share of the other clips for validation (default: 0.05)")
     parser.add_argument("--test_share", type=float, help="share of the other clips for testing (default: 0.05)")
     parser.add_argument("--split_seed", type=int, help="another number takes other clips for validation and testing")
-    parser.add_argument("--split", metavar="RULE", help="place clips that are prepared already in other splits; faces and side files stay as they are. shares: by the five options above; or a text file: "
-                        "the id of a clip, or a folder of ids such as s1/, and its split a line")  # fmt: skip
+    parser.add_argument("--split", metavar="RULE", help="place clips that are prepared already in other splits; faces and side "
+                        "files stay as they are. shares: by the five options above; or a text file: the id of a clip, or a "
+                        "folder of ids such as s1/, and its split a line")  # fmt: skip
     parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
                         "(auto), or by one way alone: given, pocketsphinx, mfa, none (default: auto)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")

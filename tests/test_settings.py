@@ -199,7 +199,7 @@ def test_a_section_elsewhere_is_checked_like_its_model():
     assert checked_section("adversary", {"lr": "1e-3"}, "losses.faces.optim") == {**DEFAULTS["adversary"], "lr": 1e-3}
     below = {**DEFAULTS["adversary"], "clip": 0.0}
     assert checked_section("adversary", {}, "losses.faces.optim", below) == below
-    for wrong, word in (({"lr": -1}, "optim.lr: -1 must be a number from 0 to 1"), ({"lrr": 1}, "optim.lr?"), (5, "section")):
+    for wrong, word in (({"lr": -1}, "optim.lr: -1 must be a number above 0 and up to 1"), ({"lrr": 1}, "optim.lr?"), (5, "section")):
         with pytest.raises(InputError) as error:
             checked_section("adversary", wrong, "losses.faces.optim")
         assert word in str(error.value) and "losses.faces.optim" in str(error.value)

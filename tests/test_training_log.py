@@ -30,7 +30,7 @@ def test_rows_hold_the_values_of_their_step_and_the_last_step_has_one(write_log)
     assert [row["data_time"] for row in rows] == pytest.approx([0.15, 0.35, 0.5])
     assert [row["data_share"] for row in rows] == pytest.approx([0.375, 0.875, 1.25])
     assert all(row["step_time"] == pytest.approx(0.4) and row["memory_mb"] > 1 and row["minutes"] >= 0 for row in rows)
-    assert write_log.lines[0].startswith("step 2  total 0.2") and "left 0:00:01" in write_log.lines[0]
+    assert write_log.lines[0].startswith("step 2 of 5  total 0.2") and "left 0:00:01" in write_log.lines[0]
 
 
 @pytest.mark.parametrize("torn", ["", '{"step": 11, "total": 0.0', "\0\0\0", '{"step": 6, "total": 1}\n[1, 2]\n{"total": 3}\n'])
