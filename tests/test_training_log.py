@@ -126,6 +126,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_and_notes_do_not_tear_it(write_log, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
     log = write_log(start=2, steps=6)
     learn(log, 3, 6)
     log.note("a note")

@@ -66,9 +66,10 @@ def measure(run):
     items = train["batch_size"] * train["accumulate"] * run.engine.size
     validations = -(-train["steps"] // train["validate_every"]) * validation if metrics else 0.0
     whole = seconds * train["steps"] + validations
+    checks = f", {in_words(validations)} of it validation" if validations else ""
     yield (f"dry run: {seconds:.3f} s a step of {items} items, {waited / seconds:.0%} of it waiting for data; "
-           f"{in_words(whole)} ({whole / 3600:.1f} h) for {train['steps']} steps"
-           f"{f', {in_words(validations)} of it validation' if validations else ''}{_limit(train, seconds, whole)}")  # fmt: skip
+           f"{in_words(whole)} ({whole / 3600:.1f} h) for {train['steps']} steps{checks}"
+           f"{_limit(train, seconds, whole)}")  # fmt: skip
     if (complaint := too_long(run, seconds, steps=train["steps"])) is not None:
         yield complaint
 

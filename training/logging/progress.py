@@ -98,8 +98,8 @@ class Progress:
 
 def line(step, values, steps=None):
     """A row of the log in one line; `steps` of the whole run, or None."""
-    of = "" if steps is None else f"of {steps}  "
-    return f"step {step}  {of}" + "  ".join(f"{name} {_number(value)}" for name, value in values.items())
+    of = "" if steps is None else f" of {steps}"
+    return f"step {step}{of}  " + "  ".join(f"{name} {_number(value)}" for name, value in values.items())
 
 
 def _number(value):
