@@ -11,7 +11,7 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from datasets.clip_files import clip_path, open_clip, side_path, write_side
 from datasets.prepared import read_manifest
-from datasets.preparing.tally import reason_kind
+from datasets.preparing.report import reason_kind
 from datasets.workers.jobs import Workers, append_rows, write_rows
 from datasets.workers.pool import Task
 from speech.aligners import Utterance, build_aligner
