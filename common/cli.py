@@ -21,8 +21,8 @@ def run(main, argv=None):
 
     Returns:
         0 or main's own code; 2 after an InputError, and after an error of the system that a user can mend (a full disk, no
-        permission; see `common.system_errors`): one line goes to stderr; 130 after Ctrl-C. Any other exception is a fault of
-        ours and keeps its stack trace.
+        permission; see `common.system_errors`): one line goes to stderr; 130 after Ctrl-C, with the text of the
+        KeyboardInterrupt, where it has one. Any other exception is a fault of ours and keeps its stack trace.
     """
     with lossy_streams():
         try:
@@ -35,8 +35,8 @@ def run(main, argv=None):
                 raise
             print(f"error: {one_line(message)}", file=sys.stderr)
             return EXIT_INPUT
-        except KeyboardInterrupt:
-            print("interrupted: nothing was written under the final name", file=sys.stderr)
+        except KeyboardInterrupt as stop:
+            print(f"interrupted: {one_line(stop) or 'nothing was written under the final name'}", file=sys.stderr)
             return EXIT_INTERRUPTED
 
 

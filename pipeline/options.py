@@ -175,3 +175,21 @@ def check_face(face, outfile, *, keep=()):
     require_file(face, "face picture or video")
     check_output(outfile, (face, *keep), suffixes=(".png",))
     return face, outfile
+
+
+def refuse_beside_compat(compat, options, given=()):
+    """Refuse what cannot go together with the promise of another program's pixels.
+
+    Args:
+        compat: value of `--compat`, or None.
+        options: DriveOptions.
+        given: those of `pipeline.drivers.driver.FOLLOWS` that the user gave.
+    """
+    if compat is None:
+        return
+    flags = [flag for flag, on in (("--optimise_face", options.optimise_face), ("--paste", options.paste)) if on]
+    flags += [f"--{flag}" for flag in ("drive", "pose") if flag in given]
+    if options.output == "crop":
+        flags.append("--output crop")
+    if flags:
+        raise InputError(f"--compat {compat} computes what the public script computes; leave {flags[0]} out")
