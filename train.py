@@ -13,9 +13,10 @@ import argparse
 import functools
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 from common.cli import run
-from common.errors import InputError
+from common.places import check_folder
 from training.config import load_config
 from training.logging.trackers import require_trackers
 from training.storage.lock import hold_run
@@ -34,6 +35,8 @@ def main(argv):
     args = parse_arguments(argv)
     config = load_config(args.config, args.overrides)
     require_trackers(config)
+    if not args.dry_run:
+        check_folder(Path(config["train"]["runs"]) / config["name"], flag="train.runs")
     from training.run import Run
 
     job = Run(config)
@@ -61,8 +64,10 @@ def _work(job, dry_run):
         for line in try_out(job):
             say(line)
         return None
-    if job.step >= job.config["train"]["steps"]:
-        raise InputError(f"{job.folder}: has reached train.steps={job.step} before; raise it or remove the folder")
+    if job.step >= (steps := job.config["train"]["steps"]):
+        say(f"{job.folder}: is done: it has reached step {job.step} of train.steps={steps} before. To go on raise train.steps; to "
+            "start anew choose another name")  # fmt: skip
+        return None
     try:
         ended = train(job, report=say)
     except (NotFinite, StorageError) as error:

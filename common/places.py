@@ -83,7 +83,7 @@ def _names_of(folder):
     yield folder
 
 
-def check_output(path, inputs=(), *, suffixes=None, flag="--outfile"):
+def check_output(path, inputs=(), *, suffixes=None, flag="--outfile", folders=False):
     """Refuse an output that cannot be written or would replace an input, before any work is done for it.
 
     Args:
@@ -91,6 +91,7 @@ def check_output(path, inputs=(), *, suffixes=None, flag="--outfile"):
         inputs: paths that must stay as they are; None among them is passed over.
         suffixes: endings that are permitted, in lower case; None permits any.
         flag: flag or key that the path came from, for the message.
+        folders: a folder may be there.
 
     Raises:
         InputError: says what is wrong, and what to do.
@@ -98,7 +99,7 @@ def check_output(path, inputs=(), *, suffixes=None, flag="--outfile"):
     path = Path(path)
     if path.name in ("", ".."):
         raise InputError(f"{path}: is a folder; give a file name for the output")
-    place = written_place(path)
+    place = Path(os.path.realpath(path)) if folders and os.path.isdir(path) else written_place(path)
     if suffixes and path.suffix.lower() not in suffixes:
         raise InputError(f"{_shown(path)}: the output must end in {' or '.join(suffixes)}")
     refuse_inputs(path, inputs, flag)
@@ -140,7 +141,7 @@ def _check_room(place, path, flag):
         missing.append(folder.name)
         folder = folder.parent
     if not os.path.isdir(folder):
-        raise InputError(f"{_shown(path)}: cannot be written, for {folder} is not a folder; choose another {flag}")
+        raise InputError(f"{_shown(path)}: cannot be written, for {folder} is a file, not a folder; choose another {flag}")
     longest, most = (_limit(folder, name, usual) for name, usual in (("PC_NAME_MAX", _NAME_MAX), ("PC_PATH_MAX", _PATH_MAX)))
     for name in missing:
         if (length := len(os.fsencode(name))) > longest:
