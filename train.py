@@ -65,8 +65,8 @@ def _work(job, dry_run):
             say(line)
         return None
     if job.step >= (steps := job.config["train"]["steps"]):
-        say(f"{job.folder}: is done: it has reached step {job.step} of train.steps={steps} before. To go on raise train.steps; to "
-            "start anew choose another name")  # fmt: skip
+        say(f"{job.folder}: is done: it has reached step {job.step} of train.steps={steps} before. To go on raise train.steps; "
+            "to start anew choose another name")  # fmt: skip
         return None
     try:
         ended = train(job, report=say)
