@@ -17,7 +17,10 @@ from pathlib import Path
 from common.cli import run
 from common.errors import InputError
 from common.files import require_file
+from common.places import check_folder
 
+WRITTEN = ("blocks.png", "distance.png", "modules.png", "modules.json", "modules.npz", "modules.mp4", "loss.json",
+           "optimised.png", "optimised.mp4", "spatial.png")  # fmt: skip
 MOST_LINES = 25  # of losses that are printed
 
 
@@ -76,8 +79,7 @@ def _check(args):
     for flag, what in (("image", "real picture"), ("video", "real video"), ("generated", "generated picture or video")):
         if getattr(args, flag) is not None:
             require_file(getattr(args, flag), what)
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out {args.out}: is a file; give a folder")
+    check_folder(args.out, WRITTEN, (args.image, args.video, args.generated))
     if args.size is not None and not (args.crop and 16 <= args.size <= 1024):
         raise InputError(f"--size {args.size}: goes with --crop, from 16 to 1024 pixels")
     for flag, low in (("frame", 0), ("frames", 1)):

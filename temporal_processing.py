@@ -18,6 +18,9 @@ from pathlib import Path
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from common.places import check_folder
+
+WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json", "temporal.png")
 
 
 def parse(argv):
@@ -94,8 +97,8 @@ def _check(args):
                        ("video", "real video"), ("generated", "generated video")):  # fmt: skip
         if getattr(args, flag) is not None:
             require_file(getattr(args, flag), what)
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out {args.out}: is a file; give a folder")
+    read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
+    check_folder(args.out, WRITTEN, read)
 
 
 def align(args, waveform, text):

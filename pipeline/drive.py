@@ -50,7 +50,7 @@ class Report:
     why: str = ""
 
 
-def run_job(job, driver, face_options, options, *, store, detector_batch=8):
+def run_job(job, driver, face_options, options, *, store, detector_batch=8, source=None):
     """Make one talking video.
 
     Args:
@@ -60,6 +60,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
         options: pipeline.options.DriveOptions.
         store: pipeline.tracking.TrackStore.
         detector_batch: frames in one detection batch, where the detector takes batches.
+        source: FaceSource of the job's face with these options, where it has been opened before; None opens it.
 
     Returns:
         Report.
@@ -69,7 +70,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
     """
     began = time.perf_counter()
     driver.check(options, job.given)
-    source = FaceSource(job.face, face_options)
+    source = source or FaceSource(job.face, face_options)
     if options.source_gap and source.still:
         raise InputError(f"--source_gap {options.source_gap}: a picture, or --static, has one frame alone, from which it is "
                          "drawn; leave --source_gap out")  # fmt: skip
@@ -78,6 +79,8 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
             open_driving(path, flag, face_options)  # a wrong file is told before minutes are spent on another
     how = {"store": store, "device": str(driver.device), "batch_size": detector_batch}
     driving = _speech(job, driver, face_options, options, how)
+    if driver.uses_words and driving.sound is not None:
+        options.speech.check(len(driving.sound.waveform) / SAMPLE_RATE)
     frames = driver.frames(driving, source.fps)
     track = None if options.box else prepare(source, face_options, frames=frames, **how)
     if job.pose:

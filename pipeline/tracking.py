@@ -29,8 +29,11 @@ log = logging.getLogger(__name__)
 
 
 def default_cache():
-    """Folder for tracks: below XDG_CACHE_HOME, else ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talkingface"
+    """Folder for tracks: below XDG_CACHE_HOME, else ~/.cache; None where there is no home folder."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talkingface"
+    except RuntimeError:  # no HOME, and a user id without an entry
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +61,11 @@ class TrackStore:
     """Tracks by key: in memory while the program runs, and in a folder unless there is none.
 
     Args:
-        folder: Path, made when the first track is stored; None keeps nothing on disk.
+        folder: path, made when the first track is stored; None keeps nothing on disk.
     """
 
     def __init__(self, folder):
-        self._folder = folder / "tracks" if folder else None
+        self._folder = Path(folder) / "tracks" if folder else None
         self._memory = {}
 
     def get(self, key):

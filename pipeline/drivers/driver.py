@@ -7,6 +7,7 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from faces.crops import paste_mask, plan_crops
 from faces.outline import lower_face_mask, whole_face_mask
+from pipeline.options import refuse_beside_compat
 from pipeline.reference import choose_reference
 from speech.windows import frame_count
 
@@ -228,21 +229,3 @@ class Driver(ABC):
     def output(self, options):
         """What is written: "frame", or "crop" where the user or the family wants it so."""
         return options.output or ("crop" if self.pastes is None else "frame")
-
-
-def refuse_beside_compat(compat, options, given=()):
-    """Refuse what cannot go together with the promise of another program's pixels.
-
-    Args:
-        compat: value of `--compat`, or None.
-        options: pipeline.options.DriveOptions.
-        given: those of FOLLOWS that the user gave.
-    """
-    if compat is None:
-        return
-    flags = [flag for flag, on in (("--optimise_face", options.optimise_face), ("--paste", options.paste)) if on]
-    flags += [f"--{flag}" for flag in ("drive", "pose") if flag in given]
-    if options.output == "crop":
-        flags.append("--output crop")
-    if flags:
-        raise InputError(f"--compat {compat} computes what the public script computes; leave {flags[0]} out")
