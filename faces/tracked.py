@@ -63,6 +63,11 @@ class FaceTrack:
         shown = np.unique(self.shots[self.present])[1:]
         return [int(np.argmax(self.shots == shot)) for shot in shown]
 
+    def seen(self):
+        """(N,) bool: a face was found, not interpolated; where none was, all that is present."""
+        found = self.present & ~self.interpolated
+        return found if found.any() else self.present.copy()
+
     def whole(self):
         """(N,) bool: jaw and mouth lie inside the frame."""
         return whole(self.landmarks, self.width, self.height)
