@@ -18,7 +18,8 @@ from common.errors import InputError
 from common.files import atomic_output, content_hash
 from common.version import __version__
 from faces.detectors import build_detector
-from faces.track import FORMAT, METHOD, FaceTrack, track_face
+from faces.track import METHOD, track_face
+from faces.tracked import FORMAT, FaceTrack
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
 
@@ -46,15 +47,6 @@ class StoredTrack:
     def covers(self, frames):
         """True when it holds `frames` frames, or all that there are."""
         return self.complete or len(self.track) >= frames
-
-    def first(self, frames):
-        """FaceTrack of at most `frames` frames."""
-        track = self.track
-        if len(track) <= frames:
-            return track
-        return dataclasses.replace(
-            track, landmarks=track.landmarks[:frames], present=track.present[:frames], interpolated=track.interpolated[:frames]
-        )
 
 
 class TrackStore:
@@ -138,7 +130,7 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, 
     if stored is None or not stored.covers(frames if frames is not None else float("inf")):
         stored = _follow(source, options, limit, device, batch_size)
         store.put(key, stored)
-    track = stored.track if frames is None else stored.first(frames)
+    track = stored.track if frames is None else stored.track.first(frames)
     if not track.present.any():
         where = "the picture" if source.is_image else "the first frame" if source.still else f"any of the {len(track)} frames"
         raise InputError(f"{source.path}: no face found in {where}; {advice}")
