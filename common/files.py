@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import InputError
+from common.pipes import is_pipe, readable, spool
 
 _HASH_BLOCK = 1 << 20
 
@@ -45,7 +46,7 @@ def atomic_output(path):
 def content_hash(path):
     """SHA-256 of a file's bytes, as 64 hexadecimal digits; read in blocks, so memory does not grow with the file."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(readable(path), "rb") as file:
         while block := file.read(_HASH_BLOCK):
             digest.update(block)
     return digest.hexdigest()
@@ -56,12 +57,13 @@ def text_share(text):
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
-def require_file(path, what):
+def require_file(path, what, *, pipes=False):
     """Return `path` as a Path when it is a file with something in it; else raise InputError that says what was asked for.
 
     Args:
         path: what the user gave.
         what: what it should be, for the message: "face video", "audio".
+        pipes: a pipe will do: it is read to its end, and `common.pipes.readable` gives the path of its bytes.
     """
     path = Path(path)
     try:
@@ -69,6 +71,11 @@ def require_file(path, what):
             raise InputError(f"{path}: is a folder; {what} must be a file")
         if not path.exists():
             raise InputError(f"{path}: no such file ({what})")
+        if is_pipe(path):
+            if not pipes:
+                raise InputError(f"{path}: is a pipe or a device; {what} must be a file")
+            spool(path, what)
+            return path
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty ({what})")
     except OSError as error:
