@@ -30,6 +30,7 @@ from media.timeline import on_timeline, steady_times
 
 _LOG = logging.getLogger(__name__)
 _MAX_THREADS = 8
+READER = 2  # counts up when frames of some files come out otherwise, so that what is stored about them is made anew
 _CUT_SECONDS = Fraction(1, 5)
 
 

@@ -19,6 +19,7 @@ from common.files import atomic_output, content_hash
 from common.version import __version__
 from faces.detectors import build_detector
 from faces.track import FORMAT, METHOD, FaceTrack, track_face
+from media.reader import READER
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
 
@@ -107,6 +108,7 @@ def track_key(path, options):
         "detector": detector_version,
         "format": FORMAT,
         "method": METHOD,
+        "reader": READER,
         "version": __version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
