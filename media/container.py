@@ -50,8 +50,8 @@ def open_input(path, what):
 def video_stream_or_none(container):
     """The video stream that is meant, or None.
 
-    Cover art, thumbnails, stills and auxiliary layers do not count. Of several the one with frames in time comes first, then the one
-    that the container marks as default, then the largest, then the first.
+    Cover art, thumbnails, stills and auxiliary layers do not count. Of several the one with frames in time comes first, then
+    the one that the container marks as default, then the largest, then the first.
     """
     streams = _video_streams(container)
     return max(streams, key=_rank, default=None)

@@ -4,8 +4,9 @@ from contextlib import suppress
 
 import av
 
-# Codes of AVFieldOrder by the field that is shown first. Frames of these codecs do not say that they are interlaced; their container does.
+# The field that is shown first, by codes of AVFieldOrder.
 _FIRST_FIELD = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
+# Frames of these codecs do not say that they are interlaced; their container does.
 _SAY_NOTHING = {"rawvideo", "v210", "v308", "v408", "v410", "r210", "jpeg2000", "png", "qtrle"}
 _LEAST_WIDTH, _LEAST_HEIGHT = 3, 4  # of bwdif
 
@@ -24,8 +25,8 @@ def is_interlaced(frame, order=None):
 def deinterlaced(frames, order=None, threads=1):
     """Decoded frames, those that are interlaced replaced by whole ones of the same times.
 
-    Each output has the lines of the field that comes first in time, and the missing ones interpolated from it and its neighbours in time.
-    Progressive frames pass as they are; a stream without an interlaced frame meets no filter.
+    Each output has the lines of the field that comes first in time, and the missing ones interpolated from it and its
+    neighbours in time. Progressive frames pass as they are; a stream without an interlaced frame meets no filter.
 
     Args:
         frames: iterable of av.VideoFrame in order of presentation.

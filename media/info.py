@@ -24,8 +24,8 @@ from media.deinterlace import is_interlaced, stated_order
 from media.notes import ALPHA, INTERLACED
 from media.pictures.animations import measure_animation
 from media.pictures.kinds import check_pixels, is_animation, open_picture
-from media.pictures.stills import still_rotation, still_to_rgb
-from media.pixels import FrameConverter, is_transparent, luma_weights
+from media.pictures.stills import read_still
+from media.pixels import BT709_LUMA, FrameConverter, is_transparent, luma_weights
 from media.rates import agreeing_rate, measured_rate, snap_rate
 
 _MEASURED_PACKETS = 200
@@ -48,9 +48,10 @@ class VideoInfo:
         is_image: the file is a still picture.
         is_animation: it is a picture that moves: GIF, APNG, WebP, AVIF.
         luma: weights of red and blue of the matrix by which its YUV becomes RGB, as the file says or by the rule of
-            `media.pixels.colour_matrix`; None where it is stored as RGB, and for a picture.
-        notes: what is changed in it before use (HDR, interlace, transparency, colour profile, choice of a track): tuple of str, a
-            sentence each.
+            `media.pixels.colour_matrix`; None where it is stored as RGB, and for a picture. Of HDR and wide colours that
+            become BT.709, its weights.
+        notes: what is changed in it before use (HDR, interlace, transparency, colour profile, choice of a track): tuple of str,
+            a sentence each.
     """
 
     path: Path
@@ -71,8 +72,8 @@ def probe(path, what="video or picture"):
     """Look at a video or picture; a picture is decoded, of a video the first frame.
 
     Args:
-        path: any file that ffmpeg reads with a video track, or a picture: png, jpg, webp, bmp, tiff, gif, ppm, heic, avif, JPEG XL,
-            JPEG 2000.
+        path: any file that ffmpeg reads with a video track, or a picture: png, jpg, webp, bmp, tiff, gif, ppm, heic, avif,
+            JPEG XL, JPEG 2000.
         what: what it was given for, for messages: "face picture or video".
 
     Returns:
@@ -105,14 +106,13 @@ def probe(path, what="video or picture"):
     frames = max(1, round(seconds * fps)) if seconds else (claimed or None)
     seconds = float(seconds) if seconds else None
     sounds = sound is not None
-    about = {"luma": luma_weights(first), "is_animation": moves, "notes": notes}
+    about = {"luma": luma_weights(first) if mapping_of(first) is None else BT709_LUMA, "is_animation": moves, "notes": notes}
     return VideoInfo(path, width, height, fps, frames, seconds, rotation, sounds, is_image=False, **about)
 
 
 def _picture_info(image, path):
     """VideoInfo of an open picture, still or animated."""
-    rotation = still_rotation(image, path)
-    rgb, notes = still_to_rgb(image, path)
+    rgb, notes, rotation = read_still(path, image)
     height, width = rgb.shape[:2]
     if not is_animation(image):
         return VideoInfo(path, width, height, STILL_FPS, 1, None, rotation, has_audio=False, is_image=True, notes=notes)

@@ -18,9 +18,10 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+BT709_LUMA = (0.2126, 0.0722)
 # Weights of red and blue in the luma of each (ITU-R BT.709, BT.601, BT.2020; FCC 73.682; SMPTE 240M).
 _LUMA = {
-    Colorspace.ITU709: (0.2126, 0.0722),
+    Colorspace.ITU709: BT709_LUMA,
     Colorspace.ITU601: (0.299, 0.114),
     Colorspace.FCC: (0.30, 0.11),
     Colorspace.SMPTE240M: (0.212, 0.087),

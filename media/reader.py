@@ -22,8 +22,8 @@ from media.container import (
 from media.deinterlace import deinterlaced, stated_order
 from media.info import probe
 from media.pictures.animations import animation_frames
-from media.pictures.kinds import is_animation, open_picture
-from media.pictures.stills import still_to_rgb
+from media.pictures.kinds import open_picture
+from media.pictures.stills import read_still
 from media.pixels import FrameConverter
 from media.rates import MAX_FPS, as_rate
 from media.timeline import on_timeline, steady_times
@@ -50,8 +50,8 @@ class VideoReader:
 
     Frame i is what is on screen at i / fps, within a quarter of a frame (see `media.timeline.on_timeline`). Time 0 is the start
     of the picture, or of the sound where that comes first by 50 ms or more. Rotation, mirroring and non-square pixels
-    are resolved, interlaced frames are deinterlaced, transparency is laid over grey, high bit depths are rounded to 8 bits, HDR and wide
-    colours become BT.709; `info.notes` says what was done.
+    are resolved, interlaced frames are deinterlaced, transparency is laid over grey, high bit depths are rounded to 8 bits,
+    HDR and wide colours become BT.709; `info.notes` says what was done.
     A file that was cut short, or has damaged places, gives the frames that decode and sets `damage`.
 
     Raises:
@@ -94,19 +94,17 @@ class VideoReader:
         """Yield (H, W, 3) uint8 RGB arrays; each belongs to the caller, who may write into it."""
         if self._closed:
             raise ValueError(f"{self.info.path}: the reader is closed")
-        return self._pictures() or self._frames()
+        if self.info.is_image:
+            return self._still()
+        return self._animation() if self.info.is_animation and self._is_pillows() else self._frames()
 
-    def _pictures(self):
-        """Iterator of a picture's or of its animation's frames; None for what FFmpeg reads."""
-        path = self.info.path
-        with open_picture(path) as image:
-            if image is None:
-                return None
-        return self._animation() if self.info.is_animation else self._still()
+    def _is_pillows(self):
+        """Whether the animation is read by Pillow, not by FFmpeg."""
+        with open_picture(self.info.path) as image:
+            return image is not None
 
     def _still(self):
-        with open_picture(self.info.path) as image:
-            yield still_to_rgb(image, self.info.path)[0]
+        yield read_still(self.info.path).rgb.copy()
 
     def _animation(self):
         with open_picture(self.info.path) as image:

@@ -77,7 +77,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
                          "drawn; leave --source_gap out")  # fmt: skip
     for flag, path in (("--drive", job.drive), ("--pose", job.pose)):
         if path is not None:
-            say_notes(open_driving(path, flag, face_options)[0].info)  # a wrong file is told before minutes are spent on another
+            say_notes(open_driving(path, flag, face_options)[0].info)  # a wrong file is told first
     how = {"store": store, "device": str(driver.device), "batch_size": detector_batch}
     driving = _speech(job, driver, face_options, options, how)
     frames = driver.frames(driving, source.fps)

@@ -1,6 +1,6 @@
 """From a signal in any of the usual colour spaces to a BT.709 or sRGB signal for a standard display.
 
-Sources: ITU-R BT.2100 (PQ, HLG and its OOTF), BT.2390 section 5.4.1 (EETF), BT.2408 (reference white of 203 cd/m2), BT.1886, IEC 61966-2-1.
+Sources: ITU-R BT.2100 (PQ, HLG and its OOTF), BT.2390 (EETF), BT.2408 (reference white of 203 cd/m2), BT.1886, IEC 61966-2-1.
 """
 
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Mapping:
 def mapping_for(primaries, transfer, peak=None):
     """Mapping of a stream's or picture's tags, or None where they ask for no change.
 
-    HDR without primaries is taken as BT.2020. BT.601's primaries, and codes that are unknown, are taken as BT.709's, as players do.
+    HDR without primaries is taken as BT.2020. BT.601's primaries, and unknown ones, are taken as BT.709's, as players do.
 
     Args:
         primaries, transfer: codes of H.273.
@@ -128,8 +128,8 @@ def hlg_scene(signal):
 def tone_map(light, peak):
     """Bring light of up to `peak` cd/m2 into [0, 1] by the EETF of BT.2390, hue and saturation kept.
 
-    The curve is that of the largest of R, G and B; all three are multiplied by what it does to the largest. Light below the knee
-    stays as it is.
+    The curve holds for the largest of R, G and B; all three are multiplied by what it does to the largest. Light below the
+    knee stays as it is.
 
     Args:
         light: (..., 3), 1 is WHITE.

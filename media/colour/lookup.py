@@ -1,4 +1,4 @@
-"""Colour mappings of whole pictures: the formulas of `media.colour.light` as tables of one variable each, a few rows at a time."""
+"""Colour mappings of whole pictures: the formulas of `media.colour.light` as tables of one variable each."""
 
 import struct
 

@@ -1,12 +1,11 @@
 """Animated WebP and AVIF as frames with times."""
 
 from fractions import Fraction
-from itertools import accumulate
 
 from media.pictures.kinds import FAULTS, damaged
 from media.pictures.profiles import tagged_mapping
 from media.pictures.stills import still_to_rgb
-from media.rates import measured_rate
+from media.rates import snap_rate
 
 _MEASURED = 50  # frames that are decoded to find the rate
 _SHORTEST, _USUAL = Fraction(1, 90), Fraction(1, 10)  # seconds; a shorter frame is shown for the usual time, as browsers do
@@ -33,7 +32,7 @@ def animation_frames(image, path):
 
 
 def measure_animation(image, path):
-    """Rate of an open animation: (fps as Fraction, seconds as Fraction or None where it is long)."""
+    """(fps, seconds) of an open animation, Fractions: the rate at which its shortest frame has one place; None where it is long."""
     durations = []
     for number in range(min(image.n_frames, _MEASURED)):
         try:
@@ -42,9 +41,7 @@ def measure_animation(image, path):
         except FAULTS as error:
             raise damaged(path, error) from error
         durations.append(_duration(image))
-    ends = list(accumulate(durations))
-    fps = measured_rate([Fraction(0), *ends])
-    return fps, ends[-1] if image.n_frames <= _MEASURED else None
+    return snap_rate(1 / min(durations)), sum(durations) if image.n_frames <= _MEASURED else None
 
 
 def _duration(image):

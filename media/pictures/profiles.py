@@ -17,7 +17,8 @@ def to_srgb(image):
         image: PIL image, decoded, of mode L, LA, RGB, RGBA or CMYK.
 
     Returns:
-        image: the same where it has no profile, one that is sRGB within 2 grey levels, or one that cannot be used; else an RGB or RGBA one.
+        image: the same where it has no profile, one that is sRGB within 2 grey levels, or one that cannot be used; else an RGB
+            or RGBA one.
         notes: tuple of str.
     """
     from PIL import Image, ImageCms
@@ -58,14 +59,15 @@ def _is_srgb(transform, mode):
     from PIL import Image, ImageCms
 
     steps = np.linspace(0, 255, 9).astype(np.uint8)
-    probes = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(27, 27, 3) if mode == "RGB" else np.arange(256, dtype=np.uint8)[None]
+    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(27, 27, 3)
+    probes = colours if mode == "RGB" else np.arange(256, dtype=np.uint8)[None]
     given = Image.fromarray(probes)
     made = np.asarray(ImageCms.applyTransform(given, transform)).astype(int)
     return np.abs(made - np.asarray(given.convert("RGB"))).max() <= _SAME
 
 
 def tagged_mapping(image, path):
-    """media.colour.light.Mapping of a HEIC or AVIF picture without a profile, by its colour tags (nclx); None where there is none."""
+    """media.colour.light.Mapping of a HEIC or AVIF picture without a profile, by its colour tags (nclx), or None."""
     if image.info.get("icc_profile"):
         return None
     if image.format == "HEIF":

@@ -1,15 +1,60 @@
 """Pictures as arrays: grey, palette, alpha, CMYK, 16 bits, EXIF orientation, colour profiles."""
 
+import os
+from typing import NamedTuple
+
 import numpy as np
 
 from common.errors import InputError
+from common.pipes import readable
 from media.colour.lookup import map_picture
 from media.notes import ALPHA, GREY_LEVEL
-from media.pictures.kinds import FAULTS, damaged
+from media.pictures.kinds import FAULTS, damaged, open_picture
 from media.pictures.profiles import tagged_mapping, to_srgb
 
 GREY = GREY_LEVEL
 _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
+_KEPT_BYTES = 128 << 20
+_kept = {}  # the last still: jobs look at one several times, and HEIC takes a second to decode
+
+
+class Still(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        rgb: (H, W, 3) uint8 sRGB, upright; nobody may write into it.
+        notes: tuple of str, what was changed.
+        rotation: degrees clockwise by which EXIF turned it.
+    """
+
+    rgb: np.ndarray
+    notes: tuple
+    rotation: int
+
+
+def read_still(path, image=None):
+    """Still of a file; the last one is kept while its file does not change.
+
+    Args:
+        path: a picture.
+        image: the same, open, from `media.pictures.kinds.open_picture`; None opens it.
+
+    Raises:
+        InputError: see `open_picture`; also a picture that is cut short or damaged.
+    """
+    about = os.stat(readable(path))
+    key = (os.path.abspath(path), about.st_ino, about.st_size, about.st_mtime_ns)
+    if key not in _kept:
+        if image is None:
+            with open_picture(path) as opened:
+                return read_still(path, opened)
+        rotation = still_rotation(image, path)
+        still = Still(*still_to_rgb(image, path), rotation)
+        _kept.clear()
+        if still.rgb.nbytes > _KEPT_BYTES:
+            return still
+        _kept[key] = still
+    return _kept[key]
 
 
 def still_rotation(image, path):
