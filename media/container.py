@@ -82,7 +82,8 @@ def picture_decoder(stream):
     It is the stream's own decoder, but for VP8 and VP9 that say that they have transparency.
     """
     name = _WITH_ALPHA.get(stream.codec_context.name)
-    if name is None or stream.metadata.get("alpha_mode") != "1":
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if name is None or tags.get("alpha_mode") != "1":
         return lambda packet: packet.decode()
     context = av.CodecContext.create(name, "r")
     context.thread_count = stream.codec_context.thread_count
