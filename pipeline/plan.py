@@ -9,8 +9,8 @@ import numpy as np
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.paste import first_row
 from models.precision import exact_products
-from pipeline.masks import Masks
 from pipeline.light import LightOfFrames, light_of
+from pipeline.masks import Masks
 from pipeline.optimising import build_optimiser
 from pipeline.scene import Scene
 

@@ -20,6 +20,7 @@ from common.version import __version__
 from faces.detectors import build_detector
 from faces.track import METHOD, track_face
 from faces.tracked import FORMAT, FaceTrack
+from media.reader import READER
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
 
@@ -102,6 +103,7 @@ def track_key(path, options):
         "detector": detector_version,
         "format": FORMAT,
         "method": METHOD,
+        "reader": READER,
         "version": __version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
