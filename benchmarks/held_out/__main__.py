@@ -139,12 +139,15 @@ def experiments(args, rows, driver, detector, corpus):
 def by_speaker(rows):
     """{speaker: figures of (a)}, in the order of the names."""
     from benchmarks.held_out.measure import quantiles
+    from metrics.formulas.bootstrap import interval
 
     table = {}
     for speaker in sorted({row["speaker"] for row in rows}):
         mine = [row for row in rows if row["speaker"] == speaker]
         medians = {key: quantiles([row[key] for row in mine])["median"] for key in ("lmd_raw", "lmd_raw_copy", "lag")}
-        table[speaker] = {"clips": len(mine), "correlation": quantiles([row["correlation"] for row in mine]), **medians}
+        found = [row["correlation"] for row in mine if row["correlation"] is not None and np.isfinite(row["correlation"])]
+        mean = {"mean": float(np.mean(found)) if found else None, "mean_interval": interval(found)}
+        table[speaker] = {"clips": len(mine), "correlation": quantiles([row["correlation"] for row in mine]) | mean, **medians}
     return table
 
 

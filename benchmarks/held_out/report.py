@@ -84,11 +84,13 @@ def markdown(report):
 
 
 def _speakers(speakers):
-    lines = ["", "Own sound, by speaker: median (quartiles).", ""]
-    lines += ["| speaker | clips | correlation | LMD raw (copy) | lag |", "|---|---|---|---|---|"]
+    lines = ["", "Own sound, by speaker: median (quartiles); mean [95 % bootstrap interval over clips].", ""]
+    lines += ["| speaker | clips | correlation | mean correlation | LMD raw (copy) | lag |", "|---|---|---|---|---|---|"]
     for speaker, row in speakers.items():
         distance = f"{text(row['lmd_raw'])} ({text(row['lmd_raw_copy'])})"
-        lines.append(f"| {speaker} | {row['clips']} | {_spread(row['correlation'])} | {distance} | {text(row['lag'])} |")
+        figures = row["correlation"]
+        mean = f"{text(figures['mean'])} [{', '.join(text(end) for end in figures['mean_interval'])}]"
+        lines.append(f"| {speaker} | {row['clips']} | {_spread(figures)} | {mean} | {distance} | {text(row['lag'])} |")
     return lines
 
 
