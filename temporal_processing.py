@@ -157,9 +157,9 @@ def find_runs(alignment, fps, frames):
 def write_alignment(out, alignment, runs):
     """alignment.TextGrid, alignment.json and modules.json."""
     from speech.alignment import Interval
+    from speech.alignment.given import write_json
+    from speech.alignment.textgrid import write_textgrid
     from speech.arpabet import PHONES
-    from speech.given import write_json
-    from speech.textgrid import write_textgrid
 
     fps = float(runs.fps)
     edges = zip(runs.labels.tolist(), runs.starts.tolist(), runs.ends.tolist(), strict=True)

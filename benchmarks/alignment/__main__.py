@@ -23,7 +23,7 @@ from benchmarks.alignment.run import measure_speed
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
-from speech.align import ALIGNERS
+from speech.aligners import ALIGNERS
 from speech.waveform import load_waveform
 
 PARTS = ("synthesised", "grid", "speech", "speed")

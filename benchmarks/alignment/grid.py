@@ -8,7 +8,7 @@ from benchmarks.alignment.material import false_texts
 from benchmarks.alignment.measure import HOP, slope_within, speech_level, spread, step_near
 from benchmarks.alignment.parts import against_false, summarise
 from benchmarks.alignment.run import align_cases
-from speech.interval_files import GRID_RATE
+from speech.alignment.interval_files import GRID_RATE
 from speech.waveform import SAMPLE_RATE
 
 DISPUTED = 0.1  # seconds between two claims of where the first word starts

@@ -16,7 +16,7 @@ from common.errors import InputError
 from datasets.corpora import GRID_WORDS
 from speech.alignment import Interval, cover
 from speech.arpabet import SILENCE
-from speech.phone_labels import to_arpabet
+from speech.text.phone_labels import to_arpabet
 from speech.waveform import SAMPLE_RATE, load_waveform
 
 SENTENCES = Path(__file__).with_name("sentences.txt")

@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.alignment.material import Case
 from common.errors import InputError
 from datasets.corpora import list_clips
-from speech.given import Given, read_alignment
-from speech.interval_files import GRID_RATE
+from speech.alignment.given import Given, read_alignment
+from speech.alignment.interval_files import GRID_RATE
 from speech.waveform import SAMPLE_RATE, load_waveform
 
 # CMU ARCTIC's prompt of the one labelled file, whose label file holds no words.

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from speech.align import Utterance, build_aligner
+from speech.aligners import Utterance, build_aligner
 from speech.alignment import Alignment, AlignmentError, poor_fit
 
 CHUNK = 8

@@ -42,7 +42,7 @@ class Driver(ABC):
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
 
     Attributes (of the object):
-        name, sha256, taught_with: of the checkpoint. crop, device, precision, compat: as given.
+        name, run, sha256, taught_with: of the checkpoint. crop, device, precision, compat: as given.
         threads: of the CPU that it may draw with, as `--threads` says; None where nothing is said.
     """
 
@@ -58,6 +58,7 @@ class Driver(ABC):
 
     def __init__(self, checkpoint, *, crop, device, precision, compat=None):
         self.name, self.sha256, self.taught_with = checkpoint.path.name, checkpoint.sha256, checkpoint.taught_with
+        self.run = checkpoint.run
         self.crop, self.device, self.precision, self.compat = crop, device, precision, compat
         self.threads = None
         if compat is not None and not self.compats:

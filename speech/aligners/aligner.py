@@ -1,13 +1,10 @@
-"""Forced alignment: waveform + transcript -> who says which phone when. One interface, several backends."""
+"""What every backend of forced alignment is given, and what it gives."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from common.suggest import refuse_unknown
 from speech.alignment import AlignmentError
-
-ALIGNERS = ("pocketsphinx", "mfa")
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Aligner:
     """Base of the backends. A backend gives at least `name` and `align`.
 
     Attributes:
-        name: as in ALIGNERS.
+        name: as in `speech.aligners.ALIGNERS`.
     """
 
     name = ""
@@ -58,23 +55,3 @@ class Aligner:
 
     def close(self):
         """Let go of what the backend holds."""
-
-
-def build_aligner(name="pocketsphinx", **options):
-    """Aligner by name.
-
-    Args:
-        name: "pocketsphinx" or "mfa".
-        options: of the backend, see `speech.aligners.sphinx.SphinxAligner` and `speech.aligners.mfa.MfaAligner`.
-
-    Raises:
-        InputError: an unknown name, or a backend that is not installed; the message says how to install it.
-    """
-    refuse_unknown([name], ALIGNERS, "aligner")
-    if name == "mfa":
-        from speech.aligners.mfa import MfaAligner
-
-        return MfaAligner(**options)
-    from speech.aligners.sphinx import SphinxAligner
-
-    return SphinxAligner(**options)

@@ -21,8 +21,9 @@ import json
 
 from common.errors import InputError
 from common.files import atomic_output
-from speech.alignment import Alignment, Interval
-from speech.interval_files import Row, number, read_text
+from speech.alignment.interval_files import Row, number
+from speech.alignment.intervals import Alignment, Interval
+from speech.text.files import read_text
 
 FORMAT = "talking-faces alignment"
 VERSION = 1
@@ -108,7 +109,7 @@ def parse_rows(data, path):
         if rows:
             tiers[name] = rows
     if not tiers:
-        raise InputError(f'{path}: has neither "words" nor "phones"; see speech/alignment_json.py for the format')
+        raise InputError(f'{path}: has neither "words" nor "phones"; see speech/alignment/json_files.py for the format')
     return tiers
 
 

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 
 from common.errors import InputError
-from common.files import require_file
 
 # Units a second. GRID's unit is a thousandth of a video frame.
 GRID_RATE = 25_000
@@ -35,41 +34,6 @@ class Row:
     where: str
 
 
-def read_text(path, what):
-    """Text of a file: UTF-8, UTF-16 where a byte-order mark or its zero bytes say so, else Latin-1.
-
-    Args:
-        path: file.
-        what: what it should be, for messages.
-
-    Returns:
-        str without byte-order mark, lines ended by "\\n".
-
-    Raises:
-        InputError: no such file, an empty one, or one that is no text.
-    """
-    path = require_file(path, what)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    zeros = [raw[place::2].count(0) for place in (0, 1)]
-    try:
-        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            text = raw.decode("utf-16")
-        elif max(zeros) > len(raw) // 4 > 0:
-            text = raw.decode("utf-16-be" if zeros[0] > zeros[1] else "utf-16-le")
-        else:
-            text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if sum(zeros):
-            raise InputError(f"{path}: is no text file; {what} must be one") from error
-        text = raw.decode("latin-1")
-    if "\0" in text:
-        raise InputError(f"{path}: is no text file; {what} must be one")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def number(value, path, where):
     """Finite float of a string or a JSON number; InputError names file and place."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) or isinstance(value, int | float):
@@ -86,6 +50,17 @@ def is_interval_line(line):
     """Whether a line begins with two numbers."""
     fields = line.split(None, 2)
     return len(fields) >= 2 and all(_NUMBER.fullmatch(field) for field in fields[:2])
+
+
+def sentence_of_timit(text):
+    """Words of TIMIT's own .TXT, whose lines have the first and the last sample before a sentence: "0 46797 She had your dark
+    suit in greasy wash water all year." None where a line has another form, or none has several words.
+    """
+    lines = [line.split(None, 2) for line in text.split("\n") if line.strip()]
+    if not all(len(line) == 3 and line[0].isdecimal() and line[1].isdecimal() for line in lines):
+        return None
+    sentences = [" ".join(line[2].split()) for line in lines]
+    return " ".join(sentences) if any(" " in sentence for sentence in sentences) else None
 
 
 def parse_lines(text, path, rate, more=False):

@@ -1,6 +1,6 @@
 """Phones of words that the pronouncing dictionary does not hold: cheap analyses first, then a letter-to-sound model."""
 
-from speech.letters import MODEL, LetterModel
+from speech.text.letters import MODEL, LetterModel
 
 _NAMES = {
     "a": "EY", "b": "B IY", "c": "S IY", "d": "D IY", "e": "IY", "f": "EH F", "g": "JH IY", "h": "EY CH", "i": "AY",

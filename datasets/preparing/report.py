@@ -22,7 +22,7 @@ def reason_kind(text, source=""):
     return re.sub(r"(?<![A-Za-z])(?<![A-Za-z]-)-?\d+(\.\d+)?", "N", re.sub(r"'[^']*'", "...", text))
 
 
-def tally(rows):
+def count_clips(rows):
     """Counts of manifest rows.
 
     Args:
@@ -61,7 +61,7 @@ def _counts(names):
     return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
 
 
-def report(folder):
+def write_report(folder):
     """Write `report.json` of a prepared corpus.
 
     Args:
@@ -70,7 +70,7 @@ def report(folder):
     Returns:
         list of lines that say the same.
     """
-    counts = tally(read_manifest(folder).values())
+    counts = count_clips(read_manifest(folder).values())
     with atomic_output(folder / "report.json") as path:
         path.write_text(json.dumps(counts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     splits = ", ".join(f"{name} {count}" for name, count in counts["splits"].items())

@@ -4,13 +4,18 @@ Which IPA symbol goes to which ARPAbet phone is inferred: by place and manner, a
 where that leaves a choice, by what the lips do (labial-velar stops close the lips, so they count as P and B).
 """
 
+import re
 import unicodedata
 
 from speech.arpabet import NUMBER, SILENCE, split_stress
 
-SILENCES = frozenset(("", "sil", "sp", "ssil", "pau", "epi", "<eps>", "<sil>", "<p:>", "h#", "#", "_"))
-NOISES = frozenset(("spn", "nsn", "+spn+", "+nsn+", "<usb>", "<nib>"))  # somebody, something is heard, but no known phone
-KNOWN_SETS = "ARPAbet with or without stress, the IPA of MFA's English models, TIMIT's 61 phones, and sil, sp, pau, spn"
+SILENCES = frozenset(("", "sil", "sp", "ssil", "pau", "epi", "h#", "#", "_"))
+NOISES = frozenset(("spn", "nsn"))  # somebody, something is heard, but no known phone
+# In brackets of any kind, "[SIL]", "<s>", "{SL}", "(pause)", these are silence; what else stands in [], {} or ++ is a noise.
+_QUIET = SILENCES | {"eps", "p:", "s", "/s", "silence", "pause", "sl"}
+_LOUD = NOISES | {"usb", "nib", "ns", "lg", "br", "cg", "ls", "noise", "laugh", "laughter", "breath", "cough"}
+_BRACKETED = re.compile(r"([\[<({]|\++)(.*?)([\]>)}]|\++)")
+KNOWN_SETS = "ARPAbet with or without stress, the IPA of MFA's models, TIMIT's 61 phones, and sil, sp, pau, spn, [noise]"
 
 # TIMIT's closures: the stop that they belong to, and the releases that they are one phone with.
 CLOSURES = {
@@ -83,13 +88,22 @@ _OTHER = {_form(label): phone for phone, labels in _IPA.items() for label in lab
 
 
 def is_silence(label):
-    """True of the names that silence goes by, "" among them, in any case."""
-    return label.strip().lower() in SILENCES
+    """True of the names that silence goes by, "" among them, in any case and in brackets: "sil", "[SIL]", "<s>", "SP"."""
+    label = label.strip().lower()
+    if found := _BRACKETED.fullmatch(label):
+        return found[2].strip() in _QUIET
+    return label in SILENCES
 
 
 def is_noise(label):
-    """True of "spn" and its like: somebody is heard, but which phone is said is not known."""
-    return label.strip().lower() in NOISES
+    """True of "spn", "[noise]", "{NS}", "+SPN+" and their like: somebody, or something, is heard, but no known phone or word.
+
+    "<unk>", a spoken word that a dictionary lacks, is none, and so are words in round brackets.
+    """
+    label = label.strip().lower()
+    if (found := _BRACKETED.fullmatch(label)) and not is_silence(label):
+        return found[1] in "[{" or found[1][0] == "+" or found[2].strip() in _LOUD
+    return label in NOISES
 
 
 def to_arpabet(label):
@@ -104,6 +118,7 @@ def to_arpabet(label):
     """
     if is_silence(label) or is_noise(label):
         return SILENCE, None
+    label = re.sub(r"(?<=\w)_[BIES]$", "", label.strip())  # Kaldi's place in the word
     phone, stress = split_stress(label)
     if phone in NUMBER:
         return phone, stress
@@ -121,5 +136,5 @@ def looks_like_phones(labels):
 
     A word of one letter ("a") and a few short ones ("uh") are also phones; the other words of a sentence decide.
     """
-    sounding = [label for label in labels if not is_silence(label)]
+    sounding = [label for label in labels if not is_silence(label) and not is_noise(label)]
     return bool(sounding) and sum(to_arpabet(label) is not None for label in sounding) >= 0.8 * len(sounding)

@@ -4,9 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.errors import InputError
-from speech.alignment import Alignment, Interval, cover
-from speech.alignment_json import load_object, parse_rows, read_json, write_json
-from speech.interval_files import (
+from speech.alignment.interval_files import (
     GRID_RATE,
     TIMIT_RATE,
     is_interval_line,
@@ -16,9 +14,13 @@ from speech.interval_files import (
     parse_htk,
     parse_lines,
     parse_lrs,
-    read_text,
+    sentence_of_timit,
 )
-from speech.phone_labels import CLOSURES, KNOWN_SETS, is_noise, is_silence, to_arpabet
+from speech.alignment.intervals import Alignment, Interval, cover
+from speech.alignment.json_files import load_object, parse_rows, read_json, write_json
+from speech.text.files import read_text
+from speech.text.phone_labels import CLOSURES, KNOWN_SETS, is_noise, is_silence, to_arpabet
+from speech.text.subtitles import is_subtitles, subtitle_words
 
 SUFFIXES = (".align", ".TextGrid", ".lab", ".phn", ".wrd", ".csv", ".tsv", ".json", ".txt")
 OVERLAP = 0.05  # seconds of overlap that a file may have; aligners round
@@ -56,8 +58,9 @@ def read_alignment(path, seconds, offset=0.0, part=None):
 
     Formats, by suffix and content: GRID `.align` (words; 1/25000 s), Praat `.TextGrid` (long, short, as MFA and MAUS name their
     tiers), `.lab` of HTK (100 ns; full-context labels too), TIMIT `.phn` and `.wrd` (samples of 16 kHz), `.csv` and `.tsv`
-    (start, end, label[, tier]; seconds), our `.json` (speech/alignment_json.py) and praatio's, `.txt` of LRS2/LRS3 pretrain or
-    with lines `start end label` in seconds. Where a format does not say whether it holds words or phones, the labels do.
+    (start, end, label[, tier]; seconds), our `.json` (speech/alignment/json_files.py) and praatio's, `.txt` of LRS2/LRS3
+    pretrain or with lines `start end label` in seconds. Where a format does not say whether it holds words or phones, the
+    labels do.
 
     Args:
         path: the file.
@@ -92,14 +95,20 @@ def read_transcript(path):
     """Words of a transcript file, as written, white space made single.
 
     Args:
-        path: plain text (.txt, or .lab as MFA has it), LRS2/LRS3 text (the line `Text:`), or any alignment file with words.
+        path: plain text (.txt, or .lab as MFA has it), LRS2/LRS3 text (the line `Text:`), TIMIT's .TXT (samples before the
+            sentence), subtitles (.srt, .vtt, .ass, .sbv, or a .txt that holds such; `speech.text.subtitles`), or any alignment
+            file with words. Encodings: see `speech.text.files.read_text`.
 
     Raises:
         InputError: file missing or unreadable, or without a word.
     """
     text = read_text(path, "transcript")
-    if is_lrs(text):
+    if is_subtitles(text):
+        words = subtitle_words(text)
+    elif is_lrs(text):
         words = lrs_transcript(text, path)
+    elif _is_sentence(path, text):
+        words = sentence_of_timit(text)
     elif _is_plain(path, text):
         words = " ".join(text.split())
     else:
@@ -113,9 +122,14 @@ def read_transcript(path):
     return words
 
 
+def _is_sentence(path, text):
+    """Whether a text is TIMIT's .TXT: a sentence with the times of its ends."""
+    return Path(path).suffix.lower() in (".txt", "") and sentence_of_timit(text) is not None
+
+
 def _is_plain(path, text):
     """Whether a .txt, .lab or file of unknown suffix is a text without times."""
-    from speech.textgrid import is_textgrid
+    from speech.alignment.textgrid import is_textgrid
 
     suffix = Path(path).suffix.lower()
     if suffix not in (".txt", ".lab") and suffix in [known.lower() for known in SUFFIXES]:
@@ -126,9 +140,13 @@ def _is_plain(path, text):
 
 def _tiers(path, text):
     """{"words": rows, "phones": rows}, one of them, or {"utterances": rows}."""
-    from speech.textgrid import is_textgrid, role_of
+    from speech.alignment.textgrid import is_textgrid, role_of
 
     suffix = Path(path).suffix.lower()
+    if is_subtitles(text):
+        raise InputError(f"{path}: holds subtitles, no times of words; give it as a transcript, to be aligned")
+    if _is_sentence(path, text):
+        raise InputError(f"{path}: holds a sentence with the times of its ends alone; give it as a transcript, to be aligned")
     if suffix == ".textgrid" or is_textgrid(text):
         return _textgrid(path, text)
     if suffix == ".json":
@@ -158,7 +176,7 @@ def _tiers(path, text):
 
 
 def _textgrid(path, text):
-    from speech.textgrid import parse_textgrid, pick_tiers
+    from speech.alignment.textgrid import parse_textgrid, pick_tiers
 
     tiers = pick_tiers(parse_textgrid(text, path), path)
     if not any(tiers.values()):

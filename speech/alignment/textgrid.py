@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from common.errors import InputError
 from common.files import atomic_output
-from speech.alignment import Interval, cover
-from speech.interval_files import Row, number
-from speech.phone_labels import is_silence, looks_like_phones
+from speech.alignment.interval_files import Row, number
+from speech.alignment.intervals import Interval, cover
+from speech.text.phone_labels import is_noise, is_silence, looks_like_phones
 
 WORD_TIERS = ("words", "word", "ort-mau", "ort", "orthography")
 PHONE_TIERS = ("phones", "phone", "phonemes", "phoneme", "mau", "segments")
@@ -119,7 +119,7 @@ def pick_tiers(tiers, path):
 
 def role_of(labels):
     """What the labels of a tier of unknown name are: "phones", "utterances" or "words"."""
-    labels = [label for label in labels if not is_silence(label)]
+    labels = [label for label in labels if not is_silence(label) and not is_noise(label)]
     if looks_like_phones(labels):
         return "phones"
     several = sum(len(label.split()) > 1 for label in labels)
