@@ -21,6 +21,7 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
+from common.places import check_folder, refuse_inputs
 from datasets.av_judge import JudgeOffset
 from datasets.av_offset import MelOffset
 from datasets.clip_ids import is_utf8, readable
@@ -238,6 +239,8 @@ def _check(args):
     _check_effects(args, afterwards)
     if not is_utf8(args.out):
         raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
+    check_folder(args.out)
+    refuse_inputs(args.out, [args.root], "--out")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
         raise InputError(f"--sound_delay {args.sound_delay:g}: must lie between -{MOST_DELAY:g} and {MOST_DELAY:g} seconds")
     if args.detector not in DETECTORS:

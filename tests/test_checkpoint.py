@@ -112,10 +112,11 @@ def published_forms(model):
         "global_epoch": 1,
     }
     parallel = {**training, "state_dict": {f"module.{key}": value for key, value in state.items()}}
+    compiled = {f"_orig_mod.module.{key}": value for key, value in state.items()}
     no_counters = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
     return {
         "published": lambda path: torch.save(training, path),
-        "data parallel": lambda path: torch.save(parallel, path),
+        "compiled": lambda path: torch.save({"epoch": 3, "model": {"generator": {"state_dict": compiled}}}, path),
         "old format": lambda path: torch.save(parallel, path, _use_new_zipfile_serialization=False),
         "bare": lambda path: torch.save(state, path),
         "half": lambda path: torch.save({key: value.half() for key, value in state.items()}, path),
@@ -125,7 +126,8 @@ def published_forms(model):
     }
 
 
-FORMS = ["published", "data parallel", "old format", "bare", "half", "before torch 0.4.1", "torchscript", "safetensors"]
+FORMS = ["published", "compiled", "old format", "bare", "half", "before torch 0.4.1", "torchscript",
+         "safetensors"]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
