@@ -175,3 +175,12 @@ def test_scripts_as_functions_raise_what_a_program_can_catch(tmp_path):
         talking_faces.run_train(tmp_path / "no.yaml")
     with pytest.raises(talking_faces.InputError):
         talking_faces.run_prepare("--corpus", "folder", "--root", tmp_path / "none", "--out", tmp_path / "out")
+
+
+def test_options_that_break_the_promise_of_compat_are_refused(face_and_sound, monkeypatch):
+    monkeypatch.setattr("talking_faces.talker.load_driver", lambda *_, **__: None)  # refused before anything is asked of it
+    talker = talking_faces.Talker(compat="wav2lip", cache=False)
+    with pytest.raises(talking_faces.InputError, match="--paste"):
+        talker.drive(face_and_sound / "face.png", face_and_sound / "speech.wav", face_and_sound / "made.mp4",
+                     options=talking_faces.DriveOptions(paste="poisson"))  # fmt: skip
+    assert not (face_and_sound / "made.mp4").exists()
