@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import InputError
+from common.pipes import readable, spool
 from common.places import written_place
 
 _HASH_BLOCK = 1 << 20
@@ -51,7 +52,7 @@ def atomic_output(path):
 def content_hash(path):
     """SHA-256 of a file's bytes, as 64 hexadecimal digits; read in blocks, so memory does not grow with the file."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(readable(path), "rb") as file:
         while block := file.read(_HASH_BLOCK):
             digest.update(block)
     return digest.hexdigest()
@@ -68,7 +69,7 @@ def require_file(path, what, *, pipes=False):
     Args:
         path: what the user gave.
         what: what it should be, for the message: "face video", "audio".
-        pipes: a pipe or a device will do; nothing of it is read here.
+        pipes: a pipe will do: it is read to its end, and `common.pipes.readable` gives the path of its bytes.
     """
     path = Path(path)
     try:
@@ -80,9 +81,12 @@ def require_file(path, what, *, pipes=False):
         raise InputError(f"{path}: cannot be read ({reason}; {what})") from error
     if stat.S_ISDIR(found.st_mode):
         raise InputError(f"{path}: is a folder; {what} must be a file")
-    if not stat.S_ISREG(found.st_mode) and not pipes:
-        raise InputError(f"{path}: is a pipe or a device; {what} must be a file")
-    if stat.S_ISREG(found.st_mode) and found.st_size == 0:
+    if not stat.S_ISREG(found.st_mode):
+        if not pipes:
+            raise InputError(f"{path}: is a pipe or a device; {what} must be a file")
+        spool(path, what)
+        return path
+    if found.st_size == 0:
         raise InputError(f"{path}: the file is empty ({what})")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: cannot be read (no permission; {what})")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from media import VideoWriter, probe
+from media.notes import say_notes
 from pipeline.driving import Driving, DrivingVideo, open_driving
 from pipeline.marking import draw_mark, driver_tags
 from pipeline.output import output_of
@@ -71,12 +72,13 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8, sour
     began = time.perf_counter()
     driver.check(options, job.given)
     source = source or FaceSource(job.face, face_options)
+    say_notes(source.info)
     if options.source_gap and source.still:
         raise InputError(f"--source_gap {options.source_gap}: a picture, or --static, has one frame alone, from which it is "
                          "drawn; leave --source_gap out")  # fmt: skip
     for flag, path in (("--drive", job.drive), ("--pose", job.pose)):
         if path is not None:
-            open_driving(path, flag, face_options)  # a wrong file is told before minutes are spent on another
+            say_notes(open_driving(path, flag, face_options)[0].info)  # a wrong file is told first
     how = {"store": store, "device": str(driver.device), "batch_size": detector_batch}
     driving = _speech(job, driver, face_options, options, how)
     if driver.uses_words and driving.sound is not None:
@@ -104,7 +106,7 @@ def _speech(job, driver, face_options, options, how):
         return Driving(Sound.read(job.audio), options.speech)
     sound = None
     if "sound" in driver.needs or probe(job.drive).has_audio:
-        sound = Sound.read(job.drive)
+        sound = Sound.read(job.drive, "driving video")
     seconds = None if sound is None else len(sound.waveform) / SAMPLE_RATE
     return Driving(sound, options.speech, DrivingVideo.follow(job.drive, "--drive", face_options, seconds=seconds, **how))
 

@@ -163,16 +163,16 @@ class Job:
         job = Job(*absolute)
         inputs = {"face picture or video": job.face, "audio": job.audio, "driving video": job.drive, "pose video": job.pose}
         inputs = {what: path for what, path in inputs.items() if path is not None}
+        check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)  # before a pipe is read to its end
         for what, path in inputs.items():
-            require_file(path, what)
-        check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)
+            require_file(path, what, pipes=True)
         return job
 
 
 def check_face(face, outfile, *, keep=()):
     """The same for a preview, which needs no audio: absolute (face, outfile), or InputError."""
     face, outfile = Path(face).absolute(), Path(outfile).absolute()
-    require_file(face, "face picture or video")
+    require_file(face, "face picture or video", pipes=True)
     check_output(outfile, (face, *keep), suffixes=(".png",))
     return face, outfile
 

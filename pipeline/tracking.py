@@ -18,7 +18,9 @@ from common.errors import InputError
 from common.files import atomic_output, content_hash
 from common.version import __version__
 from faces.detectors import build_detector
-from faces.track import FORMAT, METHOD, FaceTrack, track_face
+from faces.track import METHOD, track_face
+from faces.tracked import FORMAT, FaceTrack
+from media.reader import READER
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
 
@@ -46,15 +48,6 @@ class StoredTrack:
     def covers(self, frames):
         """True when it holds `frames` frames, or all that there are."""
         return self.complete or len(self.track) >= frames
-
-    def first(self, frames):
-        """FaceTrack of at most `frames` frames."""
-        track = self.track
-        if len(track) <= frames:
-            return track
-        return dataclasses.replace(
-            track, landmarks=track.landmarks[:frames], present=track.present[:frames], interpolated=track.interpolated[:frames]
-        )
 
 
 class TrackStore:
@@ -110,6 +103,7 @@ def track_key(path, options):
         "detector": detector_version,
         "format": FORMAT,
         "method": METHOD,
+        "reader": READER,
         "version": __version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
@@ -138,7 +132,7 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, 
     if stored is None or not stored.covers(frames if frames is not None else float("inf")):
         stored = _follow(source, options, limit, device, batch_size)
         store.put(key, stored)
-    track = stored.track if frames is None else stored.first(frames)
+    track = stored.track if frames is None else stored.track.first(frames)
     if not track.present.any():
         where = "the picture" if source.is_image else "the first frame" if source.still else f"any of the {len(track)} frames"
         raise InputError(f"{source.path}: no face found in {where}; {advice}")

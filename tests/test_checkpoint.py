@@ -18,6 +18,7 @@ from common.errors import InputError
 from common.files import content_hash
 from models import build_model
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.foreign import read_foreign
 
 SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
 CONFIG = {"model": SMALL, "data": {"crop": "aligned", "pads": [0, 10, 0, 0]}, "training": {"steps": 10, "word": "äß"}}
@@ -148,6 +149,16 @@ def test_published_forms_load_without_conversion(tmp_path, discriminator, form):
         "reference": "same",
     }
     assert next(loaded.model.parameters()).dtype == torch.float32
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_network_gives_its_tensors(tmp_path):
+    """torch.jit.script, unlike torch.jit.trace, keeps lists of numbers beside the tensors: the padding of a convolution."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4))
+    torch.jit.script(network).save(tmp_path / "scripted.pt")
+    read = read_foreign(tmp_path / "scripted.pt")
+    assert list(read) == list(network.state_dict())
+    assert all(torch.equal(value, read[name]) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["wav2lip", "syncnet_color"])

@@ -48,6 +48,13 @@ class Checkpoint:
     path: Path
 
     @property
+    def run(self):
+        """Name of the training run, as its config gives it; None where the file does not tell."""
+        config = self.config.get("training", {}).get("config")
+        name = config.get("name") if isinstance(config, dict) else None
+        return name if isinstance(name, str) and name else None
+
+    @property
     def taught_with(self):
         """What the network learned with that a judge may share: list of "hears KIND" (of speech feature) and "judge NAME SHA"
         (a frozen network in a loss, the first 16 digits of its SHA-256)."""

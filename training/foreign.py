@@ -84,6 +84,8 @@ class _ScriptUnpickler(pickle.Unpickler):
             return _rebuild
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
+        if module == "torch.jit._pickle" and name in _LISTS:
+            return list
         raise pickle.UnpicklingError(f"Unsupported global {module}.{name}")
 
     def persistent_load(self, pid):
@@ -100,6 +102,8 @@ _STORAGES = {
     "IntStorage": torch.int32,
     "BoolStorage": torch.bool,
 }
+
+_LISTS = {"build_intlist", "build_doublelist", "build_boollist", "build_tensorlist"}  # how a scripted network keeps plain lists
 
 
 def _rebuild(flat, offset, size, stride, *_):

@@ -72,8 +72,10 @@ def build_parser(description=None):
     )
     add("--resize_factor", type=int, default=1, help="divide height and width of the video by this")
     add("--rotate", action="store_true", help="turn the video by 90 degrees clockwise")
-    add("--crop", nargs=4, type=int, default=(0, -1, 0, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"))
-    add("--box", nargs=4, type=int, default=(-1, -1, -1, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"), help="fixed face box")
+    add("--crop", nargs=4, type=int, default=(0, -1, 0, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"),
+        help="use this part of the frames alone, in pixels; -1: up to the edge")
+    add("--box", nargs=4, type=int, default=(-1, -1, -1, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"),
+        help="fixed face box, in pixels, in place of detection")
     add("--nosmooth", action="store_true", help="do not smooth the path of the face")
     add("--detector", default="mediapipe", help="mediapipe or face-alignment")
     add("--detector_weights", metavar="PATH", help="folder with the weight files of face-alignment (default: torch's cache)")
@@ -93,12 +95,12 @@ def build_parser(description=None):
     add("--output", help="frame, or crop: the aligned face alone, as large as the checkpoint draws it (default: frame;\n"
         "crop where a checkpoint draws what cannot be laid over a frame)")
     add("--amplitude", type=float, help="how far lips move, for a checkpoint that moves them (default: 1, as the person does)")
-    add("--source_gap", type=int, help="such a checkpoint takes no pixel from so near the frame that is drawn, in frames")
-    add("--refiner", help="checkpoint of a lip refiner for what such a checkpoint draws, or none (default: none)")
+    add("--source_gap", type=int, help="for measuring: draw with no own frame nearer than so many frames to the drawn one")
+    add("--refiner", help="checkpoint of a lip refiner that corrects the drawn face, or none (default: none)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
-    speech = parser.add_argument_group("speech", "for a checkpoint with an audio gate; with none of them phones are recognised")
+    speech = parser.add_argument_group("speech", "for a checkpoint with an audio gate; without these, phones are recognised")
     add = speech.add_argument
     add("--transcript", metavar="PATH", help="text file with what is said")
     add("--align", metavar="PATH", help="word or phone times: GRID .align, LRS2 text, csv, json, TextGrid")
@@ -110,7 +112,7 @@ def build_parser(description=None):
     add("--device", default="auto", help="auto, cuda, cpu or mps")
     add("--precision", default="auto", help="auto (fp16 on cuda, else fp32; fp32 with --compat), fp32, fp16 or bf16")
     add("--wav2lip_batch_size", type=int, help="most faces in one batch (default: 128 on a GPU, 16 on a CPU)")
-    add("--threads", type=int, help="CPU threads of model and drawing (default: all cores; 2 to 4 draw)")
+    add("--threads", type=int, help="CPU threads of the model (default: all cores) and of the drawing (default: 2 to 4)")
     add("--version", action="version", version=__version__)
     return parser
 
