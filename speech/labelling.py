@@ -44,7 +44,7 @@ class SpeechText:
         Raises:
             InputError: it cannot be read, or does not belong to a sound of this length.
         """
-        from speech.given import read_alignment, read_transcript
+        from speech.alignment.given import read_alignment, read_transcript
 
         if path := self.align or self.textgrid:
             read_alignment(path, seconds)
