@@ -15,12 +15,14 @@ with a reason, and counted).
 """
 
 import argparse
+import os
 import sys
 from functools import partial
 from pathlib import Path
 
 from common import cli
 from common.errors import InputError
+from common.places import check_folder, check_output
 
 DEFAULT_EXPERT = Path(__file__).resolve().parent / "checkpoints" / "lip_sync_b.safetensors"
 
@@ -97,18 +99,20 @@ def parse(argv):
 
 
 def check_out(args):
-    """`--out` without suffix; refused where no file can be made, or where it would replace what is compared."""
+    """`--out` without suffix; it and the other outputs are refused where no file can be made or an input would be replaced."""
     from metrics.report.files import SUFFIXES
 
     out = args.out or Path("results/comparison" if args.compare else "results/table")
-    if out.is_dir():
+    if os.path.isdir(out):
         raise InputError(f"--out {out}: is a folder; give the name of the table, without suffix, such as {out}/table")
-    folder = next(place for place in out.absolute().parents if place.exists())
-    if not folder.is_dir():
-        raise InputError(f"--out {out}: {folder} is a file, not a folder")
     out = out.with_suffix("") if out.suffix in SUFFIXES else out
-    if out.with_name(out.name + ".json").resolve() in [path.resolve() for path in args.compare or ()]:
-        raise InputError(f"--out {out}: would replace a table that is compared; give another name")
+    inputs = [args.pairs, args.syncnet_weights, args.inception_weights, *(args.compare or ()), *(args.checkpoint or ())]
+    for suffix in (*SUFFIXES, ".progress"):
+        check_output(out.with_name(out.name + suffix), inputs, flag="--out", folders=True)
+    if args.videos:
+        check_folder(args.videos, flag="--videos")
+    if args.fid_reference and not args.fid_reference.exists():
+        check_output(args.fid_reference, flag="--fid_reference")
     return out
 
 

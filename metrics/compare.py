@@ -165,4 +165,9 @@ def _notes(made, truth):
         notes.append(f"generated video read at {truth.info.fps} frames a second; it has {fps}")
     if len(made) != len(truth):
         notes.append(f"lengths differ: {len(made)} generated, {len(truth)} real frames; the common part is compared")
-    return notes + [f"{one.path}: {one.damage}" for one in (made, truth) if one.damage]
+    return [*notes, *(note for one in (made, truth) for note in reading_notes(one))]
+
+
+def reading_notes(footage):
+    """What was changed or is damaged in a video that was read, as list of str with its path."""
+    return [f"{footage.path}: {note}" for note in (*footage.info.notes, footage.damage) if note]

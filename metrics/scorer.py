@@ -9,7 +9,7 @@ from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
 from metrics.clips.video_tags import VideoTags
-from metrics.compare import FACE_SIZE, compare_footage, open_generated
+from metrics.compare import FACE_SIZE, compare_footage, open_generated, reading_notes
 from metrics.face_rows import draw_face_rows, evenly_spaced
 from metrics.footage import KEEP_BYTES, open_footage
 from metrics.measures.base import Findings, VideoMeasure, View
@@ -112,7 +112,7 @@ class Scorer:
         try:
             real = open_footage(item.real, self._detector, selection=options.selection, limit=options.frames,
                                 keep_bytes=options.keep_bytes)
-            sound, silence = _sound_of(item.real)
+            sound, silence = _sound_of(item.real, "real video")
             self._measure_real(item, real, sound, silence, scores)
         except InputError as error:
             reason = f"the real video: {error}"
@@ -143,7 +143,7 @@ class Scorer:
         compared = None
         if variant.row.protocol == "paired":
             compared = compare_footage(made, real, self.measures, face_size=self._options.face_size)
-        found = self._look(made, real, *_sound_of(variant.path))
+        found = self._look(made, real, *_sound_of(variant.path, "generated video"))
         record = self._record(item, variant.name, variant.row, variant.path, made, compared, found, scores)
         tags = VideoTags.read(variant.path)
         record["precision"], record["taught"] = tags.precision, list(tags.taught_with)
@@ -159,7 +159,7 @@ class Scorer:
             seen = int(footage.detected.sum())
             frames = {"compared": seen, "generated": len(footage), "real": None,
                       "left_out": {"no_face_generated": len(footage) - seen}}
-            notes = [*notes, *([f"{path}: {footage.damage}"] if footage.damage else [])]
+            notes = [*notes, *reading_notes(footage)]
         else:
             values, frames, notes = {**values, **compared.values}, compared.frames, [*compared.notes, *notes]
         scores.records.append({
@@ -194,11 +194,11 @@ def _failure(item, name, row, path, reason):
     return {"name": name, "face": item.face, "row": row, "path": str(path), "reason": reason}
 
 
-def _sound_of(path):
+def _sound_of(path, what):
     """(((channels, n) float32, rate) or None, why there is none)."""
     from media import decode_audio
 
     try:
-        return decode_audio(path), None
+        return decode_audio(path, what), None
     except InputError as error:
         return None, str(error)

@@ -46,7 +46,7 @@ def test_every_figure_has_one_panel_with_its_validation(values):
     series = curve.series_of([{"step": 1, "total": 1.0, "step_time": 0.1, **values}, {"step": 1, **validated}])
     panels = curve.panels_of([series])
     drawn = [name for _, names in panels for name in names]
-    assert sorted(drawn) == sorted(set(series) - {"opened"})
+    assert sorted(drawn) == sorted(set(series) - {"opened", "changed"})
     for name in values:
         inside = next(names for _, names in panels if name in names)
         assert f"val/{name}" in inside and f"unseen/{name}" in inside

@@ -10,15 +10,16 @@ SHOWN = 8  # faces in the picture grid of a validation
 
 
 @torch.no_grad()
-def validate(run):
+def validate(run, count=None):
     """Means over the fixed validation windows; each process takes its share of them.
 
     Args:
         run: training.run.Run.
+        count: batches of each split; None takes `train.validate_batches`.
 
     Returns:
-        {"val/total": ..., "val/l1": ..., "unseen/total": ...}; in the first process also training.logging.picture_grid.Faces to
-        look at, else None.
+        {"val/total": ..., "val/l1": ..., "unseen/total": ...}, and "val/steady", ... where not all losses are steady (see
+        losses.criterion.Criterion); in the first process also training.logging.picture_grid.Faces to look at, else None.
     """
     metrics, pictures = {}, None
     if not run.validation:
@@ -28,7 +29,7 @@ def validate(run):
     train, engine = run.config["train"], run.engine
     for split, data in run.validation.items():
         sums = {}
-        mine = range(engine.rank, train["validate_batches"], engine.size)
+        mine = range(engine.rank, count or train["validate_batches"], engine.size)
         for batch in batches(data, train["batch_size"], mine, 0, run.device):
             batch = run.move(batch, data)
             with engine.autocast():
@@ -40,8 +41,11 @@ def validate(run):
                 pictures = _pictures(outputs, batch, data.rows)
         gathered = engine.gather({name: value.tolist() for name, value in sums.items()})
         for name in next(found for found in gathered if found):
-            whole, count = (sum(column) for column in zip(*(found[name] for found in gathered if found), strict=True))
-            metrics[f"{split}/{name}"] = whole / count if count else 0.0
+            whole, number = (sum(column) for column in zip(*(found[name] for found in gathered if found), strict=True))
+            metrics[f"{split}/{name}"] = whole / number if number else 0.0
+        if 0 < len(run.criterion.steady) < len(run.criterion.terms):
+            values = {name: metrics[f"{split}/{name}"] for name in run.criterion.steady}
+            metrics[f"{split}/steady"] = run.criterion.steady_total(values)
     run.criterion.train()
     return metrics, pictures
 
