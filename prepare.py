@@ -21,6 +21,7 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
+from common.places import check_folder, refuse_inputs
 from datasets.av_judge import JudgeOffset
 from datasets.av_offset import MelOffset
 from datasets.clip_ids import is_utf8, readable
@@ -71,26 +72,26 @@ def parse_arguments(argv):
     parser.add_argument("--split", metavar="RULE", help="place clips that are prepared already in other splits; faces and side "
                         "files stay as they are. shares: by the five options above; or a text file: the id of a clip, or a "
                         "folder of ids such as s1/, and its split a line")  # fmt: skip
-    parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
-                        "(auto), or by one way alone: given, pocketsphinx, mfa, none (default: auto)")  # fmt: skip
+    parser.add_argument("--align", default="auto", help="where phones come from: auto (given times, else the transcript, "
+                        "else recognition), given, pocketsphinx, mfa or none (default: auto)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
     parser.add_argument("--words", action="store_true", help="store the words, too: where the corpus gives their times (GRID, "
                         "LRS2's pretrain, TextGrids), or LRW's labels; faces are left alone")  # fmt: skip
-    parser.add_argument("--av_offset", choices=av_rows.WAYS, help="where sound trails or leads the picture: correct it if it "
-                        "is sure, measure it only, or off (default: correct; off where a corpus was begun so)")  # fmt: skip
-    parser.add_argument("--sound_delay", type=float, default=0.0, metavar="SECONDS", help="the sound of all these clips is "
-                        "known to trail the picture by so much; it is made up for before anything is measured")  # fmt: skip
-    parser.add_argument("--measure_av_offset", action="store_true", help="measure it in clips that are prepared already; their "
-                        "arrays stay as they are")  # fmt: skip
-    parser.add_argument("--correct_av_offset", action="store_true", help="measure it so, and where it is sure move the sound, "
-                        "phones and words; faces stay as they are")  # fmt: skip
-    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", help="a lip_sync that measures it, or several together, "
-                        f"or mel (default: {' '.join(path.name for path in AV_JUDGES)}). Both of these have a say in what is "
-                        "learned then: whoever wants lip_sync_b as an untouched judge gives lip_sync_a or mel")  # fmt: skip
+    parser.add_argument("--av_offset", choices=av_rows.WAYS, help="offset between sound and picture: correct it where the "
+                        "measurement is sure, measure it alone, or off (default: correct, or as the corpus began)")  # fmt: skip
+    parser.add_argument("--sound_delay", type=float, default=0.0, metavar="SECONDS", help="by how much the sound of "
+                        "all clips is known to trail the picture; corrected before anything is measured")  # fmt: skip
+    parser.add_argument("--measure_av_offset", action="store_true", help="measure the offset in clips that are prepared "
+                        "already; their arrays stay as they are")  # fmt: skip
+    parser.add_argument("--correct_av_offset", action="store_true", help="the same, and where the measurement is sure move "
+                        "the sound, phones and words; faces stay as they are")  # fmt: skip
+    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", help="what measures the offset: one or several "
+                        f"lip_sync checkpoints, or mel (default: {' '.join(path.name for path in AV_JUDGES)}). What "
+                        "measured the training data is no independent judge; to keep b one, give a or mel")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
-                        help=f"how much place counts beside colour in texture modules (default: {COMPACTNESS:g})")  # fmt: skip
+                        help=f"weight of position against colour in texture modules (default: {COMPACTNESS:g})")  # fmt: skip
     parser.add_argument("--speech_features", action="store_true", help="store the speech features, too, which the lip networks "
                         "hear, of each clip's own voice and of changed ones")  # fmt: skip
     parser.add_argument("--voices", type=int, default=VOICES, help=f"changed voices of each clip (default: {VOICES})")
@@ -100,10 +101,10 @@ def parse_arguments(argv):
     parser.add_argument("--workers", type=int, help="processes (default: one per core; with --ray, one per CPU of the cluster)")
     parser.add_argument("--ray", metavar="ADDRESS", help="let a Ray cluster do it: auto (the running one, else one is started "
                         "here), local (one is started here) or host:port; all folders must be shared")  # fmt: skip
-    parser.add_argument("--time_limit", type=float, metavar="SECONDS", help="give up a clip after so long, 0: never (default: "
-                        "600 s and 120 s a megabyte, with mediapipe)")  # fmt: skip
-    parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not say which version of "
-                        "the detector cut its clips: it was the one that is installed")  # fmt: skip
+    parser.add_argument("--time_limit", type=float, metavar="SECONDS", help="give up a clip after this time; 0: never "
+                        "(default: 600 s and 120 s a megabyte, with mediapipe)")  # fmt: skip
+    parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not record which version "
+                        "of the detector cut its clips, as if it were the installed one")  # fmt: skip
     parser.add_argument("--retry_failed", action="store_true", help="try again the clips that failed, or were not aligned")
     args, unset = parser.parse_args(argv), object()
     named = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(args), unset)))
@@ -238,6 +239,8 @@ def _check(args):
     _check_effects(args, afterwards)
     if not is_utf8(args.out):
         raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
+    check_folder(args.out)
+    refuse_inputs(args.out, [args.root], "--out")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
         raise InputError(f"--sound_delay {args.sound_delay:g}: must lie between -{MOST_DELAY:g} and {MOST_DELAY:g} seconds")
     if args.detector not in DETECTORS:

@@ -18,6 +18,9 @@ from pathlib import Path
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from common.places import check_folder
+
+WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json", "temporal.png")
 
 
 def parse(argv):
@@ -93,9 +96,9 @@ def _check(args):
     for flag, what in (("audio", "audio"), ("transcript", "transcript"), ("align", "alignment"), ("textgrid", "TextGrid"),
                        ("video", "real video"), ("generated", "generated video")):  # fmt: skip
         if getattr(args, flag) is not None:
-            require_file(getattr(args, flag), what)
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out {args.out}: is a file; give a folder")
+            require_file(getattr(args, flag), what, pipes=flag in ("audio", "video", "generated"))
+    read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
+    check_folder(args.out, WRITTEN, read)
 
 
 def align(args, waveform, text):
@@ -157,9 +160,9 @@ def find_runs(alignment, fps, frames):
 def write_alignment(out, alignment, runs):
     """alignment.TextGrid, alignment.json and modules.json."""
     from speech.alignment import Interval
+    from speech.alignment.given import write_json
+    from speech.alignment.textgrid import write_textgrid
     from speech.arpabet import PHONES
-    from speech.given import write_json
-    from speech.textgrid import write_textgrid
 
     fps = float(runs.fps)
     edges = zip(runs.labels.tolist(), runs.starts.tolist(), runs.ends.tolist(), strict=True)
@@ -175,10 +178,10 @@ def read_videos(args):
     from pipeline.lips.compare import read_lips
 
     finder = {"detector": args.detector, "weights": args.detector_weights}
-    real, fps = read_lips(args.video, **finder)
+    real, fps = read_lips(args.video, what="real video", **finder)
     if not args.generated:
         return real, None, fps
-    generated, _ = read_lips(args.generated, fps=fps, near=real.middle, **finder)
+    generated, _ = read_lips(args.generated, what="generated video", fps=fps, near=real.middle, **finder)
     return real, generated, fps
 
 

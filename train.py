@@ -14,9 +14,10 @@ import functools
 import os
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 from common.cli import EXIT_INTERRUPTED, run
-from common.errors import InputError
+from common.places import check_folder
 from training.config import load_config
 from training.logging.trackers import require_trackers
 from training.plan import plan
@@ -39,6 +40,8 @@ def main(argv):
     if args.dry_run:
         for line in plan(config) if os.environ.get("RANK", "0") == "0" else ():
             print(line, flush=True)
+    else:
+        check_folder(Path(config["train"]["runs"]) / config["name"], flag="train.runs")
     from training.run import Run
 
     job = Run(config, trial=args.dry_run)
@@ -67,8 +70,10 @@ def _work(job, dry_run):
         for line in measure(job):
             say(line)
         return None
-    if job.step >= job.config["train"]["steps"]:
-        raise InputError(f"{job.folder}: has reached train.steps={job.step} before; raise it or remove the folder")
+    if job.step >= (steps := job.config["train"]["steps"]):
+        say(f"{job.folder}: is done: it has reached step {job.step} of train.steps={steps} before. To go on raise train.steps; "
+            "to start anew choose another name")  # fmt: skip
+        return None
     try:
         ended = train(job, report=say)
     except (NotFinite, StorageError) as error:

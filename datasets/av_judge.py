@@ -16,7 +16,7 @@ from speech.waveform import SAMPLE_RATE
 MIN_COMMON = 13  # frames at FPS that sound and lips share at every shift that is tried
 MIN_FRAMES = 22  # of the shortest clip: 9 shifts to either side
 BESIDE = 2  # frames around the best shift whose agreement is no rival's
-SURE = 0.44  # confidence from which on an offset is believed; chosen by benchmarks.av_measures, see docs/av_offset.md
+SURE = 0.44  # confidence from which on an offset is believed; chosen by benchmarks.sync.av_measures, see docs/av_offset.md
 
 
 class JudgeOffset:

@@ -47,7 +47,7 @@ class LipSync(Network):
         self.lip_encoder = Encoder(4 * POINTS, width, dimension, dropout)
         self.sound_encoder = Encoder(HEARD[features], width, dimension, dropout)
         self.scale = nn.Parameter(torch.full((2,), 2.3))  # logarithms: of frames in a window, of windows in a batch
-        # (a, b): an offset is sure where the confidence is at least a + b / sqrt(frames); benchmarks.lip_sync learns them
+        # (a, b): an offset is sure where the confidence is at least a + b / sqrt(frames); benchmarks.sync.lip_sync learns them
         self.register_buffer("sure", torch.tensor([1.0, 0.0]))
 
     def parts(self):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
-from speech.align import ALIGNERS, Utterance, build_aligner
+from speech.aligners import ALIGNERS, Utterance, build_aligner
 from speech.waveform import SAMPLE_RATE
 
 
@@ -14,9 +14,9 @@ class SpeechText:
 
     Attributes:
         transcript: path of a text file with the words.
-        align: path of word or phone times, in any form that `speech.given.read_alignment` reads.
+        align: path of word or phone times, in any form that `speech.alignment.given.read_alignment` reads.
         textgrid: the same, as a Praat TextGrid.
-        aligner: name, see `speech.align.ALIGNERS`.
+        aligner: name, see `speech.aligners.ALIGNERS`.
     """
 
     transcript: str | None = None
@@ -35,6 +35,22 @@ class SpeechText:
         """The flag that was given, "" for none."""
         return next((f"--{name}" for name in ("transcript", "align", "textgrid") if getattr(self, name) is not None), "")
 
+    def check(self, seconds):
+        """Read the file that is given, so that a mistake in it is told before anything dear is done.
+
+        Args:
+            seconds: length of the sound.
+
+        Raises:
+            InputError: it cannot be read, or does not belong to a sound of this length.
+        """
+        from speech.given import read_alignment, read_transcript
+
+        if path := self.align or self.textgrid:
+            read_alignment(path, seconds)
+        elif self.transcript is not None:
+            read_transcript(self.transcript)
+
 
 def align_speech(waveform, text, name="speech"):
     """Phones of a sound: as the file says, by aligning its words or transcript, or, where neither is known, by recognition.
@@ -51,7 +67,7 @@ def align_speech(waveform, text, name="speech"):
         InputError: a file that cannot be read or does not belong to this sound.
         AlignmentError: the words do not fit the sound, or no speech is in it.
     """
-    from speech.given import read_alignment, read_transcript
+    from speech.alignment.given import read_alignment, read_transcript
 
     seconds = len(waveform) / SAMPLE_RATE
     transcript, words = "", ()

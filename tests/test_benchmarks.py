@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import held_out_measure as measure
-from benchmarks.held_out_report import BARS, headline, holds, markdown
+from benchmarks.held_out import measure
+from benchmarks.held_out.__main__ import by_speaker
+from benchmarks.held_out.report import BARS, headline, holds, markdown
 from benchmarks.material import face_frames, write_lossless_video, write_speech
-from benchmarks.memory import peak_of
-from benchmarks.peer_checkout import PeerCheckout, find_ffmpeg
+from benchmarks.peers.wav2lip_checkout import PeerCheckout, find_ffmpeg
 from benchmarks.process import measure_process, own_peak_mb
+from benchmarks.speed.memory import peak_of
 from common.errors import InputError
 
 FRAMES = 75
@@ -125,6 +126,18 @@ def test_table_names_every_bar_and_what_misses_it():
     assert "| correlation, own sound (median) | 0.500 | >= 0.75 | no |" in table
     assert "| LMD raw / copy of the reference | 0.500 | < 1.0 | yes |" in table
     assert holds("LMD aligned / copy of the reference", figures["LMD aligned / copy of the reference"]) is False
+
+
+def test_speakers_have_a_mean_with_its_interval():
+    row = {"speaker": "s1", "lmd_raw": 1.0, "lmd_raw_copy": 2.0, "lag": 0}
+    rows = [row | {"correlation": value} for value in (0.8, 0.9, None)]
+    figures = by_speaker(rows)
+    assert figures["s1"]["correlation"]["mean"] == pytest.approx(0.85)
+    low, high = figures["s1"]["correlation"]["mean_interval"]
+    assert low == pytest.approx(0.8) and high == pytest.approx(0.9), "of two clips it is the range of the two"
+    protocol = {"split": "val", "clips": 3, "speakers": ["s1"], "checkpoint": "x", "sha256": "0" * 64, "detector": "d"}
+    table = markdown({"protocol": protocol, "headline": {}, "speakers": figures, "swaps": None, "detector_losses": {}})
+    assert "| s1 | 3 | 0.850 (0.825 to 0.875) | 0.850 [0.800, 0.900] | 1 (2) | 0 |" in table
 
 
 def test_peak_memory_is_the_childs():

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from benchmarks import ablation
-from benchmarks.ablation_measure import COLUMNS
-from benchmarks.ablation_report import BETTER, WORSE, figures_of, verdict, write_report
-from benchmarks.ablation_rows import BY_KEY, ROWS
-from benchmarks.expert_accuracy import accuracies
+from benchmarks.ablation import __main__ as ablation
+from benchmarks.ablation.measure import COLUMNS
+from benchmarks.ablation.report import BETTER, WORSE, figures_of, verdict, write_report
+from benchmarks.ablation.rows import BY_KEY, ROWS
+from benchmarks.sync.expert_accuracy import accuracies
 from common.errors import InputError
 
 

@@ -10,14 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import alignment as benchmark
-from benchmarks import alignment_grid as grid
-from benchmarks import alignment_material as material
-from benchmarks import alignment_measure as measure
-from benchmarks import alignment_parts as parts
-from benchmarks import alignment_reference as reference
-from benchmarks.alignment_report import Bar, bars, text
-from benchmarks.alignment_run import Outcome, kind_of
+from benchmarks.alignment import __main__ as benchmark
+from benchmarks.alignment import grid, material, measure, parts, reference
+from benchmarks.alignment.report import Bar, bars, text
+from benchmarks.alignment.run import Outcome, kind_of
 from common.cli import EXIT_INPUT, run
 from common.errors import InputError
 from speech.alignment import POOR_FIT, Alignment, Interval, cover

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from benchmarks.peers import BARS
-from benchmarks.peers_report import gaps, markdown, missed
-from benchmarks.sync_order import groups, parse, shifted
-from benchmarks.sync_order import markdown as order_markdown
-from benchmarks.sync_strangers import markdown as strangers_markdown
-from benchmarks.sync_strangers import measure as measure_strangers
-from benchmarks.sync_strangers import parse as parse_strangers
+from benchmarks.peers.syncnet import BARS
+from benchmarks.peers.syncnet_report import gaps, markdown, missed
+from benchmarks.sync.order import groups, parse, shifted
+from benchmarks.sync.order import markdown as order_markdown
+from benchmarks.sync.strangers import markdown as strangers_markdown
+from benchmarks.sync.strangers import measure as measure_strangers
+from benchmarks.sync.strangers import parse as parse_strangers
 from common.errors import InputError
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_map
 
-from benchmarks import texture_agreement
+from benchmarks.faces import texture_agreement
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import drawing, judging, networks, runner, texture, training, waits
 from benchmarks.gpu.bench import FAILED, LATE, LEFT_OUT, OK, PASSED, Bench, Line, Material, as_json, from_json

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import poses
-from benchmarks import poses_measure as measure
 from benchmarks.material import write_face_video
-from benchmarks.poses_material import EYES, HEIGHT, UPRIGHT, WIDTH, FaceClip, Pose, list_clips
+from benchmarks.poses import __main__ as poses
+from benchmarks.poses import measure
+from benchmarks.poses.material import EYES, HEIGHT, UPRIGHT, WIDTH, FaceClip, Pose, list_clips
 from common.cli import run
 from common.errors import InputError
 from faces.crops import CropSpec, paste_mask, plan_crops

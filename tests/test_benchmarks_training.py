@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import loader_speed, train_step
-from benchmarks.loader_recipe import FRAMES, Recipe, export_clips
-from benchmarks.step_report import summary
+from benchmarks.training import loader_speed
+from benchmarks.training import step as train_step
+from benchmarks.training.loader_recipe import FRAMES, Recipe, export_clips
+from benchmarks.training.step_report import summary
 from datasets.augment import _moved
 from datasets.fields import FIELDS
 from datasets.limits import most_open

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks.ablation_rows import ROWS
+from benchmarks.ablation.rows import ROWS
 from common.errors import InputError
 from losses.criterion import LOSSES, build_criterion
 from models import build_model

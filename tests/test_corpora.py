@@ -8,7 +8,7 @@ from common.errors import InputError
 from datasets.corpora import CORPORA, GRID_WORDS, grid_transcript, list_clips
 from datasets.corpora.lrs2 import read_list
 from datasets.corpora.texts import read_timit
-from speech.given import read_alignment
+from speech.alignment.given import read_alignment
 
 LRS_TEXT = "Text:  WHEN I WAS YOUNG\nConf:  4\n"
 PRETRAIN_TEXT = LRS_TEXT + "\nWORD START END ASDSCORE\nWHEN 0.10 0.30 5.1\nI 0.30 0.40 5.1\nWAS 0.40 0.60 5.1\nYOUNG 0.6 1 5\n"
@@ -230,7 +230,7 @@ def test_the_real_grid_clips(shared_media):
 def test_the_real_folder_of_other_clips(shared_media):
     clips = {clip.id: clip for clip in list_clips("folder", shared_media / "clips")}
     assert clips["mead/M003_level_1_happy_024"].speaker == "mead" and clips["other/avsync_video1"].path.suffix == ".avi"
-    assert clips["lrs3/sparsesync_uncropped256_00018"].transcript, "its LRS text has the line Text:"
+    assert not clips["lrs3/sparsesync_uncropped256_00018"].transcript, "its text holds the places of a face, no line Text:"
     for corpus in set(CORPORA) - {"folder"}:
         if corpus != "lrs2":  # which has videos right in folders, too, where it is unpacked without main/
             with pytest.raises(InputError, match="--corpus folder"):

@@ -15,7 +15,7 @@ from datasets.clip_files import clip_path, is_current, read_side, side_path, wri
 from datasets.corpora import ClipSource, list_clips
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing.phones import align_corpus, store
-from speech.align import Aligner
+from speech.aligners import Aligner
 from speech.alignment import Alignment, AlignmentError, Interval, cover
 from speech.arpabet import PHONES
 from tests.prepared_kit import make_alignment, make_corpus

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from benchmarks.texture_agreement import boundary_recall, explained_variation, undersegmentation_error
+from benchmarks.faces.texture_agreement import boundary_recall, explained_variation, undersegmentation_error
 from common.errors import InputError
 from faces.texture import (
     TextureSpec,
@@ -270,7 +270,7 @@ def test_the_measures_of_agreement():
 @pytest.mark.media
 @pytest.mark.parametrize(("size", "clusters", "recall", "error"), [(96, 64, 0.92, 0.35), (256, 196, 0.90, 0.28)])
 def test_the_versions_agree_on_real_faces(shared_media, size, clusters, recall, error):
-    from benchmarks.texture import compare, face_of
+    from benchmarks.faces.texture import compare, face_of
 
     values, yardstick, fits = [], [], []
     for name in ("s2", "s31", "s4_hd"):

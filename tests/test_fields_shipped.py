@@ -36,7 +36,7 @@ def test_completed_batches_are_the_recorded_ones(corpus, name, order):
 
 def test_a_batch_of_the_spatio_temporal_method_ships_a_tenth(tmp_path):
     """configs/sto.yaml: 10 windows of 8 frames of 96 pixels; whole fields took 38.8 MB."""
-    from benchmarks.loader_speed import STO_FIELDS
+    from benchmarks.training.loader_speed import STO_FIELDS
 
     corpus = PreparedCorpus.open_folder(make_noise_corpus(tmp_path / "corpus", 96))
     data = WindowDataset(corpus, "train", 8, STO_FIELDS, cut="phoneme", sync_frames=5, augment={"flip": 0.5, "colour": 0.1})

@@ -1,11 +1,11 @@
-"""benchmarks/leak.py: bits that must not change, on generators that do leak and on ones that do not."""
+"""benchmarks/held_out/leak.py: bits that must not change, on generators that do leak and on ones that do not."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks.leak import as_text, bytes_changed
+from benchmarks.held_out.leak import as_text, bytes_changed
 from common.cli import run
 from tests.inference_kit import save_tiny
 from tests.prepared_kit import make_corpus
@@ -47,7 +47,7 @@ def test_figures_are_told_side_by_side():
 
 
 def test_a_corpus_without_clips_of_the_split_is_refused(tmp_path, capsys):
-    from benchmarks import leak
+    from benchmarks.held_out import leak
 
     folder = make_corpus(tmp_path / "corpus", clips=2, frames=20)
     save_tiny(tmp_path / "tiny.safetensors")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from benchmarks.lip_sync_measure import Clip, calibrate, embed, judge, rank
+from benchmarks.sync.lip_sync_measure import Clip, calibrate, embed, judge, rank
 from common.errors import InputError
 from datasets.av_offset import AvOffset, MelOffset
 from datasets.prepared import ClipRow, PreparedCorpus

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import metrics.networks.fid as fid
-from benchmarks.peer_fid import STEP, inception_state, seeded_features, seeded_images
+from benchmarks.peers.fid import STEP, inception_state, seeded_features, seeded_images
 from common.errors import InputError
 from metrics.networks.fid import (
     GaussianStatistics,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metrics.sync.judges
-from benchmarks.peers_checkout import syncnet_state
+from benchmarks.peers.syncnet_checkout import syncnet_state
 from common.errors import InputError
 from faces.crops import CropSpec
 from metrics.sync.judges import ColourExpert, PublishedSyncNet, load_judge

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.peers_checkout import syncnet_state
+from benchmarks.peers.syncnet_checkout import syncnet_state
 from common.errors import InputError
 from faces.crops import CropSpec, face_boxes
 from faces.detectors import Face, build_detector

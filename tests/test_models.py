@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.peer_models import PEERS, call_of, outputs, recipe_inputs, recipe_state, sample
+from benchmarks.peers.models import PEERS, call_of, outputs, recipe_inputs, recipe_state, sample
 from common.errors import InputError
 from models import Wav2Lip, build_model, fuse_for_inference, lower_halves, sync_probability
 from models.blocks import FACE_SIZES, batch_to_frames, frames_to_batch

@@ -1,4 +1,4 @@
-"""FID's Inception against pytorch-fid: its names, its shapes and its features, stored by benchmarks/peer_fid.py."""
+"""FID's Inception against pytorch-fid: its names, its shapes and its features, stored by benchmarks/peers/fid.py."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.peer_fid import STEP, inception_state, seeded_images
+from benchmarks.peers.fid import STEP, inception_state, seeded_images
 from models import build_model
 from models.inception import FidInception
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.peers_checkout import syncnet_state
-from benchmarks.peers_parts import inputs
+from benchmarks.peers.syncnet_checkout import syncnet_state
+from benchmarks.peers.syncnet_parts import inputs
 from common.errors import InputError
 from models import build_model
 from models.fuse import fuse_sequences

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from benchmarks.prepare_speed import FACTOR_BAR, MEMORY_BAR, Sampler, summary
+from benchmarks.speed.prepare import FACTOR_BAR, MEMORY_BAR, Sampler, summary
 from common.errors import InputError
 from datasets.prepared import ClipRow, read_manifest
 from datasets.workers.jobs import Workers, results, write_rows

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech.arpabet import PHONES, SILENCE
-from speech.g2p import Pronouncer
+from speech.text.g2p import Pronouncer
 
 KNOWN = {"cat": "K AE T", "dog": "D AO G", "bush": "B UH SH", "bake": "B EY K", "stop": "S T AA P", "need": "N IY D",
          "rain": "R EY N", "happy": "HH AE P IY"}  # fmt: skip

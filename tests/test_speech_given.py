@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from speech.alignment import Alignment, Interval, cover
+from speech.alignment.given import SUFFIXES, read_alignment, read_json, read_transcript, write_json
 from speech.arpabet import NUMBER, PHONES, SILENCE
-from speech.given import SUFFIXES, read_alignment, read_json, read_transcript, write_json
-from speech.phone_labels import is_noise, is_silence, looks_like_phones, to_arpabet
+from speech.text.phone_labels import is_noise, is_silence, looks_like_phones, to_arpabet
 
 LRS = "Text:  HERE'S ONE\nConf:  4\n\nWORD START END ASDSCORE\nHERE'S 0.10 0.40 6.3\nONE 0.45 0.90 -1.2\n"
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
-from speech.align import Utterance, build_aligner
-from speech.aligners import mfa_program
+from speech.aligners import Utterance, build_aligner, mfa_program
 from speech.aligners.mfa import MfaAligner
 from speech.alignment import AlignmentError, Interval
 

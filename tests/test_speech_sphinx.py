@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from speech.align import Utterance, build_aligner
+from speech.aligners import Utterance, build_aligner
 from speech.alignment import POOR_FIT, AlignmentError, Interval, cover, poor_fit
 from speech.arpabet import NUMBER, SILENCE
 from speech.waveform import load_waveform
@@ -155,7 +155,7 @@ def test_mild_noise_is_aligned(aligner, waveform):
 
 @pytest.mark.media
 def test_word_times_of_real_grid_clips(shared_media, aligner):
-    from speech.given import read_alignment
+    from speech.alignment.given import read_alignment
 
     errors = []
     for name in ("bbaf2n", "bbaf4p", "bbal6n"):

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from speech.alignment import Alignment, Interval, cover
+from speech.alignment.given import read_alignment, read_transcript
+from speech.alignment.textgrid import parse_textgrid, write_textgrid
 from speech.arpabet import PHONES, SILENCE, VOWELS
-from speech.given import read_alignment, read_transcript
-from speech.phone_labels import is_noise, is_silence
-from speech.textgrid import parse_textgrid, write_textgrid
+from speech.text.phone_labels import is_noise, is_silence
 
 WORDS = (
     st.text("abcdefghijklmnopqrstuvwxyz'\"-éüß", min_size=1, max_size=9)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech.transcript import transcript_words
+from speech.text.numbers import spell_numbers
+from speech.text.transcript import transcript_words
 
 
 @pytest.mark.parametrize(
@@ -19,12 +20,87 @@ from speech.transcript import transcript_words
         ("the 3rd of May", "the third of may"),
         ("50%", "fifty percent"),
         ("caf\u00e9", "cafe"),
+        ("24/7 or 9/11, 1/2 or 2 1/2", "twenty four seven or nine eleven one half or two and a half"),
+        ("call 555-0199", "call five five five zero one nine nine"),
+        ("(212) 555-0199; +44 20 7946", "two one two five five five zero one nine nine four four two zero seven nine four six"),
+        ("1-800-555-0199 or 9-1-1", "one eight hundred five five five zero one nine nine or nine one one"),
+        ("100-1500 in 1999-2003", "one hundred to fifteen hundred in nineteen ninety nine to two thousand and three"),
+        ("a Ph.D. and a B.Sc., e.g. hers", "a p h d and a b s c for example hers"),
+        ("Dr. Smith of Maple Dr.", "doctor smith of maple drive"),
+        ("the dr. of St. Louis, 12 Main St.", "the doctor of saint louis twelve main street"),
+        ("$5.20, 50\u00a2, 5\u20ac", "five dollars and twenty cents fifty cents five euros"),
+        ("$1.5bn", "one point five billion dollars"),
+        ("3:45pm, 3 P.M., 10:00", "three forty five p m three p m ten o'clock"),
+        ("the 2nd of the 1990s", "the second of the nineteen nineties"),
+        ("2020-01-15, 12/25/2020", "january fifteenth twenty twenty twelve twenty five twenty twenty"),
+        ("version 2.0.1", "version two point zero point one"),
+        ("5km, 100 km/h, 20\u00b0C", "five kilometers one hundred kilometers per hour twenty degrees celsius"),
+        ("https://www.example.org/a-b.", "w w w dot example dot org slash a dash b"),
+        ("a.b@c.com! The end.Next", "a dot b at c dot com the end next"),
+        ("the US", "the u s"),
+        ("ALL OF US", "all of us"),
+        ("and/or", "and or"),
         ("", ""),
         ("... ! \u2014", ""),
     ],
 )
 def test_words_as_dictionaries_have_them(text, words):
     assert " ".join(transcript_words(text).words) == words
+
+
+def test_capitals_that_the_dictionary_lacks_are_letters():
+    known = {"a", "ibm", "nasa", "stick", "and"}.__contains__
+    assert transcript_words("IBM and NASA and a QXZ stick", known).words == tuple("ibm and nasa and a q x z stick".split())
+    assert transcript_words("A QXZ STICK", known).words == ("a", "qxz", "stick"), "where all is capitals they say nothing"
+    assert transcript_words("Dr. a", {"dr"}.__contains__).words[0] == "dr", "both readings are in the dictionary"
+
+
+ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen"
+)
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+VALUES = {word: number for number, word in enumerate(ONES.split())} | {word: 10 * at for at, word in enumerate(TENS.split(), 2)}
+
+
+def value(words):
+    """The number that English words name."""
+    total = part = 0
+    for word in words:
+        if word in VALUES:
+            part += VALUES[word]
+        elif word == "hundred":
+            part *= 100
+        elif word != "and":
+            total, part = total + part * 1000 ** (1 + "thousand million billion trillion".split().index(word)), 0
+    return total + part
+
+
+@given(st.integers(0, 10**15 - 1))
+def test_a_number_reads_back(number):
+    assert value(transcript_words(f"{number:,}").words) == number
+    assert transcript_words(f"${number:,}").words[-1] == ("dollar" if number == 1 else "dollars")
+
+
+@given(st.integers(1100, 2099))
+def test_a_year_reads_back(number):
+    words = " ".join(transcript_words(str(number)).words).replace("oh ", "").split()
+    centuries = [100 * value(words[:cut]) + value(words[cut:]) for cut in range(1, len(words) + 1)]
+    assert number in (value(words), *centuries)
+
+
+@given(st.text("0123456789 -/.:,$%()+apm\u20ac", max_size=24))
+def test_digits_leave_nothing_unread(text):
+    spoken = spell_numbers(text)
+    assert not any(character.isdigit() for character in spoken)
+    assert sum(character.isdigit() for character in text) == 0 or transcript_words(text).words
+
+
+@given(st.from_regex(r"[2-9][0-9]{2}-[0-9]{3}[1-9]", fullmatch=True))
+def test_a_telephone_number_is_read_digit_by_digit(text):
+    assert [VALUES[word] for word in transcript_words(text.replace("800", "801").replace("900", "901")).words] == [
+        int(digit) for digit in text.replace("800", "801").replace("900", "901") if digit != "-"
+    ]
 
 
 def test_tags_are_dropped_and_reported():

@@ -1,6 +1,6 @@
-"""Learn the letter-to-sound model of speech/letters.py from the pronouncing dictionary in PocketSphinx's wheel.
+"""Learn the letter-to-sound model of speech/text/letters.py from the pronouncing dictionary in PocketSphinx's wheel.
 
-    python tools/learn_letters.py                 # writes speech/letters.npz; the same bytes each time
+    python tools/learn_letters.py                 # writes speech/text/letters.npz; the same bytes each time
     python tools/learn_letters.py --measure       # learns from 95 % of the words and measures on the others
 
 Letters and phones are aligned by expectation maximisation: each letter stands for no, one or two phones. An n-gram with
@@ -21,8 +21,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.files import atomic_output  # noqa: E402
-from speech.g2p import Pronouncer  # noqa: E402
-from speech.letters import END, MODEL, START, STEP, LetterModel  # noqa: E402
+from speech.text.g2p import Pronouncer  # noqa: E402
+from speech.text.letters import END, MODEL, START, STEP, LetterModel  # noqa: E402
 
 ORDER = 7
 PRUNE = 4.0  # nats: what an n-gram must gain over the whole dictionary to stay
@@ -232,7 +232,7 @@ def prune(counts, chances, weights, least):
 
 
 def save(path, kept, backoff):
-    """Write the trie breadth first, see `speech.letters.LetterModel`."""
+    """Write the trie breadth first, see `speech.text.letters.LetterModel`."""
     units = sorted(gram[0] for gram in kept[0])
     place = {unit: at for at, unit in enumerate(units)}
     unit, children, cost, weight = [], [], [], []

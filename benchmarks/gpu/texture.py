@@ -76,7 +76,7 @@ def borders(labels):
 
 
 def boundary_recall(labels, reference, tolerance=2):
-    """As benchmarks.texture_agreement.boundary_recall, by numpy alone: float in [0, 1]."""
+    """As benchmarks.faces.texture_agreement.boundary_recall, by numpy alone: float in [0, 1]."""
     side = 2 * tolerance + 1
     near = np.lib.stride_tricks.sliding_window_view(np.pad(borders(labels), tolerance), (side, side)).any((2, 3))
     wanted = borders(reference)
@@ -84,7 +84,7 @@ def boundary_recall(labels, reference, tolerance=2):
 
 
 def undersegmentation(labels, reference):
-    """As benchmarks.texture_agreement.undersegmentation_error, by numpy alone: float, 0 or more."""
+    """As benchmarks.faces.texture_agreement.undersegmentation_error, by numpy alone: float, 0 or more."""
     table = np.zeros((labels.max() + 1, reference.max() + 1), np.int64)
     np.add.at(table, (labels.ravel(), reference.ravel()), 1)
     return float(np.minimum(table, table.sum(1, keepdims=True) - table).sum() / labels.size)

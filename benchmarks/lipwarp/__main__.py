@@ -25,7 +25,7 @@ CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
 
 def parse(argv):
     """Command line -> argparse.Namespace."""
-    parser = argparse.ArgumentParser(prog="benchmarks.lipwarp", description=__doc__,
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lipwarp", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     add = parser.add_argument
     add("--media", type=Path, required=True, help="the collection of real clips, see benchmarks.lipwarp.people")

@@ -85,7 +85,9 @@ def _link(link, target):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lipwarp.corpus", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--media", type=Path, required=True, help="the collection")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     args = parser.parse_args(argv)

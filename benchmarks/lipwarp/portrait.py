@@ -51,7 +51,9 @@ def drawn_clip(clip, frames, inner):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lipwarp.portrait", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--people", type=Path, required=True, help="folder of folders of videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the windows")
     parser.add_argument("--who", nargs="+", default=["val"], help="val, held_out, or names")

@@ -99,7 +99,9 @@ def _square(picture, landmarks):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lipwarp.refiner", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--people", type=Path, required=True, help="folder of folders of videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the windows")
     parser.add_argument("--refiner", type=Path, required=True, help="checkpoint")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.face_stage import write_moving_portrait
+from benchmarks.faces.stage import write_moving_portrait
 from benchmarks.lipwarp.clips import write_wav
 from common.cli import run
 from media import VideoReader, VideoWriter, probe
@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def parse(argv):
     """Command line -> argparse.Namespace."""
-    parser = argparse.ArgumentParser(prog="speed", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lipwarp.speed", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     add = parser.add_argument
     add("checkpoints", nargs="+", type=Path)
     add("--face", type=Path, action="append", help="videos or pictures; the default are made on the spot")

@@ -149,7 +149,9 @@ def _tracked(pictures):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lipwarp.warp", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--people", type=Path, required=True, help="folder of folders of videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the windows")
     parser.add_argument("--who", nargs="+", default=["val"], help="val, held_out, or names")

@@ -117,7 +117,7 @@ class Bench:
         return rows
 
     def _closures(self, samples, footage, read, truth):
-        from speech.align import AlignmentError
+        from speech.alignment import AlignmentError
         from speech.labelling import SpeechText, align_speech
         from speech.phonemes import phoneme_runs
 

@@ -1,14 +1,20 @@
-"""Transcripts as the corpora write them; text with bytes that are not UTF-8 is read with these replaced."""
+"""Transcripts as the corpora write them. A file that is no text leaves its clip without a transcript, and a warning says so."""
 
+import logging
 import re
 from pathlib import Path
 
+from common.errors import InputError
+from speech.alignment.given import read_transcript
+from speech.text.files import read_text
+
 _TIMES = re.compile(r"\s*\d+\s+\d+\s+", re.ASCII)
+_LOG = logging.getLogger(__name__)
 
 
 def read_words(path):
-    """Words of a text file with white space made single; "" where there is no such file."""
-    return " ".join(_read(path).split())
+    """Words of a text or subtitle file, by `speech.alignment.given.read_transcript`; "" where there is no such file."""
+    return _known(read_transcript, path)
 
 
 def read_lrs(path):
@@ -16,16 +22,37 @@ def read_lrs(path):
 
     "" where there is no such line or file.
     """
-    lines = _read(path).splitlines()
-    words = next((" ".join(line[len("Text:") :].split()) for line in lines if line.startswith("Text:")), "")
-    return words, path if any(line.split()[:3] == ["WORD", "START", "END"] for line in lines) else None
+    text = _known(_text, path)
+    words = next((" ".join(line[len("Text:") :].split()) for line in text.split("\n") if line.startswith("Text:")), "")
+    return words, path if has_word_times(text) else None
+
+
+def has_word_times(text):
+    """Whether a text has the table of word times of LRS2's pretrain."""
+    return any(line.split()[:3] == ["WORD", "START", "END"] for line in text.split("\n"))
 
 
 def read_timit(path):
     """Words of a TIMIT text, whose line may begin with the first and the last sample: "0 46797 She had your dark suit"."""
-    return " ".join(" ".join(_TIMES.sub("", line, count=1).split()) for line in _read(path).splitlines()).strip()
+    lines = _known(_text, path).split("\n")
+    return " ".join(" ".join(_TIMES.sub("", line, count=1).split()) for line in lines).strip()
 
 
-def _read(path):
+def _text(path):
+    return read_text(path, "transcript")
+
+
+def read_words_and_times(path):
+    """(`read_words`, the path itself where it is an LRS2 text with word times, else None)."""
+    words = read_words(path)
+    return words, path if words and has_word_times(_text(path)) else None
+
+
+def _known(read, path):
+    """What `read` gives of a file; "" where there is none, where it is empty, or where it cannot be read, which is said."""
     path = Path(path)
-    return path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    try:
+        return read(path) if path.is_file() and path.stat().st_size else ""
+    except InputError as error:
+        _LOG.warning("%s; its clip goes without a transcript", error)
+        return ""

@@ -147,8 +147,9 @@ def _arrays(path, settings, detector, row, measure):
     from speech.mfcc import mfcc
     from speech.waveform import load_waveform
 
-    waveform = delayed(load_waveform(path), row.sound_delay)
-    with VideoReader(path, fps=settings.fps, threads=1) as reader:
+    waveform = delayed(load_waveform(path, what="clip"), row.sound_delay)
+    with VideoReader(path, fps=settings.fps, threads=1, what="clip") as reader:
+        row.notes = list(reader.info.notes)
         track = track_face(reader, detector, fps=settings.fps)
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))

@@ -14,10 +14,10 @@ from datasets.prepared import read_manifest
 from datasets.preparing.report import reason_kind
 from datasets.workers.jobs import Workers, append_rows, write_rows
 from datasets.workers.pool import Task
-from speech.align import Utterance, build_aligner
+from speech.aligners import Utterance, build_aligner
 from speech.alignment import POOR_FIT, AlignmentError, poor_fit
+from speech.alignment.given import read_alignment
 from speech.arpabet import NUMBER
-from speech.given import read_alignment
 from speech.waveform import SAMPLE_RATE
 
 KIND = "phones"
@@ -82,9 +82,9 @@ def align_clip(utterance, given, aligner, how="auto"):
     """Alignment of one clip by the best that is known of it.
 
     Args:
-        utterance: speech.align.Utterance without word times.
-        given: speech.given.Given, or None where the corpus gives no times, or an InputError why they cannot be read.
-        aligner: speech.align.Aligner.
+        utterance: speech.aligners.Utterance without word times.
+        given: speech.alignment.given.Given, or None where the corpus gives no times, or an InputError why they cannot be read.
+        aligner: speech.aligners.Aligner.
         how: "auto", "given" or "pocketsphinx".
 
     Raises:

@@ -7,7 +7,7 @@ from common.files import content_hash, require_file
 from datasets.prepared import read_manifest
 from datasets.preparing.side import SideKind, add_side
 from datasets.words import KIND, extend_vocabulary, read_words
-from speech.given import read_alignment
+from speech.alignment.given import read_alignment
 
 VERSION = 1  # of what is stored, and of how words are read
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
+import speech.aligners.mfa_program as mfa_program
 from common.errors import InputError
-from speech.align import Aligner
-from speech.aligners import mfa_program
+from speech.aligners.aligner import Aligner
 from speech.alignment import AlignmentError
-from speech.given import read_alignment
-from speech.interval_files import read_text
-from speech.phone_labels import is_noise
-from speech.textgrid import parse_textgrid, pick_tiers
-from speech.transcript import transcript_words
+from speech.alignment.given import read_alignment
+from speech.alignment.textgrid import parse_textgrid, pick_tiers
+from speech.text.files import read_text
+from speech.text.phone_labels import is_noise
+from speech.text.transcript import transcript_words
 from speech.waveform import SAMPLE_RATE
 
 MIN_SECONDS = 0.1  # MFA computes no features for less
@@ -47,7 +47,7 @@ class MfaAligner(Aligner):
 
     Args:
         dictionary, acoustic_model: names of downloaded models, or paths. english_us_arpa has ARPAbet; the IPA of english_us_mfa
-            and english_mfa is mapped to it (speech/phone_labels.py).
+            and english_mfa is mapped to it (speech/text/phone_labels.py).
         g2p_model: name or path of a model that spells out words which the dictionary lacks; without one they become silence,
             and are reported.
         executable: path of `mfa`; default: the variable TALKINGFACE_MFA, or the PATH.

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from speech.align import Aligner
+from speech.aligners.aligner import Aligner
 from speech.aligners.sphinx_decoder import DecodingError, PhoneListener, SphinxDecoder
 from speech.alignment import POOR_FIT, Alignment, AlignmentError, Interval, cover
 from speech.arpabet import SILENCE
-from speech.g2p import Pronouncer
-from speech.transcript import transcript_words
+from speech.text.g2p import Pronouncer
+from speech.text.transcript import transcript_words
 from speech.waveform import SAMPLE_RATE
 
 NO_FIT = -10.0  # below it the transcript is that of another sound, see speech.alignment.POOR_FIT
@@ -36,7 +36,7 @@ class SphinxAligner(Aligner):
         self._guessed = set()
 
     def align(self, utterance):
-        """Alignment of one utterance, see `speech.align.Aligner.align`."""
+        """Alignment of one utterance, see `speech.aligners.aligner.Aligner.align`."""
         _require_sound(utterance)
         try:
             if any(word.label for word in utterance.words):

@@ -10,7 +10,7 @@ import yaml
 from common.files import atomic_output
 from training.changes import told
 from training.logging.curve import draw_curves
-from training.logging.picture_grid import labelled_grid, write_picture
+from training.logging.picture_grid import faces_page, write_picture
 from training.logging.progress import Progress, line
 from training.logging.rows import Rows
 from training.logging.trackers import open_trackers, require_trackers
@@ -106,7 +106,7 @@ class Log:
             step: number of steps done.
             metrics: dict of "val/l1", "unseen/sync/accuracy", ... -> float; may be empty.
             opened: names of the losses that it switched on.
-            pictures: dict of name -> (N, 3, S, S) float32, RGB, 0-1, a row of `faces.png` each; or None.
+            pictures: training.logging.picture_grid.Faces for `faces.png`, or None.
         """
         if metrics or opened:
             self._write(step, {**metrics, **({"opened": list(opened)} if opened else {})})
@@ -139,7 +139,7 @@ class Log:
             tracker.scalars(step, values)
 
     def _show(self, step, pictures):
-        page = labelled_grid(pictures)
+        page = faces_page(pictures, step)
         if page is None:
             if not self._no_pillow:
                 self.note(_NO_PILLOW)

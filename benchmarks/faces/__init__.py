@@ -1,0 +1,1 @@
+"""Detection, lip landmarks and texture modules."""

@@ -1,0 +1,1 @@
+"""Ours against public implementations, which a path names."""

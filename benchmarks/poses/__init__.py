@@ -1,0 +1,1 @@
+"""Crops of heads that lean and come near."""

@@ -1,0 +1,1 @@
+"""How well sync judges and AV offsets know what belongs together."""
