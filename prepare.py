@@ -19,7 +19,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.cli import run
+from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.places import check_folder, refuse_inputs
 from datasets.av_judge import JudgeOffset
@@ -118,7 +118,8 @@ def main(argv):
     out = Path(args.out)
     if args.ray:
         out = out.resolve()  # the machines of a cluster do not work in this folder
-    with _workers(args) as workers:
+    kept = f"the clips that are done are kept in {out}; the same command goes on"
+    with when_interrupted(kept), _workers(args) as workers:
         _add_to(args, out, workers) if args.corpus is None else _prepare(args, out, workers)
     return None
 
