@@ -1,11 +1,13 @@
 """The split of a corpus: small ones validate, too, and it changes without cutting faces anew."""
 
 import json
+import os
 
 import pytest
 
 import prepare
 from common.cli import run
+from common.folder_lock import FolderLock
 from datasets.corpora import ClipSource, assign_split, validation_from_training
 from datasets.prepared import read_manifest
 from datasets.preparing.settings import PrepareSettings
@@ -94,6 +96,14 @@ def test_a_split_that_cannot_be_is_refused_and_the_manifest_stays(corpus, tmp_pa
     assert all(word in told for word in words) and len(told.splitlines()) == 1, told
     assert before == ((corpus / "manifest.jsonl").read_bytes(), (corpus / "corpus.json").read_bytes())
     assert run(prepare.main, ["--out", str(corpus), "--corpus", "folder", "--root", str(tmp_path), "--split", "shares"]) == 2
+
+
+def test_two_programs_do_not_write_one_corpus_at_a_time(corpus, capsys):
+    before = splits_of(corpus)
+    with FolderLock(corpus, prepare.LOCK):
+        assert split(corpus, "shares", "--val_share", "0.9") == 2
+        assert f"{corpus}: is in use by process {os.getpid()}" in capsys.readouterr().err and splits_of(corpus) == before
+    assert split(corpus, "shares", "--val_share", "0.9") == 0 and splits_of(corpus) != before
 
 
 def test_another_share_for_further_clips_names_the_command(corpus, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """What a run would be: parameters, losses, memory, disk, hours. Each line comes when it is known; nothing is written."""
 
+import os
 import statistics
 import time
 
@@ -30,6 +31,10 @@ def describe(run):
     yield f"clips: {len(run.training.rows)} to train, to validate {checked}"
     if not run.validation:
         yield f"without clips to validate no best.safetensors is chosen, and no faces.png drawn; {run.cure('val')}"
+    workers, cores = config["data"]["workers"], usable_cores()
+    if workers * engine.size > cores:
+        told = f"data.workers={workers} processes load data, and this machine has {cores} cores"
+        yield f"{told}: data.workers={max(1, cores - 1)} fits it"
     yield from run.notes
 
 
@@ -91,6 +96,11 @@ def _timed_steps(run):
             break
         asked = now = time.monotonic()
     return waits, steps
+
+
+def usable_cores():
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def millions(module):
