@@ -16,7 +16,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from common.cli import run
+from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.files import atomic_output, require_file
 from common.places import check_folder
@@ -56,6 +56,11 @@ def _rate(text):
 def main(argv):
     """The four steps; see the module's docstring."""
     args = parse(argv)
+    with when_interrupted(f"files that are whole are in {args.out}; the same command writes all of them anew"):
+        return _write_all(args)
+
+
+def _write_all(args):
     _check(args)
     from speech.labelling import SpeechText
     from speech.waveform import load_waveform

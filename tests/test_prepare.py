@@ -14,8 +14,8 @@ import prepare
 from common.cli import run
 from common.errors import InputError
 from datasets.prepared import ClipRow, PreparedCorpus
-from datasets.preparing.gates import check_sound, face_height
 from datasets.preparing.report import count_clips, reason_kind
+from datasets.preparing.requirements import check_sound, face_height
 from datasets.preparing.settings import PrepareSettings
 from speech.arpabet import NUMBER
 from speech.waveform import load_waveform

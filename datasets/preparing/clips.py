@@ -11,7 +11,7 @@ from datasets.clip_ids import readable
 from datasets.corpora import assign_split
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.preparing import av_rows
-from datasets.preparing.gates import check_faces, check_length, check_sound
+from datasets.preparing.requirements import check_faces, check_length, check_sound
 from datasets.preparing.settings import begin, check_detector, detector_version
 from datasets.workers.jobs import write_rows
 from datasets.workers.pool import Task
