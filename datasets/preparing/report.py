@@ -30,9 +30,9 @@ def count_clips(rows):
 
     Returns:
         dict: `clips`, `kept`, `left_out` (numbers of clips); `hours` kept; `splits` {name: kept clips}; `reasons` {reason:
-        clips left out}, `notes` {what was changed in the
-        pictures: kept clips}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent first;
-        `side` {kind of side files: what `count_side` gives of the kept clips}.
+        clips left out}, `notes` {what was changed in the pictures: kept clips}, `phones` {source: kept clips} and
+        `phones_missing` {reason: kept clips}, the most frequent first; `side` {kind of side files: what `count_side` gives of
+        the kept clips}.
     """
     rows = list(rows)
     kept = [row for row in rows if not row.error]
