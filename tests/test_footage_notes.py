@@ -59,7 +59,7 @@ def test_prepare_notes_it_for_each_clip_and_counts_it(tmp_path):
     folder.mkdir()
     manifest_path(folder).write_text("".join(json.dumps(asdict(one)) + "\n" for one in rows))
     assert [one.notes for one in read_manifest(folder).values()] == [[INTERLACED], [INTERLACED, ALPHA], []]
-    assert write_report(folder)[-2:] == [f"  note: 2 clips: {INTERLACED}", f"  note: 1 clips: {ALPHA}"]
+    assert write_report(folder)[-2:] == [f"  2 x changed: {INTERLACED}", f"  1 x changed: {ALPHA}"]
 
 
 def test_evaluate_has_it_among_the_notes_of_a_video():

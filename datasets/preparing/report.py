@@ -79,4 +79,4 @@ def write_report(folder):
     kept = f"{counts['kept']} clips ({splits})" if splits else "0 clips"
     lines = [f"{folder}: {kept}, {counts['hours']:.2f} h; {counts['left_out']} failed"]
     lines += [f"  {count} x {reason}" for reason, count in counts["reasons"].items()]
-    return lines + [f"  note: {count} clips: {note}" for note, count in counts["notes"].items()]
+    return lines + [f"  {count} x changed: {note}" for note, count in counts["notes"].items()]
