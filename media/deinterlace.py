@@ -12,7 +12,7 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 3, 4  # of bwdif
 
 
 def stated_order(stream):
-    """"tff" or "bff" where the container alone says that a stream is interlaced, else None."""
+    """Where the container alone says that a stream is interlaced: "tff" or "bff", the field that is shown first; else None."""
     context = stream.codec_context
     return _FIRST_FIELD.get(int(context.field_order)) if context.name in _SAY_NOTHING else None
 
