@@ -149,8 +149,8 @@ def _arrays(path, settings, detector, row, measure):
 
     waveform = delayed(load_waveform(path, what="clip"), row.sound_delay)
     with VideoReader(path, fps=settings.fps, threads=1, what="clip") as reader:
-        row.notes = list(reader.info.notes)
         track = track_face(reader, detector, fps=settings.fps)
+        row.notes = list(reader.notes)
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
         crops = plan_crops(track, spec, fps=settings.fps)

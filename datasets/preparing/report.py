@@ -30,9 +30,9 @@ def count_clips(rows):
 
     Returns:
         dict: `clips`, `kept`, `left_out` (numbers of clips); `hours` kept; `splits` {name: kept clips}; `reasons` {reason:
-        clips left out}, `notes` {what was changed in the
-        pictures: kept clips}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent first;
-        `side` {kind of side files: what `count_side` gives of the kept clips}.
+        clips left out}, `notes` {what was changed in the pictures: kept clips}, `phones` {source: kept clips} and
+        `phones_missing` {reason: kept clips}, the most frequent first; `side` {kind of side files: what `count_side` gives of
+        the kept clips}.
     """
     rows = list(rows)
     kept = [row for row in rows if not row.error]
@@ -79,4 +79,4 @@ def write_report(folder):
     kept = f"{counts['kept']} clips ({splits})" if splits else "0 clips"
     lines = [f"{folder}: {kept}, {counts['hours']:.2f} h; {counts['left_out']} failed"]
     lines += [f"  {count} x {reason}" for reason, count in counts["reasons"].items()]
-    return lines + [f"  note: {count} clips: {note}" for note, count in counts["notes"].items()]
+    return lines + [f"  {count} x changed: {note}" for note, count in counts["notes"].items()]

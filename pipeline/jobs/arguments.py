@@ -62,7 +62,7 @@ def build_parser(description=None):
     face = parser.add_argument_group("face")
     add = face.add_argument
     add("--static", nargs="?", type=_boolean, const=True, default=False, help="use only the first frame of the video")
-    add("--fps", type=_rate, help="frame rate of the result; for a picture only (default: 25)")
+    add("--fps", type=_rate, help="frame rate of the result; for a picture, or an animated one (default: 25)")
     add(
         "--pads",
         nargs=4,
