@@ -57,6 +57,17 @@ class Words(NamedTuple):
     dropped: tuple[str, ...]
 
 
+def without_tags(text):
+    """(text, tags): what stands in {}, [] and <>, and noises in () such as "(laughter)", taken out of a text."""
+    dropped = []
+
+    def drop(match):
+        dropped.append(match.group())
+        return " "
+
+    return _ROUND_TAG.sub(drop, _TAG.sub(drop, text)), dropped
+
+
 def transcript_words(text, known=None):
     """Words of a transcript as dictionaries have them.
 
@@ -75,14 +86,8 @@ def transcript_words(text, known=None):
         Words.
     """
     known = known or (lambda word: False)
-    dropped = []
-
-    def drop(match):
-        dropped.append(match.group())
-        return " "
-
-    text = unicodedata.normalize("NFKC", text.translate(_FRACTIONS)).translate(_QUOTES)
-    text = spell_addresses(_ROUND_TAG.sub(drop, _TAG.sub(drop, text)))
+    text, dropped = without_tags(unicodedata.normalize("NFKC", text.translate(_FRACTIONS)).translate(_QUOTES))
+    text = spell_addresses(text)
     text = _TITLE.sub(lambda match: _title(match, known), text)
     if text.upper() != text:
         text = _ACRONYM.sub(lambda match: _acronym(match, known), text)
