@@ -15,11 +15,14 @@ with a reason, and counted).
 """
 
 import argparse
+import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from common import cli
 from common.errors import InputError
+from common.places import check_folder, check_output
 
 DEFAULT_EXPERT = Path(__file__).resolve().parent / "checkpoints" / "lip_sync_b.safetensors"
 
@@ -73,6 +76,7 @@ def parse(argv):
     add("--identity", action="store_true", help="is it the same person: face embeddings (needs the extra identity)")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
     add("--frames", type=int, help="look at the first so many frames of each video only")
+    add("--keep_going", action="store_true", help="measure the others where some videos cannot be used; these are failed rows")
 
     add = parser.add_argument_group("faces and machine").add_argument
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
@@ -81,31 +85,43 @@ def parse(argv):
     add("--device", default="auto", help="auto, cuda, cpu or mps (%(default)s)")
 
     add = parser.add_argument_group("tables").add_argument
+    add("--names", nargs="+", help="names of the systems in the table, one for each of --generated or --checkpoint\n"
+        "(the name of the training run, else of the file or folder)")
+    add("--columns", nargs="+", metavar="MEASURE", help="measures of the main table, in this order, by their keys:\n"
+        "ssim_mouth, sync_distance, ... (all; in LaTeX the ten most wanted)")
+    add("--intervals", action="store_true", help="LaTeX: the interval below each mean")
+    add("--caption", help="LaTeX: caption of the table, as LaTeX")
+    add("--label", help="LaTeX: label of the table (tab:NAME of --out)")
+    add("--figures", nargs="+", choices=("pdf", "svg", "png"), default=(), help="write the plots as files, too")
     add("--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two tables side by side, with paired differences")
     add("--with_published", help="print published numbers of a data set beneath, marked: lrs2 or grid")
     return parser.parse_args(argv)
 
 
 def check_out(args):
-    """`--out` without suffix; refused where no file can be made, or where it would replace what is compared."""
-    from metrics.report.build import SUFFIXES
+    """`--out` without suffix; it and the other outputs are refused where no file can be made or an input would be replaced."""
+    from metrics.report.files import SUFFIXES
 
     out = args.out or Path("results/comparison" if args.compare else "results/table")
-    if out.is_dir():
+    if os.path.isdir(out):
         raise InputError(f"--out {out}: is a folder; give the name of the table, without suffix, such as {out}/table")
-    folder = next(place for place in out.absolute().parents if place.exists())
-    if not folder.is_dir():
-        raise InputError(f"--out {out}: {folder} is a file, not a folder")
     out = out.with_suffix("") if out.suffix in SUFFIXES else out
-    if out.with_name(out.name + ".json").resolve() in [path.resolve() for path in args.compare or ()]:
-        raise InputError(f"--out {out}: would replace a table that is compared; give another name")
+    inputs = [args.pairs, args.syncnet_weights, args.inception_weights, *(args.compare or ()), *(args.checkpoint or ())]
+    for suffix in (*SUFFIXES, ".progress"):
+        check_output(out.with_name(out.name + suffix), inputs, flag="--out", folders=True)
+    if args.videos:
+        check_folder(args.videos, flag="--videos")
+    if args.fid_reference and not args.fid_reference.exists():
+        check_output(args.fid_reference, flag="--fid_reference")
     return out
 
 
 def check(args):
     """Refuse what does not go together or is out of range."""
+    from metrics.clips.names import given_names
+
     if args.compare:
-        if args.generated or args.checkpoint or args.with_published:
+        if args.generated or args.checkpoint or args.with_published or args.names or args.columns:
             raise InputError("--compare takes two tables and --out alone; measure, or print published numbers, in another run")
         return
     if bool(args.generated) == bool(args.checkpoint):
@@ -122,6 +138,8 @@ def check(args):
     for flag in others:
         if getattr(args, flag) is not None:
             raise InputError(f"--{flag} does not go with --{mode}; leave one of them out")
+    if args.names:
+        given_names(args.names, len(args.generated or args.checkpoint))
     if args.fid_reference and not args.inception_weights:
         raise InputError(f"--fid_reference {args.fid_reference}: holds Inception features; give --inception_weights, too")
     if args.syncnet_weights and args.expert:
@@ -143,35 +161,37 @@ def main(argv):
     if args.compare:
         return compare(args)
     from faces.detectors import build_detector
-    from metrics.report.build import write_report
+    from metrics.process_group import ProcessGroup
+    from metrics.report.files import write_report
     from metrics.report.published import footnotes, format_published, select
+    from metrics.report.style import TableStyle
     from metrics.report.text import format_published_table, format_table
-    from metrics.work_share import WorkShare
     from models.devices import choose_device
 
+    style = TableStyle(args.columns and tuple(args.columns), args.caption, args.label, args.intervals)
     published = None
     if args.with_published:
         rows = select(args.with_published)
         published = *format_published(rows), footnotes(rows)
-    share = WorkShare.join(args.device)
-    device = str(choose_device(share.device))
-    evaluation = plan(args, device, note=print_note if share.first else lambda _: None)
+    processes = ProcessGroup.join(args.device)
+    device = str(choose_device(processes.device))
+    evaluation = plan(args, device, note=print_note if processes.first else lambda _: None, style=style)
     detector = build_detector(args.detector, device=device, weights=args.detector_weights)
     evaluation.facts["detector"] = f"{detector.name} {detector.version}"
     try:
-        found = evaluation.run(detector, share, args.out.with_name(args.out.name + ".progress"))
+        found = evaluation.run(detector, processes, args.out.with_name(args.out.name + ".progress"))
     finally:
         detector.close()
-        share.leave()
+        processes.leave()
     if found is None:
         return cli.EXIT_OK
-    tally, progress = found
-    if not any(record["row"].kind == "generated" for record in tally.records):
+    results, progress = found
+    if not any(record["row"].kind == "generated" for record in results.records):
         progress.remove()  # nothing to go on with: the next run looks at everything again
-    report = evaluation.report(tally)
-    paths = write_report(report, args.out, tally.pictures(), published)
+    report = evaluation.report(results)
+    paths = write_report(report, args.out, results.pictures(), published, style, args.figures)
     progress.remove()
-    print(format_table(report))
+    print(format_table(report, style=style))
     if published:
         print(format_published_table(published))
     print(f"written: {', '.join(map(str, paths))}")
@@ -183,10 +203,11 @@ def print_note(text):
     print(f"note: {text}", file=sys.stderr)
 
 
-def plan(args, device, note):
-    """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out."""
+def plan(args, device, note, style):
+    """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out, `style` is checked."""
     from faces.track import FaceSelection
     from metrics.evaluation import Evaluation
+    from metrics.measures.registry import build_measures, columns_of
     from metrics.networks.load import Networks
     from metrics.scorer import Options
     from metrics.sync.crops import TrackRules
@@ -196,30 +217,34 @@ def plan(args, device, note):
     expert = args.syncnet_weights or (None if args.expert == "none" else args.expert or DEFAULT_EXPERT)
     networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, identity=args.identity,
                              device=device)
+    style.check(columns_of(build_measures(networks)))
     if args.generated:
-        items, systems, facts, studio = given_videos(args, note)
+        items, systems, facts, generator = given_videos(args, note)
     else:
-        items, systems, facts, studio = videos_to_make(args, device, options.selection, note)
-    refuse_few_frames(args, networks, items)
-    return Evaluation(items, systems, networks, options, facts, studio, args.fid_reference, args.force)
+        items, systems, facts, generator = videos_to_make(args, device, options.selection, note)
+    look_first(args, networks, items, generator, note)
+    return Evaluation(items, systems, networks, options, facts, generator, args.fid_reference, args.force)
 
 
 def given_videos(args, note):
     """(Items, systems, facts, None) of --generated and --real."""
-    from metrics.clips.generation import system_names
     from metrics.clips.items import match_items
+    from metrics.clips.names import folder_tags, system_names
 
-    systems = system_names(args.generated)
+    tags = [folder_tags(path) for path in args.generated]
+    systems = args.names or system_names(args.generated, [one.run for one in tags])
     items, lonely = match_items(args.generated, args.unpaired, args.real, systems, args.protocol)
     unmatched = {str(folder): names for folder, names in lonely}
     for folder, names in unmatched.items():
         note(f"{folder}: {len(names)} video(s) without a partner, left out: {', '.join(names)}")
-    return items, systems, {"pairing": "by name", "unmatched": unmatched}, None
+    weights = {system: one.weights for system, one in zip(systems, tags, strict=True) if one.weights}
+    facts = {"pairing": "by name", **({"checkpoints": weights} if weights else {}), "unmatched": unmatched}
+    return items, systems, facts, None
 
 
 def videos_to_make(args, device, selection, note):
-    """(Items, systems, facts, Studio) of --checkpoint, --pairs and --data_root."""
-    from metrics.clips.generation import Studio
+    """(Items, systems, facts, VideoGenerator) of --checkpoint, --pairs and --data_root."""
+    from metrics.clips.generation import VideoGenerator
     from metrics.clips.protocols import read_pairs
     from pipeline.options import FaceOptions
     from pipeline.tracking import TrackStore, default_cache
@@ -230,32 +255,35 @@ def videos_to_make(args, device, selection, note):
     folder = args.videos or args.out.with_name(args.out.name + "_videos")
     weights = args.detector_weights and str(args.detector_weights)
     face_options = FaceOptions(detector=args.detector, selection=selection, detector_weights=weights)
-    studio = Studio(args.checkpoint, folder, store=TrackStore(args.cache_dir or default_cache()), device=device,
-                    precision=args.precision or "auto", face_options=face_options)
-    facts = {"pairing": pairs.source, "checkpoints": studio.facts, "generators_precision": studio.precisions,
+    generator = VideoGenerator(args.checkpoint, folder, store=TrackStore(args.cache_dir or default_cache()), device=device,
+                               precision=args.precision or "auto", face_options=face_options, names=args.names)
+    facts = {"pairing": pairs.source, "checkpoints": generator.facts, "generators_precision": generator.precisions,
              "missing": [list(map(str, one)) for one in pairs.missing]}
-    return studio.items(pairs.pairs), studio.systems, facts, studio
+    return generator.items(pairs.pairs), generator.systems, facts, generator
 
 
-def refuse_few_frames(args, networks, items):
-    """A FID of fewer real frames than features is refused before any work, unless --force was given."""
-    from media import probe
+def look_first(args, networks, items, generator, note):
+    """Refuse what cannot be measured before the first frame: all that the containers tell, in one message."""
+    from tqdm import tqdm
 
-    if networks.inception is None or args.force or (args.fid_reference and args.fid_reference.exists()):
+    from metrics.clips.preflight import Preflight
+
+    bar = partial(tqdm, desc="checking", unit="video", leave=False, delay=2, disable=None)
+    preflight = Preflight(items, frames=args.frames, sounds=generator and generator.sounds(),
+                          progress=lambda found, total: bar(found, total=total))
+    hears = networks.judge is not None
+    if not args.keep_going:
+        preflight.refuse(hears=hears)
+    for text in preflight.notes(hears=hears):
+        note(text)
+    inception, needed = networks.inception, networks.inception and networks.inception.dimension
+    if inception is None or args.force or (args.fid_reference and args.fid_reference.exists()):
         return
-    needed, seen = networks.inception.dimension, 0
-    for item in items:
-        try:
-            claimed = probe(item.real).frames
-        except InputError:
-            continue  # becomes a row with this reason
-        if claimed is None:
-            return
-        seen += min(claimed, args.frames or claimed)
-        if seen > needed:
-            return
-    raise InputError(f"--inception_weights: the real videos have {seen} frames, and a Frechet distance of {needed} features "
-                     f"needs more than {needed}: give more videos, a --fid_reference, or --force to compute it anyway")
+    seen = preflight.real_frames()
+    if seen is not None and seen <= needed:
+        raise InputError(f"--inception_weights: the real videos have {seen} frames, and a Frechet distance of {needed} "
+                         f"features needs more than {needed}: give more videos, a --fid_reference, or --force to compute it "
+                         "anyway")
 
 
 def compare(args):

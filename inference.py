@@ -1,246 +1,56 @@
 """Talking video from a face and speech: python inference.py --face x.mp4 --audio y.wav"""
 
-import argparse
-import difflib
 import logging
 import signal
 import sys
 from pathlib import Path
 
-from common.cli import EXIT_FAILED_JOB, run
-from common.errors import InputError
-from common.version import __version__
+from common.cli import EXIT_FAILED_JOB, one_line, run
+from pipeline.jobs.arguments import DEFAULT_OUTFILE, parse
+from pipeline.jobs.folders import has_folder, pair_folders
+from pipeline.jobs.rows import Row, run_rows
+from pipeline.jobs.table import read_jobs
 
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent / "checkpoints" / "lipwarp.safetensors"
-DEFAULT_OUTFILE = "results/result.mp4"
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with one line on a mistake, like every other mistake, and paths that may begin with a dash."""
-
-    def error(self, message):
-        raise InputError(f"{message} (python inference.py --help lists the flags)")
-
-    def parse(self, argv):
-        """Parse a list of arguments; a flag that takes a path takes the next word, unless that is itself a flag."""
-        paths = {flag for action in self._actions if action.metavar == "PATH" for flag in action.option_strings}
-        words, joined = iter(argv), []
-        for word in words:
-            if word in paths:
-                value = next(words, None)
-                if value is None or value.split("=")[0] in self._option_string_actions:
-                    raise InputError(f"{word}: needs a path after it (write {word}=PATH for a path that is named like a flag)")
-                word = f"{word}={value}"
-            joined.append(word)
-        args, unknown = self.parse_known_args(joined)
-        if unknown:
-            near = difflib.get_close_matches(unknown[0].split("=")[0], self._option_string_actions, n=1, cutoff=0.7)
-            self.error(f"unknown flag {unknown[0]}" + (f"; did you mean {near[0]}?" if near else ""))
-        return args
-
-
-def build_parser():
-    """The flags; those of the public Wav2Lip script keep their names and meaning."""
-    parser = Parser(prog="inference.py", description=__doc__, allow_abbrev=False)
-    add = parser.add_argument
-    add("--face", metavar="PATH", help="video or picture with the face")
-    add("--audio", metavar="PATH", help="speech: an audio file, or a video with sound")
-    add("--drive", metavar="PATH", help="video whose speech and expression are followed, in place of --audio; brings its sound")
-    add("--pose", metavar="PATH", help="video whose head movement is followed, for a checkpoint that can")
-    add("--outfile", metavar="PATH", help=f"video to write (default: {DEFAULT_OUTFILE}); its folder is made")
-    add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/lipwarp)")
-    add("--jobs", metavar="PATH", help="csv file of face,audio,outfile[,drive,pose]: many jobs with one model load")
-
-    face = parser.add_argument_group("face")
-    add = face.add_argument
-    add("--static", nargs="?", type=_boolean, const=True, default=False, help="use only the first frame of the video")
-    add("--fps", type=_rate, help="frame rate of the result; for a picture only (default: 25)")
-    add(
-        "--pads",
-        nargs=4,
-        type=int,
-        metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"),
-        help="widen the face box (default: checkpoint's)",
-    )
-    add("--resize_factor", type=int, default=1, help="divide height and width of the video by this")
-    add("--rotate", action="store_true", help="turn the video by 90 degrees clockwise")
-    add("--crop", nargs=4, type=int, default=(0, -1, 0, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"))
-    add("--box", nargs=4, type=int, default=(-1, -1, -1, -1), metavar=("TOP", "BOTTOM", "LEFT", "RIGHT"), help="fixed face box")
-    add("--nosmooth", action="store_true", help="do not smooth the path of the face")
-    add("--detector", default="mediapipe", help="mediapipe or face-alignment")
-    add("--detector_weights", metavar="PATH", help="folder with the weight files of face-alignment (default: torch's cache)")
-    add("--face_det_batch_size", type=int, default=8, help="frames in one detection batch (face-alignment)")
-    add("--face_index", type=int, help="which of several faces, counted from 0, from left to right (default: the largest)")
-    add("--face_near", type=_point, metavar="X,Y", help="the face nearest to this point, in pixels")
-    add("--cache_dir", metavar="PATH", help="where face tracks are kept for next time (default: ~/.cache/talkingface)")
-    add("--no_cache", action="store_true", help="keep no face track on disk")
-
-    result = parser.add_argument_group("result")
-    add = result.add_argument
-    add("--loop", help="video shorter than the audio: pingpong, loop or hold (default: pingpong)")
-    add("--reference", type=_reference, help="same, fixed, or the number of a frame (default: the checkpoint's way)")
-    add("--compat", help="wav2lip: compute what the public Wav2Lip script computes")
-    add("--optimise_face", action="store_true", help="give the drawn face the colours and the detail of the reference frame")
-    add("--paste", help="how the face is laid over the frame: feather, laplacian or poisson (default: feather)")
-    add("--output", help="frame, or crop: the aligned face alone, as large as the checkpoint draws it (default: frame;\n"
-        "crop where a checkpoint draws what cannot be laid over a frame)")
-    add("--amplitude", type=float, help="how far lips move, for a checkpoint that moves them (default: 1, as the person does)")
-    add("--source_gap", type=int, help="such a checkpoint takes no pixel from so near the frame that is drawn, in frames")
-    add("--refiner", help="checkpoint of a lip refiner for what such a checkpoint draws, or none (default: none)")
-    add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
-    add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
-
-    speech = parser.add_argument_group("speech", "for a checkpoint with an audio gate; with none of them phones are recognised")
-    add = speech.add_argument
-    add("--transcript", metavar="PATH", help="text file with what is said")
-    add("--align", metavar="PATH", help="word or phone times: GRID .align, LRS2 text, csv, json, TextGrid")
-    add("--textgrid", metavar="PATH", help="the same, as a Praat TextGrid")
-    add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa")
-
-    machine = parser.add_argument_group("machine")
-    add = machine.add_argument
-    add("--device", default="auto", help="auto, cuda, cpu or mps")
-    add("--precision", default="auto", help="auto (fp16 on cuda, else fp32; fp32 with --compat), fp32, fp16 or bf16")
-    add("--wav2lip_batch_size", type=int, help="most faces in one batch (default: 128 on a GPU, 16 on a CPU)")
-    add("--threads", type=int, help="CPU threads of model and drawing (default: all cores; 2 to 4 draw)")
-    add("--version", action="version", version=__version__)
-    return parser
-
-
-def _boolean(text):
-    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if text.lower() not in known:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
-    return known[text.lower()]
-
-
-def _rate(text):
-    from media.rates import as_rate
-
-    return as_rate(text, "--fps")
-
-
-def _point(text):
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y") from None
-    return x, y
-
-
-def _reference(text):
-    return int(text) if text.isdecimal() else text
 
 
 def main(argv):
     """Run what the arguments ask for; returns the exit code."""
-    args = build_parser().parse(argv)
-    _check_combination(args)
+    args = parse(argv, __doc__)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    from pipeline.jobs import Row, read_jobs
-
+    jobs = None
     if args.jobs:
-        rows, bad = read_jobs(args.jobs)
-        return _run_jobs(args, rows, bad)
-    row = Row(0, args.face, args.audio, args.outfile or DEFAULT_OUTFILE, args.drive, args.pose)
-    work = _Work(args)
+        jobs = read_jobs(args.jobs)
+    elif has_folder(args.face, args.audio):
+        jobs = pair_folders(args.face, args.audio, args.outfile, drive=args.drive, pose=args.pose)
+    from pipeline.jobs.work import Work
+
+    work = Work(args, args.checkpoint_path or DEFAULT_CHECKPOINT, keep=jobs.keep if jobs else ())
+    outfile = args.outfile or DEFAULT_OUTFILE
+    if jobs is not None:
+        return _run_all(work, jobs)
     if args.preview:
-        print(work.preview(row))
+        print(work.preview(args.face, outfile))
     else:
-        job = work.check(row)
-        print(_summary(work.run(job)))
+        print(_summary(work.run(work.look(Row(1, args.face, args.audio, outfile, args.drive, args.pose)))))
     return None
 
 
-class _Work:
-    """The options of all jobs, checked, and the model, loaded when the first job needs it."""
+def _run_all(work, jobs):
+    """Look at all jobs, then do those that can be done; the exit code is 1 when one failed, with a line for each at the end."""
+    from pipeline.jobs.checks import look_at_all
 
-    def __init__(self, args):
-        from faces.track import FaceSelection
-        from pipeline.drivers.driver import refuse_beside_compat
-        from pipeline.options import DriveOptions, FaceOptions, Transform
-        from pipeline.tracking import TrackStore, default_cache
-        from speech.labelling import SpeechText
-
-        self._args, self._driver = args, None
-        transform = Transform(args.resize_factor, args.rotate, tuple(args.crop))
-        selection = FaceSelection(args.face_index, args.face_near)
-        self._face = FaceOptions(transform, args.static, args.fps, args.detector, selection, args.detector_weights)
-        self._drive = DriveOptions(
-            pads=args.pads and tuple(args.pads),
-            box=None if args.box[0] == -1 else tuple(args.box),
-            smooth=not args.nosmooth,
-            loop=args.loop,
-            reference=args.reference,
-            visible_mark=args.visible_mark,
-            batch_size=args.wav2lip_batch_size,
-            speech=SpeechText(args.transcript, args.align, args.textgrid, args.aligner),
-            optimise_face=args.optimise_face,
-            paste=args.paste,
-            output=args.output,
-            amplitude=args.amplitude,
-            source_gap=args.source_gap,
-            refiner=None if args.refiner in (None, "none") else Path(args.refiner),
-        )
-        self._videos = [name for name in ("drive", "pose") if getattr(args, name)]
-        refuse_beside_compat(args.compat, self._drive, self._videos)
-        self._store = TrackStore(None if args.no_cache else Path(args.cache_dir or default_cache()))
-        self._checkpoint = Path(args.checkpoint_path or DEFAULT_CHECKPOINT)
-
-    def check(self, row):
-        """Job of a Row; InputError when a path is wrong."""
-        from pipeline.options import Job
-
-        keep = [self._checkpoint, *([self._args.jobs] if self._args.jobs else [])]
-        return Job.of(row.face, row.audio, row.outfile, drive=row.drive, pose=row.pose, keep=keep)
-
-    def driver(self):
-        """What the checkpoint draws with; loaded once."""
-        if self._driver is None:
-            from pipeline.drivers import load_driver
-
-            if self._args.threads:
-                import torch
-
-                torch.set_num_threads(self._args.threads)
-            how = {"device": self._args.device, "precision": self._args.precision, "compat": self._args.compat}
-            driver = load_driver(self._checkpoint, **how)
-            driver.threads = self._args.threads
-            driver.check(self._drive, self._videos, complete=False)
-            self._driver = driver
-            for note in driver.unused(self._drive):
-                print(f"note: {note}", file=sys.stderr)
-        return self._driver
-
-    def run(self, job):
-        """Report of one job."""
-        from pipeline.drive import run_job
-
-        batch = self._args.face_det_batch_size
-        return run_job(job, self.driver(), self._face, self._drive, store=self._store, detector_batch=batch)
-
-    def preview(self, row):
-        """One line on the picture that was written."""
-        from pipeline.options import check_face
-        from pipeline.preview import write_preview
-
-        outfile = Path(row.outfile)
-        if outfile.name in ("", "..") or outfile.is_dir():
-            raise InputError(f"--outfile {row.outfile}: is a folder; give a file name for the output")
-        face, outfile = check_face(row.face, outfile.with_suffix(".png"), keep=[self._checkpoint])
-        return write_preview(face, outfile, self.driver(), self._face, self._drive, store=self._store)
-
-
-def _run_jobs(args, rows, bad):
-    """Run the rows of a jobs file; the exit code is 1 when one failed, with a line for each at the end."""
-    from pipeline.jobs import run_rows
-
-    work = _Work(args)
-    work.driver()  # a bad checkpoint is no row's fault
-    failed = [*bad, *run_rows(rows, lambda row: print(_summary(work.run(work.check(row))), flush=True))]
-    for line, message in sorted(failed):
-        print(f"{args.jobs} line {line}: failed: {message}", file=sys.stderr)
-    print(f"{args.jobs}: {len(rows) + len(bad) - len(failed)} of {len(rows) + len(bad)} jobs done")
+    for note in jobs.notes:
+        print(f"note: {one_line(note)}", file=sys.stderr)
+    ready, failed = look_at_all(jobs, work.first_look)
+    for one in failed:
+        print(one_line(f"{one.label}: cannot be done: {one.message}"), file=sys.stderr, flush=True)
+    if ready:
+        work.driver()  # a bad checkpoint is no job's fault
+    failed += run_rows(ready, work.run, lambda report: print(_summary(report), flush=True))
+    for one in sorted(failed):
+        print(one_line(f"{one.label}: failed: {one.message}"), file=sys.stderr)
+    print(f"{jobs.source}: {len(jobs) - len(failed)} of {len(jobs)} jobs done")
     return EXIT_FAILED_JOB if failed else None
 
 
@@ -259,22 +69,6 @@ def _summary(report):
         f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
         f"({speed:.1f} frames/s){faceless}"
     )
-
-
-def _check_combination(args):
-    if args.jobs and any((args.face, args.audio, args.drive, args.pose, args.outfile, args.preview)):
-        raise InputError("--jobs: its rows name face, audio, drive, pose and outfile; leave these flags and --preview out")
-    if not args.jobs and not args.face:
-        raise InputError("--face: give the picture or video with the face, or --jobs")
-    if args.audio and args.drive:
-        raise InputError("--drive brings its own sound; leave --audio out")
-    if not args.jobs and not args.preview and not args.audio and not args.drive:
-        raise InputError("--audio: give the speech: an audio file, or a video with sound (or a driving video with --drive)")
-    if args.jobs and (args.transcript or args.align or args.textgrid):
-        raise InputError("--jobs: its rows have sounds of their own; leave --transcript, --align and --textgrid out")
-    for flag in ("threads", "face_det_batch_size"):
-        if getattr(args, flag) is not None and getattr(args, flag) < 1:
-            raise InputError(f"--{flag} {getattr(args, flag)}: must be 1 or more")
 
 
 def _interrupt(*_):

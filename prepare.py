@@ -8,6 +8,7 @@
     python prepare.py --out prepared/grid --texture     # only the texture modules, of clips that are prepared already
     python prepare.py --out prepared/grid --speech_features        # what the lip networks hear, of changed voices, too
     python prepare.py --out prepared/grid --measure_av_offset      # note how far sound and picture are apart in them
+    python prepare.py --out prepared/mine --split shares --val_share 0.2     # other clips validate; no face is cut anew
 
 The same command run again continues where it stopped and repeats nothing.
 """
@@ -20,19 +21,21 @@ from pathlib import Path
 
 from common.cli import run
 from common.errors import InputError
+from common.places import check_folder, refuse_inputs
 from datasets.av_judge import JudgeOffset
 from datasets.av_offset import MelOffset
 from datasets.clip_ids import is_utf8, readable
-from datasets.corpora import CORPORA, held_out_names, list_clips, unseen_speakers
+from datasets.corpora import CORPORA, PUBLISHED, held_out_names, list_clips, unseen_speakers
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
 from datasets.preparing.av_correct import correct_corpus
 from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.gates import MIN_FACE
-from datasets.preparing.phones import WAYS, align_corpus
+from datasets.preparing.phones import WAYS, align_corpus, require_aligner
+from datasets.preparing.report import write_report
 from datasets.preparing.settings import PrepareSettings, av_way, begun_with
 from datasets.preparing.speech import MOST_VOICES, VOICES, add_speech
-from datasets.preparing.tally import report
+from datasets.preparing.split import SHARES, ensure_validation, split_by_list, split_by_shares
 from datasets.preparing.texture import add_texture
 from datasets.preparing.words import add_words
 from datasets.workers.cluster import ray_workers
@@ -43,8 +46,9 @@ from training.checkpoint import load_checkpoint
 
 MOST_DELAY = 2.0  # seconds
 MEL = "mel"  # in place of a judge
-PREPARING = ("crop", "size", "fps", "detector", "unseen_speakers", "val_speakers", "val_share", "test_share", "align",
-             "realign", "av_offset", "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
+SPLITTING = ("unseen_speakers", "val_speakers", "val_share", "test_share", "split_seed")  # options that decide the split
+PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay", "min_face",
+             "trust_detector")  # options that decide how clips are prepared
 AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
 
@@ -64,26 +68,32 @@ def parse_arguments(argv):
     parser.add_argument("--val_speakers", default="", help="speakers for validation, whole, separated by commas")
     parser.add_argument("--val_share", type=float, help="share of the other clips for validation (default: 0.05)")
     parser.add_argument("--test_share", type=float, help="share of the other clips for testing (default: 0.05)")
-    parser.add_argument("--align", default="auto", help="phones by the given word times, else the transcript, else recognised "
-                        "(auto), or by one way alone: given, pocketsphinx, mfa, none (default: auto)")  # fmt: skip
+    parser.add_argument("--split_seed", type=int, help="another number takes other clips for validation and testing")
+    parser.add_argument("--split", metavar="RULE", help="place clips that are prepared already in other splits; faces and side "
+                        "files stay as they are. shares: by the five options above; or a text file: the id of a clip, or a "
+                        "folder of ids such as s1/, and its split a line")  # fmt: skip
+    parser.add_argument("--align", default="auto", help="where phones come from: auto (given times, else the transcript, "
+                        "else recognition), given, pocketsphinx, mfa or none (default: auto)")  # fmt: skip
+    parser.add_argument("--language", default="en", help="of the transcripts, such as de: needs espeak-ng, or --align mfa "
+                        "(default: en)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
     parser.add_argument("--words", action="store_true", help="store the words, too: where the corpus gives their times (GRID, "
                         "LRS2's pretrain, TextGrids), or LRW's labels; faces are left alone")  # fmt: skip
-    parser.add_argument("--av_offset", choices=av_rows.WAYS, help="where sound trails or leads the picture: correct it if it "
-                        "is sure, measure it only, or off (default: correct; off where a corpus was begun so)")  # fmt: skip
-    parser.add_argument("--sound_delay", type=float, default=0.0, metavar="SECONDS", help="the sound of all these clips is "
-                        "known to trail the picture by so much; it is made up for before anything is measured")  # fmt: skip
-    parser.add_argument("--measure_av_offset", action="store_true", help="measure it in clips that are prepared already; their "
-                        "arrays stay as they are")  # fmt: skip
-    parser.add_argument("--correct_av_offset", action="store_true", help="measure it so, and where it is sure move the sound, "
-                        "phones and words; faces stay as they are")  # fmt: skip
-    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", help="a lip_sync that measures it, or several together, "
-                        f"or mel (default: {' '.join(path.name for path in AV_JUDGES)}). Both of these have a say in what is "
-                        "learned then: whoever wants lip_sync_b as an untouched judge gives lip_sync_a or mel")  # fmt: skip
+    parser.add_argument("--av_offset", choices=av_rows.WAYS, help="offset between sound and picture: correct it where the "
+                        "measurement is sure, measure it alone, or off (default: correct, or as the corpus began)")  # fmt: skip
+    parser.add_argument("--sound_delay", type=float, default=0.0, metavar="SECONDS", help="by how much the sound of "
+                        "all clips is known to trail the picture; corrected before anything is measured")  # fmt: skip
+    parser.add_argument("--measure_av_offset", action="store_true", help="measure the offset in clips that are prepared "
+                        "already; their arrays stay as they are")  # fmt: skip
+    parser.add_argument("--correct_av_offset", action="store_true", help="the same, and where the measurement is sure move "
+                        "the sound, phones and words; faces stay as they are")  # fmt: skip
+    parser.add_argument("--av_judge", metavar="CHECKPOINT", nargs="+", help="what measures the offset: one or several "
+                        f"lip_sync checkpoints, or mel (default: {' '.join(path.name for path in AV_JUDGES)}). What "
+                        "measured the training data is no independent judge; to keep b one, give a or mel")  # fmt: skip
     parser.add_argument("--texture", action="store_true", help="store the texture modules of the faces, too")
     parser.add_argument("--clusters", type=int, default=CLUSTERS, help=f"texture blocks per face (default: {CLUSTERS})")
     parser.add_argument("--compactness", type=float, default=COMPACTNESS,
-                        help=f"how much place counts beside colour in texture modules (default: {COMPACTNESS:g})")  # fmt: skip
+                        help=f"weight of position against colour in texture modules (default: {COMPACTNESS:g})")  # fmt: skip
     parser.add_argument("--speech_features", action="store_true", help="store the speech features, too, which the lip networks "
                         "hear, of each clip's own voice and of changed ones")  # fmt: skip
     parser.add_argument("--voices", type=int, default=VOICES, help=f"changed voices of each clip (default: {VOICES})")
@@ -93,10 +103,10 @@ def parse_arguments(argv):
     parser.add_argument("--workers", type=int, help="processes (default: one per core; with --ray, one per CPU of the cluster)")
     parser.add_argument("--ray", metavar="ADDRESS", help="let a Ray cluster do it: auto (the running one, else one is started "
                         "here), local (one is started here) or host:port; all folders must be shared")  # fmt: skip
-    parser.add_argument("--time_limit", type=float, metavar="SECONDS", help="give up a clip after so long, 0: never (default: "
-                        "600 s and 120 s a megabyte, with mediapipe)")  # fmt: skip
-    parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not say which version of "
-                        "the detector cut its clips: it was the one that is installed")  # fmt: skip
+    parser.add_argument("--time_limit", type=float, metavar="SECONDS", help="give up a clip after this time; 0: never "
+                        "(default: 600 s and 120 s a megabyte, with mediapipe)")  # fmt: skip
+    parser.add_argument("--trust_detector", action="store_true", help="go on with a corpus that does not record which version "
+                        "of the detector cut its clips, as if it were the installed one")  # fmt: skip
     parser.add_argument("--retry_failed", action="store_true", help="try again the clips that failed, or were not aligned")
     args, unset = parser.parse_args(argv), object()
     named = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(args), unset)))
@@ -128,6 +138,9 @@ def _workers(args):
 def _add_to(args, out, workers):
     """Add to clips that are prepared already."""
     corpus = PreparedCorpus.open_folder(out)
+    if args.split:
+        for line in [*_split_again(args, out), *write_report(out)]:
+            print(line)
     ids = {row.id for row in corpus.rows[: args.limit]}
     if args.measure_av_offset or args.correct_av_offset:
         av_rows.measure_corpus(out, _av_measure(args), workers, ids)
@@ -141,6 +154,21 @@ def _add_to(args, out, workers):
         add_speech(out, args.voices, workers, ids, retry_failed=args.retry_failed)
 
 
+def _split_again(args, out):
+    """Lines on the new split of a prepared corpus, as --split says."""
+    if args.split != SHARES:
+        return split_by_list(out, args.split)
+    held_out = {}
+    for key in ("unseen_speakers", "val_speakers"):
+        given = getattr(args, key)
+        if given in PUBLISHED:
+            raise InputError(f"--{key} {given}: name the speakers where --split is given")
+        names = [name.strip() for name in given.split(",") if name.strip()] if given else begun_with(out, key)
+        held_out[key] = () if given == "none" else tuple(sorted(set(names)))
+    shares = {key: _of_corpus(args, out, key) for key in ("val_share", "test_share")}
+    return split_by_shares(out, **held_out, **shares, seed=_of_corpus(args, out, "split_seed"))
+
+
 def _prepare(args, out, workers):
     clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)
     unseen, validation = begun_with(out, "unseen_speakers"), begun_with(out, "val_speakers")
@@ -150,22 +178,28 @@ def _prepare(args, out, workers):
         validation = held_out_names(args.val_speakers, clips, "--val_speakers", args.corpus)
     clips = clips[: args.limit]
     settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=tuple(unseen),
-                               val_speakers=tuple(validation), val_share=_share(args, out, "val_share"),
-                               test_share=_share(args, out, "test_share"),
+                               val_speakers=tuple(validation), val_share=_of_corpus(args, out, "val_share"),
+                               test_share=_of_corpus(args, out, "test_share"),
+                               split_seed=_of_corpus(args, out, "split_seed"),
                                min_face=args.min_face, av_offset=args.av_offset or av_way(out))  # fmt: skip
     if settings.av_offset == "off" and args.av_judge:
         raise InputError("--av_judge: AV offsets are off in this corpus, so nothing would be measured; leave it out")
     measure = None if settings.av_offset == "off" else _av_measure(args)
     prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector, args.sound_delay, measure)
-    align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
+    told = ensure_validation(out, clips, settings)
+    align_corpus(clips, out, args.align, workers, language=args.language, realign=args.realign,
+                 retry_failed=args.retry_failed)  # fmt: skip
     if args.words:
         add_words(clips, out, workers, retry_failed=args.retry_failed)
     if args.texture:
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
     if args.speech_features:
         add_speech(out, args.voices, workers, {clip.id for clip in clips}, retry_failed=args.retry_failed)
-    for line in [*report(out), *av_rows.report([row for row in read_manifest(out).values() if not row.error])]:
+    kept = [row for row in read_manifest(out).values() if not row.error]
+    for line in [*write_report(out), *av_rows.report(kept), *told]:
         print(line)
+    if not kept:
+        raise InputError(f"{out}: no clip was kept; the reasons stand above, and in {out / 'report.json'}")
 
 
 def _av_measure(args):
@@ -184,8 +218,8 @@ def _av_measure(args):
     return judge
 
 
-def _share(args, out, key):
-    """A share that the user gives, else what the corpus was begun with."""
+def _of_corpus(args, out, key):
+    """A share or a seed that the user gives, else what the corpus was begun with."""
     given = getattr(args, key)
     return begun_with(out, key) if given is None else given
 
@@ -193,10 +227,13 @@ def _share(args, out, key):
 def _check(args):
     """InputError for arguments that cannot be."""
     afterwards = args.measure_av_offset or args.correct_av_offset
-    adds = args.texture or afterwards or args.speech_features
+    adds = args.texture or afterwards or args.speech_features or args.split is not None
     if (args.corpus is None) != (args.root is None) or (args.corpus is None and not adds):
-        raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features or --measure_av_offset, "
-                         "for clips that are prepared already")  # fmt: skip
+        raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features, --measure_av_offset or "
+                         "--split, for clips that are prepared already")  # fmt: skip
+    if args.corpus is not None and args.split is not None:
+        raise InputError("--split places clips anew that are prepared already; give it without --corpus and --root, or prepare "
+                         "with --val_share, --test_share, --val_speakers, --unseen_speakers and --split_seed")  # fmt: skip
     if args.corpus is None and args.words:
         raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
     if args.corpus is not None and afterwards:
@@ -205,12 +242,15 @@ def _check(args):
     _check_effects(args, afterwards)
     if not is_utf8(args.out):
         raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
+    check_folder(args.out)
+    refuse_inputs(args.out, [args.root], "--out")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
         raise InputError(f"--sound_delay {args.sound_delay:g}: must lie between -{MOST_DELAY:g} and {MOST_DELAY:g} seconds")
     if args.detector not in DETECTORS:
         raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
     if args.align not in WAYS:
         raise InputError(f"--align {args.align}: unknown; choose one of {', '.join(WAYS)}")
+    require_aligner(args.align, args.language)
     if not 32 <= args.size <= 1024:
         raise InputError(f"--size {args.size}: must lie between 32 and 1024")
     if not 1 <= args.fps <= 120:
@@ -233,8 +273,11 @@ def _check(args):
 
 def _check_effects(args, afterwards):
     """InputError for options that would have no effect."""
+    if args.split not in (None, SHARES) and (given := [name for name in SPLITTING if name in args.given]):
+        raise InputError(f"--{given[0]} has no effect where --split names a file; leave it out, or give --split {SHARES}")
+    allowed = SPLITTING if args.split == SHARES else ()
     for name in PREPARING if args.corpus is None else ():
-        if name in args.given:
+        if name in args.given and name not in allowed:
             raise InputError(f"--{name} decides how clips are prepared; give --corpus and --root, too, or leave it out")
     measures = afterwards if args.corpus is None else args.av_offset != "off"
     needs = {"clusters": (args.texture, "--texture"), "compactness": (args.texture, "--texture"),

@@ -17,7 +17,10 @@ from pathlib import Path
 from common.cli import run
 from common.errors import InputError
 from common.files import require_file
+from common.places import check_folder
 
+WRITTEN = ("blocks.png", "distance.png", "modules.png", "modules.json", "modules.npz", "modules.mp4", "loss.json",
+           "optimised.png", "optimised.mp4", "spatial.png")  # fmt: skip
 MOST_LINES = 25  # of losses that are printed
 
 
@@ -47,12 +50,15 @@ def main(argv):
     """The steps; see the module's docstring."""
     args = parse(argv)
     spec = _check(args)
+    from media.notes import say_notes
     from pipeline.texture.files import write_summary
     from pipeline.texture.frames import Pair
     from pipeline.texture.plot import write_plot
 
     path = args.image or args.video
     pair = Pair(path, args.generated)
+    for info in pair.infos:
+        say_notes(info)
     _check_kinds(args, pair, spec)
     examiner = make_examiner(args, spec, pair)
     summary = look_through(args, pair, examiner)
@@ -75,9 +81,8 @@ def _check(args):
     refuse_unknown([args.detector], DETECTORS, "--detector")
     for flag, what in (("image", "real picture"), ("video", "real video"), ("generated", "generated picture or video")):
         if getattr(args, flag) is not None:
-            require_file(getattr(args, flag), what)
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out {args.out}: is a file; give a folder")
+            require_file(getattr(args, flag), what, pipes=True)
+    check_folder(args.out, WRITTEN, (args.image, args.video, args.generated))
     if args.size is not None and not (args.crop and 16 <= args.size <= 1024):
         raise InputError(f"--size {args.size}: goes with --crop, from 16 to 1024 pixels")
     for flag, low in (("frame", 0), ("frames", 1)):
@@ -158,7 +163,7 @@ def _sound_of(args, pair):
         return {}
     sound = {"metadata": read_metadata(args.generated)}
     if pair.generated.has_audio:
-        audio, rate = decode_audio(args.generated)
+        audio, rate = decode_audio(args.generated, "generated video")
         if args.frames:
             audio = audio[:, : int(args.frames / pair.fps * rate)]
         sound |= {"audio": audio, "sample_rate": rate}

@@ -18,6 +18,9 @@ from pathlib import Path
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from common.places import check_folder
+
+WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json", "temporal.png")
 
 
 def parse(argv):
@@ -33,6 +36,7 @@ def parse(argv):
     add("--generated", help="generated video of the same clip: lip loss and weight")
     add("--out", type=Path, default=Path("results/temporal"), help="folder (%(default)s)")
     add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa (%(default)s)")
+    add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (%(default)s)")
     add("--strict", action="store_true", help="refuse a transcript that fits the sound poorly")
     add("--fps", type=_rate, help="frame rate of the runs without a video (25)")
     add("--similarity", default="motion", help="of lips: motion or shape (%(default)s)")
@@ -55,7 +59,7 @@ def main(argv):
     from speech.labelling import SpeechText
     from speech.waveform import load_waveform
 
-    text = SpeechText(args.transcript, args.align, args.textgrid, args.aligner)
+    text = SpeechText(args.transcript, args.align, args.textgrid, args.aligner, args.language)
     waveform = load_waveform(args.audio)
     alignment = align(args, waveform, text)
     real = generated = report = None
@@ -93,9 +97,9 @@ def _check(args):
     for flag, what in (("audio", "audio"), ("transcript", "transcript"), ("align", "alignment"), ("textgrid", "TextGrid"),
                        ("video", "real video"), ("generated", "generated video")):  # fmt: skip
         if getattr(args, flag) is not None:
-            require_file(getattr(args, flag), what)
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out {args.out}: is a file; give a folder")
+            require_file(getattr(args, flag), what, pipes=flag in ("audio", "video", "generated"))
+    read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
+    check_folder(args.out, WRITTEN, read)
 
 
 def align(args, waveform, text):
@@ -175,10 +179,10 @@ def read_videos(args):
     from pipeline.lips.compare import read_lips
 
     finder = {"detector": args.detector, "weights": args.detector_weights}
-    real, fps = read_lips(args.video, **finder)
+    real, fps = read_lips(args.video, what="real video", **finder)
     if not args.generated:
         return real, None, fps
-    generated, _ = read_lips(args.generated, fps=fps, near=real.middle, **finder)
+    generated, _ = read_lips(args.generated, what="generated video", fps=fps, near=real.middle, **finder)
     return real, generated, fps
 
 

@@ -11,13 +11,16 @@ The same command again goes on where it stopped. Settings are described in docs/
 
 import argparse
 import functools
+import os
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
-from common.cli import run
-from common.errors import InputError
+from common.cli import EXIT_INTERRUPTED, run
+from common.places import check_folder
 from training.config import load_config
 from training.logging.trackers import require_trackers
+from training.plan import plan
 from training.storage.lock import hold_run
 
 
@@ -34,9 +37,14 @@ def main(argv):
     args = parse_arguments(argv)
     config = load_config(args.config, args.overrides)
     require_trackers(config)
+    if args.dry_run:
+        for line in plan(config) if os.environ.get("RANK", "0") == "0" else ():
+            print(line, flush=True)
+    else:
+        check_folder(Path(config["train"]["runs"]) / config["name"], flag="train.runs")
     from training.run import Run
 
-    job = Run(config)
+    job = Run(config, trial=args.dry_run)
     try:
         with nullcontext() if args.dry_run else hold_run(job):
             return _work(job, args.dry_run)
@@ -45,11 +53,12 @@ def main(argv):
 
 
 def _work(job, dry_run):
-    from training.loop import train
+    from training.best import told
+    from training.dry_run import describe, measure
+    from training.loop import MINUTES, SIGNAL, train
     from training.run import NotFinite
     from training.storage.state import StorageError
     from training.storage.store import Store
-    from training.try_out import describe, try_out
 
     say = functools.partial(print, flush=True) if job.engine.first else _silent
     step = 0 if dry_run else Store(job).load()
@@ -58,21 +67,27 @@ def _work(job, dry_run):
     for line in describe(job):
         say(line)
     if dry_run:
-        for line in try_out(job):
+        for line in measure(job):
             say(line)
         return None
-    if job.step >= job.config["train"]["steps"]:
-        raise InputError(f"{job.folder}: has reached train.steps={job.step} before; raise it or remove the folder")
+    if job.step >= (steps := job.config["train"]["steps"]):
+        say(f"{job.folder}: is done: it has reached step {job.step} of train.steps={steps} before. To go on raise train.steps; "
+            "to start anew choose another name")  # fmt: skip
+        return None
     try:
         ended = train(job, report=say)
     except (NotFinite, StorageError) as error:
         if job.engine.first:
             print(f"error: {error}; {_advice(job, error)}", file=sys.stderr)
         return 1
-    if not ended:
-        say(f"stopped: the checkpoint of step {job.step} is in {job.folder}; the same command goes on")
-        return 130
-    say(f"weights: {job.folder / 'best.safetensors'} (least {job.best_by}), {job.folder / 'last.safetensors'}")
+    at = f"step {job.step} of {job.config['train']['steps']}"
+    if ended == SIGNAL:
+        say(f"stopped at {at}, which is stored in {job.folder / 'checkpoint.pt'}; the same command goes on")
+    if ended == MINUTES:
+        say(f"train.minutes={job.config['train']['minutes']:g} ended this start at {at}; the same command goes on")
+    say(told(job.best, job.folder, bool(job.validation)))
+    if ended == SIGNAL:
+        return EXIT_INTERRUPTED
     return None
 
 

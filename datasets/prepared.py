@@ -42,6 +42,7 @@ class ClipRow:
         av_corrected: frames by which the stored sound was moved against the picture to make up for it.
         phones: where its phones come from, see `speech.alignment.Alignment.source`; "" where it has none.
         phones_error: "" or why there are none; phones_score: how well they fit, see `speech.alignment.Alignment.score`.
+        notes: what was changed in the source's pictures before use, see `media.VideoInfo.notes`.
         side: dict of kind of side files (datasets.preparing.side) -> {"from": where the clip's come from} or {"error": why it
             has none}; kinds that nobody asked for are missing.
     """
@@ -69,6 +70,7 @@ class ClipRow:
     av_by: str = ""
     av_corrected: int = 0
     side: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
 
     @property
     def sound_begins(self):

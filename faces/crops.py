@@ -13,7 +13,7 @@ import numpy as np
 from common.errors import InputError
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
-from faces.smoothing import segments, smooth_poses
+from faces.smoothing import smooth_poses
 from faces.window import WindowCrop, plan_windows
 
 # In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an
@@ -165,7 +165,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time, without lead or lag, see `faces.smoothing.smooth_poses`.
+        smooth: smooth the path of the crop over time, without lead or lag, see `faces.smoothing.smooth_poses`; never over a cut.
 
     Returns:
         list of N crops; None where there is no face.
@@ -177,7 +177,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
     if spec.kind == "window":
         return plan_windows(track, poses, spec.size, sigma)
     plan = [None] * len(track)
-    for start, end in segments(track.present):
+    for start, end in track.runs():
         for number, parameters in enumerate(smooth_poses(poses[start:end], CORNERS, sigma), start):
             plan[number] = _crop(*parameters, spec, track.width, track.height)
     return plan

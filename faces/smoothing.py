@@ -67,7 +67,20 @@ def smooth_poses(poses, corners, sigma):
     return smooth + smooth_series(share[:, None] * behind, 2 * QUICK * sigma)  # it comes and goes without a jerk
 
 
-def segments(present):
-    """Runs of True in a (N,) bool array: list of (start, end), end exclusive."""
+def segments(present, parts=None):
+    """Runs of True in a (N,) bool array: list of (start, end), end exclusive.
+
+    Args:
+        present: (N,) bool.
+        parts: (N,) int, the part of each frame, such as its shot; a run ends where the part changes. None: one part.
+    """
     edges = np.diff(np.concatenate([[0], np.asarray(present, np.int8), [0]]))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
+    runs = zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True)
+    if parts is None:
+        return list(runs)
+    changes = np.flatnonzero(np.diff(parts)) + 1
+    pieces = []
+    for start, end in runs:
+        at = [start, *changes[(changes > start) & (changes < end)].tolist(), end]
+        pieces.extend(zip(at[:-1], at[1:], strict=True))
+    return pieces

@@ -1,23 +1,22 @@
-"""One face followed through a video."""
+"""One face followed through a video, shot by shot."""
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from common.errors import InputError
-from common.files import atomic_output
+from faces.cuts import Watch
+from faces.skin import light_and_detail
 from faces.smoothing import segments
+from faces.tracked import FaceTrack
 
-FORMAT = "talkingface-track-1"
-METHOD = 2  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
+METHOD = 3  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
 MAX_GAP_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class FaceSelection:
-    """Which of several faces to follow.
+    """Which of several faces to follow; the rule holds at the beginning of each shot.
 
     Attributes:
         index: the face's number, counted from the left, in the first frame that has that many faces; None takes the largest.
@@ -34,7 +33,9 @@ class FaceSelection:
             raise InputError(f"--face_index {self.index}: faces are numbered from 0, from left to right")
 
     def choose(self, faces):
-        """The chosen one of a non-empty list of Face, or None when there are fewer faces than the index asks for."""
+        """The chosen one of a list of Face, or None when there is none, or fewer than the index asks for."""
+        if not faces:
+            return None
         if self.near is not None:
             return min(faces, key=lambda face: float(np.linalg.norm(face.centre - self.near)))
         if self.index is not None:
@@ -43,66 +44,17 @@ class FaceSelection:
         return max(faces, key=lambda face: face.size)
 
 
-@dataclass
-class FaceTrack:
-    """Landmarks of one face, frame by frame; raw, not smoothed.
-
-    Attributes:
-        landmarks: (N, 68, 2) float32 pixels; NaN where there is no face.
-        present: (N,) bool, a face was found or interpolated.
-        interpolated: (N,) bool, part of a short gap.
-        width, height: of the frames, in pixels.
-        most_faces: the largest number of faces that one detection showed.
-    """
-
-    landmarks: np.ndarray
-    present: np.ndarray
-    interpolated: np.ndarray
-    width: int
-    height: int
-    most_faces: int = 0
-
-    def __len__(self):
-        return len(self.landmarks)
-
-    def save(self, path):
-        """Write to `path` (.npz), whole or not at all."""
-        with atomic_output(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(
-                file,
-                format=FORMAT,
-                landmarks=self.landmarks,
-                present=self.present,
-                interpolated=self.interpolated,
-                size=np.array([self.width, self.height, self.most_faces]),
-            )
-
-    @staticmethod
-    def load(path):
-        """Read what `save` wrote; ValueError when it is something else."""
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                if str(stored["format"]) != FORMAT:
-                    raise ValueError(f"{path}: not a {FORMAT} file")
-                width, height, most_faces = (int(value) for value in stored["size"])
-                track = FaceTrack(stored["landmarks"], stored["present"], stored["interpolated"], width, height, most_faces)
-        except (OSError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"{path}: not a {FORMAT} file, or damaged") from error
-        count = len(track.present)
-        if track.landmarks.shape != (count, 68, 2) or track.interpolated.shape != (count,):
-            raise ValueError(f"{path}: damaged: its arrays do not fit together")
-        return track
-
-
 def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_GAP_SECONDS, on_frame=None):
     """Follow one face through a stream of frames.
 
-    The face is chosen once, by `selection`, and then followed; when it is lost, it is looked for again near where it was, and
-    chosen anew when the gap grows long. Gaps up to `max_gap_seconds` are interpolated linearly, unless the face comes back
-    elsewhere; frames of longer ones stay without a face.
+    The face is chosen by `selection`, and then followed; when it is lost, it is looked for again near where it was, and chosen
+    anew when the gap grows long. Where the video is cut (`faces.cuts`) a new shot begins: the face is chosen anew by the same
+    rule, and nothing of the face before is carried over the cut. A shot also begins where the face is lost and one is found that
+    is its own size away or further, which may be another person. Gaps up to `max_gap_seconds` are interpolated linearly, unless a shot ends in them or
+    the face comes back elsewhere; frames of longer ones stay without a face.
 
     Args:
-        frames: iterable of (H, W, 3) uint8 RGB, all of one size; it is read once, nothing of it is kept.
+        frames: iterable of (H, W, 3) uint8 RGB, all of one size; it is read once, a few frames ahead.
         detector: see `faces.detectors.Detector`.
         selection: FaceSelection; None takes the largest face.
         fps: frames per second, to turn seconds into frames.
@@ -116,57 +68,112 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
         InputError: no frame at all, or fewer faces in every frame than `selection.index` asks for.
     """
     selection = selection or FaceSelection()
-    max_gap = max(0, int(round(float(fps) * max_gap_seconds)))
-    found, last, gap, most_faces, shape = [], None, 0, 0, None
-    for frame in frames:
+    follower = _Follower(detector, selection, max(0, int(round(float(fps) * max_gap_seconds))))
+    watch, shape = Watch(frames), None
+    for frame in watch:
         shape = frame.shape
-        face = detector.follow(frame, last) if last is not None and gap == 0 else None
-        if face is None:
-            faces = detector.detect(frame)
-            most_faces = max(most_faces, len(faces))
-            face = _recover(faces, last, gap <= max_gap, selection)
-        found.append(None if face is None else face.landmarks)
-        gap = gap + 1 if face is None else 0
-        last = face or last
+        follower.step(frame, watch)
         if on_frame:
             on_frame()
     if shape is None:
         raise InputError("the face video has no frame that can be decoded")
-    if selection.index is not None and last is None and most_faces:
-        raise InputError(f"--face_index {selection.index}: at most {most_faces} face(s) are in view; they are numbered from 0")
-    return _filled(found, max_gap, shape[1], shape[0], most_faces)
+    if selection.index is not None and not any(points is not None for points in follower.found) and follower.most_faces:
+        raise InputError(f"--face_index {selection.index}: at most {follower.most_faces} face(s) are in view; they are numbered "
+                         "from 0")  # fmt: skip
+    return follower.track(shape[1], shape[0])
 
 
-def _recover(faces, last, recent, selection):
-    """The face to go on with after a loss: near the old place if that is recent, else chosen anew."""
-    if not faces:
-        return None
-    if last is not None and recent:
-        nearest = min(faces, key=lambda face: float(np.linalg.norm(face.centre - last.centre)))
-        if np.linalg.norm(nearest.centre - last.centre) < last.size:
-            return nearest
-        if len(faces) > 1:
-            return None
-    if last is not None and selection.near is None and selection.index is None and len(faces) > 1:
-        return min(faces, key=lambda face: float(np.linalg.norm(face.centre - last.centre)) / face.size)
-    return selection.choose(faces)
+class _Follower:
+    """What is known of the face while the frames stream by.
+
+    Attributes:
+        found: landmarks (68, 2) or None; begins: numbers of the frames at which shots begin, but for the first; measures: light
+            and detail of each frame. most_faces: see FaceTrack.
+    """
+
+    def __init__(self, detector, selection, max_gap):
+        self._detector, self._selection, self._max_gap = detector, selection, max_gap
+        self.found, self.begins, self.measures, self.most_faces = [], [], [], 0
+        self._last, self._gap = None, 0  # the last face of this shot, and frames since it was seen
+
+    def step(self, frame, watch):
+        """One frame further."""
+        cut = watch.cut(self._last if self._gap == 0 else None)
+        if cut:
+            face = self._begin(frame, watch.gap)
+        else:
+            face = self._detector.follow(frame, self._last) if self._last is not None and self._gap == 0 else None
+            if face is None:
+                face = self._find(frame)
+        self.found.append(None if face is None else face.landmarks)
+        self.measures.append(None if face is None else light_and_detail(frame, face.landmarks))
+        self._gap = self._gap + 1 if face is None else 0
+        self._last = self._last if face is None else face
+
+    def track(self, width, height):
+        """FaceTrack of all that was seen."""
+        count = len(self.found)
+        begins = np.zeros(count, np.int64)
+        begins[self.begins] = 1
+        landmarks, light, detail = np.full((count, 68, 2), np.nan, np.float32), np.full((count, 3), np.nan), np.full(count, np.nan)
+        for index, points in enumerate(self.found):
+            if points is not None:
+                landmarks[index], (light[index], detail[index]) = points, self.measures[index]
+        track = FaceTrack(
+            landmarks, np.isfinite(landmarks).all((1, 2)), np.zeros(count, bool), width, height, self.most_faces,
+            np.cumsum(begins), light.astype(np.float32), detail.astype(np.float32),
+        )  # fmt: skip
+        _fill(track, self._max_gap)
+        return track
+
+    def _detect(self, frame):
+        faces = self._detector.detect(frame)
+        self.most_faces = max(self.most_faces, len(faces))
+        return faces
+
+    def _begin(self, frame, gap):
+        """The face of a new shot, which began `gap` frames ago: in a gap without a picture."""
+        number = len(self.found)
+        self.begins.append(number - gap)
+        face = self._selection.choose(self._detect(frame))
+        for earlier in range(number - gap, number):  # in the dark the face was looked for near the one of the shot before
+            if self.found[earlier] is not None and (face is None or not _same_place(self.found[earlier], face.landmarks)):
+                self.found[earlier] = self.measures[earlier] = None
+        self._last = None
+        return face
+
+    def _find(self, frame):
+        """The face after a loss: near the old place if that is recent, else chosen anew; far from there it begins a shot."""
+        face, last = self._recover(self._detect(frame)), self._last
+        if face is not None and last is not None and np.linalg.norm(face.centre - last.centre) >= last.size:
+            self.begins.append(len(self.found))
+        return face
+
+    def _recover(self, faces):
+        last = self._last
+        if not faces or last is None:
+            return self._selection.choose(faces)
+        if self._gap <= self._max_gap:
+            nearest = min(faces, key=lambda face: float(np.linalg.norm(face.centre - last.centre)))
+            if np.linalg.norm(nearest.centre - last.centre) < last.size:
+                return nearest
+            if len(faces) > 1:
+                return None
+        if self._selection.near is None and self._selection.index is None and len(faces) > 1:
+            return min(faces, key=lambda face: float(np.linalg.norm(face.centre - last.centre)) / face.size)
+        return self._selection.choose(faces)
 
 
-def _filled(found, max_gap, width, height, most_faces):
-    """Turn the list of landmarks or None into a FaceTrack, with short gaps interpolated."""
-    count = len(found)
-    landmarks = np.full((count, 68, 2), np.nan, np.float32)
-    present = np.array([points is not None for points in found], bool)
-    for index in np.flatnonzero(present):
-        landmarks[index] = found[index]
-    interpolated = np.zeros(count, bool)
-    for start, end in segments(~present):
-        if start > 0 and end < count and end - start <= max_gap and _same_place(landmarks[start - 1], landmarks[end]):
+def _fill(track, max_gap):
+    """Interpolate short gaps of a FaceTrack, in place."""
+    landmarks, found = track.landmarks, track.present.copy()
+    for start, end in segments(~found):
+        inside = start > 0 and end < len(track) and end - start <= max_gap and track.shots[start - 1] == track.shots[end]
+        if inside and _same_place(landmarks[start - 1], landmarks[end]):
             share = (np.arange(start, end) - (start - 1)) / (end - start + 1)
             before, after = landmarks[start - 1], landmarks[end]
             landmarks[start:end] = before + share[:, None, None].astype(np.float32) * (after - before)
-            interpolated[start:end] = True
-    return FaceTrack(landmarks, present | interpolated, interpolated, width, height, most_faces)
+            track.interpolated[start:end] = track.present[start:end] = True
 
 
 def _same_place(before, after):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faces.laying import paste
-from faces.smoothing import segments, smooth_poses
+from faces.smoothing import smooth_poses
 
 # In eye distances from the point between the eyes: eyes to the chin of a wide open mouth, ear to ear.
 EXTENT = np.array([(-1.3, -0.45), (1.3, -0.45), (1.3, 2.3), (-1.3, 2.3)])
@@ -111,7 +111,7 @@ def plan_windows(track, poses, largest=LARGEST, sigma=0.0):
     Returns:
         list of N WindowCrop, None where there is no face.
     """
-    plan, runs = [None] * len(poses), segments(track.present)
+    plan, runs = [None] * len(poses), track.runs()
     side = max((_side(poses[start:end]) for start, end in runs), default=0.0)
     factor = max(1, int(np.ceil(side / max(largest, LEAST))))
     size = max(LEAST, STEP * int(np.ceil(side / factor / STEP)))

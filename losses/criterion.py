@@ -63,7 +63,7 @@ class Criterion(nn.Module):
         views: dict of name -> output of the network that the term looks at in place of its usual one.
 
     Raises:
-        InputError: no term is switched on from the start, so that nothing could be learned.
+        InputError: no term is switched on from the start with a weight above 0, so that nothing could be learned.
     """
 
     def __init__(self, terms, weights, gates=None, views=None):
@@ -73,11 +73,20 @@ class Criterion(nn.Module):
         self.open = {name: name not in self.gates for name in self.terms}
         if not any(self.open.values()):
             raise InputError("losses: every loss waits for its enable_when, so nothing would be learned; switch one on")
+        if not any(self.weights[name] for name, counts in self.open.items() if counts):
+            found = ", ".join(f"losses.{name}.weight" for name, counts in self.open.items() if counts)
+            raise InputError(f"{found}: is 0, so nothing would be learned; give a loss that counts from the start a "
+                             "weight above 0")  # fmt: skip
 
     @property
     def needs(self):
         """Fields that the terms need, sorted."""
         return tuple(sorted({name for term in self.terms.values() for name in term.needs}))
+
+    @property
+    def steady(self):
+        """Names of the terms whose value means the same during the whole run: they have no adversary and no memory."""
+        return [name for name, term in self.terms.items() if not term.adversaries() and not hasattr(term, "memory")]
 
     def reads(self, name):
         """Outputs of the network that a term looks at."""
@@ -125,6 +134,10 @@ class Criterion(nn.Module):
         """(value, figures) of a term."""
         found = term(self.seen_by(name, outputs), batch)
         return found if isinstance(found, tuple) else (found, {})
+
+    def steady_total(self, values):
+        """Weighted sum of the steady terms that are switched on; `values` is a dict of name -> value of a term."""
+        return sum(self.weight(name) * values[name] for name in self.steady if self.open[name])
 
     def weight(self, name):
         """Present weight of a term that is switched on."""

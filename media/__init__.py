@@ -6,14 +6,14 @@
 from importlib import import_module
 
 _HOMES = {
-    "VideoInfo": "media.info",
-    "probe": "media.info",
-    "VideoReader": "media.reader",
-    "VideoWriter": "media.writer",
-    "read_metadata": "media.info",
-    "decode_audio": "media.audio",
-    "transform_frame": "media.transform",
-    "transformed_size": "media.transform",
+    "VideoInfo": "info",
+    "probe": "info",
+    "VideoReader": "reader",
+    "VideoWriter": "writer",
+    "read_metadata": "info",
+    "decode_audio": "audio",
+    "transform_frame": "transform",
+    "transformed_size": "transform",
 }
 __all__ = sorted(_HOMES)
 
@@ -21,4 +21,4 @@ __all__ = sorted(_HOMES)
 def __getattr__(name):
     if name not in _HOMES:
         raise AttributeError(f"module 'media' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -17,12 +17,13 @@ _LONGEST_GAP_SECONDS = 600
 _INTEGER_SCALES = {"u8": 2.0**-7, "s16": 2.0**-15, "s32": 2.0**-31, "s64": 2.0**-63}
 
 
-def decode_audio(path):
+def decode_audio(path, what="audio"):
     """The whole sound of an audio or video file.
 
     Args:
         path: wav, flac, mp3, m4a, ogg, opus, or any file with a sound track that ffmpeg reads. Of several tracks, the one that
             ffmpeg ranks best.
+        what: what the file was given for, for messages: "audio", "driving video".
 
     Returns:
         samples: (channels, n) float32, clipped to [-1, 1], at the file's own rate. Encoder delay and padding are removed. In a
@@ -33,10 +34,11 @@ def decode_audio(path):
     Raises:
         InputError: no such file, empty, not a media file, no sound track, no samples in it, or samples that are not finite.
     """
-    with open_input(path, "audio") as container:
+    with open_input(path, what) as container:
         stream = audio_stream(container)
         if stream is None:
-            raise InputError(f"{path}: has no sound track; give an audio file, or a video with sound")
+            wanted = "an audio file, or a video with sound" if what == "audio" else f"a {what} with sound"
+            raise InputError(f"{path}: has no sound track; give {wanted}")
         video = video_stream_or_none(container)
         zero = None if video is None else zero_seconds(start_seconds(video), start_seconds(stream))
         end = _exact_end(container, stream, zero)

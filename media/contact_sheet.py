@@ -12,6 +12,7 @@ import numpy as np
 from common import cli
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from common.places import check_output
 
 GAP, LABEL = 4, 16  # pixels between cells, and for the time above each
 BACKGROUND, INK = (24, 24, 24), (210, 210, 210)
@@ -84,6 +85,7 @@ def contact_sheet(path, outfile, *, columns=6, rows=4, width=224, crop=None):
 
     if Path(outfile).suffix.lower() != ".png":
         raise InputError(f"{outfile}: a contact sheet is a .png")
+    check_output(outfile, [path])
     if not (1 <= columns <= 50 and 1 <= rows <= 50 and 16 <= width <= 2048):
         raise InputError(f"{columns} columns, {rows} rows, {width} pixels: give 1 to 50 columns and rows, 16 to 2048 pixels")
     sheet = draw_sheet(pick_frames(path, columns * rows, crop), columns, width)

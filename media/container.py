@@ -9,9 +9,13 @@ from av.stream import Disposition
 
 from common.errors import InputError
 from common.files import require_file
+from common.pipes import readable
+from media.notes import many_tracks
 
 _NOT_MEDIA = {"tty", "hls", "dash", "concat", "ffmetadata", "webvtt", "srt", "ass"}
 _BUFFER = 1 << 18
+_NO_PICTURES_IN_TIME = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave transparency out
 LONGEST_CUT_LEAD = Fraction(1, 20)
 
 
@@ -29,8 +33,8 @@ def open_input(path, what):
     Raises:
         InputError: no such file, empty, or nothing that ffmpeg can read.
     """
-    path = require_file(path, what)
-    with open(path, "rb") as file:
+    path = require_file(path, what, pipes=True)
+    with open(readable(path), "rb") as file:
         try:
             container = av.open(file, options={"protocol_whitelist": "none"}, metadata_errors="replace", buffer_size=_BUFFER)
         except (av.error.FFmpegError, ValueError) as error:
@@ -44,13 +48,50 @@ def open_input(path, what):
 
 
 def video_stream_or_none(container):
-    """The first real video stream (cover art does not count), or None."""
-    streams = (stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic)
-    return next(streams, None)
+    """The video stream that is meant, or None.
+
+    Cover art, thumbnails, stills and auxiliary layers do not count. Of several the one with frames in time comes first, then
+    the one that the container marks as default, then the largest, then the first.
+    """
+    streams = _video_streams(container)
+    return max(streams, key=_rank, default=None)
+
+
+def _video_streams(container):
+    return [stream for stream in container.streams.video if not stream.disposition & _NO_PICTURES_IN_TIME]
+
+
+def _rank(stream):
+    context = stream.codec_context
+    area = 0 if context is None else context.width * context.height
+    return stream.frames != 1, bool(stream.disposition & Disposition.default), area, -stream.index
+
+
+def track_notes(container, stream):
+    """Tuple of str: which of several video streams is read."""
+    streams = _video_streams(container)
+    if len(streams) < 2:
+        return ()
+    size = stream.codec_context.width, stream.codec_context.height
+    return (many_tracks(len(streams), streams.index(stream) + 1, *size),)
+
+
+def picture_decoder(stream):
+    """Function from a packet of a video stream to its decoded frames, threads as the stream's own context has them.
+
+    It is the stream's own decoder, but for VP8 and VP9 that say that they have transparency.
+    """
+    name = _WITH_ALPHA.get(stream.codec_context.name)
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if name is None or tags.get("alpha_mode") != "1":
+        return lambda packet: packet.decode()
+    context = av.CodecContext.create(name, "r")
+    context.thread_count = stream.codec_context.thread_count
+    return lambda packet: context.decode(packet if packet.size else None)
 
 
 def video_stream(container, path):
-    """The first real video stream (cover art does not count); InputError when there is none."""
+    """The same; InputError when there is none."""
     stream = video_stream_or_none(container)
     if stream is None:
         raise InputError(f"{path}: has no video track; give a video or a picture")

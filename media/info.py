@@ -9,12 +9,27 @@ import av
 
 from common.errors import InputError
 from common.files import require_file
-from media.container import audio_stream, claimed_seconds, open_input, start_seconds, video_stream, zero_seconds
-from media.pixels import FrameConverter, luma_weights
+from media.colour.lookup import mapping_of
+from media.container import (
+    audio_stream,
+    claimed_seconds,
+    open_input,
+    picture_decoder,
+    start_seconds,
+    track_notes,
+    video_stream,
+    zero_seconds,
+)
+from media.deinterlace import is_interlaced, stated_order
+from media.notes import ALPHA, INTERLACED
+from media.pictures.animations import measure_animation
+from media.pictures.kinds import check_pixels, is_animation, open_picture
+from media.pictures.stills import read_still
+from media.pixels import BT709_LUMA, FrameConverter, is_transparent, luma_weights
 from media.rates import agreeing_rate, measured_rate, snap_rate
-from media.stills import check_pixels, open_still, still_size
 
 _MEASURED_PACKETS = 200
+_ANIMATED = {"gif", "apng"}
 STILL_FPS = Fraction(25)
 
 
@@ -31,8 +46,12 @@ class VideoInfo:
         rotation: degrees clockwise by which stored frames are turned for display, after mirroring if any: 0, 90, 180 or 270.
         has_audio: the file has a sound track.
         is_image: the file is a still picture.
+        is_animation: it is a picture that moves: GIF, APNG, WebP, AVIF.
         luma: weights of red and blue of the matrix by which its YUV becomes RGB, as the file says or by the rule of
-            `media.pixels.colour_matrix`; None where it is stored as RGB, and for a picture.
+            `media.pixels.colour_matrix`; None where it is stored as RGB, and for a picture. Of HDR and wide colours that
+            become BT.709, its weights.
+        notes: what is changed in it before use (HDR, interlace, transparency, colour profile, choice of a track): tuple of str,
+            a sentence each.
     """
 
     path: Path
@@ -45,13 +64,17 @@ class VideoInfo:
     has_audio: bool
     is_image: bool
     luma: tuple[float, float] | None = None
+    is_animation: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def probe(path):
-    """Look at a video or picture.
+def probe(path, what="video or picture"):
+    """Look at a video or picture; a picture is decoded, of a video the first frame.
 
     Args:
-        path: any file that ffmpeg reads with a video track, or a png, jpg, webp, bmp, tiff, gif or ppm picture.
+        path: any file that ffmpeg reads with a video track, or a picture: png, jpg, webp, bmp, tiff, gif, ppm, heic, avif,
+            JPEG XL, JPEG 2000.
+        what: what it was given for, for messages: "face picture or video".
 
     Returns:
         VideoInfo.
@@ -59,12 +82,11 @@ def probe(path):
     Raises:
         InputError: no such file, empty, unreadable, no video track, no frame that decodes, more than 2**26 pixels.
     """
-    path = require_file(path, "video or picture")
-    with open_still(path) as image:
+    path = require_file(path, what, pipes=True)
+    with open_picture(path) as image:
         if image is not None:
-            width, height, rotation = still_size(image, path)
-            return VideoInfo(path, width, height, STILL_FPS, 1, None, rotation, has_audio=False, is_image=True)
-    with open_input(path, "video or picture") as container:
+            return _picture_info(image, path)
+    with open_input(path, what) as container:
         stream = video_stream(container, path)
         check_pixels(path, stream.codec_context.width, stream.codec_context.height)
         seconds = _seconds(container, stream)
@@ -75,6 +97,8 @@ def probe(path):
         zero = zero_seconds(start, start_seconds(sound))
         first = _first_frame(container, stream, path)
         width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(first)
+        notes = (*track_notes(container, stream), *_changes(first, stated_order(stream)))
+        moves = container.format.name in _ANIMATED
     if fps is None:
         fps = _measure(path)
     if seconds:
@@ -82,7 +106,29 @@ def probe(path):
     frames = max(1, round(seconds * fps)) if seconds else (claimed or None)
     seconds = float(seconds) if seconds else None
     sounds = sound is not None
-    return VideoInfo(path, width, height, fps, frames, seconds, rotation, sounds, is_image=False, luma=luma_weights(first))
+    about = {"luma": luma_weights(first) if mapping_of(first) is None else BT709_LUMA, "is_animation": moves, "notes": notes}
+    return VideoInfo(path, width, height, fps, frames, seconds, rotation, sounds, is_image=False, **about)
+
+
+def _picture_info(image, path):
+    """VideoInfo of an open picture, still or animated."""
+    rgb, notes, rotation = read_still(path, image)
+    height, width = rgb.shape[:2]
+    if not is_animation(image):
+        return VideoInfo(path, width, height, STILL_FPS, 1, None, rotation, has_audio=False, is_image=True, notes=notes)
+    fps, seconds = measure_animation(image, path)
+    frames = seconds and max(1, round(seconds * fps))
+    about = {"has_audio": False, "is_image": False, "is_animation": True, "notes": notes}
+    return VideoInfo(path, width, height, fps, frames, seconds and float(seconds), rotation, **about)
+
+
+def _changes(frame, order):
+    """Tuple of str: what is done to the frames of a video, by its first one."""
+    mapping = mapping_of(frame)
+    notes = () if mapping is None else (mapping.note,)
+    if is_interlaced(frame, order):
+        notes += (INTERLACED,)
+    return (*notes, ALPHA) if is_transparent(frame) else notes
 
 
 def _seconds(container, stream):
@@ -95,9 +141,10 @@ def _seconds(container, stream):
 
 def _first_frame(container, stream, path):
     """The first frame that decodes; InputError when none does."""
+    decode = picture_decoder(stream)
     for packet in container.demux(stream):
         try:
-            frames = packet.decode()
+            frames = decode(packet)
         except av.error.FFmpegError:
             continue
         if frames:

@@ -1,11 +1,12 @@
-"""Decoded frames to upright RGB arrays with square pixels: colour matrix, range, alpha, rotation, pixel aspect."""
+"""Decoded frames to upright RGB arrays with square pixels: colour matrix, range, HDR, alpha, rotation, pixel aspect."""
 
 from fractions import Fraction
 
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from media.stills import over_black
+from media.colour.lookup import FrameMapper, mapping_of
+from media.pictures.stills import over_grey
 
 # Codes of ITU-T H.273 table 4 (matrix coefficients), which ffmpeg's AVColorSpace follows.
 _MATRICES = {
@@ -17,9 +18,10 @@ _MATRICES = {
     9: Colorspace.BT2020,
     10: Colorspace.BT2020,
 }
+BT709_LUMA = (0.2126, 0.0722)
 # Weights of red and blue in the luma of each (ITU-R BT.709, BT.601, BT.2020; FCC 73.682; SMPTE 240M).
 _LUMA = {
-    Colorspace.ITU709: (0.2126, 0.0722),
+    Colorspace.ITU709: BT709_LUMA,
     Colorspace.ITU601: (0.299, 0.114),
     Colorspace.FCC: (0.30, 0.11),
     Colorspace.SMPTE240M: (0.212, 0.087),
@@ -79,6 +81,16 @@ def square_pixels(width, height, aspect):
     return (max(1, round(width * aspect)), height) if aspect > 1 else (width, max(1, round(height / aspect)))
 
 
+def has_alpha(frame):
+    """The format of a decoded frame has transparency, or a palette that may have."""
+    return frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+
+
+def is_transparent(frame):
+    """A decoded frame has a pixel that is not opaque."""
+    return has_alpha(frame) and bool(VideoReformatter().reformat(frame, format="rgba").to_ndarray()[..., 3].min() < 255)
+
+
 class FrameConverter:
     """Turns decoded frames of one stream into (H, W, 3) uint8 RGB, upright, with square pixels.
 
@@ -97,6 +109,7 @@ class FrameConverter:
         self._exact = exact
         self._reformatter = VideoReformatter()
         self._transform = None
+        self._mapper = False  # not known before the first frame
 
     def size(self, frame):
         """(width, height, clockwise rotation in degrees) of what `__call__` gives for this frame."""
@@ -105,7 +118,7 @@ class FrameConverter:
         return (height, width, 360 - 90 * turns) if turns % 2 else (width, height, 90 * turns)
 
     def __call__(self, frame):
-        """(H, W, 3) uint8 RGB, contiguous; transparency is laid over black."""
+        """(H, W, 3) uint8 RGB, contiguous; transparency is laid over grey, HDR and wide colours become BT.709."""
         array = self._to_rgb(frame)
         turns, mirrored = self._display_transform(frame)
         if mirrored:
@@ -122,8 +135,16 @@ class FrameConverter:
 
     def _to_rgb(self, frame):
         width, height = square_pixels(frame.width, frame.height, self._aspect)
-        alpha = frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+        alpha = has_alpha(frame)
         full = frame.color_range == ColorRange.JPEG or frame.format.is_rgb or frame.format.name.startswith("yuvj")
+        if self._mapper is False:
+            mapping = mapping_of(frame)
+            self._mapper = None if mapping is None else FrameMapper(mapping)
+        if self._mapper:
+            matrix = colour_matrix(frame.colorspace, frame.width, frame.height)
+            how = {"width": width, "height": height, "matrix": matrix, "full_range": full, "alpha": alpha}
+            converted = self._mapper(frame, **how)
+            return over_grey(converted) if alpha else converted
         same_size = (width, height) == (frame.width, frame.height)
         fast = same_size and frame.format.name in _FAST_FORMATS and not self._exact
         converted = self._reformatter.reformat(
@@ -137,4 +158,4 @@ class FrameConverter:
             interpolation=_FAST if fast else _EXACT,
             threads=1,
         ).to_ndarray()
-        return over_black(converted) if alpha else converted
+        return over_grey(converted) if alpha else converted

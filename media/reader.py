@@ -10,15 +10,27 @@ import av
 import numpy as np
 
 from common.errors import InputError
-from media.container import audio_stream, claimed_seconds, open_input, start_seconds, video_stream, zero_seconds
+from media.container import (
+    audio_stream,
+    claimed_seconds,
+    open_input,
+    picture_decoder,
+    start_seconds,
+    video_stream,
+    zero_seconds,
+)
+from media.deinterlace import deinterlaced, stated_order
 from media.info import probe
+from media.pictures.animations import animation_frames
+from media.pictures.kinds import open_picture
+from media.pictures.stills import read_still
 from media.pixels import FrameConverter
 from media.rates import MAX_FPS, as_rate
-from media.stills import open_still, still_to_rgb
 from media.timeline import on_timeline, steady_times
 
 _LOG = logging.getLogger(__name__)
 _MAX_THREADS = 8
+READER = 2  # counts up when frames of some files come out otherwise, so that what is stored about them is made anew
 _CUT_SECONDS = Fraction(1, 5)
 
 
@@ -30,6 +42,7 @@ class VideoReader:
         fps: wanted frame rate (Fraction, int, float or str); None keeps the file's own.
         exact: convert colours with exact rounding; slower (see `media.pixels.FrameConverter`).
         threads: of the decoder; None takes one a core, 8 at most.
+        what: what the file was given for, for messages: "face video".
 
     Attributes:
         info: VideoInfo; `fps` and `frames` are those of the timeline that is given out.
@@ -37,15 +50,17 @@ class VideoReader:
 
     Frame i is what is on screen at i / fps, within a quarter of a frame (see `media.timeline.on_timeline`). Time 0 is the start
     of the picture, or of the sound where that comes first by 50 ms or more. Rotation, mirroring and non-square pixels
-    are resolved, transparency is laid over black, high bit depths are rounded to 8 bits, HDR is not tone-mapped.
+    are resolved, interlaced frames are deinterlaced, transparency is laid over grey, high bit depths are rounded to 8 bits,
+    HDR and wide colours become BT.709; `info.notes` says what was done.
     A file that was cut short, or has damaged places, gives the frames that decode and sets `damage`.
 
     Raises:
         InputError: see `probe`; also a frame rate above 240 when `fps` is None, and a file in which nothing decodes.
     """
 
-    def __init__(self, path, *, fps=None, exact=False, threads=None):
-        info = probe(path)
+    def __init__(self, path, *, fps=None, exact=False, threads=None, what="video or picture"):
+        info = probe(path, what)
+        self._what = what
         self._threads = threads or min(os.cpu_count() or 1, _MAX_THREADS)
         self._frame_seconds = 1 / info.fps
         if fps is None and info.fps > MAX_FPS:
@@ -79,22 +94,36 @@ class VideoReader:
         """Yield (H, W, 3) uint8 RGB arrays; each belongs to the caller, who may write into it."""
         if self._closed:
             raise ValueError(f"{self.info.path}: the reader is closed")
-        return self._still() if self.info.is_image else self._frames()
+        if self.info.is_image:
+            return self._still()
+        return self._animation() if self.info.is_animation and self._is_pillows() else self._frames()
+
+    def _is_pillows(self):
+        """Whether the animation is read by Pillow, not by FFmpeg."""
+        with open_picture(self.info.path) as image:
+            return image is not None
 
     def _still(self):
-        with open_still(self.info.path) as image:
-            yield still_to_rgb(image, self.info.path)
+        yield read_still(self.info.path).rgb.copy()
+
+    def _animation(self):
+        with open_picture(self.info.path) as image:
+            timed = ((start, duration, rgb) for start, duration, rgb, _ in animation_frames(image, self.info.path))
+            for shown in on_timeline(timed, self.info.fps):
+                if self._closed:
+                    return
+                yield _same_size(shown, self.info).copy()
 
     def _frames(self):
         self.damage = None
         path = self.info.path
-        with open_input(path, "video") as container:
+        with open_input(path, self._what) as container:
             stream = video_stream(container, path)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = self._threads
             zero = zero_seconds(start_seconds(stream), start_seconds(audio_stream(container)))
             convert = FrameConverter(stream.sample_aspect_ratio, exact=self._exact)
-            decoded = self._decode(container, stream)
+            decoded = deinterlaced(self._decode(container, stream), stated_order(stream), self._threads)
             first = next(decoded, None)
             if first is None:
                 raise InputError(f"{path}: no picture in it can be decoded; the file is damaged or cut short")
@@ -110,7 +139,7 @@ class VideoReader:
         """Frames that decode, in order of presentation; damage is noted, not raised."""
         broken = packets_read = frames_out = marred = 0
         read_until = None
-        packets = container.demux(stream)
+        packets, decode = container.demux(stream), picture_decoder(stream)
         while True:
             try:
                 packet = next(packets, None)
@@ -125,7 +154,7 @@ class VideoReader:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base
                 read_until = end if read_until is None else max(read_until, end)
             try:
-                frames = packet.decode()
+                frames = decode(packet)
             except av.error.FFmpegError:
                 broken += 1
                 continue

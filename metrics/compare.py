@@ -8,7 +8,7 @@ from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
 from metrics.footage import KEEP_BYTES, open_footage
-from metrics.measures.base import OfFaces, OfTracks, Pair
+from metrics.measures.base import FaceMeasure, Pair, TrackMeasure
 from metrics.measures.registry import build_measures
 from metrics.networks.load import Networks
 
@@ -74,7 +74,8 @@ def compare_footage(made, truth, measures, *, face_size=FACE_SIZE, skip=0):
     Raises:
         InputError: the lengths differ by more than 0.5 s and 5 %, or no frame has a face in both.
     """
-    count = _common_length(made, truth)
+    check_lengths(made.path, len(made), truth.info, len(truth))
+    count = min(len(made), len(truth))
     seen, made_seen = truth.detected[:count], made.detected[:count]
     crops = truth.crops(CropSpec("aligned", face_size))
     usable = np.flatnonzero(seen & made_seen & [crop is not None for crop in crops[:count]])[skip:]
@@ -88,15 +89,15 @@ def compare_footage(made, truth, measures, *, face_size=FACE_SIZE, skip=0):
         "beyond_the_shorter": abs(len(made) - len(truth)),
     }
     counts = {"compared": len(usable), "generated": len(made), "real": len(truth), "left_out": left_out}
-    values = _watch(pair, [measure.begin() for measure in measures if isinstance(measure, OfFaces)])
-    for measure in (one for one in measures if isinstance(one, OfTracks)):
+    values = _accumulate(pair, [measure.begin() for measure in measures if isinstance(measure, FaceMeasure)])
+    for measure in (one for one in measures if isinstance(one, TrackMeasure)):
         values |= measure.compare(pair)
     return Comparison(values, counts, _notes(made, truth))
 
 
-def _watch(pair, watchers):
-    """Show the face crops of the compared frames to all watchers, in one pass over the videos; {key: value} of all."""
-    if not watchers:
+def _accumulate(pair, accumulators):
+    """Show the face crops of the compared frames to all accumulators in one pass over the videos; {key: value} of all."""
+    if not accumulators:
         return {}
     wanted, last, values = set(pair.frames.tolist()), pair.frames[-1], {}
     for index, (frame, real) in enumerate(zip(pair.made.frames(), pair.real.frames(), strict=False)):
@@ -104,10 +105,10 @@ def _watch(pair, watchers):
             break
         if index in wanted:
             made_face, real_face = pair.crops[index].extract(frame), pair.crops[index].extract(real)
-            for watcher in watchers:
-                watcher.add(made_face, real_face)
-    for watcher in watchers:
-        values |= watcher.values()
+            for accumulator in accumulators:
+                accumulator.add(made_face, real_face)
+    for accumulator in accumulators:
+        values |= accumulator.values()
     return values
 
 
@@ -134,14 +135,20 @@ def fitting(made, truth):
     return lambda frame: cv2.resize(frame, size, interpolation=way)
 
 
-def _common_length(made, truth):
-    """Frames that both have; InputError when one is much longer."""
-    difference, fps = abs(len(made) - len(truth)), truth.info.fps
-    if difference > max(LENGTH_SECONDS * fps, LENGTH_SHARE * len(truth)):
-        raise InputError(f"{made.path}: has {len(made)} frames at {float(fps):g} a second, but {truth.path} has {len(truth)}; "
+def check_lengths(path, count, truth, real_count):
+    """Refuse two videos whose lengths cannot be those of one clip.
+
+    Args:
+        path: of the generated video; count: its frames at the rate of the real one.
+        truth: VideoInfo of the real video; real_count: its frames.
+
+    Raises:
+        InputError: the lengths differ by more than 0.5 s and 5 %.
+    """
+    if abs(count - real_count) > max(LENGTH_SECONDS * truth.fps, LENGTH_SHARE * real_count):
+        raise InputError(f"{path}: has {count} frames at {float(truth.fps):g} a second, but {truth.path} has {real_count}; "
                          f"more than {LENGTH_SECONDS} s and {LENGTH_SHARE:.0%} apart cannot be the same clip (cut one, use "
                          "--frames, or --protocol unpaired where the sound is another one)")
-    return min(len(made), len(truth))
 
 
 def _notes(made, truth):
@@ -158,4 +165,9 @@ def _notes(made, truth):
         notes.append(f"generated video read at {truth.info.fps} frames a second; it has {fps}")
     if len(made) != len(truth):
         notes.append(f"lengths differ: {len(made)} generated, {len(truth)} real frames; the common part is compared")
-    return notes + [f"{one.path}: {one.damage}" for one in (made, truth) if one.damage]
+    return [*notes, *(note for one in (made, truth) for note in reading_notes(one))]
+
+
+def reading_notes(footage):
+    """What was changed or is damaged in a video that was read, as list of str with its path."""
+    return [f"{footage.path}: {note}" for note in (*footage.info.notes, footage.damage) if note]

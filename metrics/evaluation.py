@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import InputError
-from metrics.clips.precision import told_precisions
+from metrics.clips.video_tags import told_precisions
 from metrics.measures.registry import build_measures, columns_of
 from metrics.networks.fid import read_statistics, write_statistics
 from metrics.networks.load import Networks
+from metrics.progress import Progress
 from metrics.report.build import build_report
+from metrics.results import Results
 from metrics.rows import REAL
 from metrics.scorer import Options, Scorer, Scores
-from metrics.tally import Progress, Tally
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Evaluation:
         networks: metrics.networks.load.Networks.
         options: metrics.scorer.Options.
         facts: dict for the protocol: what was chosen beside these.
-        studio: metrics.clips.generation.Studio that makes the videos first, or None.
+        generator: metrics.clips.generation.VideoGenerator that makes the videos first, or None.
         reference: path of the real set's stored statistics: used when it is there, written when it is not; None for neither.
         force: compute a Frechet distance of too few samples, too.
     """
@@ -35,7 +36,7 @@ class Evaluation:
     networks: Networks
     options: Options
     facts: dict
-    studio: object = None
+    generator: object = None
     reference: Path | None = None
     force: bool = False
     _stored: object = field(default=None, repr=False)
@@ -56,58 +57,59 @@ class Evaluation:
         return {**self.facts, **facts, "face_size": options.face_size, "first_frames": options.frames,
                 "face_index": options.selection.index}
 
-    def run(self, detector, share, folder):
+    def run(self, detector, processes, folder):
         """Measure all items; goes on where an earlier run of the same evaluation stopped.
 
         Args:
             detector: see `faces.detectors.build_detector`.
-            share: metrics.work_share.WorkShare.
+            processes: metrics.process_group.ProcessGroup.
             folder: where results are kept until the table is written.
 
         Returns:
-            (Tally of all processes, Progress), or None in a process that writes no report.
+            (Results of all processes, Progress), or None in a process that writes no report.
         """
         from tqdm import tqdm
 
-        videos = [_fingerprint(item, made_here=self.studio is not None) for item in self.items]
+        videos = [_fingerprint(item, made_here=self.generator is not None) for item in self.items]
         columns = [column.key for column in columns_of(self._measures)]
         progress = Progress(folder, {"protocol": self.protocol(), "columns": columns, "videos": videos,
                                      "real_features": self._needs_real_features})
         done = set(progress.earlier.faces)
-        share.wait()
-        left = share.of([item for item in self.items if item.face not in done])
-        if done and share.first:
+        processes.wait()
+        left = processes.part_of([item for item in self.items if item.face not in done])
+        if done and processes.first:
             print(f"{len(done)} of {len(self.items)} faces were measured before; going on with the rest", file=sys.stderr)
-        scorer, own = self._scorer(detector), Tally()
+        scorer, own = self._scorer(detector), Results()
         try:
-            for item in tqdm(left, "measuring", unit="face", disable=None if share.first else True):
+            for item in tqdm(left, "measuring", unit="face", disable=None if processes.first else True):
                 own.add(item.face, self._measure(scorer, item))
                 progress.save(own)
         finally:
             progress.save(own, now=True)
-        share.wait()
-        return (progress.read(), progress) if share.first else None
+        processes.wait()
+        return (progress.read(), progress) if processes.first else None
 
-    def report(self, tally):
+    def report(self, results):
         """The report's dict, see `metrics.report.build.build_report`.
 
         Raises:
             InputError: no video at all could be measured.
         """
-        generated = [record for record in tally.records if record["row"].kind == "generated"]
+        generated = [record for record in results.records if record["row"].kind == "generated"]
         if not generated:
-            failed = [one for one in tally.failed if one["row"].kind == "generated"]
+            failed = [one for one in results.failed if one["row"].kind == "generated"]
             reason = failed[0]["reason"] if failed else "there is none"
             raise InputError(reason if len(failed) == 1 else f"none of the {len(failed)} videos could be measured; the first: "
                                                              f"{reason}")
         order = {item.face: at for at, item in enumerate(self.items)}
-        for entries in (tally.records, tally.failed):
+        for entries in (results.records, results.failed):
             entries.sort(key=lambda entry: (order[entry["face"]], entry["name"]))
-        frechet = tally.distances(self._stored, force=self.force)
-        self._write_reference(tally)
+        frechet = results.distances(self._stored, force=self.force)
+        self._write_reference(results)
         protocol = {**self.protocol(), "generated_precision": told_precisions(generated, self.systems),
-                    **self._counts(tally, frechet)}
-        return build_report(columns_of(self._measures), tally.records, tally.failed, frechet, protocol, systems=self.systems)
+                    **self._counts(results, frechet)}
+        return build_report(columns_of(self._measures), results.records, results.failed, frechet, protocol,
+                            systems=self.systems)
 
     @property
     def _needs_real_features(self):
@@ -116,11 +118,11 @@ class Evaluation:
     def _scorer(self, detector):
         return Scorer(detector, self.networks, self.options, needs_real_features=self._needs_real_features)
 
-    def _counts(self, tally, frechet):
+    def _counts(self, results, frechet):
         """{"counts": how many samples the Frechet distances come from}; {} without such a column."""
-        if not tally.statistics:
+        if not results.statistics:
             return {}
-        real = self._stored or tally.real_statistics()
+        real = self._stored or results.real_statistics()
         source = {"frechet_reference": Path(self.reference).name} if self._stored else {}
         count = "an unknown number" if real.count is None else real.count
         samples = [f"{count} of real video", *(f"{frechet[row]['samples']} of {row.label}" for row in frechet if row != REAL)]
@@ -129,8 +131,8 @@ class Evaluation:
     def _measure(self, scorer, item):
         """Scores of one Item, its videos generated first where that is asked for."""
         failed = []
-        if self.studio is not None:
-            item, failed = self.studio.make(item)
+        if self.generator is not None:
+            item, failed = self.generator.make(item)
         scores = scorer.measure(item) if item.variants else Scores()
         scores.failed += [{"name": one.name, "face": item.face, "row": one.row, "path": str(one.path), "reason": reason}
                           for one, reason in failed]
@@ -153,12 +155,12 @@ class Evaluation:
                                  f"{value}; give another file, or a new name to write it anew")
         return statistics
 
-    def _write_reference(self, tally):
+    def _write_reference(self, results):
         if self.reference is None or self._stored is not None:
             return
-        statistics = tally.real_statistics()
+        statistics = results.real_statistics()
         if self.networks.inception is not None and statistics.count > 1:
-            real = sorted(record["face"] for record in tally.records if record["row"] == REAL)
+            real = sorted(record["face"] for record in results.records if record["row"] == REAL)
             write_statistics(self.reference, statistics, {**self._reference_facts(), "videos": real})
 
 

@@ -8,14 +8,14 @@ import numpy as np
 from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
-from metrics.clips.precision import made_precision, made_taught_with
-from metrics.compare import FACE_SIZE, compare_footage, open_generated
+from metrics.clips.video_tags import VideoTags
+from metrics.compare import FACE_SIZE, compare_footage, open_generated, reading_notes
+from metrics.face_rows import draw_face_rows, evenly_spaced
 from metrics.footage import KEEP_BYTES, open_footage
-from metrics.measures.base import Findings, OfVideo, View
+from metrics.measures.base import Findings, VideoMeasure, View
 from metrics.measures.registry import build_measures
 from metrics.networks.load import Networks
 from metrics.rows import COPY, REAL, Row
-from metrics.strip import draw_strip, spread
 from metrics.sync.crops import TrackRules
 
 
@@ -78,8 +78,8 @@ class Scores:
     Attributes:
         records, failed: see docs/evaluation.md; lists of dict with "row": Row.
         features: {Row: (N, D) float32} for the Frechet distance.
-        pictures: list of {"name", "row", "value", "measure", "jpeg"}: a strip of faces for each generated video; measure says
-            what the value is.
+        pictures: list of {"name", "row", "value", "measure", "jpeg"}: two rows of faces for each generated video; measure
+            says what the value is.
     """
 
     records: list = field(default_factory=list)
@@ -112,7 +112,7 @@ class Scorer:
         try:
             real = open_footage(item.real, self._detector, selection=options.selection, limit=options.frames,
                                 keep_bytes=options.keep_bytes)
-            sound, silence = _sound_of(item.real)
+            sound, silence = _sound_of(item.real, "real video")
             self._measure_real(item, real, sound, silence, scores)
         except InputError as error:
             reason = f"the real video: {error}"
@@ -143,14 +143,15 @@ class Scorer:
         compared = None
         if variant.row.protocol == "paired":
             compared = compare_footage(made, real, self.measures, face_size=self._options.face_size)
-        found = self._look(made, real, *_sound_of(variant.path))
+        found = self._look(made, real, *_sound_of(variant.path, "generated video"))
         record = self._record(item, variant.name, variant.row, variant.path, made, compared, found, scores)
-        record["precision"], record["taught"] = made_precision(variant.path), made_taught_with(variant.path)
+        tags = VideoTags.read(variant.path)
+        record["precision"], record["taught"] = tags.precision, list(tags.taught_with)
         key, measure = ("ssim_mouth", "SSIM mouth") if self._networks.judge is None else ("sync_confidence", "sync confidence")
         value = record["values"].get(key)
         if value is not None:
             scores.pictures.append({"name": variant.name, "row": variant.row, "value": value, "measure": measure,
-                                    "jpeg": draw_strip([self._some_faces(made), self._some_faces(real)])})
+                                    "jpeg": draw_face_rows([self._some_faces(made), self._some_faces(real)])})
 
     def _record(self, item, name, row, path, footage, compared, found, scores):
         values, notes, features = found.values, found.notes, found.features
@@ -158,7 +159,7 @@ class Scorer:
             seen = int(footage.detected.sum())
             frames = {"compared": seen, "generated": len(footage), "real": None,
                       "left_out": {"no_face_generated": len(footage) - seen}}
-            notes = [*notes, *([f"{path}: {footage.damage}"] if footage.damage else [])]
+            notes = [*notes, *reading_notes(footage)]
         else:
             values, frames, notes = {**values, **compared.values}, compared.frames, [*compared.notes, *notes]
         scores.records.append({
@@ -174,7 +175,7 @@ class Scorer:
         """Findings of one video by itself, of all measures together."""
         view = View(footage, real, sound, silence, self._options, self._networks, wants_features=features)
         whole = Findings()
-        for measure in (one for one in self.measures if isinstance(one, OfVideo)):
+        for measure in (one for one in self.measures if isinstance(one, VideoMeasure)):
             found = measure.look(view)
             whole.values |= found.values
             whole.notes += found.notes
@@ -185,7 +186,7 @@ class Scorer:
     def _some_faces(self, footage):
         """The face crops of a few frames, evenly spread over those that have one."""
         crops = footage.crops(self._options.face_spec)
-        chosen = set(spread(at for at, crop in enumerate(crops) if crop is not None))
+        chosen = set(evenly_spaced(at for at, crop in enumerate(crops) if crop is not None))
         return [crops[at].extract(frame) for at, frame in enumerate(footage.frames()) if at in chosen]
 
 
@@ -193,11 +194,11 @@ def _failure(item, name, row, path, reason):
     return {"name": name, "face": item.face, "row": row, "path": str(path), "reason": reason}
 
 
-def _sound_of(path):
+def _sound_of(path, what):
     """(((channels, n) float32, rate) or None, why there is none)."""
     from media import decode_audio
 
     try:
-        return decode_audio(path), None
+        return decode_audio(path, what), None
     except InputError as error:
         return None, str(error)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from media import VideoWriter, probe
+from media.notes import say_notes
 from pipeline.driving import Driving, DrivingVideo, open_driving
 from pipeline.marking import draw_mark, driver_tags
 from pipeline.output import output_of
@@ -50,7 +51,7 @@ class Report:
     why: str = ""
 
 
-def run_job(job, driver, face_options, options, *, store, detector_batch=8):
+def run_job(job, driver, face_options, options, *, store, detector_batch=8, source=None):
     """Make one talking video.
 
     Args:
@@ -60,6 +61,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
         options: pipeline.options.DriveOptions.
         store: pipeline.tracking.TrackStore.
         detector_batch: frames in one detection batch, where the detector takes batches.
+        source: FaceSource of the job's face with these options, where it has been opened before; None opens it.
 
     Returns:
         Report.
@@ -69,15 +71,18 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8):
     """
     began = time.perf_counter()
     driver.check(options, job.given)
-    source = FaceSource(job.face, face_options)
+    source = source or FaceSource(job.face, face_options)
+    say_notes(source.info)
     if options.source_gap and source.still:
         raise InputError(f"--source_gap {options.source_gap}: a picture, or --static, has one frame alone, from which it is "
                          "drawn; leave --source_gap out")  # fmt: skip
     for flag, path in (("--drive", job.drive), ("--pose", job.pose)):
         if path is not None:
-            open_driving(path, flag, face_options)  # a wrong file is told before minutes are spent on another
+            say_notes(open_driving(path, flag, face_options)[0].info)  # a wrong file is told first
     how = {"store": store, "device": str(driver.device), "batch_size": detector_batch}
     driving = _speech(job, driver, face_options, options, how)
+    if driver.uses_words and driving.sound is not None:
+        options.speech.check(len(driving.sound.waveform) / SAMPLE_RATE)
     frames = driver.frames(driving, source.fps)
     track = None if options.box else prepare(source, face_options, frames=frames, **how)
     if job.pose:
@@ -101,7 +106,7 @@ def _speech(job, driver, face_options, options, how):
         return Driving(Sound.read(job.audio), options.speech)
     sound = None
     if "sound" in driver.needs or probe(job.drive).has_audio:
-        sound = Sound.read(job.drive)
+        sound = Sound.read(job.drive, "driving video")
     seconds = None if sound is None else len(sound.waveform) / SAMPLE_RATE
     return Driving(sound, options.speech, DrivingVideo.follow(job.drive, "--drive", face_options, seconds=seconds, **how))
 

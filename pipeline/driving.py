@@ -106,7 +106,7 @@ def open_driving(path, flag, options):
         InputError: a picture, or a file that cannot be read.
     """
     options = FaceOptions(detector=options.detector, detector_weights=options.detector_weights)
-    source = FaceSource(path, options)
+    source = FaceSource(path, options, "driving video" if flag == "--drive" else "pose video")
     if source.is_image:
         raise InputError(f"{flag} {path}: is a picture; give a video whose face moves")
     return source, options

@@ -1,4 +1,7 @@
-"""`--optimise_face`: the drawn faces of a job take the texture of one frame of the person."""
+"""`--optimise_face`: the drawn faces of a shot take the texture of one frame of the person."""
+
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -6,14 +9,16 @@ from faces.crops import AlignedCrop, CropSpec, inverse, plan_crops
 from faces.landmarks import apply_affine
 from faces.optimise import FaceOptimiser
 from faces.texture import texture_modules
-from pipeline.reference import choose_reference
+from pipeline.reference import choose_references
+
+KEPT = 4  # references whose statistics are kept
 
 
 def build_optimiser(scene, driver):
     """What optimises the drawn faces of a scene.
 
-    One reference serves for all frames also where a model is shown each its own, or textures would flicker. Its mouth alone is
-    known: what the real mouth does in the other frames must not reach the drawn one.
+    One reference serves for all frames of a shot also where a model is shown each its own, or textures would flicker. Its mouth
+    alone is known: what the real mouth does in the other frames must not reach the drawn one.
 
     Args:
         scene: pipeline.scene.Scene.
@@ -25,34 +30,56 @@ def build_optimiser(scene, driver):
     Raises:
         InputError: the reference has no face.
     """
-    reference = scene.looks[0] if scene.looks else 0 if scene.track is None else choose_reference(scene.track)
-    (picture,), (landmarks,) = scene.pictures([reference]), scene.landmarks([reference])
+    if not scene.looks:
+        looks = (0,) if scene.track is None else tuple(choose_references(scene.track).values())
+        scene = replace(scene, looks=looks, album={})
     if driver.crop.kind == "window":
-        return _InPlace(scene, picture, reference)
-    known = landmarks if np.isfinite(landmarks).all() else None
-    optimise = FaceOptimiser(picture, texture_modules(picture), known, kind=driver.crop.kind)
-    return lambda face, number: optimise(face)
+        return _InPlace(scene)
+    return _Aligned(scene, driver.crop.kind)
+
+
+class _Aligned:
+    """Optimises faces that lie in their crops as the reference lies in its own."""
+
+    def __init__(self, scene, kind):
+        self._scene, self._kind = scene, kind
+        self._of = lru_cache(KEPT)(self._make)
+        self._of(scene.looks[0])
+
+    def __call__(self, face, number):
+        return self._of(self._scene.look_of(number))(face)
+
+    def _make(self, look):
+        scene = self._scene.of_look(look)
+        (picture,), (landmarks,) = scene.pictures([look]), scene.landmarks([look])
+        known = landmarks if np.isfinite(landmarks).all() else None
+        return FaceOptimiser(picture, texture_modules(picture), known, kind=self._kind)
 
 
 class _InPlace:
     """Optimises faces that move in their windows: each is brought to the reference's place, and the change is brought back."""
 
-    def __init__(self, scene, picture, reference):
+    def __init__(self, scene):
         self._scene = scene
         self._aligned = plan_crops(scene.track, CropSpec("aligned", scene.size), fps=scene.fps)
-        cut = self._place(reference).extract(picture)
-        landmarks = scene.track.landmarks[reference].astype(np.float64)
-        self._optimise = FaceOptimiser(cut, texture_modules(cut), apply_affine(self._aligned[reference].matrix, landmarks))
+        self._of = lru_cache(KEPT)(self._make)
+        self._of(scene.looks[0])
 
     def __call__(self, face, number):
         import cv2
 
         place = self._place(number)
         cut = place.extract(face)
-        change = self._optimise(cut).astype(np.float32) - cut
+        change = self._of(self._scene.look_of(number))(cut).astype(np.float32) - cut
         back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         change = cv2.warpAffine(change, place.matrix, face.shape[1::-1], flags=back, borderMode=cv2.BORDER_CONSTANT)
         return np.clip(np.rint(face + change), 0, 255).astype(np.uint8)
+
+    def _make(self, look):
+        (picture,) = self._scene.of_look(look).pictures([look])
+        cut = self._place(look).extract(picture)
+        landmarks = self._scene.track.landmarks[look].astype(np.float64)
+        return FaceOptimiser(cut, texture_modules(cut), apply_affine(self._aligned[look].matrix, landmarks))
 
     def _place(self, number):
         """AlignedCrop that cuts the aligned face out of the window of a source frame."""

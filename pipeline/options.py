@@ -1,12 +1,12 @@
 """What one job is told to do, checked before any work begins."""
 
-import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from common.errors import InputError
 from common.files import require_file
+from common.places import check_output
 from common.suggest import refuse_unknown
 from faces.detectors import DETECTORS
 from faces.paste import PASTE_STYLES
@@ -159,49 +159,37 @@ class Job:
             raise InputError("--drive brings its own sound; leave --audio out")
         if not audio and not drive:
             raise InputError("--audio: give the speech: an audio file, or a video with sound (or a driving video with --drive)")
-        absolute = [None if not path else Path(os.path.abspath(path)) for path in (face, audio, outfile, drive, pose)]
+        absolute = [None if not path else Path(path).absolute() for path in (face, audio, outfile, drive, pose)]
         job = Job(*absolute)
         inputs = {"face picture or video": job.face, "audio": job.audio, "driving video": job.drive, "pose video": job.pose}
         inputs = {what: path for what, path in inputs.items() if path is not None}
         for what, path in inputs.items():
-            require_file(path, what)
-        check_output(job.outfile, (*inputs.values(), *keep), OUTPUT_SUFFIXES)
+            require_file(path, what, pipes=True)
+        check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)
         return job
 
 
 def check_face(face, outfile, *, keep=()):
     """The same for a preview, which needs no audio: absolute (face, outfile), or InputError."""
-    face, outfile = Path(os.path.abspath(face)), Path(os.path.abspath(outfile))
-    require_file(face, "face picture or video")
-    check_output(outfile, (face, *keep), (".png",))
+    face, outfile = Path(face).absolute(), Path(outfile).absolute()
+    require_file(face, "face picture or video", pipes=True)
+    check_output(outfile, (face, *keep), suffixes=(".png",))
     return face, outfile
 
 
-def check_output(path, inputs, suffixes):
-    """Refuse an output that is one of the inputs, has another kind of name, or lies where no file can be made.
+def refuse_beside_compat(compat, options, given=()):
+    """Refuse what cannot go together with the promise of another program's pixels.
 
-    Raises:
-        InputError: says which, and what to do.
+    Args:
+        compat: value of `--compat`, or None.
+        options: DriveOptions.
+        given: those of `pipeline.drivers.driver.FOLLOWS` that the user gave.
     """
-    if path.suffix.lower() not in suffixes:
-        raise InputError(f"{path}: the output must end in {' or '.join(suffixes)}")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; give a file name for the output")
-    for source in inputs:
-        if _same_file(path, Path(source)):
-            raise InputError(f"{path}: the output is the same file as the input {source}; choose another --outfile")
-    folder = path.parent
-    while not os.path.lexists(folder):
-        folder = folder.parent
-    if not folder.is_dir():
-        raise InputError(f"{path}: cannot be written, for {folder} is not a folder; choose another --outfile")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot be written, for {folder} may not be changed; choose another --outfile")
-
-
-def _same_file(path, other):
-    """Also through symbolic and hard links."""
-    try:
-        return path.resolve() == other.resolve() or path.samefile(other)
-    except (OSError, RuntimeError):
-        return False
+    if compat is None:
+        return
+    flags = [flag for flag, on in (("--optimise_face", options.optimise_face), ("--paste", options.paste)) if on]
+    flags += [f"--{flag}" for flag in ("drive", "pose") if flag in given]
+    if options.output == "crop":
+        flags.append("--output crop")
+    if flags:
+        raise InputError(f"--compat {compat} computes what the public script computes; leave {flags[0]} out")

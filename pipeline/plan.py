@@ -1,5 +1,6 @@
 """What will be drawn where: everything that is decided before the pass over the video."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -8,9 +9,13 @@ import numpy as np
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.paste import first_row
 from models.precision import exact_products
+from pipeline.light import LightOfFrames, light_of
 from pipeline.masks import Masks
 from pipeline.optimising import build_optimiser
 from pipeline.scene import Scene
+
+MOST_TOLD = 8  # cuts that are told one by one
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Plan:
         output: "frame" or "crop".
         paste: one of `faces.paste.PASTE_STYLES`.
         optimiser: function of a drawn face and the number of the source frame -> face, or None.
+        light: LightOfFrames between what is drawn and the frames, or None: nothing drifts, or the driver sees to it.
     """
 
     scene: Scene
@@ -36,14 +42,21 @@ class Plan:
     output: str = "frame"
     paste: str = "feather"
     optimiser: Callable | None = None
+    light: LightOfFrames | None = None
+
+    def cut(self, crop, frame, number):
+        """The face (S, S, 3) uint8 as the driver is shown it: cut out of source frame `number`, in the light of its reference."""
+        face = crop.extract(frame)
+        return face if self.light is None else self.light.to_reference(face, number)
 
     def finish(self, shot):
-        """The drawn face (S, S, 3) uint8, optimised where that is wanted; what lies above the drawn rows is left alone."""
-        if self.optimiser is None:
-            return shot.face
-        better = self.optimiser(shot.face, shot.index)
-        better[: self.first_row] = shot.face[: self.first_row]
-        return better
+        """The drawn face (S, S, 3) uint8, optimised where that is wanted, in the light of its frame; what lies above the drawn
+        rows is not optimised."""
+        face = shot.face
+        if self.optimiser is not None:
+            face = self.optimiser(shot.face, shot.index)
+            face[: self.first_row] = shot.face[: self.first_row]
+        return face if self.light is None else self.light.to_frame(face, shot.index)
 
 
 def make_plan(source, track, driving, frames, driver, options):
@@ -58,6 +71,7 @@ def make_plan(source, track, driving, frames, driver, options):
         options: DriveOptions.
     """
     scene = make_scene(source, track, frames, driver, options)
+    tell_shots(scene)
     with exact_products(driver.precision == "fp32"):
         codes = driver.listen(driving, source.fps, frames)
     return Plan(
@@ -69,6 +83,7 @@ def make_plan(source, track, driving, frames, driver, options):
         output=driver.output(options),
         paste=options.paste or "feather",
         optimiser=build_optimiser(scene, driver) if options.optimise_face else None,
+        light=None if driver.every_shot or driver.pastes is None else light_of(scene),
     )
 
 
@@ -83,6 +98,15 @@ def make_scene(source, track, frames, driver, options):
         track = replace(track, present=track.present & drawn)
     looks = driver.looks_at(track, options.reference)
     return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options, left_out)
+
+
+def tell_shots(scene):
+    """One line where the source has several shots with a face."""
+    cuts = [] if scene.track is None else scene.track.cuts()
+    if cuts:
+        where = ", ".join(map(str, cuts[:MOST_TOLD])) + (" ..." if len(cuts) > MOST_TOLD else "")
+        log.warning("%s: %d shots, cut at frame%s %s; in each the face is chosen and drawn by itself", scene.source.path,
+                    len(cuts) + 1, "" if len(cuts) == 1 else "s", where)  # fmt: skip
 
 
 def lay_crops(source, track, driver, options):

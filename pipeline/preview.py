@@ -5,6 +5,7 @@ import numpy as np
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
+from media.notes import say_notes
 from pipeline.masks import Masks
 from pipeline.plan import make_scene
 from pipeline.playback.source import FaceSource
@@ -36,6 +37,7 @@ def write_preview(face, outfile, driver, face_options, options, *, store):
         InputError: the face cannot be read, or has no face.
     """
     source = FaceSource(face, face_options)
+    say_notes(source.info)
     index, scene = _place(source, driver, face_options, options, store)
     crop, landmarks = scene.crops[index], None if scene.track is None else scene.track.landmarks[index]
     frame = next(source.frames(index, index + 1))

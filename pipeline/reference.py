@@ -1,38 +1,88 @@
-"""Choice of the frame that shows the model what the person looks like."""
+"""Choice of the frame that shows the model what the person looks like, for each shot of a video (ours)."""
 
 import numpy as np
 
 from common.errors import InputError
-from faces.landmarks import interocular
+from faces.landmarks import STABLE, eye_distance, interocular
 from faces.mouth import mouth_opening
 
 REST_PERCENTILE = 20
+# What costs nothing in an ordinary frame, and the cost of a factor of e beyond it: less detail than usual, light unlike the usual
+BLUR_FREE, BLUR_COST = 0.15, 12.0
+LIGHT_FREE, LIGHT_COST = 0.10, 12.0
+MOTION_FREE, MOTION_COST = 0.03, 20.0  # eye distances a frame, and the cost of one
+DARK = 4.0  # grey levels added to the light: a fade ends in black
+
+
+def choose_references(track):
+    """One frame for each shot: {number of the shot: number of the frame}.
+
+    Args:
+        track: FaceTrack.
+
+    Raises:
+        InputError: no frame has a face.
+    """
+    shots = np.unique(track.shots[track.present])
+    if not len(shots):
+        raise InputError("no frame has a face that could serve as reference")
+    return {int(shot): _best(track, track.present & (track.shots == shot)) for shot in shots}
 
 
 def choose_reference(track):
-    """A frame with the mouth nearly at rest and the head posed and sized as it usually is.
+    """One frame for the whole video: that of the longest shot, see `choose_references`.
 
-    One frame for the whole clip: a reference that changes with the target would tell the model the mouth that it must make up
-    from the audio. Only the landmarks are looked at, and only frames in which the face was really found. The rule is
-    ours.
+    Raises:
+        InputError: no frame has a face.
+    """
+    references = choose_references(track)
+    return references[max(references, key=lambda shot: int((track.present & (track.shots == shot)).sum()))]
+
+
+def _best(track, frames):
+    """A frame with the mouth nearly at rest and the head posed and sized as it usually is, sharp, still, and lit as usual.
+
+    One frame for a shot: a reference that changes with the target would tell the model the mouth that it must make up from the
+    audio. Frames whose face was really found, lies whole inside the picture and is not covered come first.
 
     Args:
-        track: FaceTrack with at least one frame that has a face.
+        track: FaceTrack. frames: (N,) bool, those of which one is chosen.
 
     Returns:
-        int, number of the frame.
+        int.
     """
-    found = np.flatnonzero(track.present & ~track.interpolated)
-    if not len(found):
-        found = np.flatnonzero(track.present)
-    if not len(found):
-        raise InputError("no frame has a face that could serve as reference")
+    for wanted in (track.seen(), track.whole(), None if track.covered is None else ~track.covered):
+        if wanted is not None and (frames & wanted).any():
+            frames = frames & wanted
+    found = np.flatnonzero(frames)
     landmarks = track.landmarks[found].astype(np.float64)
     opening, size, pose = mouth_opening(landmarks), interocular(landmarks), _pose(landmarks)
     cost = np.abs(opening - np.percentile(opening, REST_PERCENTILE)) / _spread(opening)
     for values in (np.log(np.maximum(size, 1e-6)), *pose.T):
         cost = cost + np.abs(values - np.median(values)) / _spread(values)
-    return int(found[int(np.argmin(cost))])
+    cost = cost + MOTION_COST * np.maximum(_motion(track)[found] - MOTION_FREE, 0)
+    if track.detail is not None:
+        detail = np.log(np.maximum(track.detail[found], 1e-6))
+        cost = cost + BLUR_COST * np.maximum(_usual(detail) - detail - BLUR_FREE, 0)
+    if track.light is not None:
+        light = np.log(track.light[found] + DARK)
+        cost = cost + LIGHT_COST * np.maximum(np.abs(light - _usual(light)).max(1) - LIGHT_FREE, 0)
+    return int(found[int(np.argmin(np.nan_to_num(cost, nan=np.inf)))])
+
+
+def _usual(values):
+    """Median over frames, of those that were measured; 0 where none was."""
+    return np.nan_to_num(np.nanmedian(values, axis=0)) if np.isfinite(values).any() else np.zeros(values.shape[1:])
+
+
+def _motion(track):
+    """(N,) float: how far the head moves from one frame to the next, eye distances; the larger way to either side."""
+    stable = track.landmarks[:, list(STABLE)].astype(np.float64)
+    unit = np.maximum(eye_distance(track.landmarks.astype(np.float64)), 1e-6)
+    step = np.linalg.norm(np.diff(stable, axis=0), axis=-1).mean(1) / unit[1:]
+    step[np.diff(track.shots) != 0] = np.nan
+    step = np.nan_to_num(step)
+    return np.maximum(np.append(step, 0), np.insert(step, 0, 0))
 
 
 def _pose(landmarks):

@@ -1,6 +1,6 @@
 """The source of a result as a driver sees it: where the face is in each frame, and pictures of the frames that it asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -25,9 +25,10 @@ class Scene:
         size: S, side of the crops; all have one.
         frames: of the result.
         loop: what follows the end of the source, see `pipeline.playback.timeline.loop_index`.
-        looks: numbers of the source frames that `Driver.looks_at` has named.
+        looks: numbers of the source frames that `Driver.looks_at` has named; one, or one for each shot, or none.
         options: DriveOptions of the job.
         left_out: numbers of the source frames in which a face was found that is not drawn, see `Driver.leaves_out`.
+        album: {number: (S, S, 3) uint8 RGB}, those of `looks` once they are read, where there are several.
     """
 
     source: FaceSource
@@ -39,6 +40,7 @@ class Scene:
     looks: tuple = ()
     options: DriveOptions = DriveOptions()
     left_out: frozenset = frozenset()
+    album: dict = field(default_factory=dict, compare=False)
 
     @property
     def fps(self) -> Fraction:
@@ -63,6 +65,25 @@ class Scene:
         if self.count is None:
             return None
         return np.array([loop_index(t, self.count, self.loop) for t in range(self.frames)], np.int64)
+
+    def look_of(self, number):
+        """Which of `looks` serves a source frame: that of its shot, else the first; None where there is none."""
+        if len(self.looks) < 2:
+            return self.looks[0] if self.looks else None
+        return self._looks.get(int(self.track.shots[number]), self.looks[0])
+
+    def of_look(self, look):
+        """The scene with one of `looks` alone, as `Driver.look` is shown it; the pictures of all are read in one pass."""
+        if len(self.looks) < 2:
+            return self
+        if not self.album:
+            self.album.update(zip(self.looks, self.pictures(self.looks), strict=True))
+        return replace(self, looks=(look,))
+
+    @cached_property
+    def _looks(self):
+        """{number of a shot: the look that serves it}."""
+        return {int(self.track.shots[look]): look for look in self.looks}
 
     def landmarks(self, numbers):
         """Landmarks of source frames in the pixels of their crops.
@@ -91,6 +112,8 @@ class Scene:
         Raises:
             InputError: such a frame does not exist, or has no face.
         """
+        if len(numbers) and all(number in self.album for number in numbers):
+            return np.stack([self.album[number] for number in numbers])
         found, wanted = {}, {int(number) for number in numbers}
         if wanted:
             first = min(wanted)

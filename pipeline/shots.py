@@ -51,24 +51,47 @@ def draw_shots(plan, driver, batch_size=None):
         driver: pipeline.drivers.Driver.
         batch_size: most faces in one batch; None chooses by device. A batch never holds more than BATCH_BYTES of frames.
     """
-    with exact_products(driver.precision == "fp32"):
-        state = driver.look(plan.scene, plan.codes)
-    codes = plan.codes
+    codes, states = plan.codes, _States(plan, driver)
     most = batch_size or (CPU_BATCH if driver.device.type == "cpu" else GPU_BATCH)
     most = max(1, min(most, BATCH_BYTES // plan.scene.source.frame_bytes))
     with closing(prefetch(_cut(plan), QUEUE_BYTES, lambda shot: shot.nbytes)) as cut:
-        for shots in _batches(cut, most):
+        for shots in _batches(cut, most, states.key):
             seen = [at for at, shot in enumerate(shots) if shot.face is not None]
             if seen:
                 crops = [shots[at].face for at in seen]
                 crops = np.stack(crops[:1] if plan.scene.still else crops)
                 numbers = [shots[at].t for at in seen]
-                faces, masks = draw_faces(driver, state, codes, numbers, crops)
+                faces, masks = draw_faces(driver, states.of(shots[seen[0]]), codes, numbers, crops)
                 masks = _masks(plan, masks, [shots[at].index for at in seen])
                 for at, face, mask in zip(seen, faces, masks, strict=True):
                     shots[at] = replace(shots[at], face=face, mask=mask)
             while shots:
                 yield shots.popleft()
+
+
+class _States:
+    """What the driver makes of the person, once for each of the scene's looks; the last few are kept."""
+
+    KEPT = 4
+
+    def __init__(self, plan, driver):
+        self._scene, self._codes, self._driver, self._made = plan.scene, plan.codes, driver, {}
+        self.of(None)  # a mistake is told before the first frame
+
+    def key(self, shot):
+        """Frames of the result with the same key are drawn together."""
+        return None if self._driver.every_shot else self._scene.look_of(shot.index)
+
+    def of(self, shot):
+        """The driver's state for a Shot; None: for the beginning."""
+        scene = self._scene
+        key = self.key(shot) if shot is not None else None if self._driver.every_shot or not scene.looks else scene.looks[0]
+        if key not in self._made:
+            if len(self._made) == self.KEPT:
+                del self._made[next(iter(self._made))]
+            with exact_products(self._driver.precision == "fp32"):
+                self._made[key] = self._driver.look(scene if key is None else scene.of_look(key), self._codes)
+        return self._made[key]
 
 
 def draw_faces(driver, state, codes, numbers, crops):
@@ -107,16 +130,18 @@ def _cut(plan):
     scene = plan.scene
     for t, (index, frame) in enumerate(scene.source.play(scene.frames, scene.loop, scene.count)):
         crop = scene.crops[index]
-        yield Shot(t, index, frame, crop, None if crop is None else crop.extract(frame))
+        yield Shot(t, index, frame, crop, None if crop is None else plan.cut(crop, frame, index))
 
 
-def _batches(shots, most):
-    """Yield deques of at most `most` shots."""
-    batch = deque()
+def _batches(shots, most, key):
+    """Yield deques of at most `most` shots, all with the same `key`; one without a face joins any."""
+    batch, last = deque(), None
     for shot in shots:
-        batch.append(shot)
-        if len(batch) == most:
+        own = last if shot.face is None else key(shot)
+        if batch and (len(batch) == most or last is not None and own != last):
             yield batch
             batch = deque()
+        batch.append(shot)
+        last = own
     if batch:
         yield batch

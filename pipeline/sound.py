@@ -26,13 +26,17 @@ class Sound:
     waveform: np.ndarray
 
     @staticmethod
-    def read(path):
+    def read(path, what="audio"):
         """Decode the sound of an audio or video file.
+
+        Args:
+            path: the file.
+            what: what it was given for, for messages.
 
         Raises:
             InputError: no sound track, no sample, or samples that are not numbers.
         """
-        samples, rate = decode_audio(path)
+        samples, rate = decode_audio(path, what)
         try:
             waveform = to_waveform(samples, rate)
         except InputError as error:

@@ -18,7 +18,9 @@ from common.errors import InputError
 from common.files import atomic_output, content_hash
 from common.version import __version__
 from faces.detectors import build_detector
-from faces.track import FORMAT, METHOD, FaceTrack, track_face
+from faces.track import METHOD, track_face
+from faces.tracked import FORMAT, FaceTrack
+from media.reader import READER
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
 
@@ -29,8 +31,11 @@ log = logging.getLogger(__name__)
 
 
 def default_cache():
-    """Folder for tracks: below XDG_CACHE_HOME, else ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talkingface"
+    """Folder for tracks: below XDG_CACHE_HOME, else ~/.cache; None where there is no home folder."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talkingface"
+    except RuntimeError:  # no HOME, and a user id without an entry
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,25 +49,16 @@ class StoredTrack:
         """True when it holds `frames` frames, or all that there are."""
         return self.complete or len(self.track) >= frames
 
-    def first(self, frames):
-        """FaceTrack of at most `frames` frames."""
-        track = self.track
-        if len(track) <= frames:
-            return track
-        return dataclasses.replace(
-            track, landmarks=track.landmarks[:frames], present=track.present[:frames], interpolated=track.interpolated[:frames]
-        )
-
 
 class TrackStore:
     """Tracks by key: in memory while the program runs, and in a folder unless there is none.
 
     Args:
-        folder: Path, made when the first track is stored; None keeps nothing on disk.
+        folder: path, made when the first track is stored; None keeps nothing on disk.
     """
 
     def __init__(self, folder):
-        self._folder = folder / "tracks" if folder else None
+        self._folder = Path(folder) / "tracks" if folder else None
         self._memory = {}
 
     def get(self, key):
@@ -107,6 +103,7 @@ def track_key(path, options):
         "detector": detector_version,
         "format": FORMAT,
         "method": METHOD,
+        "reader": READER,
         "version": __version__,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
@@ -135,7 +132,7 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, 
     if stored is None or not stored.covers(frames if frames is not None else float("inf")):
         stored = _follow(source, options, limit, device, batch_size)
         store.put(key, stored)
-    track = stored.track if frames is None else stored.first(frames)
+    track = stored.track if frames is None else stored.track.first(frames)
     if not track.present.any():
         where = "the picture" if source.is_image else "the first frame" if source.still else f"any of the {len(track)} frames"
         raise InputError(f"{source.path}: no face found in {where}; {advice}")

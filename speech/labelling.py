@@ -40,6 +40,26 @@ class SpeechText:
         """The flag that was given, "" for none."""
         return next((f"--{name}" for name in ("transcript", "align", "textgrid") if getattr(self, name) is not None), "")
 
+    def check(self, seconds):
+        """Read the file that is given, so that a mistake in it is told before anything dear is done.
+
+        Args:
+            seconds: length of the sound.
+
+        Raises:
+            InputError: it cannot be read, or does not belong to a sound of this length; or the program that its alignment needs
+                is not there, or does not know the language.
+        """
+        from speech.alignment.given import read_alignment, read_transcript
+
+        if path := self.align or self.textgrid:
+            if read_alignment(path, seconds).phones:
+                return
+        elif self.transcript is not None:
+            read_transcript(self.transcript)
+        if self.aligner != "pocketsphinx" or not is_english(self.language):
+            build_aligner(self.aligner, language=self.language).close()
+
 
 def align_speech(waveform, text, name="speech"):
     """Phones of a sound: as the file says, by aligning its words or transcript, or, where neither is known, by recognition.

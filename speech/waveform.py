@@ -7,7 +7,7 @@ from common.errors import InputError
 SAMPLE_RATE = 16000
 
 
-def load_waveform(path, rate=SAMPLE_RATE):
+def load_waveform(path, rate=SAMPLE_RATE, *, what="audio"):
     """Decode the sound of a file, mix it down and resample it.
 
     Channels are averaged before resampling (soxr, high quality), as librosa.load does, so that features equal those of code
@@ -16,6 +16,7 @@ def load_waveform(path, rate=SAMPLE_RATE):
     Args:
         path: an audio file, or a video with a sound track; anything that media.audio.decode_audio reads.
         rate: samples a second of the result.
+        what: what the file was given for, for messages.
 
     Returns:
         (n,) float32 in [-1, 1], n >= 1.
@@ -25,7 +26,7 @@ def load_waveform(path, rate=SAMPLE_RATE):
     """
     from media.audio import decode_audio
 
-    samples, source_rate = decode_audio(path)
+    samples, source_rate = decode_audio(path, what)
     try:
         return to_waveform(samples, source_rate, rate)
     except InputError as error:

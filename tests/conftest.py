@@ -57,7 +57,7 @@ def write_log(tmp_path, draws):
     lines, logs = [], []
 
     def write(start=0, steps=None, folder="run", losses=None, **train):
-        config = {"name": folder, "losses": losses, "train": {"log_every": 2, "tensorboard": "off", **train}}
+        config = {"name": folder, "losses": losses, "train": {"log_every": 2, "tensorboard": "off", "print_every": 0, **train}}
         logs.append(Log(tmp_path / folder, config, lines.append, start=start, steps=steps))
         return logs[-1]
 

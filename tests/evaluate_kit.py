@@ -85,11 +85,12 @@ def talking(gaps, hidden=(), seed=0):
     return [draw(80 + 2 * (i % 3), 60, gap, seen=i not in hidden, seed=seed) for i, gap in enumerate(gaps)]
 
 
-def write(path, frames, fps=25, sound=False):
-    """Write a video, nearly lossless; `sound` adds bursts of a buzz."""
+def write(path, frames, fps=25, sound=False, metadata=None):
+    """Write a video, nearly lossless; `sound` adds bursts of a buzz, `metadata` tags."""
     audio = tone(len(frames) / fps) if sound else None
     height, width = frames[0].shape[:2]
-    with VideoWriter(path, width=width, height=height, fps=fps, crf=1, audio=audio, sample_rate=16000) as writer:
+    with VideoWriter(path, width=width, height=height, fps=fps, crf=1, audio=audio, sample_rate=16000,
+                     metadata=metadata) as writer:
         for frame in frames:
             writer.write(frame)
     return path

@@ -99,6 +99,62 @@ def make_video(
     return path
 
 
+def make_deep_video(path, frames, *, primaries, transfer, codec="ffv1", pix_fmt="gbrp12le", fps=25, options=None):
+    """Write a video of more than 8 bits with colour tags.
+
+    Args:
+        frames: list of (H, W, 3) float in [0, 1], the signal in full range.
+        primaries, transfer: codes of H.273.
+        codec: ffv1 keeps each code; libx265 with yuv420p10le is what phones write.
+    """
+    height, width = frames[0].shape[:2]
+    with av.open(f"file:{path}", "w") as container:
+        stream = container.add_stream(codec, rate=fps, options=options or {})
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, pix_fmt
+        context.color_primaries, context.color_trc = primaries, transfer
+        context.color_range = ColorRange.JPEG if pix_fmt.startswith("gbr") else ColorRange.MPEG
+        if not pix_fmt.startswith("gbr"):
+            context.colorspace = 9 if primaries == 9 else BT709
+        for number, frame in enumerate(frames):
+            deep = av.VideoFrame.from_ndarray(np.rint(frame * 65535).astype(np.uint16), format="rgb48le")
+            matrix = Colorspace.BT2020 if primaries == 9 else Colorspace.ITU709
+            picture = deep.reformat(format=pix_fmt, dst_colorspace=matrix, dst_color_range=context.color_range)
+            picture.pts, picture.time_base = number, Fraction(1, fps)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+def make_interlaced(path, frames, *, top_first=True, codec="mpeg2video", options=None):
+    """Write progressive frames at 50 a second as 25 interlaced ones: frame k has the fields of frames 2k and 2k + 1.
+
+    Args:
+        frames: list of (H, W, 3) uint8, an even number of them.
+    """
+    height, width = frames[0].shape[:2]
+    graph = av.filter.Graph()
+    node = graph.add_buffer(width=width, height=height, format=av.VideoFormat("yuv422p"), time_base=Fraction(1, 25))
+    for name, given in (("setfield", "tff" if top_first else "bff"), ("buffersink", None)):
+        following = graph.add(name, given)
+        node.link_to(following)
+        node = following
+    graph.configure()
+    with av.open(f"file:{path}", "w") as container:
+        best = {"flags": "+ildct+ilme", "qmin": "1", "qmax": "2"}
+        stream = container.add_stream(codec, rate=25, options=best if options is None else options)
+        stream.codec_context.width, stream.codec_context.height, stream.codec_context.pix_fmt = width, height, "yuv422p"
+        for number, (early, late) in enumerate(zip(frames[::2], frames[1::2], strict=True)):
+            woven = (early if top_first else late).copy()
+            woven[1::2] = (late if top_first else early)[1::2]
+            picture = av.VideoFrame.from_ndarray(woven, format="rgb24").reformat(format="yuv422p")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            graph.push(picture)
+            container.mux(stream.encode(graph.pull()))
+        container.mux(stream.encode(None))
+    return path
+
+
 def make_sound(path, audio, sample_rate, codec, *, sample_format=None, options=None):
     """Write (channels, n) float32 in [-1, 1] as a sound file; the suffix chooses the container."""
     with av.open(f"file:{path}", "w") as container:

@@ -18,6 +18,7 @@ from common.errors import InputError
 from common.files import content_hash
 from models import build_model
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.foreign import read_foreign
 
 SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
 CONFIG = {"model": SMALL, "data": {"crop": "aligned", "pads": [0, 10, 0, 0]}, "training": {"steps": 10, "word": "äß"}}
@@ -111,10 +112,11 @@ def published_forms(model):
         "global_epoch": 1,
     }
     parallel = {**training, "state_dict": {f"module.{key}": value for key, value in state.items()}}
+    compiled = {f"_orig_mod.module.{key}": value for key, value in state.items()}
     no_counters = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
     return {
         "published": lambda path: torch.save(training, path),
-        "data parallel": lambda path: torch.save(parallel, path),
+        "compiled": lambda path: torch.save({"epoch": 3, "model": {"generator": {"state_dict": compiled}}}, path),
         "old format": lambda path: torch.save(parallel, path, _use_new_zipfile_serialization=False),
         "bare": lambda path: torch.save(state, path),
         "half": lambda path: torch.save({key: value.half() for key, value in state.items()}, path),
@@ -124,7 +126,8 @@ def published_forms(model):
     }
 
 
-FORMS = ["published", "data parallel", "old format", "bare", "half", "before torch 0.4.1", "torchscript", "safetensors"]
+FORMS = ["published", "compiled", "old format", "bare", "half", "before torch 0.4.1", "torchscript",
+         "safetensors"]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -146,6 +149,16 @@ def test_published_forms_load_without_conversion(tmp_path, discriminator, form):
         "reference": "same",
     }
     assert next(loaded.model.parameters()).dtype == torch.float32
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_scripted_network_gives_its_tensors(tmp_path):
+    """torch.jit.script, unlike torch.jit.trace, keeps lists of numbers beside the tensors: the padding of a convolution."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4))
+    torch.jit.script(network).save(tmp_path / "scripted.pt")
+    read = read_foreign(tmp_path / "scripted.pt")
+    assert list(read) == list(network.state_dict())
+    assert all(torch.equal(value, read[name]) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["wav2lip", "syncnet_color"])

@@ -151,7 +151,7 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
     assert set(job.criterion.terms) == losses
     do_a_step(job, losses)
     metrics, _ = validate(job)
-    assert all(math.isfinite(value) for value in metrics.values()) and job.best_by in metrics
+    assert all(math.isfinite(value) for value in metrics.values()) and job.best.metric in metrics
     names = ("total", *losses, *(f"{one}/{figure}" for one in losses for figure in FIGURES.get(one, ())))
     assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in names}
     gated = set(job.criterion.gates)

@@ -77,6 +77,14 @@ CASES = {
     f"{FOLDERS} --colour blue": "unrecognized arguments: --colour blue",
     f"{FOLDERS} --out empty": "empty: is a folder",
     f"{FOLDERS} --out text.txt/table": "is a file, not a folder",
+    f"{FOLDERS} --names a b": "--names: 2 name(s) for 1 system(s)",
+    "--generated made more --real real --names a a": "--names a: is given twice",
+    f"{CHECKPOINT} --pairs pairs.txt --data_root real --names a b": "--names: 2 name(s) for 1 system(s)",
+    f"{FOLDERS} --columns ssim": "--columns ssim: no measure of this evaluation",
+    f"{FOLDERS} --columns lmd_raw lmd_raw": "--columns lmd_raw: is given twice",
+    f"{FOLDERS} --label x{{": "--label x{: may hold letters",
+    f"{FOLDERS} --caption }}": "--caption: its braces are not balanced",
+    f"{FOLDERS} --figures gif": "argument --figures: invalid choice",
     # weights
     f"{FOLDERS} --syncnet_weights text.pth": "text.pth: is not a checkpoint",
     f"{FOLDERS} --syncnet_weights generator.safetensors": "generator.safetensors: holds wav2lip, not a sync expert",
@@ -92,6 +100,7 @@ CASES = {
     f"{FOLDERS} --inception_weights absent.pth": "absent.pth: no such file",
     "--checkpoint expert.safetensors --pairs pairs.txt --data_root real": "expert.safetensors: holds a lip-sync expert",
     # videos
+    f"{FOLDERS} --expert expert.safetensors": "made, paired: none of its 1 video(s) has a sound track",
     "--generated picture.png --real real.mp4": "picture.png: is a picture",
     "--generated real.mp4 --real picture.png": "the real video: picture.png: is a picture",
     "--generated absent.mp4 --real real.mp4": "absent.mp4: no such file",
@@ -109,7 +118,7 @@ CASES = {
     "--generated absent --real real": "absent: no such folder",
     "--generated stranger --real real": "no generated video has the name of a real one",
     "--generated twice --real real": "has the same name as",
-    "--generated made made --real real": "two of the given systems have this name",
+    "--generated made made --real real": "made: is given twice",
     # lists and tables
     f"{CHECKPOINT} --pairs absent.txt --data_root real": "absent.txt: no such file (list of pairs, or one of grid",
     f"{CHECKPOINT} --pairs stranger.txt --data_root real": "stranger.txt: none of its 1 pairs is there",
@@ -119,6 +128,7 @@ CASES = {
     "--compare text.json absent.json": "text.json: is not JSON",
     "--compare absent.json text.json": "absent.json: cannot be read",
     "--compare text.json": "argument --compare: expected 2 arguments",
+    "--compare text.json text.json --names a b": "--compare takes two tables and --out alone",
     f"{FOLDERS} --compare text.json text.json": "--compare takes two tables and --out alone",
 }
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from metrics import tally
+from metrics.process_group import ProcessGroup
+from metrics.progress import Progress
+from metrics.results import Results
 from metrics.scorer import Scorer
-from metrics.work_share import WorkShare
 from tests.conftest import ROOT
 from tests.evaluate_kit import run, save_expert, table, use_drawn_faces, write_clips
 from tests.inference_kit import moving_portrait, tone, write_video
@@ -20,12 +21,12 @@ from tests.inference_kit import moving_portrait, tone, write_video
 KILLED = """
 import os, signal, sys
 import faces.detectors
-from metrics import tally
+from metrics import progress
 from metrics.scorer import Scorer
 from tests.evaluate_kit import DrawnFaces, run
 
 faces.detectors.build_detector = lambda *args, **options: DrawnFaces()
-tally.SAVE_SECONDS, tally.SAVE_SHARE = 0, float("inf")
+progress.SAVE_SECONDS, progress.SAVE_SHARE = 0, float("inf")
 measure, done = Scorer.measure, []
 
 def measured(scorer, item):
@@ -40,13 +41,13 @@ sys.exit(run(*sys.argv[1:]))
 # Each process says what its share is, on whatever device there is.
 SHARES = """
 import sys
-from metrics.work_share import WorkShare
+from metrics.process_group import ProcessGroup
 
-share = WorkShare.join(sys.argv[1])
-share.wait()
-print(f"<{share.rank} {share.size} {share.device} {share.of(list(range(5)))}>", flush=True)
-share.wait()
-share.leave()
+processes = ProcessGroup.join(sys.argv[1])
+processes.wait()
+print(f"<{processes.rank} {processes.size} {processes.device} {processes.part_of(list(range(5)))}>", flush=True)
+processes.wait()
+processes.leave()
 """
 
 
@@ -187,16 +188,16 @@ def test_damaged_or_doubled_progress_is_refused(material, tmp_path, measured, ca
 
 def test_saving_takes_a_small_share_of_the_time(tmp_path, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("metrics.tally.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("metrics.progress.time.monotonic", lambda: now[0])
     saved = []
-    monkeypatch.setattr(tally.Tally, "save", lambda self, path: (saved.append(now[0]), now.__setitem__(0, now[0] + 10)))
-    progress, held = tally.Progress(tmp_path / "p", {}), tally.Tally()
-    progress.save(held, now=True)
+    monkeypatch.setattr(Results, "save", lambda self, path: (saved.append(now[0]), now.__setitem__(0, now[0] + 10)))
+    folder, held = Progress(tmp_path / "p", {}), Results()
+    folder.save(held, now=True)
     assert not saved, "there is nothing to save"
     held.faces.append("a")
     for _ in range(100):
         now[0] += 10
-        progress.save(held)
+        folder.save(held)
     assert saved[0] == 70 and len(saved) == 5, "one of 10 s needs 200 s more"
 
 
@@ -234,7 +235,8 @@ def test_processes_share_the_work_without_a_gpu_too():
 
 def test_one_process_is_alone(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    share = WorkShare.join("auto")
-    share.wait()
-    share.leave()
-    assert share.first and share.device == "auto" and share.of([1, 2]) == [1, 2] and torch.distributed.is_available()
+    processes = ProcessGroup.join("auto")
+    processes.wait()
+    processes.leave()
+    assert processes.first and processes.device == "auto" and processes.part_of([1, 2]) == [1, 2]
+    assert torch.distributed.is_available()

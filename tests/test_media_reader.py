@@ -12,6 +12,7 @@ import pytest
 
 from common.errors import InputError
 from media import VideoReader, decode_audio, probe
+from media.notes import ALPHA
 from tests.make_media import BT601, BT709, click, colour_bars, frame_number, make_video, make_wav, numbered_frames, tone
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,10 +122,11 @@ def test_odd_and_tiny_sizes(tmp_path, size, suffix, codec, pix_fmt):
     assert [frame_number(frame) for frame in frames] == [0, 1, 2]
 
 
-def test_transparency_lies_over_black(tmp_path):
+def test_transparency_lies_over_grey(tmp_path):
     frame = np.dstack([four_corners(), np.full((48, 64), 128, np.uint8)])
     path = make_video(tmp_path / "a.mov", [frame] * 2, codec="qtrle", pix_fmt="argb")
-    assert next(iter(VideoReader(path)))[5, 5].tolist() == [125, 0, 0]
+    assert next(iter(VideoReader(path)))[5, 5].tolist() == [189, 64, 64]
+    assert probe(path).notes == (ALPHA,)
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(1, 2), Fraction(240)])

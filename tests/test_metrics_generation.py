@@ -7,13 +7,18 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import InputError
+from common.files import content_hash
 from media import VideoWriter, read_metadata
-from metrics.clips.generation import Studio, system_names
+from metrics.clips.generation import VideoGenerator
+from metrics.clips.names import folder_tags, system_names
+from metrics.clips.video_tags import VideoTags
 from models import build_model
 from pipeline.marking import synthetic_tags
-from tests.evaluate_kit import cells, run, table, use_drawn_faces, values, write_clips
+from tests.evaluate_kit import GAPS, cells, run, table, talking, use_drawn_faces, values, write, write_clips
 from tests.inference_kit import OWN, TINY, enliven, save_tiny, tone, write_wav
 from training.checkpoint import save_checkpoint
 
@@ -122,7 +127,9 @@ def test_a_pair_with_a_broken_sound_is_a_row_and_one_without_is_left_out(materia
     listed = tmp_path / "list.txt"
     listed.write_text("a.mp4 good.wav\nb.mp4 bad.wav\na.mp4 gone.wav\n")
     shutil.copy(material / "tiny.safetensors", tmp_path)
-    assert generate(tmp_path, tmp_path / "t", pairs=listed) == 1
+    assert generate(tmp_path, tmp_path / "t", pairs=listed) == 2
+    assert "bad.wav: cannot be read as audio" in capsys.readouterr().err and not (tmp_path / "t_videos").exists()
+    assert generate(tmp_path, tmp_path / "t", "--keep_going", pairs=listed) == 1
     report, error = table(tmp_path / "t"), capsys.readouterr().err
     (failed,) = report["failed"]
     assert failed["name"] == "b__bad.wav" and failed["reason"].startswith("could not be generated: ")
@@ -136,7 +143,7 @@ def test_a_face_that_shows_none_is_a_row(material, tmp_path, drawn, copied):
     shutil.copytree(material / "clips", tmp_path / "clips")
     shutil.copy(material / "tiny.safetensors", tmp_path)
     (tmp_path / "clips" / "b.mp4").write_bytes(b"broken")
-    assert generate(tmp_path, tmp_path / "t", "--protocol", "paired") == 1
+    assert generate(tmp_path, tmp_path / "t", "--protocol", "paired", "--keep_going") == 1
     assert {(one["name"], one["row"]["kind"]) for one in table(tmp_path / "t")["failed"]} == {("b", "real"), ("b", "generated")}
 
 
@@ -162,20 +169,70 @@ def test_a_checkpoint_that_is_no_generator_is_refused_before_any_work(material, 
 
 
 def test_names_of_systems(tmp_path, monkeypatch):
-    assert system_names(["x/a.safetensors", "y/b.pth", "z/v1.0", "c.MPG"]) == ["a", "b", "v1.0", "c"]
-    assert system_names(["x/last.pth", "y/last.pth", "y/best.pth"]) == ["x~last", "y~last", "best"]
+    def names(paths, *runs):
+        return system_names(paths, runs or [None] * len(paths))
+
+    assert names(["x/a.safetensors", "y/b.pth", "z/v1.0", "c.MPG"]) == ["a", "b", "v1.0", "c"]
+    assert names(["x/best.safetensors", "results"], "tcsc", "sto") == ["tcsc", "sto"], "the run's name before the file's"
+    assert names(["x/last.pth", "y/last.pth", "y/best.pth"]) == ["x-last", "y-last", "best"]
+    assert names(["x/last.pth", "x/best.pth", "b"], "tcsc", "tcsc", None) == ["tcsc-last", "tcsc-best", "b"]
+    assert names(["x/best.pth", "y/best.pth"], "tcsc", "tcsc") == ["x-tcsc-best", "y-tcsc-best"]
+    assert names(["1/x/a", "2/x/a"]) == ["x-a", "x-a-2"]
     (tmp_path / "results").mkdir()
     monkeypatch.chdir(tmp_path / "results")
-    assert system_names(["."]) == ["results"] and system_names([".."]) == [tmp_path.name]
-    for twice in (["x/a", "x/a"], ["x/a", "./x/a/"], ["1/x/a", "2/x/a"]):
-        with pytest.raises(InputError, match="two of the given systems have this name"):
-            system_names(twice)
+    assert names(["."]) == ["results"] and names([".."]) == [tmp_path.name]
+    for twice in (["x/a", "x/a"], ["x/a", "./x/a/"]):
+        with pytest.raises(InputError, match="is given twice"):
+            names(twice)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["a/x", "b/x", "a/y", "c/a/x", "x"]), st.sampled_from([None, "x", "y", "x-2"])),
+                max_size=5, unique_by=lambda one: one[0]))  # fmt: skip
+def test_no_two_systems_share_a_name(systems):
+    found = system_names([path for path, _ in systems], [run for _, run in systems])
+    assert len(set(found)) == len(systems)
+
+
+def test_a_row_has_the_name_of_the_run_or_the_given_one(material, tmp_path, drawn, copied):
+    """The weights are stored with it, and generated videos tell both again."""
+    torch.manual_seed(4)
+    network = enliven(build_model(TINY))
+    for run_name in ("first", "second"):
+        save_checkpoint(tmp_path / run_name / "best.safetensors", network,
+                        {"model": TINY, "data": OWN, "training": {"config": {"name": run_name}}})  # fmt: skip
+    paths = [tmp_path / name / "best.safetensors" for name in ("first", "second")]
+    common = ["--pairs", "folder", "--data_root", material / "clips", "--protocol", "paired", "--expert", "none", "--device",
+              "cpu", "--cache_dir", tmp_path / "cache", "--limit", 1]  # fmt: skip
+    assert run("--checkpoint", *paths, *common, "--out", tmp_path / "t") == 0
+    report = table(tmp_path / "t")
+    assert [row["label"] for row in report["rows"][2:]] == ["first, paired", "second, paired"]
+    assert report["protocol"]["checkpoints"] == {name: content_hash(path) for name, path in zip(("first", "second"), paths,
+                                                                                              strict=True)}  # fmt: skip
+    assert [path.parent.name for path in copied] == ["first", "second"]
+    assert run("--checkpoint", *paths, *common, "--names", "A & B", "other/one", "--out", tmp_path / "t") == 0
+    assert [row["label"] for row in table(tmp_path / "t")["rows"][2:]] == ["A & B, paired", "other/one, paired"]
+    assert {path.parent for path in copied} == {tmp_path / "t_videos" / name for name in ("first", "second")}
+
+
+def test_generated_videos_tell_run_and_weights(material, tmp_path, drawn):
+    (tmp_path / "results").mkdir()
+    for name in "ab":
+        tags = synthetic_tags("best.safetensors", "ab" * 32, "fp32", run="tcsc")
+        write(tmp_path / "results" / f"{name}.mp4", talking(GAPS[:8]), metadata=tags)
+    assert folder_tags(tmp_path / "results") == VideoTags("tcsc", "ab" * 8)
+    arguments = ["--generated", tmp_path / "results", "--real", material / "clips", "--expert", "none", "--out", tmp_path / "t"]
+    assert run(*arguments) == 0
+    report = table(tmp_path / "t")
+    assert report["rows"][2]["label"] == "tcsc, paired" and report["protocol"]["checkpoints"] == {"tcsc": "ab" * 8}
+    write(tmp_path / "results" / "b.mp4", talking(GAPS[:8]))
+    assert folder_tags(tmp_path / "results") == VideoTags(), "they do not agree"
 
 
 class Generator:
-    """What the studio asks of a generator, without a network."""
+    """What a VideoGenerator asks of a driver, without a network."""
 
-    name, sha256, pastes, moves, taught_with = "tiny.safetensors", "ab" * 32, "mouth", False, ()
+    name, run, sha256, pastes, moves, taught_with = "tiny.safetensors", None, "ab" * 32, "mouth", False, ()
 
     def __init__(self, precision, moves=False):
         self.precision, self.moves = precision, moves
@@ -196,13 +253,13 @@ def test_a_video_of_another_precision_is_made_again(tmp_path, told, made, kept):
     tags = synthetic_tags(Generator.name, Generator.sha256) | ({} if made is None else {"precision": made})
     with VideoWriter(tmp_path / "a.mp4", width=64, height=64, fps=25, metadata=tags) as writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))
-    assert Studio._is_of(tmp_path / "a.mp4", Generator(told)) == kept
-    assert not Studio._is_of(tmp_path / "none.mp4", Generator(told))
-    assert not Studio._is_of(tmp_path / "a.mp4", Generator(told, moves=True)), "it may show what it is measured against"
+    assert VideoGenerator._is_of(tmp_path / "a.mp4", Generator(told)) == kept
+    assert not VideoGenerator._is_of(tmp_path / "none.mp4", Generator(told))
+    assert not VideoGenerator._is_of(tmp_path / "a.mp4", Generator(told, moves=True)), "it may show what it is measured against"
 
 
 def test_the_precision_of_the_generators_is_told(material, tmp_path, monkeypatch):
     monkeypatch.setattr("metrics.clips.generation.load_driver",
                         lambda path, device, precision: Generator({"tiny": "bf16", "other": "fp32"}[path.stem]))
     paths = [material / f"{name}.safetensors" for name in ("tiny", "other")]
-    assert Studio(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16", "other": "fp32"}
+    assert VideoGenerator(paths, tmp_path / "videos", store=None).precisions == {"tiny": "bf16", "other": "fp32"}

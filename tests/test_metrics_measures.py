@@ -10,7 +10,7 @@ import torch
 
 from media import VideoWriter
 from metrics import measures
-from metrics.clips.precision import made_precision, told_precisions
+from metrics.clips.video_tags import VideoTags, told_precisions
 from metrics.evaluation import one_or_all
 from metrics.measures.registry import build_measures, columns_of
 from metrics.networks.load import Networks
@@ -23,13 +23,13 @@ from tests.inference_kit import tone
 NEW = '''
 """How red the picture is, a measure of this test."""
 
-from metrics.measures.base import Findings, OfVideo
+from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import Column
 
 PLACE = 55
 
 
-class Redness(OfVideo):
+class Redness(VideoMeasure):
     columns = (Column("redness", "redness", "one", 3, "mean red over that of the real video", paired_only=False),)
 
     def facts(self, options):
@@ -54,6 +54,7 @@ def test_a_new_file_is_a_column_of_every_output(tmp_path, monkeypatch, capsys):
     write_clips(tmp_path / "made", {"a": 1, "b": 5}, count=12)
     for name in ("t", "u"):
         arguments = ["--generated", tmp_path / "made", "--real", tmp_path / "real", "--expert", "none"]
+        arguments += ["--columns", "redness", "ssim_face"]
         assert run(*arguments, "--out", tmp_path / name) == 0
     report, printed = table(tmp_path / "t"), capsys.readouterr().out
     heads = [column["key"] for column in report["columns"]]
@@ -139,5 +140,5 @@ def test_precisions_in_words(tmp_path):
     assert one_or_all({"sync": "fp32", "frechet": "fp16"}) == "sync: fp32, frechet: fp16"
     assert [precision_of(torch.zeros(1, dtype=one)) for one in (torch.float32, torch.float16, torch.bfloat16)] == [
         "fp32", "fp16", "bf16"]
-    assert made_precision(tmp_path / "none.mp4") is None
-    assert made_precision(write(tmp_path / "plain.mp4", talking(GAPS[:3]))) is None
+    assert VideoTags.read(tmp_path / "none.mp4") == VideoTags()
+    assert VideoTags.read(write(tmp_path / "plain.mp4", talking(GAPS[:3]))) == VideoTags()

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from metrics.report.build import FORMAT, OVER_FITTED, build_report, write_report
+from metrics.report.build import FORMAT, OVER_FITTED, build_report
 from metrics.report.cells import number
+from metrics.report.files import write_report
 from metrics.report.html import html_page
-from metrics.report.plots import offset_scatter, row_styles, shift_curves
+from metrics.report.plots import encoded, offset_scatter, row_styles, shift_curves
 from metrics.report.tex import escape_tex, tex_table
 from metrics.report.text import escape_markdown, format_published_table, format_table, markdown_page
 from metrics.rows import COPY, REAL, Row
@@ -223,7 +224,9 @@ def test_names_are_escaped_in_every_format(tmp_path):
     for line in (line for line in markdown.split("\n") if line.startswith("|")):
         assert len(re.findall(r"(?<!\\)\|", line)) in (3, 4, len(COLUMNS) + 3)
     assert not re.search(r"(?<!\\)<", markdown) and not re.search(r"(?<!\\)\$", markdown)
-    for line in tex_table(report, published).split("\n"):
+    lines = [line for line in tex_table(report, published).split("\n") if not line.startswith("%")]
+    assert len(lines) > 20
+    for line in lines:
         assert "<" not in line and "50%" not in line and "a|b_c" not in line and "$x$" not in line
     assert escape_tex("a_b & 5% {x} \\ ~^#$") == r"a\_b \& 5\% \{x\} \textbackslash{} \textasciitilde{}\textasciicircum{}\#\$"
     assert escape_markdown("a|b\n`c`") == r"a\|b \`c\`"
@@ -266,7 +269,7 @@ def test_plots_draw_each_row_in_its_colour():
     styles = row_styles(report)
     assert len({style.colour for style in styles}) == 4 and len({style.sign for style in styles}) == 4
     for draw in (offset_scatter, shift_curves):
-        picture = cv2.imdecode(np.frombuffer(draw(report), np.uint8), cv2.IMREAD_UNCHANGED)
+        picture = cv2.imdecode(np.frombuffer(encoded(draw(report), "png"), np.uint8), cv2.IMREAD_UNCHANGED)
         assert picture.shape[2] == 4 and picture[2, 2, 3] == 0
         for style in styles:
             colour = [int(style.colour[at:at + 2], 16) for at in (5, 3, 1)]
@@ -286,20 +289,6 @@ def test_published_numbers_are_a_table_of_their_own():
     assert "6.386" not in tex.split("Published numbers")[0] and "6.386" not in tex_table(report)
     assert tex.count(r"\begin{table}") == tex_table(report).count(r"\begin{table}") + 1
     assert "6.386" not in html_page(report)
-
-
-def test_tex_is_balanced():
-    text = tex_table(build(four_rows(), [failure(PAIRED)], {PAIRED: {"value": 3.0, "samples": 9, "reason": None}}), PUBLISHED)
-    opened, stack = re.findall(r"\\(begin|end)\{(\w+)\}", text), []
-    for way, name in opened:
-        if way == "begin":
-            stack.append(name)
-        else:
-            assert stack.pop() == name
-    assert not stack and text.isascii()
-    bare = re.sub(r"\\[{}]", "", text)
-    assert bare.count("{") == bare.count("}") and text.count(r"\toprule") == text.count(r"\bottomrule")
-    assert r"$-$" in tex_table(build([video(REAL, "a", sync_offset=-2.0)]))
 
 
 def test_numbers_never_show_a_negative_nought():

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from common.errors import InputError
-from metrics.report.build import DEFINITIONS, build_report, write_report
+from metrics.report.build import DEFINITIONS, build_report
 from metrics.report.compare import compare_reports, format_comparison, read_report, write_comparison
+from metrics.report.files import write_report
 from metrics.rows import COPY, REAL, Row
 from tests.evaluate_kit import columns_for
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from faces.crops import BOX_EXTENT, CropSpec, face_boxes, plan_crops
+from metrics.face_rows import draw_face_rows, evenly_spaced
 from metrics.formulas.image import sharpness
-from metrics.strip import draw_strip, spread
 from metrics.sync.crops import (
     BoxTrack,
     TrackRules,
@@ -266,7 +266,7 @@ def test_sharpness_falls_with_blur_and_is_that_of_the_grey_picture():
 @settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 10))
 def test_spread_takes_first_and_last(length, count):
-    found = spread(range(length), count)
+    found = evenly_spaced(range(length), count)
     assert len(found) == min(length, count) and found == sorted(set(found))
     if length:
         assert found[0] == 0 and (count == 1 or found[-1] == length - 1)
@@ -274,7 +274,7 @@ def test_spread_takes_first_and_last(length, count):
 
 def test_a_strip_holds_the_rows_one_below_the_other():
     rows = [[np.full((16, 16, 3), 20 * at, np.uint8) for at in range(12)], [np.full((16, 16, 3), (250, 0, 0), np.uint8)] * 3]
-    sheet = cv2.imdecode(np.frombuffer(draw_strip(rows), np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
+    sheet = cv2.imdecode(np.frombuffer(draw_face_rows(rows), np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
     assert sheet.shape == (32, 128, 3)
     np.testing.assert_allclose(sheet[8, 8::16, 0], [20 * at for at in (0, 2, 3, 5, 6, 8, 9, 11)], atol=4)
     assert np.abs(sheet[24, 8:48:16] - (250, 0, 0)).max() < 12 and sheet[24, 60:].max() < 6

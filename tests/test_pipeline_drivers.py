@@ -355,7 +355,7 @@ def test_the_example_of_the_docs_runs(job, kit, monkeypatch, tmp_path):
 
 
 def test_the_docs_name_the_flags_and_what_a_driver_has():
-    from inference import build_parser
+    from pipeline.jobs.arguments import build_parser
 
     page, flags = (ROOT / "docs" / "driving.md").read_text(), build_parser()._option_string_actions
     named = set(re.findall(r"`(--\w+)", page))

@@ -15,8 +15,8 @@ from common.cli import run
 from common.errors import InputError
 from datasets.prepared import ClipRow, PreparedCorpus
 from datasets.preparing.gates import check_sound, face_height
+from datasets.preparing.report import count_clips, reason_kind
 from datasets.preparing.settings import PrepareSettings
-from datasets.preparing.tally import reason_kind, tally
 from speech.arpabet import NUMBER
 from speech.waveform import load_waveform
 from tests.conftest import ROOT
@@ -168,7 +168,8 @@ def test_gates_and_their_report(head, tmp_path, capsys):
     assert run(prepare.main, [*arguments, "--min_face", "400"]) == 2  # another setting, another corpus
     assert "min_face" in capsys.readouterr().err
     arguments[5] = str(tmp_path / "strict")
-    assert run(prepare.main, [*arguments, "--min_face", "400"]) == 0
+    assert run(prepare.main, [*arguments, "--min_face", "400"]) == 2  # no clip was kept
+    assert "no clip was kept" in capsys.readouterr().err
     counts = json.loads((tmp_path / "strict" / "report.json").read_text())
     assert counts["reasons"]["the face is N pixels high, N are needed (--min_face)"] == 3 and counts["kept"] == 0
 
@@ -208,16 +209,16 @@ def test_reasons_are_counted_without_what_differs(text, source, kind):
     assert reason_kind(text, source) == kind
 
 
-def test_tally_of_rows():
+def test_clips_are_counted():
     rows = [ClipRow(f"a/{n}", "a", "train", seconds=1800, phones="given" if n else "") for n in range(3)]
     error = "r/{0}.mp4: the face is {0} pixels high"
     rows += [ClipRow(f"b/{n}", "b", "val", source=f"{n}.mp4", error=error.format(n)) for n in range(2)]
-    assert tally(rows) == {
+    assert count_clips(rows) == {
         "clips": 5, "kept": 3, "left_out": 2, "hours": 1.5, "splits": {"train": 3},
         "reasons": {"the face is N pixels high": 2}, "phones": {"given": 2}, "phones_missing": {"not aligned yet": 1},
         "side": {},
     }  # fmt: skip
-    assert tally([])["reasons"] == {}
+    assert count_clips([])["reasons"] == {}
 
 
 TRAPPED = """

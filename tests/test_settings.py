@@ -113,7 +113,7 @@ def test_numbers_keep_their_type_and_text_that_is_a_number_is_read(write):
         ("losses:\n  l1: {weight: 1, weight: 2}\n", ["line 2", "'weight'"]),
         ('model: {name: wav2lip, "name": wav2lip}\n', ["'name'"]),
         ("train: {freeze: [{a: 1, a: 1}]}\n", ["'a'"]),
-        ("optim: {lr: .nan}\n", ["optim.lr", "nan", "from 0 to 1"]),
+        ("optim: {lr: .nan}\n", ["optim.lr", "nan", "above 0 and up to 1"]),
         ("optim: {betas: [0.9, .inf]}\n", ["optim.betas[1]", "inf", "from 0 to below 1"]),
         ("losses: {l1: {enable_when: {below: [.nan]}}}\n", ["losses.l1.enable_when.below[0]", "finite"]),
         ("model: {width: -.inf}\n", ["model.width", "finite"]),
@@ -199,7 +199,7 @@ def test_a_section_elsewhere_is_checked_like_its_model():
     assert checked_section("adversary", {"lr": "1e-3"}, "losses.faces.optim") == {**DEFAULTS["adversary"], "lr": 1e-3}
     below = {**DEFAULTS["adversary"], "clip": 0.0}
     assert checked_section("adversary", {}, "losses.faces.optim", below) == below
-    for wrong, word in (({"lr": -1}, "optim.lr: -1 must be a number from 0 to 1"), ({"lrr": 1}, "optim.lr?"), (5, "section")):
+    for wrong, word in (({"lr": -1}, "optim.lr: -1 must be a number above 0"), ({"lrr": 1}, "optim.lr?"), (5, "section")):
         with pytest.raises(InputError) as error:
             checked_section("adversary", wrong, "losses.faces.optim")
         assert word in str(error.value) and "losses.faces.optim" in str(error.value)

@@ -146,11 +146,3 @@ def test_no_committed_file_is_large_or_names_a_machine():
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.y*ml")), ids=lambda path: path.name)
 def test_every_config_parses_to_a_mapping(path):
     assert isinstance(yaml.safe_load(path.read_text()), dict)
-
-
-def test_links_in_documents_lead_somewhere():
-    for path in committed_files():
-        if path.suffix == ".md":
-            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text()):
-                if "://" not in target and not target.startswith("mailto:"):
-                    assert (path.parent / target).exists(), f"{path.relative_to(ROOT)}: links to {target}, which does not exist"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from common.cli import run
 from tests.training_kit import learn
 from training.logging import curve
-from training.logging.picture_grid import GAP, MARGIN, picture_grid
+from training.logging.picture_grid import GAP, MARGIN, TITLE, Faces, _wrapped, faces_page, picture_grid
 from training.logging.rows import read_rows
 
 
@@ -46,7 +46,7 @@ def test_every_figure_has_one_panel_with_its_validation(values):
     series = curve.series_of([{"step": 1, "total": 1.0, "step_time": 0.1, **values}, {"step": 1, **validated}])
     panels = curve.panels_of([series])
     drawn = [name for _, names in panels for name in names]
-    assert sorted(drawn) == sorted(set(series) - {"opened"})
+    assert sorted(drawn) == sorted(set(series) - {"opened", "changed"})
     for name in values:
         inside = next(names for _, names in panels if name in names)
         assert f"val/{name}" in inside and f"unseen/{name}" in inside
@@ -107,33 +107,47 @@ def test_smoothing_is_the_mean_of_neighbours():
     assert np.isnan(curve.smoothed(np.array([1.0, np.nan]))[1])
 
 
-def test_faces_stand_in_rows_by_name(write_log):
+def test_faces_are_large_and_stand_in_rows_by_name(write_log):
     from PIL import Image
 
-    real = np.zeros((2, 3, 8, 8), np.float32)
+    real = np.zeros((2, 3, 80, 80), np.float32)
     real[0, 0], real[1, 2] = 1.0, 2.0  # red; blue, too bright
-    made = np.full((3, 3, 4, 4), np.nan, np.float32)
-    grid, tops = picture_grid({"real": real, "generated": made})
-    assert grid.shape == (8 + GAP + 4, 8 + GAP + 8, 3) and tops == (0, 8 + GAP)
-    assert grid[0, 0].tolist() == [255, 0, 0] and grid[7, 8 + GAP].tolist() == [0, 0, 255]
-    assert (grid[0, 8] == 255).all() and (grid[8 + GAP, 0] == 0).all() and (grid[-1, -1] == 255).all()
-    assert picture_grid({"real": np.zeros((20, 3, 8, 8))}, most=5)[0].shape[1] == 5 * 8 + 4 * GAP
-    write_log().validation(4, {}, [], {"real": real, "generated": made})
+    made = np.full((3, 3, 200, 200), np.nan, np.float32)
+    grid, tops, lefts = picture_grid({"real": real, "generated": made})
+    assert grid.shape == (160 + GAP + 200, 3 * 200 + 2 * GAP, 3)
+    assert tops == [0, 160 + GAP] and lefts == [0, 200 + GAP, 2 * (200 + GAP)]
+    assert (grid[:160, :160] == [255, 0, 0]).all() and (grid[159, 200 + GAP:360 + GAP] == [0, 0, 255]).all()
+    assert (grid[:160, 160:200] == 255).all() and (grid[160 + GAP:, :200] == 0).all()
+    assert picture_grid({"real": np.zeros((20, 3, 160, 160))}, most=5)[0].shape[1] == 5 * 160 + 4 * GAP
+    write_log().validation(4, {}, [], Faces({"real": real, "generated": made}, ("s1/bbaf2n, frame 7",) * 3))
     with Image.open(write_log.folder / "faces.png") as page:
-        assert page.size == (grid.shape[1] + MARGIN, grid.shape[0])
-        assert (np.asarray(page)[:, MARGIN:] == grid).all() and (np.asarray(page)[:, :MARGIN] < 128).any()
+        shown = np.asarray(page)
+    assert (shown[TITLE:TITLE + grid.shape[0], MARGIN:MARGIN + grid.shape[1]] == grid).all()
+    title, names, clips = shown[:TITLE], shown[TITLE:TITLE + grid.shape[0], :MARGIN], shown[TITLE + grid.shape[0]:, MARGIN:]
+    assert all((part < 100).any() for part in (title, names[:160], names[160:], *np.split(clips, lefts[1:], 1)))
+
+
+def test_the_page_tells_step_and_clips():
+    rows = {"real": np.zeros((2, 3, 160, 160))}
+    clips = ("s1/bbaf2n, frame 7", "a/very/long/name/" * 30 + "end, frame 3")
+    page = faces_page(Faces(rows, clips), 4500)
+    assert (faces_page(Faces(rows, clips), 4501) != page).any()
+    assert faces_page(Faces(rows, clips[:1] * 2), 4500).shape != page.shape, "longer names take more lines"
+    lines = _wrapped(clips[1], 20)
+    assert len(lines) == 3 and lines[0].startswith("...") and lines[-1].endswith("end, frame 3") and max(map(len, lines)) <= 20
+    assert faces_page(Faces(rows), 1).shape[0] == TITLE + 160
 
 
 @pytest.mark.parametrize("pictures", [{}, {"real": np.zeros((0, 3, 8, 8))}, {"real": np.zeros((3, 8, 8))}])
 def test_pictures_that_are_none(pictures):
     with pytest.raises(ValueError, match="pictures"):
-        picture_grid(pictures)
+        Faces(pictures)
 
 
 def test_without_pillow_no_faces_and_one_line(write_log, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     log = write_log()
     for step in (1, 2):
-        log.validation(step, {}, [], {"real": np.zeros((1, 3, 8, 8))})
+        log.validation(step, {}, [], Faces({"real": np.zeros((1, 3, 8, 8))}))
     assert sum("Pillow" in line for line in write_log.lines) == 1
     assert not (write_log.folder / "faces.png").exists()

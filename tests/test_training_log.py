@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.training_kit import learn
 from training.logging.progress import line
 from training.logging.rows import TIMES, Rows, read_rows
-from training.logging.watchers import CHANCE_STEPS, ChanceWatch, WaitWatch
+from training.logging.warnings import CHANCE_STEPS, ChanceWarning, WaitWarning
 
 
 def without_times(rows):
@@ -30,7 +30,7 @@ def test_rows_hold_the_values_of_their_step_and_the_last_step_has_one(write_log)
     assert [row["data_time"] for row in rows] == pytest.approx([0.15, 0.35, 0.5])
     assert [row["data_share"] for row in rows] == pytest.approx([0.375, 0.875, 1.25])
     assert all(row["step_time"] == pytest.approx(0.4) and row["memory_mb"] > 1 and row["minutes"] >= 0 for row in rows)
-    assert write_log.lines[0].startswith("step 2  total 0.2") and "left 0:00:01" in write_log.lines[0]
+    assert write_log.lines[0].startswith("step 2 of 5  total 0.2") and "left 0:00:01" in write_log.lines[0]
 
 
 @pytest.mark.parametrize("torn", ["", '{"step": 11, "total": 0.0', "\0\0\0", '{"step": 6, "total": 1}\n[1, 2]\n{"total": 3}\n'])
@@ -94,7 +94,7 @@ def test_a_loss_at_chance_is_pointed_out(write_log):
     write_log.lines.clear()
     learning = [0.6 if step % 1000 < 50 else 0.6935 for step in range(2 * CHANCE_STEPS)]
     assert chance_lines(write_log(log_every=50, losses=losses), write_log.lines, learning) == 0
-    assert ChanceWatch().row() is None
+    assert ChanceWarning().row() is None
 
 
 def test_the_loss_at_chance_may_have_any_name(write_log):
@@ -114,7 +114,7 @@ def test_waiting_for_data_is_pointed_out_once(write_log):
     told = [line for line in write_log.lines if "waiting for data" in line]
     assert len(told) == 1 and "data.workers" in told[0] and "disk" in told[0]
     assert 30 < int(told[0].split()[1].rstrip(":")) <= 50
-    watch = WaitWatch(4)
+    watch = WaitWarning(4)
     watch.step(9.0, 9.0)  # the first step: the loader starts
     assert watch.row() is None and watch.share == 0.0
 
@@ -126,6 +126,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_and_notes_do_not_tear_it(write_log, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
     log = write_log(start=2, steps=6)
     learn(log, 3, 6)
     log.note("a note")

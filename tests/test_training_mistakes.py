@@ -11,19 +11,24 @@ from losses.criterion import build_criterion
 from tests.prepared_kit import make_corpus
 from tests.training_kit import EXPERT, GAN, SMALL, run_of, small_config, step, stored, write_yaml
 from training import loop
+from training.best import BestWeights
 from training.engine import Engine
 from training.loop import steps_left
 from training.run import NotFinite
 from training.storage.store import Store
 
 
-def test_after_a_gate_opens_the_next_validation_sets_the_mark(write_config, monkeypatch):
-    """The total with the new term may never fall below the one without it."""
+def test_the_best_total_is_chosen_once_all_losses_count(write_config, monkeypatch):
+    """The total with the new term may never fall below the one without it; a single loss means the same from the start."""
     job = run_of(write_config(losses={"l1": {"weight": 1.0}, "laplacian": {"weight": 1.0, "enable_when": {
         "metric": "val/l1", "below": 0.5}}}))  # fmt: skip
     totals = iter([0.3, 0.9, 1.0, 0.8])
     monkeypatch.setattr(loop, "validate", lambda run: ({"val/total": next(totals), "val/l1": 0.1}, None))
-    assert [loop._validate(job, None) for _ in range(4)] == [True, True, False, True]
+    assert [loop._validate(job, None) for _ in range(4)] == [False, True, False, True]
+    job.best = BestWeights("val/l1")
+    monkeypatch.setattr(loop, "validate", lambda run: ({"val/l1": 0.1}, None))
+    job.criterion.open["laplacian"] = False
+    assert [loop._validate(job, None) for _ in range(2)] == [True, False]
 
 
 def test_a_discriminator_sees_the_output_that_its_loss_sees(write_config):

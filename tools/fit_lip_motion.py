@@ -2,11 +2,11 @@
 
     python -m tools.fit_lip_motion runs/lipwarp_motion/best.safetensors --corpus prepared/people --out lipwarp.safetensors
 
-What is trained on squares of errors predicts means, and moves less than people do. The gain of each of the six components
-brings its spread on people of the split `val` to SPREAD of the real one, in the median over people: nearly all of that of the
-opening, less of the others, which the sound tells less of. Where network and clips hardly agree (correlation below LEAST), what
-it gives is left as it is, because a gain would make noise of it. Then nearly closed lips are moved together, until they meet in
-B, P, M nearly as often as the real ones do; the corpus must hold phones (prepare.py --align).
+A network that is trained on squared errors predicts means, so it moves less than people do. A gain for each of the six
+components brings its spread on people of the split `val` to SPREAD of the real one, in the median over people: nearly the
+whole spread of the opening, less of the others, which depend less on the sound. Where network and clips hardly agree
+(correlation below LEAST) the gain is 1, because a larger one would amplify noise. Then nearly closed lips are moved together
+until they meet in B, P, M nearly as often as the real ones do; the corpus must hold phones (prepare.py --align).
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
     python -m tools.lip_offsets checkpoints/lipwarp.safetensors --corpus prepared/people --only c_lrwar_
 
-A clip's sound drives lips; the shift, of whole frames, at which their opening agrees best with the real one is its offset, its
-confidence that correlation, and it is sure from LEAST on. Shifts are a little less likely the larger they are (PRIOR). The
-manifest gets a row more for each clip, which names this network as the measure; nothing else changes. What trains on a corpus
-that was measured so must not be judged on the same clips.
+The network predicts the lips from a clip's sound. The offset is the shift, in whole frames, at which the predicted opening
+correlates best with the real one; that correlation is the confidence, and the offset is sure from LEAST on. Larger shifts count
+as less likely (PRIOR). The manifest gets one more row for each clip, which names this network as the measure; nothing else
+changes. A network that trains on a corpus measured in this way must not be judged on the same clips.
 """
 
 import argparse

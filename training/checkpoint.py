@@ -10,9 +10,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from common.errors import InputError
-from common.files import atomic_output, content_hash, require_file
+from common.files import atomic_output, content_hash
 from models import MODELS, build_model
-from training.foreign import network_of, read_foreign
+from training.file_kinds import SAFETENSORS, kind_of
+from training.foreign import read_foreign
+from training.wrappings import find_network
 
 FORMAT, VERSION = "talking-face-checkpoint", 1
 STORAGE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -44,6 +46,13 @@ class Checkpoint:
     sha256: str
     origin: str
     path: Path
+
+    @property
+    def run(self):
+        """Name of the training run, as its config gives it; None where the file does not tell."""
+        config = self.config.get("training", {}).get("config")
+        name = config.get("name") if isinstance(config, dict) else None
+        return name if isinstance(name, str) and name else None
 
     @property
     def taught_with(self):
@@ -86,9 +95,8 @@ def save_checkpoint(path, model, config, *, dtype=None):
 def load_checkpoint(path, device="cpu", *, expect=None):
     """Read a checkpoint of ours or a published one; which of the two is seen from the content, not from the name.
 
-    A foreign file (Wav2Lip's `.pth`: a state dict, bare or under "state_dict", with or without a `module.` prefix, old or new
-    torch format, TorchScript archive, or safetensors) is read without running code. Which network it holds is seen from its
-    keys.
+    A foreign file (Wav2Lip's `.pth`: old or new torch format, TorchScript archive, or safetensors; a state dict, bare or
+    wrapped as `training.wrappings` says) is read without running code. Which network it holds is seen from its keys.
 
     Args:
         path: the file.
@@ -99,16 +107,17 @@ def load_checkpoint(path, device="cpu", *, expect=None):
         Checkpoint.
 
     Raises:
-        InputError: no such file, not a checkpoint, truncated, would run code, another network than `expect`, tensors that are
-            missing, unknown or of another shape, or NaN or infinity in the weights.
+        InputError: no such file, not a checkpoint, the checkpoint.pt of a run (the message names the weights beside it),
+            truncated, would run code, another network than `expect`, tensors that are missing, unknown or of another shape,
+            or NaN or infinity in the weights.
     """
-    path = require_file(path, "checkpoint")
-    own = _read_safetensors(path) if _is_safetensors(path) else None
+    path = Path(path)
+    own = _read_safetensors(path) if kind_of(path) == SAFETENSORS else None
     if own is not None and own[0] is not None:
         config, state, origin = *own, "own"
     else:
-        state, origin = own[1] if own else read_foreign(path), "foreign"
-        name = network_of(state, path)
+        origin = "foreign"
+        name, state = find_network(own[1] if own else read_foreign(path), path, expect)
         published = MODELS[name].published
         config = {"model": {"name": name, **published}, "data": dict(FOREIGN_DATA) if published else {}, "training": {}}
     name = config["model"].get("name")
@@ -119,13 +128,6 @@ def load_checkpoint(path, device="cpu", *, expect=None):
     model = _fill(config["model"], state, path, origin).to(device).eval()
     model.configure(config["data"])
     return Checkpoint(model, config, content_hash(path), origin, path)
-
-
-def _is_safetensors(path):
-    """True when the file starts as safetensors does: a little-endian length, then the JSON header's brace."""
-    with open(path, "rb") as file:
-        start = file.read(9)
-    return len(start) == 9 and start[8:] == b"{" and not start.startswith((b"PK", b"{"))
 
 
 def _read_safetensors(path):
@@ -178,7 +180,8 @@ def _fill(model_config, state, path, origin):
     if difference := difference_of(expected, state):
         hint = "only networks of the published layout can be loaded" if origin == "foreign" else "the file is not consistent"
         raise InputError(f"{path}: does not fit {model_config['name']}: {difference}; {hint}")
-    state = {name: tensor.to(expected[name].dtype).contiguous() for name, tensor in state.items()}
+    copied = origin == "foreign"  # a mapped file may be replaced while its weights are in use
+    state = {name: tensor.to(expected[name].dtype, copy=copied).contiguous() for name, tensor in state.items()}
     _require_finite(state, path, "the file")
     model.load_state_dict(state, assign=True)
     return model

@@ -5,15 +5,15 @@ The corpus decides. Its kind is written into each checkpoint, and inference cuts
 
 from common.errors import InputError
 from training.checkpoint import load_checkpoint
-from training.config import starts_of
 
 
-def require_one_crop(config, settings, learnt):
+def require_one_crop(config, settings, learnt, starts):
     """Compare the crops of corpus, config, starting checkpoints and the networks of losses.
 
     Args:
         config: of the run; `data.crop` None takes what the corpus holds.
         settings: of the prepared corpus.
+        starts: what the network begins from, see training.config.starts_of.
         learnt: dict of config key -> (path, kind of crop) of networks in losses, see training.setup.build_losses.
 
     Raises:
@@ -25,7 +25,7 @@ def require_one_crop(config, settings, learnt):
     again = "prepare the corpus with --crop"
     if data["crop"] not in (None, crop):
         raise InputError(f"data.crop: is {data['crop']}, but {data['corpus']} holds {crop} crops; {again} {data['crop']}")
-    for start in starts_of(config["train"]) if data["crop"] is None else ():
+    for start in starts if data["crop"] is None else ():
         path = start["checkpoint"]
         if (own := load_checkpoint(path).config.get("data", {}).get("crop")) not in (None, crop):
             raise InputError(

@@ -102,7 +102,7 @@ class Engine:
         if scaler is not None:
             scaler.update()
 
-    def share(self, value):
+    def broadcast(self, value):
         """The first process's `value`, in every process; anything that can be pickled."""
         if self.size == 1:
             return value

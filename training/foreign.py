@@ -5,54 +5,27 @@ import re
 import warnings
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
 
 import torch
 
 from common.errors import InputError
-from models import MODELS
+from training.file_kinds import ZIP, kind_of
 
-_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _REFUSED = re.compile(r"unsupported global:?\s+(?:GLOBAL\s+)?([\w.]+)", re.IGNORECASE)  # torch's wording and ours
 _AGAIN = "copy or download it again"
 
 
-def network_of(state, path):
-    """Name (a key of `models.MODELS`) of the published network whose state dict this is, from its keys.
-
-    Raises:
-        InputError: it is none of them.
-    """
-    for name, network in MODELS.items():
-        if network.sign and all(key in state for key in network.sign):
-            return name
-    some = ", ".join(list(state)[:3])
-    raise InputError(
-        f"{path}: weights of an unknown network (first names: {some}); give a Wav2Lip generator, its lip-sync expert, its "
-        "quality discriminator, syncnet_v2.model, FID's Inception, or a checkpoint of this project"
-    )
-
-
 def read_foreign(path):
-    """State dict of a torch file: zip or old format, or TorchScript archive.
+    """What a torch file holds (zip or old format), or a TorchScript archive: dicts in dicts, with tensors on the CPU.
 
-    Returns:
-        dict of name (without "module.") -> tensor on the CPU.
+    Tensors of a zip are mapped from the file: what is not looked at is not read, and what is kept must be copied.
 
     Raises:
-        InputError: not a torch file, damaged, would run code, or holds no state dict.
+        InputError: not a torch file, damaged, or would run code.
     """
-    with open(path, "rb") as file:
-        start = file.read(512)
-    if start.startswith(_ZIP):
-        content = _read_torchscript(path) if _check_zip(path) else _read_torch(path)
-    elif start.startswith(_PICKLE):
-        content = _read_torch(path)
-    else:
-        web = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
-        what = "is a web page, not the file behind it" if web else "is not a checkpoint"
-        raise InputError(f"{path}: {what}; give a .safetensors of this project, or the published weights themselves")
-    return _state_dict(content, path)
+    if kind_of(path) == ZIP:
+        return _read_torchscript(path) if _check_zip(path) else _read_torch(path, mapped=True)
+    return _read_torch(path)
 
 
 def _check_zip(path):
@@ -71,12 +44,12 @@ def _check_zip(path):
     return "constants.pkl" in names
 
 
-def _read_torch(path):
+def _read_torch(path, mapped=False):
     """What torch.save has written, tensors and plain containers only."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about unusual pickles: they load, or fail below
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         if code := _REFUSED.search(str(error)):
             raise InputError(
@@ -111,6 +84,8 @@ class _ScriptUnpickler(pickle.Unpickler):
             return _rebuild
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
+        if module == "torch.jit._pickle" and name in _LISTS:
+            return list
         raise pickle.UnpicklingError(f"Unsupported global {module}.{name}")
 
     def persistent_load(self, pid):
@@ -127,6 +102,8 @@ _STORAGES = {
     "IntStorage": torch.int32,
     "BoolStorage": torch.bool,
 }
+
+_LISTS = {"build_intlist", "build_doublelist", "build_boollist", "build_tensorlist"}  # how a scripted network keeps plain lists
 
 
 def _rebuild(flat, offset, size, stride, *_):
@@ -164,19 +141,3 @@ def _collect(bag, prefix, state):
             state[prefix + name] = value
         elif isinstance(value, _Bag):
             _collect(value, f"{prefix}{name}.", state)
-
-
-def _state_dict(content, path):
-    """The tensors of a loaded file by name: unwrapped from "state_dict", without "module."."""
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not content:
-        raise InputError(f"{path}: holds no state dict ({type(content).__name__}); give a checkpoint with named weights")
-    wrong = [name for name, value in content.items() if not isinstance(name, str) or not isinstance(value, torch.Tensor)]
-    if wrong:
-        raise InputError(f"{path}: holds no state dict ({wrong[0]!r} is not a tensor); give a checkpoint with named weights")
-    state = {name.removeprefix("module."): value for name, value in content.items()}
-    odd = [name for name, value in state.items() if value.layout != torch.strided or value.is_quantized or value.is_complex()]
-    if odd:
-        raise InputError(f"{path}: {odd[0]} is not a plain tensor; give a checkpoint with plain float weights")
-    return state

@@ -1,6 +1,7 @@
 """The training loop, which knows no method by name."""
 
 import json
+import os
 import signal
 import time
 from contextlib import contextmanager
@@ -9,8 +10,12 @@ from common.files import atomic_output
 from training.logging.log import Log
 from training.run import NotFinite
 from training.setup import batches
+from training.speed import least_step_seconds, too_long
 from training.storage.store import Store
 from training.validation import validate
+
+STEPS, MINUTES, SIGNAL = "steps", "minutes", "signal"  # what ends a start
+_STOPPING = b"\nstopping after this step, with a checkpoint; two more signals stop at once, without one\n"
 
 
 def train(run, report=print):
@@ -21,7 +26,7 @@ def train(run, report=print):
         report: takes one line of text.
 
     Returns:
-        True when the run has come to its end or its minute, False when a signal stopped it.
+        What ended it: STEPS, MINUTES or SIGNAL.
 
     Raises:
         NotFinite: a loss or gradient is NaN; the windows at fault are in `not_finite.json`, the last checkpoint is as it was.
@@ -30,22 +35,26 @@ def train(run, report=print):
     settings, engine, store = run.config["train"], run.engine, Store(run)
     log = _open_log(run, report) if engine.first else None
     begun = asked = time.monotonic()
+    limit = None if settings["minutes"] is None else 60 * settings["minutes"]
     try:
         with _signals() as stopped:
+            told = log is None or _tell_estimate(run, log)
+            asked = time.monotonic()
             for step_batches in steps_left(run):
                 ready = time.monotonic()
-                late = settings["minutes"] is not None and ready - begun >= 60 * settings["minutes"]
-                rate = run.rate()
+                late = limit is not None and ready - begun >= limit
+                rates = run.rates()
                 values, stop = run.learn(step_batches, stop=bool(stopped) or late)
                 over = run.step >= settings["steps"]
                 if log:
                     now = time.monotonic()
-                    log.step(run.step, {**values, "rate": rate}, waited=ready - asked, took=now - asked)
+                    log.step(run.step, {**values, **rates}, waited=ready - asked, took=now - asked)
+                    told = told or _tell_too_long(run, log, now - asked)
                 better = (run.step % settings["validate_every"] == 0 or over) and _validate(run, log)
                 if better or over or stop or run.step % settings["checkpoint_every"] == 0:
                     store.save(best=better)
                 if stop and not over:
-                    return not any(engine.gather(bool(stopped)))
+                    return SIGNAL if any(engine.gather(bool(stopped))) else MINUTES
                 asked = time.monotonic()
     except NotFinite as error:
         if engine.first:
@@ -54,12 +63,32 @@ def train(run, report=print):
     finally:
         if log:
             log.close()
-    return True
+    return STEPS
 
 
 def _open_log(run, report):
     train = run.config["train"]
-    return Log(run.folder, run.config, report, start=run.step, steps=train["steps"], progress=train["progress"])
+    seconds = None if train["minutes"] is None else 60 * train["minutes"]
+    log = Log(run.folder, run.config, report, start=run.step, steps=train["steps"], progress=train["progress"], seconds=seconds)
+    log.changes(run.step, run.changes)
+    return log
+
+
+def _tell_estimate(run, log):
+    """Before a first step that takes minutes: that a run is for a GPU. True when it was said, or need not be."""
+    if run.device.type != "cpu":
+        return True
+    complaint = too_long(run, least_step_seconds(run), "at least ")
+    if complaint:
+        log.note(complaint)
+    return complaint is not None
+
+
+def _tell_too_long(run, log, seconds):
+    """The same of a measured step."""
+    if complaint := too_long(run, seconds):
+        log.note(complaint)
+    return True
 
 
 def steps_left(run):
@@ -80,15 +109,10 @@ def steps_left(run):
 
 def _validate(run, log):
     """Validate, open gates; True when the weights are the best so far."""
+    all_count = all(run.criterion.open.values())
     metrics, pictures = validate(run)
     opened = run.criterion.update_gates(metrics)
-    name = run.best_by
-    if name not in metrics:  # no clips to validate: the newest weights are the best known
-        return True
-    better = metrics[name] < run.best
-    run.best = min(run.best, metrics[name])
-    if opened and name.endswith("/total"):
-        run.best = float("inf")  # totals with and without the new term do not compare: the next validation sets the mark
+    better = run.best.take(run.step, metrics, all_count)
     if log:
         log.validation(run.step, metrics, opened, pictures)
     return better
@@ -108,6 +132,8 @@ def _signals():
 
     def ask(number, _frame):
         asked.append(number)
+        if len(asked) == 1:
+            os.write(2, _STOPPING)  # a step may take minutes; print is not for handlers of signals
         if len(asked) > 2:  # a launcher hands a terminal's signal on, so two are one
             raise KeyboardInterrupt
 

@@ -6,11 +6,14 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from models import MODELS, build_model
 from training.checkpoint import difference_of, load_checkpoint
-from training.config import starts_of
+from training.missing import cure
 
 
-def build_network(config, device):
-    """The network to train: fresh, or from the checkpoints of `train.init`.
+def build_network(config, device, starts=()):
+    """The network to train: fresh, or from checkpoints.
+
+    Args:
+        config: of the run; device: torch.device; starts: list of checkpoints and parts, see training.config.starts_of.
 
     Raises:
         InputError: a network that cannot be trained by itself, an unknown part, a checkpoint that does not fit.
@@ -21,7 +24,7 @@ def build_network(config, device):
         raise InputError(f"model.name: {name!r} cannot be trained by itself; choose one of {', '.join(trainable)}")
     torch.manual_seed(config["train"]["seed"])
     model = build_model(config["model"])
-    for entry in starts_of(config["train"]):
+    for entry in starts:
         _begin(model, name, **entry)
     model.configure(config["data"])
     for part in config["train"]["freeze"]:
@@ -83,7 +86,7 @@ def _begin(model, name, checkpoint, parts):
     try:
         start = load_checkpoint(checkpoint, expect=name if parts is None else None)
     except InputError as error:
-        raise InputError(f"train.init: {error}") from error
+        raise InputError(f"train.init: {error}{cure(checkpoint, 'train.init')}") from error
     state = start.model.state_dict()
     if start.config["data"].get("channel_order") == "bgr":
         state = start.model.with_colours_turned(state)

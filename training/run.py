@@ -1,17 +1,23 @@
 """One run of one config: everything that the loop moves. It knows no method by name."""
 
+import json
 from pathlib import Path
 
 import torch
 
 from common.errors import InputError
+from datasets.preparing.split import command
 from losses.criterion import as_pair
 from models import build_model
 from training.batch_norm import share_batch_norm
+from training.best import BestWeights, metric_of_best, require_metric
+from training.changes import changed_clips, changed_settings, clips_of, of_validation
+from training.config import starts_of
 from training.crop_kind import require_one_crop
 from training.engine import Engine
+from training.learner import Learner, rates_of
+from training.missing import config_of
 from training.parts import build_network, keep_frozen_in_eval, parameter_groups
-from training.schedule import rate_at
 from training.setup import (
     adversary_settings,
     build_datasets,
@@ -42,56 +48,33 @@ class NotFinite(ArithmeticError):
         return NotFinite, (self.args[0], self.clips, self.parts)
 
 
-class Learner:
-    """A network and what moves it.
-
-    Args:
-        engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip
-            and, for a network that has one, schedule.
-
-    Attributes:
-        module: the network itself; network: the same, prepared for this run's processes and precision.
-        rates: learning rate of each group, before warm-up and schedule.
-    """
-
-    def __init__(self, engine, module, groups, settings):
-        self.engine, self.module, self.settings = engine, module, settings
-        self.network = engine.prepare(module)
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
-
-    def clip(self):
-        """Norm of the gradients, a tensor on the device; they are cut to the settings' limit."""
-        return self.engine.clip(self.optimizer, self.settings["clip"])
-
-    def set_rates(self, step, steps):
-        """Learning rates of step number `step`."""
-        schedule = self.settings.get("schedule", "constant")
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate_at(step, steps, rate, self.settings["warmup"], schedule)
-
-
 class Run:
     """Network, losses, adversaries, optimisers, data and their state.
 
     Args:
         config: from training.config.load_config.
+        trial: for a dry run: a checkpoint that another config of `configs/` would leave, and that is not there yet, is replaced
+            by an untrained network of that config; `notes` says so.
 
     Attributes:
         step: optimiser steps done.
-        best_by: name of the validation metric whose least value makes best.safetensors; best: that value so far.
+        best: training.best.BestWeights.
+        notes: lines for the user on how the run was built.
+        changes: dict of setting -> [old, new]: what differs from the stored run that this one goes on with.
         validation: dict of split -> datasets.windows.WindowDataset: "val" sentences, "unseen" speakers, as far as there are.
         learner: the network's Learner; adversaries: dict of name -> Learner.
     """
 
-    def __init__(self, config):
-        self.config, train = config, config["train"]
+    def __init__(self, config, *, trial=False):
+        self.config, train, self.notes, self.changes = config, config["train"], [], {}
+        self.folder = Path(train["runs"]) / config["name"]
         self.engine = Engine(train["device"], train["precision"])
         self.device = self.engine.device
         if train["threads"]:
             torch.set_num_threads(train["threads"])
-        self.model, learnt = build_network(config, self.device), {}
-        self.criterion = build_losses(config, self.device, self.model, learnt)
+        starts, learnt = self._starts(trial), {}
+        self.model = build_network(config, self.device, starts)
+        self.criterion = build_losses(config, self.device, self.model, learnt, self.notes if trial else None)
         self.criterion.set_precision(self.engine.half)
         fields = needed_fields(config, self.model, self.criterion)
         wanted = (sync_frames_of(config, self.model, self.criterion), textures_of(config, self.criterion))
@@ -100,18 +83,34 @@ class Run:
             config, fields, *wanted, options, getattr(self.model, "face_size", None)
         )
         self.corpus = self.training.corpus
-        require_one_crop(config, self.corpus.settings, learnt)
-        self.best_by = self._metric(train["best"])
+        require_one_crop(config, self.corpus.settings, learnt, starts)
+        self.best = BestWeights(metric_of_best(train["best"], list(self.validation), self.criterion, self.cure))
         for name, (metric, _) in self.criterion.gates.items():
-            self._require_metric(metric, f"losses.{name}.enable_when.metric")
+            require_metric(metric, f"losses.{name}.enable_when.metric", self.validation, self.criterion, self.cure)
             if not self.validation:
-                raise InputError(f"losses.{name}.enable_when: without clips to validate it would never be switched on")
+                told = "without clips to validate it would never be switched on"
+                raise InputError(f"losses.{name}.enable_when: {told}; {self.cure(metric.partition('/')[0])}")
         self.average = Average(self.model, train["ema"])
         self.averaged_model = build_model(config["model"]).to(self.device, memory_format=torch.channels_last).eval()
         self.averaged_model.configure(config["data"])
         self._set_up_learners()
-        self.step, self.best, self.passed_over = 0, float("inf"), 0
-        self.folder = Path(train["runs"]) / config["name"]
+        self.step, self.passed_over = 0, 0
+
+    def _starts(self, trial):
+        """What the network begins from; nothing where the run goes on from its own checkpoint."""
+        if (self.folder / "checkpoint.pt").is_file():
+            return []
+        starts = starts_of(self.config["train"])
+        missing = [one for one in starts if trial and not Path(one["checkpoint"]).exists() and config_of(one["checkpoint"])]
+        self.notes += [f"train.init: {one['checkpoint']} is not there yet: this dry run begins from new weights"
+                       for one in missing]  # fmt: skip
+        return [one for one in starts if one not in missing]
+
+    def cure(self, split):
+        """How to get clips of a split, in words."""
+        again = command(self.corpus.folder) if split == "val" else (
+            f"python prepare.py --out {self.corpus.folder} --split shares --unseen_speakers NAMES")  # fmt: skip
+        return f"to get some, run  {again}"
 
     def _set_up_learners(self):
         train, engine = self.config["train"], self.engine
@@ -128,25 +127,9 @@ class Run:
             for name, module in adversaries.items()
         }
 
-    def _metric(self, name):
-        """The validation metric whose least value makes the best weights."""
-        if name is None:
-            return "unseen/total" if self.validation and "val" not in self.validation else "val/total"
-        self._require_metric(name, "train.best")
-        return name
-
-    def _require_metric(self, name, key):
-        split, _, part = str(name).partition("/")
-        parts = ("total", *self.criterion.terms)
-        if split not in ("val", "unseen") or part not in parts:
-            raise InputError(f"{key}: {name!r}: no such metric; write val/ or unseen/ and one of {', '.join(parts)}")
-        if self.validation and split not in self.validation:
-            raise InputError(f"{key}: {name}: the corpus has no clips of split {split}")
-
-    def rate(self):
-        """Learning rate of the present step, of all parts without one of their own."""
-        optim = self.config["optim"]
-        return rate_at(self.step, self.config["train"]["steps"], optim["lr"], optim["warmup"], optim["schedule"])
+    def rates(self):
+        """Learning rates of the present step by name, see `training.learner.rates_of`."""
+        return rates_of(self.learner, self.adversaries, self.step, self.config["train"]["steps"])
 
     def learn(self, batches, stop=False):
         """One optimiser step of the network and of its adversaries.
@@ -255,7 +238,10 @@ class Run:
             "average": self.average.values,
             "scaler": self.engine.scaler_state(),
             "step": self.step,
-            "best": self.best,
+            "best": self.best.state(),
+            "config": json.dumps(self.config),
+            "processes": self.engine.size,
+            "clips": clips_of(self.training, self.validation),
             "open": dict(self.criterion.open),
             "memory": self.criterion.memory(),
             "crop": self.corpus.settings["crop"],
@@ -280,9 +266,27 @@ class Run:
             self.adversaries[name].optimizer.load_state_dict(stored["optimizer"])
         self.average.values = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
         self.engine.load_scaler(state["scaler"])
-        self.step, self.best = state["step"], state["best"]
+        self.step = state["step"]
+        self._load_best(state)
         self.criterion.open.update(state["open"])
         self.criterion.remember(state["memory"])
+
+    def _load_best(self, state):
+        """The best so far, unless what has changed since then makes it another thing; a state of before has no config."""
+        let_go = self.best.load(state["best"])
+        if "config" not in state:
+            return
+        before = {**json.loads(state["config"]), "processes": state["processes"]}
+        self.changes = changed_settings(before, {**json.loads(json.dumps(self.config)), "processes": self.engine.size})
+        clips, leaked = changed_clips(state["clips"], clips_of(self.training, self.validation))
+        self.changes |= clips
+        if let_go or of_validation(self.changes):
+            self.best.begin_anew()
+            self.notes.append("what validation measures has changed: the best weights are chosen anew from here on")
+        if leaked:
+            some = ", ".join(leaked[:3]) + (" and others" if len(leaked) > 3 else "")
+            self.notes.append(f"warning: {len(leaked)} clips that this run has learned from validate now ({some}): values of "
+                              "validation look better than they are; a run of another name compares")  # fmt: skip
 
     def move(self, batch, windows):
         """The fields of a batch that a loader of `windows` shipped, on the device of the run."""

@@ -13,13 +13,15 @@ from datasets.windows import WindowDataset, collate
 from faces.texture import TextureSpec
 from losses.criterion import build_criterion
 from losses.term import Setting
-from training.checkpoint import load_checkpoint
-from training.config import checked_section
+from models import build_model
+from training.checkpoint import Checkpoint, load_checkpoint
+from training.config import checked_section, load_config
+from training.missing import config_of, cure
 
 RELEASED = Path(__file__).resolve().parents[1] / "checkpoints"
 
 
-def build_losses(config, device, model, learnt=None):
+def build_losses(config, device, model, learnt=None, stand_ins=None):
     """Criterion on `device`; the frozen networks that losses name are loaded here, because losses open no file.
 
     Args:
@@ -27,6 +29,8 @@ def build_losses(config, device, model, learnt=None):
         device: torch.device.
         model: the network that is trained.
         learnt: dict that takes config key -> (path, kind of crop) of the networks that must know the corpus's crops.
+        stand_ins: list that takes a line for each checkpoint that is not there yet, and that an untrained network of the config
+            that would leave it stands for, in a dry run; None: such a checkpoint is refused.
 
     Raises:
         InputError: what a loss refuses, or a loss that looks at what the network does not give.
@@ -34,9 +38,9 @@ def build_losses(config, device, model, learnt=None):
 
     def load(path, expect, crop_key=None):
         try:
-            found = load_checkpoint(path, device, expect=expect)
+            found = _stand_in(path, device, expect, crop_key, stand_ins) or load_checkpoint(path, device, expect=expect)
         except InputError as error:
-            raise InputError(f"{crop_key}: {error}" if crop_key else str(error)) from error
+            raise InputError(f"{crop_key}: {error}{cure(path, crop_key)}" if crop_key else str(error)) from error
         if crop_key is not None and learnt is not None:
             learnt[crop_key] = path, found.config.get("data", {}).get("crop")
         return found
@@ -50,6 +54,19 @@ def build_losses(config, device, model, learnt=None):
         if missing := set(criterion.reads(loss)) - set(model.gives):
             raise InputError(f"losses.{loss}: looks at {', '.join(sorted(missing))}, which {section['name']} does not give")
     return criterion.to(device, memory_format=torch.channels_last)
+
+
+def _stand_in(path, device, expect, key, lines):
+    """Checkpoint of an untrained network in place of one that a config of ours would leave; None where none is needed."""
+    if lines is None or Path(path).exists() or (config := config_of(path)) is None:
+        return None
+    section = load_config(config)["model"]
+    if section.get("name") != expect:
+        return None
+    lines.append(f"{key or expect}: {path} is not there yet (python train.py configs/{config.name} makes it): an untrained "
+                 f"{expect} stands for it in this dry run")  # fmt: skip
+    network = build_model(section).to(device).eval()
+    return Checkpoint(network, {"model": section, "data": {}, "training": {}}, "0" * 64, "own", Path(path))
 
 
 def adversary_settings(config, criterion):

@@ -4,12 +4,22 @@ from datasets.corpora.clips import AUDIO_SUFFIXES, VIDEO_SUFFIXES, ClipSource
 from datasets.corpora.grid import WORDS as GRID_WORDS
 from datasets.corpora.grid import transcript as grid_transcript
 from datasets.corpora.listing import CORPORA, list_clips
-from datasets.corpora.splits import UNSEEN, assign_split, held_out_names, unseen_speakers
+from datasets.corpora.splits import (
+    PUBLISHED,
+    SPLITS,
+    UNSEEN,
+    assign_split,
+    held_out_names,
+    unseen_speakers,
+    validation_from_training,
+)
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "CORPORA",
     "GRID_WORDS",
+    "PUBLISHED",
+    "SPLITS",
     "UNSEEN",
     "VIDEO_SUFFIXES",
     "ClipSource",
@@ -18,4 +28,5 @@ __all__ = [
     "grid_transcript",
     "list_clips",
     "unseen_speakers",
+    "validation_from_training",
 ]

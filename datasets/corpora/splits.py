@@ -21,8 +21,14 @@ UNSEEN = {
 PUBLISHED = ("published", "default")
 
 
-def assign_split(clip_id, speaker, *, unseen_speakers=(), val_speakers=(), val_share=0.05, test_share=0.05):
+SPLITS = ("train", "val", "test", "unseen")
+
+
+def assign_split(clip_id, speaker, *, unseen_speakers=(), val_speakers=(), val_share=0.05, test_share=0.05, seed=0):
     """Split of a clip by a hash of its id: the same on every machine and for every subset of the corpus.
+
+    Args:
+        seed: another one places other clips in validation and testing.
 
     Returns:
         "unseen" for speakers held out whole, "val" for speakers to choose on, else "test", "val" or "train".
@@ -31,10 +37,30 @@ def assign_split(clip_id, speaker, *, unseen_speakers=(), val_speakers=(), val_s
         return "unseen"
     if speaker in val_speakers:
         return "val"
-    place = text_share(clip_id)
+    place = _place(clip_id, seed)
     if place < test_share:
         return "test"
     return "val" if place < test_share + val_share else "train"
+
+
+def validation_from_training(clip_ids, share, seed=0):
+    """Clips that go from training to validation where the hash of `assign_split` gave validation none, as in small corpora.
+
+    Args:
+        clip_ids: of the training clips.
+        share: of them for validation; seed: see `assign_split`.
+
+    Returns:
+        Set of ids: that share of them, at least one, never all. Empty where the share is 0, or there are fewer than two clips.
+    """
+    if share <= 0 or len(clip_ids) < 2:
+        return set()
+    count = min(max(1, round(share * len(clip_ids))), len(clip_ids) - 1)
+    return set(sorted(clip_ids, key=lambda clip_id: (_place(clip_id, seed), clip_id))[:count])
+
+
+def _place(clip_id, seed):
+    return text_share(f"{seed}/{clip_id}" if seed else clip_id)
 
 
 def unseen_speakers(corpus, given, clips):

@@ -45,7 +45,8 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust
     if not todo:
         return
     task = Task(_prepare_one, _lost, _start, (settings.detector, detector_version(folder), measure), _time_limit)
-    write_rows(folder, task, [(clip, settings, folder, sound_delay) for clip in todo], workers)
+    splits = {clip.id: rows[clip.id].split if clip.id in rows else _split(clip, settings) for clip in todo}
+    write_rows(folder, task, [(clip, splits[clip.id], settings, folder, sound_delay) for clip in todo], workers)
 
 
 def _is_open(clip, row, folder, retry_failed):
@@ -68,21 +69,21 @@ def _start(detector, version, measure):
 
 
 def _prepare_one(job):
-    clip, settings, folder, delay = job
-    row = prepare_clip(clip, settings, _detector, _split(clip, settings), folder, delay, _measure)
+    clip, split, settings, folder, delay = job
+    row = prepare_clip(clip, settings, _detector, split, folder, delay, _measure)
     return row, row.error
 
 
 def _split(clip, settings):
-    shares = {"val_share": settings.val_share, "test_share": settings.test_share}
+    shares = {"val_share": settings.val_share, "test_share": settings.test_share, "seed": settings.split_seed}
     held_out = {"unseen_speakers": settings.unseen_speakers, "val_speakers": settings.val_speakers}
     return clip.split or assign_split(clip.id, clip.speaker, **held_out, **shares)
 
 
 def _lost(job, reason):
     """(row, complaint) of a clip whose worker died, see `datasets.workers.pool.Task`."""
-    clip, settings, *_ = job
-    row = _row(clip, settings, _split(clip, settings))
+    clip, split, settings, *_ = job
+    row = _row(clip, settings, split)
     row.error = f"{readable(str(clip.path))}: the decoder {reason}"
     return row, row.error
 
@@ -93,7 +94,7 @@ def _row(clip, settings, split):
 
 def _time_limit(job):
     """Seconds after which a clip is given up, generous for any codec; the detector that is made for GPUs has none."""
-    clip, settings, *_ = job
+    clip, _, settings, *_ = job
     if settings.detector != "mediapipe" or not clip.path.is_file():
         return 0
     return LIMIT_SECONDS + LIMIT_SECONDS_A_MEGABYTE * clip.path.stat().st_size // 10**6
@@ -146,8 +147,9 @@ def _arrays(path, settings, detector, row, measure):
     from speech.mfcc import mfcc
     from speech.waveform import load_waveform
 
-    waveform = delayed(load_waveform(path), row.sound_delay)
-    with VideoReader(path, fps=settings.fps, threads=1) as reader:
+    waveform = delayed(load_waveform(path, what="clip"), row.sound_delay)
+    with VideoReader(path, fps=settings.fps, threads=1, what="clip") as reader:
+        row.notes = list(reader.info.notes)
         track = track_face(reader, detector, fps=settings.fps)
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))

@@ -14,7 +14,7 @@ from common.suggest import refuse_unknown
 from datasets.clip_files import clip_path, open_clip, side_path, write_side
 from datasets.corpora import ClipSource
 from datasets.prepared import ClipRow, read_manifest
-from datasets.preparing.tally import reason_kind
+from datasets.preparing.report import reason_kind
 from datasets.workers.jobs import Workers, append_rows, write_rows
 from datasets.workers.pool import Task
 from speech.aligners import Utterance, build_aligner
@@ -69,6 +69,18 @@ def align_corpus(clips, folder, how="auto", workers=1, *, language="en", realign
     for line in report([rows[row.id] for row in good]):
         print(line)
     _hint(how, [rows[row.id] for row in good])
+
+
+def require_aligner(how, language="en"):
+    """Refuse a way of `align_corpus` whose aligner is not installed, or does not know the language, before clips are prepared.
+
+    Raises:
+        InputError: so it is. Under "auto" with English it is a warning later.
+    """
+    if how == "mfa":
+        build_aligner("mfa", language=language).close()
+    elif how == "pocketsphinx" or (how != "none" and not is_english(language)):
+        build_aligner("pocketsphinx", language=language).close()
 
 
 def report(rows):

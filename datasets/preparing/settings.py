@@ -11,6 +11,7 @@ from datasets.preparing.gates import MIN_FACE
 # Version of how faces are followed, smoothed and cropped (faces.track, .smoothing, .crops): raise it when crops change.
 TRACKING = 1
 _MADE_WITH = ("detector_version", "detector_weights", "tracking")
+_OF_THE_SPLIT = ("unseen_speakers", "val_speakers", "val_share", "test_share", "split_seed")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class PrepareSettings:
         fps: frame rate to which every clip is brought.
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_speakers: for validation, whole.
-        val_share, test_share: of the other speakers' clips.
+        val_share, test_share: of the other speakers' clips; split_seed: which of them.
         min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.preparing.gates`.
         av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
     """
@@ -36,6 +37,7 @@ class PrepareSettings:
     val_speakers: tuple[str, ...] = ()
     val_share: float = 0.05
     test_share: float = 0.05
+    split_seed: int = 0
     min_face: int = MIN_FACE
     av_offset: str = "correct"
 
@@ -69,12 +71,16 @@ def begin(folder, settings):
     """
     path = folder / "corpus.json"
     if not path.is_file():
-        _write(path, settings.as_json() | made_with(settings.detector))
+        store_settings(folder, settings.as_json() | made_with(settings.detector))
         return
     stored, wanted = PreparedCorpus.open_folder(folder).settings, settings.as_json()
     before = PrepareSettings(av_offset="off").as_json() | stored  # a key may be newer than the corpus
     if other := [key for key in wanted if before[key] != wanted[key]]:
-        raise InputError(f"{path}: was prepared with other settings ({', '.join(other)}); choose another --out")
+        cure = "choose another --out"
+        if set(other) <= set(_OF_THE_SPLIT):
+            flags = " ".join(f"--{key} ..." for key in other)
+            cure += f", or change the split of the clips that are there:  prepare.py --out {folder} --split shares {flags}"
+        raise InputError(f"{path}: was prepared with other settings ({', '.join(other)}); {cure}")
 
 
 def made_with(detector):
@@ -102,7 +108,7 @@ def check_detector(folder, settings, *, trusted=False, any_cut=True):
     if before == installed:
         return
     if not any_cut or (not before and trusted):
-        _write(path, stored | installed)
+        store_settings(folder, stored | installed)
         return
     name = f"{settings.detector} {installed['detector_version']}"
     if not before:
@@ -122,6 +128,7 @@ def detector_version(folder):
     return PreparedCorpus.open_folder(folder).settings["detector_version"]
 
 
-def _write(path, settings):
-    with atomic_output(path) as temporary:
+def store_settings(folder, settings):
+    """Write corpus.json of a corpus: `settings` as a dict that JSON can hold."""
+    with atomic_output(folder / "corpus.json") as temporary:
         temporary.write_text(json.dumps({"format": FORMAT, "settings": settings}, indent=1) + "\n", encoding="utf-8")

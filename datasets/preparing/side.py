@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from common.errors import InputError
 from datasets.clip_files import is_current, side_path, write_side
 from datasets.prepared import read_manifest
-from datasets.preparing.tally import count_side
+from datasets.preparing.report import count_side
 from datasets.workers.jobs import Workers, write_rows
 from datasets.workers.pool import Task
 

@@ -1,9 +1,8 @@
 """Texture modules of the prepared clips: made once from the stored faces, as side files."""
 
-import sys
-
 import numpy as np
 
+from common.terminal import counting
 from datasets.clip_files import clip_path, is_current, open_clip, write_side
 from datasets.prepared import read_manifest
 from datasets.texture import kind_of, parameters_of
@@ -24,17 +23,17 @@ def add_texture(folder, spec, workers=1, ids=None):
     Raises:
         InputError: more clusters than a face has pixels, or a clip cannot be read.
     """
-    from tqdm import tqdm
-
     rows = [row for name, row in sorted(read_manifest(folder).items()) if not row.error and (ids is None or name in ids)]
     todo = [row for row in rows if not is_current(folder, kind_of(spec), row.id, parameters_of(row, spec))]
     counts = f"{len(rows)} clips, {len(rows) - len(todo)} done before, {len(todo)} to do"
     print(f"texture modules ({spec.clusters} clusters, compactness {spec.compactness:g}): {counts}", flush=True)
     jobs = [(row, folder, spec) for row in todo]
     task = Task(_make, _lost, trusted=True)
-    for complaint in tqdm(results(task, jobs, workers), total=len(jobs), unit="clip", disable=not jobs):
-        if complaint:
-            tqdm.write(complaint, file=sys.stderr)
+    with counting(len(jobs), "clip") as progress:
+        for complaint in results(task, jobs, workers):
+            if complaint:
+                progress.note(complaint)
+            progress.update()
 
 
 def _lost(job, reason):

@@ -2,10 +2,10 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.terminal import counting
 from datasets.prepared import manifest_path
 from datasets.workers.pool import run_jobs
 from datasets.workers.processes import Processes
@@ -48,17 +48,15 @@ def write_rows(folder, task, jobs, workers):
 
 def append_rows(folder, results, total):
     """Append (ClipRow, complaint) pairs to the manifest as they come, see `write_rows`."""
-    from tqdm import tqdm
-
     rows = []
-    with _open_manifest(folder) as manifest, tqdm(total=total, unit="clip", disable=not total) as bar:
+    with _open_manifest(folder) as manifest, counting(total, "clip") as progress:
         for row, complaint in results:
             manifest.write(json.dumps(vars(row)).encode() + b"\n")
             manifest.flush()
             if complaint:
-                tqdm.write(f"{row.id}: {complaint}", file=sys.stderr)
+                progress.note(f"{row.id}: {complaint}")
             rows.append(row)
-            bar.update()
+            progress.update()
     return rows
 
 

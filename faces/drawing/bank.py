@@ -10,7 +10,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces.drawing.looks import LEAST, Looks, nearest_look, small_picture
-from faces.drawing.shots import same_looks, shots_of
+from faces.drawing.shots import same_looks
 from faces.landmarks import CANONICAL_STABLE, OUTER_EYES, STABLE, apply_affine, fit_similarity
 from faces.mouth import mouth_opening
 
@@ -144,12 +144,12 @@ def build_bank(landmarks, usable, pictures, size=None, shots=None):
 
     Args:
         landmarks: (N, 68, 2) float, of all source frames, in the pixels of their crops; NaN where unknown.
-        usable: (N,) bool, the face was found, and lies inside the frame (see `whole`).
+        usable: (N,) bool, the face was found, and lies inside the frame (`FaceTrack.whole`).
         pictures: function of (n,) int64 numbers, ascending -> (n, S, S, 3) uint8 RGB crops; it is called once.
         size: most entries; None is SIZE. More only where there are more shots: each that has a usable frame keeps one at least.
             Of a video of more than MOST shots the longest have entries.
-        shots: (N,) int64, the shot of each frame, -1 for frames that entries of all shots may serve; None finds them in
-            `landmarks`, whose crops must not move then.
+        shots: (N,) int64, the shot of each frame (`FaceTrack.shots`), -1 for frames that entries of all shots may serve; None:
+            one shot.
 
     Returns:
         Bank, with one entry at least.
@@ -162,7 +162,7 @@ def build_bank(landmarks, usable, pictures, size=None, shots=None):
     usable = np.asarray(usable, bool) & np.isfinite(landmarks).all((1, 2))
     if not usable.any():
         raise InputError("no frame of the face video shows a whole face to draw from")
-    shots = shots_of(landmarks) if shots is None else np.asarray(shots)
+    shots = np.zeros(len(landmarks), np.int64) if shots is None else np.asarray(shots)
     candidates = _candidates(landmarks, usable, shots, int(np.ceil(size * SPARE)))
     shown = pictures(candidates)
     looks = Looks.of(shown, landmarks[candidates])
@@ -177,14 +177,6 @@ def build_bank(landmarks, usable, pictures, size=None, shots=None):
     numbers = candidates[kept]
     own = np.ascontiguousarray(shown[kept])
     return Bank(own, landmarks[numbers], numbers, shot_of[numbers], shot_of, looks.blur(kept), looks.small[kept])
-
-
-def whole(landmarks, width, height):
-    """(N,) bool: jaw and mouth lie inside the frame; (N, 68, 2) landmarks in the frame's pixels."""
-    points = np.asarray(landmarks)[:, [*range(17), *range(48, 68)]]
-    with np.errstate(invalid="ignore"):
-        inside = (points >= 0) & (points <= (width - 1, height - 1))
-    return inside.all((1, 2))
 
 
 def distances(targets, sources):

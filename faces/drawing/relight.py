@@ -6,9 +6,11 @@ from faces.drawing.warp import polygon, smooth_outline
 from faces.landmarks import eye_distance
 
 COARSE = 40  # side of the grid on which light is compared
-DARK = 6.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
+# Grey levels added to both sides of a ratio, so that noise in the dark makes no colour; in pictures darker than 24 grey levels
+# a share of their mean, or a frame of a fade would come out too bright.
+DARK, DARK_SHARE = 6.0, 0.25
 REACH = 0.05  # of the picture's side: light is compared and carried over this way
-BRIGHTER, DARKER = 3.0, 9.0  # times, at most: brightening brings out noise, darkening hides it
+BRIGHTER, DARKER = 3.0, 40.0  # times, at most: brightening brings out noise, darkening hides it
 LOCAL = 1.35  # times brighter or darker than the picture as a whole, at most
 WHOLE = 0.02  # weight of the picture as a whole against the light nearby
 OVERLIT, UNLIT = 250.0, 3.0  # grey levels that tell nothing of the light
@@ -49,7 +51,8 @@ def light_ratio(picture, target, weights):
     total = float(share.sum())
     if total < 1:
         return None
-    ratio = np.log((second + DARK) / (first + DARK))
+    dark = min(DARK, DARK_SHARE * max(float((second.mean(-1) * share).sum()) / total, 1.0))
+    ratio = np.log((second + dark) / (first + dark))
     whole = (ratio * share[..., None]).sum((0, 1)) / total
     away = np.clip(ratio - whole, -np.log(LOCAL), np.log(LOCAL))
     sigma = REACH * COARSE

@@ -1,30 +1,15 @@
-"""Shots of a video: where one begins, and which of them show one person in one light (docs/methods.md, section 14; ours)."""
+"""Which shots of a video show one person in one light (docs/methods.md, section 14; ours)."""
 
 import numpy as np
 
 from faces.drawing.looks import LIT, nearest_look
-from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, eye_distance, fit_similarity
+from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
 
-JUMP = 0.35  # eye distances that a face moves between two frames only where the picture was cut
 # Two shots are one where the nearest of their looks, and the nearest of their faces without the mouth, differ by less than this
 # (mean difference over the brightness; eye distances). Of 9,292 pairs of clips of two people, on which they were
 # chosen, none comes as near.
 ALIKE, SAME_SHAPE = 0.08, 0.02
 COMPARED = 8  # frames of each shot that are compared
-
-
-def shots_of(landmarks):
-    """(N,) int64: number of the shot of each frame: a new one begins where the face jumps, or comes back."""
-    points = np.asarray(landmarks, np.float64)
-    seen = np.flatnonzero(np.isfinite(points).all((1, 2)))
-    shots = np.zeros(len(points), np.int64)
-    if len(seen) < 2:
-        return shots
-    unit = eye_distance(points[seen])
-    stable = points[seen][:, list(STABLE)]
-    moved = np.linalg.norm(np.diff(stable, axis=0), axis=-1).mean(1) / unit[1:]
-    shots[seen[1:][(moved > JUMP) | (np.diff(seen) > 1)]] = 1
-    return np.cumsum(shots)
 
 
 def same_looks(looks, landmarks, shots):

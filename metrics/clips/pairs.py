@@ -104,7 +104,7 @@ def match_folders(generated, real):
             raise InputError(f"{path}: no such folder ({what})")
         if not path.is_dir():
             raise InputError(f"{path}: is a file, but the other one is a folder; give two files or two folders ({what})")
-    made, truth = _by_name(generated), _by_name(real)
+    made, truth = videos_below(generated), videos_below(real)
     known = _spellings(truth)
     faces, unpaired = {}, set()
     for name in sorted(made):
@@ -128,6 +128,11 @@ def _match_files(generated, real):
     return Matched([(real.stem, generated, real)], {real.stem: real.stem}, frozenset({real.stem} if other else ()), [], [])
 
 
+def folder_name(text):
+    """A text as the name of one folder; no two texts share one."""
+    return _quote(text).replace("/", "%2F")
+
+
 def _quote(part):
     return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", part)
 
@@ -146,7 +151,12 @@ def _some(names):
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _by_name(folder):
+def videos_below(folder):
+    """{path below the folder without suffix: Path} of its videos, sorted; hidden files are left out.
+
+    Raises:
+        InputError: there is none, or two have one name.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)

@@ -2,7 +2,7 @@
 
 A file of this folder holds one measure, or a few that belong together. It has
 
-* classes below `OfTracks`, `OfFaces` or `OfVideo`, by what they need;
+* classes below `TrackMeasure`, `FaceMeasure` or `VideoMeasure`, by what they need;
 * `PLACE`, a number: where its columns stand in the table;
 * `build(networks)`, which takes metrics.networks.load.Networks and returns the measure, or None where a network that it
   needs was not asked for.
@@ -85,7 +85,7 @@ class View:
 
 @dataclass
 class Findings:
-    """What an `OfVideo` measure says of one video.
+    """What an `VideoMeasure` measure says of one video.
 
     Attributes:
         values: {key of a column: float, or None where it is undefined}.
@@ -114,7 +114,7 @@ class Measure(ABC):  # noqa: B024
         return {}
 
 
-class OfTracks(Measure):
+class TrackMeasure(Measure):
     """Needs the landmarks of both videos on the frames that are compared; its columns are for paired videos alone."""
 
     @abstractmethod
@@ -122,19 +122,19 @@ class OfTracks(Measure):
         """{key: float, or None where it is undefined} of a Pair."""
 
 
-class OfFaces(Measure):
+class FaceMeasure(Measure):
     """Needs the face crops of both videos on the frames that are compared; its columns are for paired videos alone."""
 
     @abstractmethod
     def begin(self):
-        """A watcher of one pair of videos.
+        """An accumulator over the frames of one pair of videos.
 
         It has `add(made, real)`, called with (S, S, 3) uint8 RGB crops of each compared frame in their order, and `values()`,
         called after the last.
         """
 
 
-class OfVideo(Measure):
+class VideoMeasure(Measure):
     """Needs one video whole, with its sound, and the real one to hold it against; for every row of the table."""
 
     @abstractmethod

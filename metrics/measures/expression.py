@@ -2,7 +2,7 @@
 
 from metrics.formulas.eyes import brow_height, eye_opening
 from metrics.formulas.series import correlate, spread_ratio
-from metrics.measures.base import OfTracks
+from metrics.measures.base import TrackMeasure
 from metrics.rows import Column
 
 PLACE = 100
@@ -12,7 +12,7 @@ SERIES = {
 }
 
 
-class Expression(OfTracks):
+class Expression(TrackMeasure):
     """Of the opening of the eyes and the height of the brows: correlation with the real ones, and spread over theirs.
 
     A generator that leaves the upper face as it is has 1 in all four, but for the detector's noise; one that draws it anew at

@@ -1,6 +1,6 @@
 """Features for the Frechet distance of a whole row to the real videos: of the Inception network, or of the sync expert.
 
-The distance belongs to a set, so it is computed by `metrics.tally` from the features of all videos; here is what they are.
+The distance belongs to a set, so it is computed by `metrics.results` from the features of all videos; here is what they are.
 """
 
 from itertools import islice
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from common.errors import InputError
-from metrics.measures.base import Findings, OfVideo
+from metrics.measures.base import Findings, VideoMeasure
 from metrics.measures.sync import sync_crop
 from metrics.rows import FRECHET, Column
 
@@ -17,7 +17,7 @@ PLACE = 20
 _BATCH = 32
 
 
-class Frechet(OfVideo):
+class Frechet(VideoMeasure):
     """With the published Inception weights the column is FID, else FD and the network's name.
 
     Args:

@@ -4,7 +4,7 @@ import numpy as np
 
 from metrics.formulas.head_pose import angle_difference, head_angles
 from metrics.formulas.series import correlate
-from metrics.measures.base import OfTracks
+from metrics.measures.base import TrackMeasure
 from metrics.rows import Column
 
 PLACE = 80
@@ -15,7 +15,7 @@ ANGLES = {
 }
 
 
-class HeadPose(OfTracks):
+class HeadPose(TrackMeasure):
     """Of each angle the mean absolute difference over the compared frames, and Pearson's correlation.
 
     The angles come from eleven landmarks of nose and eyes, see `metrics.formulas.head_pose`. A correlation of a head that

@@ -4,14 +4,14 @@ import weakref
 
 import numpy as np
 
-from metrics.measures.base import Findings, OfVideo
+from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import Column
 
 PLACE = 70
 FRAMES = 8
 
 
-class Identity(OfVideo):
+class Identity(VideoMeasure):
     """Cosine and distance of each embedding to the mean of the real video's at other times, mean over frames.
 
     Up to 8 frames with a face are looked at, evenly spread (80 ms each on a CPU core), in the real video, too. The mean that a

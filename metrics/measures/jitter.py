@@ -4,7 +4,7 @@ import numpy as np
 
 from faces.landmarks import MOUTH, interocular
 from metrics.formulas.series import LEAST_FRAMES
-from metrics.measures.base import Findings, OfVideo
+from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import Column
 
 PLACE = 90
@@ -12,7 +12,7 @@ UPPER = slice(17, 48)  # brows, nose, eyes
 PARTS = {"jitter": ("jitter", UPPER, "brows, nose and eyes"), "jitter_mouth": ("jitter mouth", MOUTH, "mouth")}
 
 
-class Jitter(OfVideo):
+class Jitter(VideoMeasure):
     """Length of x(t+1) - 2 x(t) + x(t-1) over the distance of the outer eye corners at t, mean over points and frames.
 
     A head that moves evenly has none, so what is left is trembling: of the picture, and of the detector, which is in the real

@@ -3,13 +3,13 @@
 import numpy as np
 
 from metrics.formulas.image import mouth_region, psnr, ssim
-from metrics.measures.base import OfFaces
+from metrics.measures.base import FaceMeasure
 from metrics.rows import Column
 
 PLACE = 30
 
 
-class Likeness(OfFaces):
+class Likeness(FaceMeasure):
     """Means over the compared frames."""
 
     columns = (
@@ -20,10 +20,10 @@ class Likeness(OfFaces):
     )
 
     def begin(self):
-        return _Watcher([column.key for column in self.columns])
+        return _Accumulator([column.key for column in self.columns])
 
 
-class _Watcher:
+class _Accumulator:
     def __init__(self, keys):
         self._keys, self._total, self._count = keys, np.zeros(len(keys)), 0
 

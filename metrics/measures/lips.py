@@ -5,13 +5,13 @@ import numpy as np
 from faces.mouth import mouth_opening
 from metrics.formulas.landmarks import mouth_distances
 from metrics.formulas.series import correlate, spread_ratio
-from metrics.measures.base import OfTracks
+from metrics.measures.base import TrackMeasure
 from metrics.rows import Column
 
 PLACE = 40
 
 
-class Lips(OfTracks):
+class Lips(TrackMeasure):
     """LMD: means over the compared frames. Opening: the inner-lip gap over the distance of the outer eye corners."""
 
     columns = (

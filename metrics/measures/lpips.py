@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from metrics.measures.base import OfFaces
+from metrics.measures.base import FaceMeasure
 from metrics.rows import Column
 
 PLACE = 50
 _BATCH = 32
 
 
-class PerceptualDistance(OfFaces):
+class PerceptualDistance(FaceMeasure):
     """Mean over the compared frames.
 
     Args:
@@ -24,10 +24,10 @@ class PerceptualDistance(OfFaces):
         return {"lpips_backbone": self._network.name, "lpips_sha256": self._network.sha256}
 
     def begin(self):
-        return _Watcher(self._network)
+        return _Accumulator(self._network)
 
 
-class _Watcher:
+class _Accumulator:
     def __init__(self, network):
         self._network, self._waiting, self._found = network, [], []
 

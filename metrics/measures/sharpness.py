@@ -5,13 +5,13 @@ from itertools import islice
 import numpy as np
 
 from metrics.formulas.image import mouth_region, sharpness
-from metrics.measures.base import Findings, OfVideo
+from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import Column
 
 PLACE = 60
 
 
-class Sharpness(OfVideo):
+class Sharpness(VideoMeasure):
     """Mean over the frames with a face; a video of one picture is looked at once."""
 
     columns = (

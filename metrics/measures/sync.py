@@ -3,14 +3,14 @@
 from dataclasses import asdict
 
 from common.errors import InputError
-from metrics.measures.base import Findings, OfVideo
+from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import MAX_SHIFT, SURE, Column
 from metrics.sync.video import judge_runs
 
 PLACE = 10
 
 
-class Sync(OfVideo):
+class Sync(VideoMeasure):
     """Only with the published weights are the columns called LSE; else they bear the expert's name.
 
     Args:

@@ -1,26 +1,19 @@
-"""The report of one evaluation: means over videos with their intervals, as a dict ready for JSON, and the files made of it."""
+"""The report of one evaluation: means over videos with their intervals, as a dict ready for JSON."""
 
-import json
 import math
 from collections import defaultdict
 from dataclasses import asdict
 from fractions import Fraction
 from numbers import Integral, Real
-from pathlib import Path
 
 import numpy as np
 
-from common.files import atomic_output
 from metrics.formulas.bootstrap import LEVEL, RESAMPLES, SEED, interval, paired_difference
-from metrics.report.html import html_page
-from metrics.report.tex import tex_table
-from metrics.report.text import markdown_page, write_csv
 from metrics.report.trust import trust_of
 from metrics.rows import COPY, FRECHET, PROTOCOLS, REAL, Row
 
 FORMAT = "talkingface-evaluation-2"
 OVER_FITTED = "over-fitted"
-SUFFIXES = (".json", ".csv", ".md", ".tex", ".html")
 DEFINITIONS = {
     "crop": "aligned face crop of the real video, applied to both; mouth crop: its rows S/2 to S, columns S/4 to 3S/4",
     "ssim": "Wang et al. 2004, RGB channel mean, Gaussian window 11x11 sigma 1.5, population covariance, data range 255",
@@ -152,49 +145,3 @@ def _by_face(videos, key):
         if video["values"].get(key) is not None:
             values[video["face"]].append(video["values"][key])
     return {face: float(np.mean(one)) for face, one in values.items()}
-
-
-def write_report(report, out, pictures=(), published=None):
-    """Write `out`.json, .csv, .md, .tex and .html, each whole or not at all; such a suffix of `out` is dropped.
-
-    Args:
-        report: what `build_report` gave.
-        out: path without suffix.
-        pictures: list of {"name", "row": Row, "rank": "worst" or "best", "value": float, "jpeg": bytes}, for the HTML; with
-            "measure": what the value is, for the caption.
-        published: None, or (heads, cells, footnotes), lists of str, list of lists of str, list of str: the numbers of others,
-            printed as a table of their own in .md, .tex and .html.
-
-    Returns:
-        list of the five Paths.
-    """
-    out = Path(out)
-    if out.suffix in SUFFIXES:
-        out = out.with_suffix("")
-    texts = {
-        ".json": json_text(report),
-        ".md": markdown_page(report, published),
-        ".tex": tex_table(report, published),
-        ".html": html_page(report, pictures, published),
-    }
-    paths = [out.with_name(out.name + suffix) for suffix in SUFFIXES]
-    for path in paths:
-        with atomic_output(path) as temporary:
-            if path.suffix == ".csv":
-                with open(temporary, "w", newline="", encoding="utf-8") as file:
-                    write_csv(report, file)
-            else:
-                temporary.write_text(texts[path.suffix], encoding="utf-8")
-    return paths
-
-
-def json_text(report):
-    """The report as JSON with one row, video or failure a line."""
-    parts = []
-    for key, value in report.items():
-        shown = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        if isinstance(value, list) and value:
-            lines = ",\n".join(json.dumps(one, ensure_ascii=False, allow_nan=False) for one in value)
-            shown = f"[\n{lines}\n]"
-        parts.append(f"{json.dumps(key)}: {shown}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"

@@ -1,10 +1,11 @@
 """What the report says, in words and digits, whatever the format: cells, footnotes, leakage, counts, protocol."""
 
+import re
 from dataclasses import dataclass
 
 from metrics.formulas.bootstrap import FEW
 from metrics.report.trust import trust_notes
-from metrics.rows import FRECHET, Column
+from metrics.rows import FRECHET, PROTOCOLS, Column
 
 DAGGER = "†"
 OVER_FITTED_NOTE = "better than real video: over-fitted to the expert, not a win"
@@ -61,6 +62,40 @@ def cell_of(row, column):
     return Cell(number(stored["mean"], digits), span(stored["low"], stored["high"], digits), more, stored["flag"] is not None)
 
 
+def best_labels(report, column):
+    """Labels of the rows whose mean is the best of all systems that were driven in the same way.
+
+    A value that is marked as over-fitted is never the best. Values that are equal in the digits shown share the place; where
+    all are, or one system alone has a value, there is no best one.
+
+    Args:
+        report: what `metrics.report.build.build_report` gave.
+        column: Column.
+
+    Returns:
+        set of str.
+    """
+    if column.better == "none":
+        return set()
+    badness = {"low": float, "high": lambda mean: -mean, "zero": abs, "one": lambda mean: abs(mean - 1)}[column.better]
+    found = set()
+    for protocol in PROTOCOLS:
+        rows = [(row["label"], row["cells"][column.key]) for row in report["rows"]
+                if row["row"]["kind"] == "generated" and row["row"]["protocol"] == protocol]  # fmt: skip
+        rows = [(label, cell) for label, cell in rows if cell["mean"] is not None]
+        able = {label: round(badness(round(cell["mean"], column.digits)), column.digits) for label, cell in rows
+                if cell["flag"] is None}  # fmt: skip
+        best = {label for label, value in able.items() if value == min(able.values())}
+        found |= best if len(best) < len(rows) else set()
+    return found
+
+
+def split_head(head):
+    """("D ↓", "judge") of "D (judge) ↓"; ("D ↓", "") where nothing stands in brackets."""
+    found = re.fullmatch(r"(.+?) \((.+)\)(.*)", head)
+    return (found[1] + found[3], found[2]) if found else (head, "")
+
+
 def plain(text):
     """One line of printable characters: a video's name may hold anything that a file name may."""
     return "".join(one if one.isprintable() else " " for one in str(text))
@@ -71,10 +106,10 @@ def flagged(report):
     return any(cell["flag"] is not None for row in report["rows"] for cell in row["cells"].values())
 
 
-def footnotes(report):
-    """Sentences below the table, without the one of the dagger."""
+def footnotes(report, intervals=True):
+    """Sentences below the table, without the one of the dagger; `intervals`: the table shows them."""
     notes = []
-    if any(cell["low"] is not None for row in report["rows"] for cell in row["cells"].values()):
+    if intervals and any(cell["low"] is not None for row in report["rows"] for cell in row["cells"].values()):
         notes.append(f"mean over videos [{report['protocol'].get('interval', 'bootstrap interval')}]")
         counts = [cell["videos"] for row in report["rows"] for cell in row["cells"].values() if cell["low"] is not None]
         if min(counts) < FEW:

@@ -1,7 +1,7 @@
 """Two evaluations side by side: what differs over the videos that both have, and whether their protocols allow to say so."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,10 @@ import numpy as np
 from common.errors import InputError
 from common.files import atomic_output
 from metrics.formulas.bootstrap import FEW, paired_difference
-from metrics.report.build import FORMAT, json_text
+from metrics.report.build import FORMAT
 from metrics.report.cells import DAGGER, OVER_FITTED_NOTE, columns_of, number, plain, protocol_items, span
+from metrics.report.files import json_text
+from metrics.report.matching import match_notes, match_systems
 from metrics.report.text import escape_markdown
 from metrics.rows import FRECHET, Row
 
@@ -71,17 +73,18 @@ def _broken(report):
 def compare_reports(first, second, names):
     """Compare two reports row by row, over the videos that both have.
 
-    Rows meet by kind, system and protocol. When each report has one generated system and the two differ, those meet.
+    Rows meet by kind, system and protocol; which systems are the same, `metrics.report.matching.match_systems` says.
 
     Args:
         first, second: what `read_report` gave.
         names: two str, what the reports are called.
 
     Returns:
-        {"format", "names", "columns", "rows", "protocol", "unmatched"}. A row is {"label", "videos", "only_first",
-        "only_second", "cells"}: how many videos both have, and only one has. A cell is {"first", "second", "difference", "low",
-        "high", "videos", "p", "differs", "flags"}: means over the common videos, second minus first as in
-        `metrics.formulas.bootstrap.paired_difference`, differs where its interval excludes 0, flags the two over-fitting marks.
+        {"format", "names", "columns", "rows", "systems", "protocol", "unmatched"}. systems is what `match_systems` gave.
+        A row is {"label", "videos", "only_first", "only_second", "cells"}: how many videos both have, and only one has. A
+        cell is {"first", "second", "difference", "low", "high", "videos", "p", "differs", "flags"}: means over the common
+        videos, second minus first as in `metrics.formulas.bootstrap.paired_difference`, differs where its interval excludes
+        0, flags the two over-fitting marks.
         The Frechet distance has its two values and their difference alone. protocol lists {"name", "first", "second"} where the
         two differ; columns that differ in their heads are listed there too.
 
@@ -90,7 +93,8 @@ def compare_reports(first, second, names):
     """
     others = {column.key: column for column in columns_of(second)}
     columns = [column for column in columns_of(first) if column.key in others]
-    pairs = _matching_rows(first, second)
+    systems = match_systems(first, second)
+    pairs = _matching_rows(first, second, systems)
     if not pairs or not columns:
         raise InputError(f"{names[0]} and {names[1]}: have no {'column' if pairs else 'row'} in common; nothing to compare")
     matched = [[row["row"] for row in side] for side in zip(*pairs, strict=True)]
@@ -99,6 +103,7 @@ def compare_reports(first, second, names):
         "names": list(names),
         "columns": [asdict(column) for column in columns],
         "rows": [_row(ours, theirs, _values(first, ours), _values(second, theirs), columns) for ours, theirs in pairs],
+        "systems": systems,
         "protocol": _protocol_differences(first, second) + [
             {"name": f"head of {column.key}", "first": column.label, "second": others[column.key].label}
             for column in columns if column.label != others[column.key].label],
@@ -107,16 +112,12 @@ def compare_reports(first, second, names):
     }  # fmt: skip
 
 
-def _matching_rows(first, second):
-    systems = [{row["row"]["system"] for row in report["rows"] if row["row"]["kind"] == "generated"}
-               for report in (first, second)]  # fmt: skip
-    alone = all(len(one) == 1 for one in systems)
-
-    def key(row):
-        return row["row"]["kind"], None if alone else row["row"]["system"], row["row"]["protocol"]
-
-    others = {key(row): row for row in second["rows"]}
-    return [(row, others[key(row)]) for row in first["rows"] if key(row) in others]
+def _matching_rows(first, second, systems):
+    partners = {match["first"]: match["second"] for match in systems}
+    others = {Row.from_dict(row["row"]): row for row in second["rows"]}
+    wanted = [(row, Row.from_dict(row["row"])) for row in first["rows"]]
+    wanted = [(row, replace(one, system=partners.get(one.system)) if one.kind == "generated" else one) for row, one in wanted]
+    return [(row, others[one]) for row, one in wanted if one in others]
 
 
 def _values(report, row):
@@ -164,7 +165,8 @@ def format_comparison(comparison):
     Returns:
         str without a newline at its end.
     """
-    lines = [f"first: {plain(comparison['names'][0])}; second: {plain(comparison['names'][1])}", *_warnings(comparison)]
+    lines = [f"first: {plain(comparison['names'][0])}; second: {plain(comparison['names'][1])}"]
+    lines += [*map(plain, match_notes(comparison["systems"])), *_warnings(comparison)]
     for row in comparison["rows"]:
         table = [HEADS, *_lines_of(row, comparison)]
         widths = [max(len(line[index]) for line in table) for index in range(len(HEADS))]
@@ -233,6 +235,7 @@ def write_comparison(comparison, out):
 def _markdown(comparison):
     first, second = (escape_markdown(name) for name in comparison["names"])
     lines = [f"# Comparison: {first} and {second}", "", f"First: {first}. Second: {second}.", ""]
+    lines += [*(f"* {escape_markdown(note)}" for note in match_notes(comparison["systems"])), ""]
     warnings = _warnings(comparison)
     lines += [f"**{escape_markdown(warnings[0])}**", "", *(f"* {escape_markdown(one.strip())}" for one in warnings[1:]), ""] \
         if warnings else []  # fmt: skip

@@ -8,6 +8,7 @@ from metrics.report.cells import (
     LEAKAGE_TITLE,
     OVER_FITTED_NOTE,
     PUBLISHED_TITLE,
+    best_labels,
     cell_of,
     columns_of,
     counts,
@@ -16,29 +17,39 @@ from metrics.report.cells import (
     leakage,
     plain,
     protocol_items,
+    split_head,
 )
-from metrics.report.plots import JITTER, offset_scatter, row_styles, shift_curves
+from metrics.report.plots import JITTER, encoded, offset_scatter, row_styles, shift_curves
+from metrics.report.style import TableStyle
 from metrics.rows import Row
 
 RANKS = ("worst", "best")
+SEEN = 10  # measures that a screen of 1,280 pixels shows beside the names
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --soft: #62676d; --line: #d9dce0; --shade: #f5f6f8;
-        --mark: #b3400a }
+        --mark: #b3400a; --dark: #0005 }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #15171a; --ink: #e6e7e9; --soft: #a0a5ac; --line: #363a40; --shade: #1f2226; --mark: #ff9a5c }
+  :root { --paper: #15171a; --ink: #e6e7e9; --soft: #a0a5ac; --line: #363a40; --shade: #1f2226; --mark: #ff9a5c; --dark: #000c }
 }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 78rem; padding: 1rem; background: var(--paper); color: var(--ink);
        font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
 h1 { font-size: 1.5rem; margin: .5rem 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
 p, li { max-width: 48rem } .soft, small, figcaption { color: var(--soft) } ul { padding-left: 1.2rem }
-.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem }
+.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem;
+        background: linear-gradient(to left, var(--paper) 2rem, transparent 4rem) right / 4rem 100% no-repeat local,
+                    linear-gradient(to left, var(--dark), transparent) right / 1.1rem 100% no-repeat scroll var(--paper) }
+@supports not selector(::-webkit-scrollbar) { .wide { scrollbar-color: var(--soft) var(--shade) } }
+.wide::-webkit-scrollbar { height: .8rem } .wide::-webkit-scrollbar-track { background: var(--shade) }
+.wide::-webkit-scrollbar-thumb { background: var(--soft); border-radius: .4rem; border: .15rem solid var(--shade) }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; overflow-wrap: normal }
-th, td { padding: .4rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line);
+th, td { padding: .4rem .55rem; font-size: .9rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line);
          vertical-align: top }
 th:first-child, td:first-child { text-align: left; background: var(--paper); position: sticky; left: 0; white-space: normal;
                                  min-width: 8rem; max-width: 16rem; overflow-wrap: break-word }
-thead th, thead th:first-child { background: var(--shade); font-weight: 600 } tbody th { font-weight: 500 }
+th:first-child, td:first-child { border-right: 1px solid var(--line) }
+thead th { font-weight: 600; vertical-align: bottom } thead th:first-child { background: var(--shade) }
+thead th small { display: block; font-weight: 400 } tbody th { font-weight: 500 }
 tbody tr:last-child > * { border-bottom: 0 } td small { display: block; font-size: .75rem }
 table.text td, table.text thead th { text-align: left; white-space: normal; overflow-wrap: break-word; max-width: 36rem }
 .mark { color: var(--mark); font-weight: 400 } .legend > span { margin-right: 1rem; display: inline-block }
@@ -52,19 +63,21 @@ img { max-width: 100%; height: auto; display: block } figure { margin: 0 }
 """
 
 
-def html_page(report, pictures=(), published=None):
+def html_page(report, pictures=(), published=None, style=None):
     """One self-contained HTML page.
 
     Args:
         report: what `metrics.report.build.build_report` gave.
-        pictures, published: as for `metrics.report.build.write_report`.
+        pictures, published, style: as for `metrics.report.files.write_report`.
 
     Returns:
         str.
     """
+    style = style or TableStyle()
     parts = [
         _head(), "<h1>Evaluation of talking faces</h1>", f"<p>{_text(counts(report))}</p>",
-        "<h2>Result</h2>", _result(report), _leakage(report), _plots(report), _pictures(pictures), _failed(report),
+        "<h2>Result</h2>", _result(report, style.choose(report)), _all_measures(report, style), _leakage(report),
+        _plots(report), _pictures(pictures), _failed(report),
         _published(published), _measures(report), _protocol(report), _notes(report), "</body></html>",
     ]  # fmt: skip
     return "\n".join(part for part in parts if part) + "\n"
@@ -82,25 +95,41 @@ def _text(text):
     return escape(plain(text))
 
 
-def _result(report):
-    columns = columns_of(report)
-    heads = ["", "videos", *(column.head for column in columns)]
-    lines = ["<div class=wide><table><thead><tr>", *(f"<th scope=col>{_text(head)}</th>" for head in heads)]
+def _result(report, columns):
+    notes = [f'<span class="mark">{DAGGER}</span> {OVER_FITTED_NOTE}'] if flagged(report) else []
+    notes += [_text(note) for note in footnotes(report)]
+    notes += ["More measures stand to the right: scroll the table."] if len(columns) > SEEN else []
+    return "\n".join([_table(report, columns), *(f'<p class="soft">{note}</p>' for note in notes)])
+
+
+def _all_measures(report, style):
+    """All measures in a table that is opened by a click, where the main table shows a choice."""
+    if style.columns is None:
+        return ""
+    return f"<details><summary>All measures</summary>\n{_table(report, columns_of(report))}</details>"
+
+
+def _table(report, columns):
+    lines = ["<div class=wide tabindex=0><table><thead><tr><th></th><th scope=col>videos</th>"]
+    for column in columns:
+        name, bracket = split_head(column.head)
+        below = f"<small>{_text(bracket)}</small>" if bracket else ""
+        lines.append(f'<th scope=col title="{_text(column.meaning)}">{_text(name)}{below}</th>')
     lines.append("</tr></thead><tbody>")
+    best = {column.key: best_labels(report, column) for column in columns}
     for row in report["rows"]:
         missing = f"<small>{row['failed']} failed</small>" if row["failed"] else ""
         lines.append(f"<tr><th scope=row>{_text(row['label'])}</th><td>{row['videos']}{missing}</td>")
-        lines += [_cell(cell_of(row, column)) for column in columns]
+        lines += [_cell(cell_of(row, column), row["label"] in best[column.key]) for column in columns]
         lines.append("</tr>")
-    notes = [f'<span class="mark">{DAGGER}</span> {OVER_FITTED_NOTE}'] if flagged(report) else []
-    notes += [_text(note) for note in footnotes(report)]
-    return "\n".join([*lines, "</tbody></table></div>", *(f'<p class="soft">{note}</p>' for note in notes)])
+    return "\n".join([*lines, "</tbody></table></div>"])
 
 
-def _cell(cell):
+def _cell(cell, best):
+    mean = f"<b>{_text(cell.mean)}</b>" if best else _text(cell.mean)
     mark = f'<span class="mark">{DAGGER}</span>' if cell.over_fitted else ""
     below = "".join(f"<small>{_text(one)}</small>" for one in (cell.interval, cell.more) if one)
-    return f"<td>{_text(cell.mean)}{mark}{below}</td>"
+    return f"<td>{mean}{mark}{below}</td>"
 
 
 def _leakage(report):
@@ -124,11 +153,13 @@ def _plots(report):
               for row, style in zip(report["rows"], row_styles(report), strict=True)]  # fmt: skip
     lines.append('</p><div class="plots">')
     if scatter is not None:
-        lines.append(_figure(scatter, "png", "Confidence over AV offset, a point for each video; points are moved by up to "
-                             f"{JITTER} frames to either side, so that equal offsets show."))  # fmt: skip
+        caption = ("Confidence over AV offset, a point for each video; points are moved by up to "
+                   f"{JITTER} frames to either side, so that equal offsets show.")  # fmt: skip
+        lines.append(_figure(encoded(scatter, "png"), "png", caption))
     if curves is not None:
-        lines.append(_figure(curves, "png", "Mean distance over the shift of the sound: mean over videos, with a band from the "
-                             "lower to the upper quartile; dashed: unpaired."))  # fmt: skip
+        caption = ("Mean distance over the shift of the sound: mean over videos, with a band from the lower to the upper "
+                   "quartile; dashed: unpaired.")  # fmt: skip
+        lines.append(_figure(encoded(curves, "png"), "png", caption))
     return "\n".join([*lines, "</div>"])
 
 

@@ -37,14 +37,15 @@ def row_styles(report):
     return styles
 
 
-def offset_scatter(report):
+def offset_scatter(report, *, for_paper=False):
     """Confidence over AV offset, a point a video, a colour a row.
 
     Args:
         report: what `metrics.report.build.build_report` gave.
+        for_paper: black axes, and a legend.
 
     Returns:
-        PNG with a clear background, bytes; None when no video has both values.
+        matplotlib Figure with a clear background; None when no video has both values.
     """
     series = []
     for row, style in zip(report["rows"], row_styles(report), strict=True):
@@ -53,24 +54,25 @@ def offset_scatter(report):
         series.append((points, style))
     if not any(len(points) for points, _ in series):
         return None
-    figure, axes = _axes("AV offset, frames of 25 a second", "confidence")
+    figure, axes = _axes("AV offset, frames of 25 a second", "confidence", for_paper)
     random = np.random.default_rng(0)
     axes.axvline(0, color=AXES_COLOUR, linewidth=0.8, linestyle=":")
     for points, style in series:
         shaken = points[:, 0] + random.uniform(-JITTER, JITTER, len(points))
         axes.scatter(shaken, points[:, 1], s=26 if len(points) < 500 else 9, c=style.colour, marker=style.marker,
                      alpha=0.75 if len(points) < 500 else 0.4, linewidths=0)
-    return _png(figure)
+    return _finished(figure, axes, report, for_paper)
 
 
-def shift_curves(report):
+def shift_curves(report, *, for_paper=False):
     """Mean distance over the shift of the sound: mean over videos as a line for each row, quartiles as a band.
 
     Args:
         report: what `metrics.report.build.build_report` gave.
+        for_paper: black axes, and a legend.
 
     Returns:
-        PNG with a clear background, bytes; None when no video has a curve.
+        matplotlib Figure with a clear background; None when no video has a curve.
     """
     series = []
     for row, style in zip(report["rows"], row_styles(report), strict=True):
@@ -79,14 +81,17 @@ def shift_curves(report):
             series.append((_over_videos(np.array(curves, np.float64)), style))
     if not series:
         return None
-    figure, axes = _axes("shift of the sound, frames of 25 a second", "mean distance")
+    figure, axes = _axes("shift of the sound, frames of 25 a second", "mean distance", for_paper)
     shifts = np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
     axes.axvline(0, color=AXES_COLOUR, linewidth=0.8, linestyle=":")
     for (mean, low, high), style in series:
         axes.fill_between(shifts, low, high, color=style.colour, alpha=0.15, linewidth=0)
         axes.plot(shifts, mean, color=style.colour, linestyle=style.line, marker=style.marker, markersize=3.5, linewidth=1.6)
     axes.set_xlim(-MAX_SHIFT, MAX_SHIFT)
-    return _png(figure)
+    return _finished(figure, axes, report, for_paper)
+
+
+PLOTS = {"offsets": offset_scatter, "shifts": shift_curves}  # name in the file's name: function
 
 
 def _videos(report, row):
@@ -103,23 +108,40 @@ def _over_videos(curves):
     return found
 
 
-def _axes(across, up):
+def _axes(across, up, for_paper):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_SIZE, layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_xlabel(across, color=AXES_COLOUR, fontsize=11)
-    axes.set_ylabel(up, color=AXES_COLOUR, fontsize=11)
-    axes.tick_params(colors=AXES_COLOUR, labelsize=10)
+    axes, colour = figure.add_subplot(), "black" if for_paper else AXES_COLOUR
+    axes.set_xlabel(across, color=colour, fontsize=11)
+    axes.set_ylabel(up, color=colour, fontsize=11)
+    axes.tick_params(colors=colour, labelsize=10)
     axes.patch.set_alpha(0)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(AXES_COLOUR)
+        spine.set_color(colour)
     axes.grid(color=AXES_COLOUR, alpha=0.2, linewidth=0.6)
     return figure, axes
 
 
-def _png(figure):
+def _finished(figure, axes, report, for_paper):
+    """The figure, in a paper with a legend of its rows beside the axes."""
+    if for_paper:
+        from matplotlib.lines import Line2D
+
+        drawn = [one for one in zip(report["rows"], row_styles(report), strict=True) if _videos(report, one[0])]
+        handles = [Line2D([], [], color=style.colour, marker=style.marker, linestyle=style.line,
+                          label=row["label"].replace("$", r"\$")) for row, style in drawn]  # fmt: skip
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3), frameon=False, fontsize=9)
+    return figure
+
+
+def encoded(figure, kind):
+    """bytes of a figure as "png", "svg" or "pdf", its background clear; the same bytes for the same figure."""
+    import matplotlib
+
     target = BytesIO()
-    figure.savefig(target, format="png", dpi=_DPI, transparent=True)
+    dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind)
+    with matplotlib.rc_context({"svg.hashsalt": "talkingface", "pdf.fonttype": 42}):
+        figure.savefig(target, format=kind, dpi=_DPI, transparent=True, metadata=dates)
     return target.getvalue()

@@ -1,19 +1,25 @@
-"""The report as LaTeX tables: needs \\usepackage{booktabs} and nothing else."""
+"""The report as one LaTeX table for a paper: needs \\usepackage{booktabs} and nothing else."""
+
+import re
+from itertools import groupby
 
 from metrics.report.cells import (
     OVER_FITTED_NOTE,
     PUBLISHED_TITLE,
+    best_labels,
     cell_of,
-    columns_of,
     counts,
     footnotes,
     leakage,
     main_protocol,
     plain,
+    split_head,
 )
+from metrics.report.style import TableStyle
+from metrics.rows import PROTOCOLS
 
-ACROSS = 4  # measures in one table; more go to a further table, so that each fits the width of a page
 _DAGGER = r"$^\dagger$"
+_DRIVEN = {"paired": "own sound (paired)", "unpaired": "other sound (unpaired)"}
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
@@ -22,76 +28,126 @@ _SPECIAL = {
 }  # fmt: skip
 
 
-def tex_table(report, published=None):
-    """LaTeX tables to \\input into a document; they compile with \\usepackage{booktabs}.
+def tex_table(report, published=None, style=None, name="evaluation"):
+    """LaTeX to \\input into a document; it compiles with \\usepackage{booktabs}.
+
+    One table environment: a row for each system, the measures of the style, the best value of each measure bold. What else the
+    report says stands above it as comments.
 
     Args:
         report: what `metrics.report.build.build_report` gave.
-        published: as for `metrics.report.build.write_report`; becomes a table environment of its own.
+        published: as for `metrics.report.files.write_report`; becomes a table environment of its own.
+        style: TableStyle; None: the default.
+        name: of the file, for the label.
 
     Returns:
         str.
     """
-    columns = columns_of(report)
-    lines = ["% Needs \\usepackage{booktabs}."]
-    for start in range(0, max(len(columns), 1), ACROSS):
-        lines += _measured(report, columns[start:start + ACROSS], last=start + ACROSS >= len(columns))
+    style = style or TableStyle()
+    lines = ["% Needs \\usepackage{booktabs}.", *(f"% {plain(one)}" for one in _remarks(report))]
+    lines += _measured(report, style, name)
     if published is not None:
         lines += _published(*published)
     return "\n".join(lines) + "\n"
 
 
-def _measured(report, columns, last):
-    """One table environment: some of the measures of all rows; the last one has the notes."""
-    lines = [*_opening("Mean over videos, and the interval of the mean.")]
-    heads = ["", "videos", *(_head(column.head) for column in columns)]
-    lines += [rf"\begin{{tabular}}{{p{{0.2\linewidth}}{'r' * (len(heads) - 1)}}}", r"\toprule", _line(heads), r"\midrule"]
-    over_fitted = False
-    for row in report["rows"]:
-        lines += [r"\addlinespace[2pt]"] if row is not report["rows"][0] else []
-        cells = [cell_of(row, column) for column in columns]
-        over_fitted |= any(cell.over_fitted for cell in cells)
-        label = rf"\raggedright {escape_tex(row['label'])}".replace("/", r"/\allowbreak{}").replace(r"\_", r"\_\allowbreak{}")
-        lines.append(_line([label, str(row["videos"]), *map(_cell, cells)]))
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    notes = [f"{_DAGGER} {escape_tex(OVER_FITTED_NOTE)}"] if over_fitted else []
-    return [*lines, *_notes(notes + (_last_notes(report) if last else [])), r"\end{table}"]
-
-
-def _last_notes(report):
-    notes = footnotes(report)
+def _remarks(report):
+    """What stands in comments: counts, leakage and protocol."""
+    yield counts(report)
     for system, changes in leakage(report):
-        notes.append(f"unpaired minus paired, {system}: " + "; ".join(f"{label} {change}" for label, change in changes))
-    notes += [counts(report), *(f"{name}: {value}" for name, value in main_protocol(report))]
-    return [escape_tex(note) for note in notes]
+        yield f"unpaired minus paired, {system}: " + "; ".join(f"{label} {change}" for label, change in changes)
+    yield from (f"{name}: {value}" for name, value in main_protocol(report))
 
 
-def _published(heads, cells, notes):
-    lines = ["", *_opening(f"{PUBLISHED_TITLE[0].upper()}{PUBLISHED_TITLE[1:]}.")]
-    lines += [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _line(map(escape_tex, heads)), r"\midrule"]
-    lines += [_line(map(escape_tex, line)) for line in cells]
-    return [*lines, r"\bottomrule", r"\end{tabular}", *_notes(map(escape_tex, notes)), r"\end{table}"]
+def _measured(report, style, name):
+    columns, rows = style.first(report), report["rows"]
+    best = {column.key: best_labels(report, column) for column in columns}
+    even = len({row["videos"] for row in rows}) < 2 and not report["failed"]
+    heads = [*([] if even else ["videos"]), *(column.head for column in columns)]
+    lines = [*_opening(_caption(report, style, even, any(best.values())), _label(style, name)),
+             rf"\begin{{tabular}}{{@{{}}l{'r' * len(heads)}@{{}}}}", r"\toprule", *_heads(heads), r"\midrule"]  # fmt: skip
+    protocols = [one for one in PROTOCOLS if any(row["row"]["protocol"] == one for row in rows)]
+    groups = [(None, [row for row in rows if row["row"]["protocol"] is None]),
+              *((one, [row for row in rows if row["row"]["protocol"] == one]) for one in protocols)]  # fmt: skip
+    over_fitted = False
+    for protocol, members in (group for group in groups if group[1]):
+        if protocol is not None and members[0] is not rows[0]:
+            lines.append(r"\midrule")
+        if len(protocols) > 1 and protocol is not None:
+            lines.append(_line([rf"\multicolumn{{{len(heads) + 1}}}{{@{{}}l}}{{\emph{{{_DRIVEN[protocol]}}}}}"]))
+        for row in members:
+            cells = [cell_of(row, column) for column in columns]
+            over_fitted |= any(cell.over_fitted for cell in cells)
+            texts = [_cell(cell, style.intervals, row["label"] in best[column.key])
+                     for cell, column in zip(cells, columns, strict=True)]  # fmt: skip
+            lines.append(_line([escape_tex(row["row"]["system"] or row["label"]),
+                                *([] if even else [str(row["videos"])]), *texts]))  # fmt: skip
+    notes = [f"{_DAGGER} {escape_tex(OVER_FITTED_NOTE)}"] if over_fitted else []
+    notes += [escape_tex(counts(report))] if report["failed"] else []
+    notes += map(escape_tex, footnotes(report, style.intervals))
+    return [*lines, r"\bottomrule", r"\end{tabular}", *_notes(notes), r"\end{table}"]
 
 
-def _opening(caption):
-    return [r"\begin{table}[tbp]", r"\centering\scriptsize\setlength{\tabcolsep}{3pt}", rf"\caption{{{escape_tex(caption)}}}"]
+def _caption(report, style, even, bold):
+    """The user's caption as it is, or sentences on what the figures are."""
+    if style.caption is not None:
+        return style.caption
+    count = report["rows"][0]["videos"] if report["rows"] and even else None
+    sentences = ["Means over the videos of each row"]
+    if count is not None:
+        sentences = [f"Means over {count} video{'s' if count != 1 else ''}"]
+    sentences += ["below each its 95 % interval (bootstrap over videos)"] if style.intervals else []
+    sentences += ["bold: the best of the systems"] if bold else []
+    return escape_tex(f"{'; '.join(sentences)}.")
 
 
-def _head(text):
-    """A head with what stands in brackets on a second line."""
-    first, bracket, rest = text.partition(" (")
-    return _stacked("b", [escape_tex(first), escape_tex(bracket.strip() + rest)]) if bracket else escape_tex(text)
+def _label(style, name):
+    return style.label or "tab:" + (re.sub(r"[^A-Za-z0-9:._+-]+", "-", name).strip("-") or "evaluation")
 
 
-def _cell(cell):
-    """Mean, with its interval and more on lines of their own."""
+def _opening(caption, label):
+    return [r"\begin{table}[tbp]", r"\centering", rf"\caption{{{caption}}}", rf"\label{{{label}}}",
+            r"\par\smallskip\footnotesize\setlength{\tabcolsep}{3pt}"]  # fmt: skip
+
+
+def _heads(heads):
+    """The line of heads; above it, over the columns that belong together, what stands in brackets behind their names."""
+    parts = [split_head(head) for head in heads]
+    names = [_stacked("b", map(escape_tex, _two_lines(name))) for name, _ in parts]
+    if not any(bracket for _, bracket in parts):
+        return [_line(["", *names])]
+    above, rules, at = [""], [], 2
+    for bracket, members in groupby(parts, key=lambda part: part[1]):
+        count = len(list(members))
+        if bracket:
+            above.append(rf"\multicolumn{{{count}}}{{c}}{{{escape_tex(bracket)}}}")
+            rules.append(rf"\cmidrule(lr){{{at}-{at + count - 1}}}")
+        else:
+            above += [""] * count
+        at += count
+    return [_line(above), "".join(rules), _line(["", *names])]
+
+
+def _cell(cell, intervals, best):
+    """Mean, bold where it is the best, with its interval on a line of its own."""
     mean = _figure(cell.mean) + _DAGGER * cell.over_fitted
-    below = [_figure(text) for text in (cell.interval, cell.more) if text]
-    return _stacked("t", [mean, *below]) if below else mean
+    mean = rf"\textbf{{{mean}}}" if best else mean
+    below = [rf"\scriptsize {_figure(text)}" for text in (cell.interval, cell.more) if text and intervals]
+    return _stacked("t", [mean, *below])
+
+
+def _two_lines(name):
+    """"SSIM mouth ↑" -> ["SSIM", "mouth ↑"]; a short name stays on one line."""
+    *words, last = name.split(" ")
+    last = [words.pop(), last] if words and last[0] in "↓↑→" else [last]
+    return [" ".join(words), " ".join(last)] if words else [" ".join(last)]
 
 
 def _stacked(place, lines):
     """Lines below each other in one cell, which stands on the last ("b") or the first ("t") of them."""
+    lines = list(lines)
+    if len(lines) == 1:
+        return lines[0]
     return rf"\begin{{tabular}}[{place}]{{@{{}}r@{{}}}}" + r" \\ ".join(lines) + r"\end{tabular}"
 
 
@@ -109,6 +165,14 @@ def _notes(notes):
         return []
     return [r"\par\smallskip", r"\begin{minipage}{\linewidth}\raggedright\scriptsize", *(rf"{note}\par" for note in notes),
             r"\end{minipage}"]
+
+
+def _published(heads, cells, notes):
+    lines = ["", *_opening(escape_tex(f"{PUBLISHED_TITLE[0].upper()}{PUBLISHED_TITLE[1:]}."), "tab:published")]
+    lines += [rf"\begin{{tabular}}{{@{{}}l{'r' * (len(heads) - 1)}@{{}}}}", r"\toprule"]
+    lines += [_line(map(escape_tex, heads)), r"\midrule"]
+    lines += [_line(map(escape_tex, line)) for line in cells]
+    return [*lines, r"\bottomrule", r"\end{tabular}", *_notes(map(escape_tex, notes)), r"\end{table}"]
 
 
 def escape_tex(text):

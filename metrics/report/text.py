@@ -8,6 +8,7 @@ from metrics.report.cells import (
     LEAKAGE_TITLE,
     OVER_FITTED_NOTE,
     PUBLISHED_TITLE,
+    best_labels,
     cell_of,
     columns_of,
     counts,
@@ -18,6 +19,7 @@ from metrics.report.cells import (
     plain,
     protocol_items,
 )
+from metrics.report.style import TableStyle
 from metrics.rows import Row
 
 WIDTH = 150
@@ -26,7 +28,7 @@ _SPECIAL = re.compile(r"[\\`*<>|~$&]|(?<![^\W_])_|_(?![^\W_])|^#")
 _LINK = re.compile(r"\][\[(:]")
 
 
-def format_table(report, width=WIDTH):
+def format_table(report, width=WIDTH, style=None):
     """The report for the terminal.
 
     One line for each row, "mean [low, high]" in each column, "-" where a value is undefined. Columns beyond `width` characters
@@ -35,11 +37,12 @@ def format_table(report, width=WIDTH):
     Args:
         report: what `metrics.report.build.build_report` gave.
         width: characters in a line, about.
+        style: metrics.report.style.TableStyle; None: the default.
 
     Returns:
         str without a newline at its end.
     """
-    columns = columns_of(report)
+    columns = (style or TableStyle()).choose(report)
     labels = ["", *(plain(row["label"]) for row in report["rows"])]
     table = [["videos", *(str(row["videos"]) for row in report["rows"])]]
     table += [[column.head, *(cell_of(row, column).line() for row in report["rows"])] for column in columns]
@@ -87,11 +90,11 @@ def _blocks(labels, columns, width):
     return lines
 
 
-def markdown_page(report, published=None):
-    """The report as a Markdown page with GitHub tables; `published` as for `metrics.report.build.write_report`."""
+def markdown_page(report, published=None, style=None):
+    """The report as a Markdown page with GitHub tables; `published` and `style` as for `metrics.report.files.write_report`."""
+    style = style or TableStyle()
     columns = columns_of(report)
-    cells = [[row["label"], str(row["videos"]), *(cell_of(row, column).line() for column in columns)] for row in report["rows"]]
-    lines = ["# Evaluation", "", *_table(["", "videos", *(column.head for column in columns)], cells), ""]
+    lines = ["# Evaluation", "", *_measured(report, style.choose(report)), ""]
     notes = ([f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []) + footnotes(report)
     lines += [f"* {escape_markdown(note)}" for note in [*notes, counts(report)]]
     changes = leakage(report)
@@ -99,6 +102,8 @@ def markdown_page(report, published=None):
         lines += ["", f"## Leakage: {LEAKAGE_TITLE}", ""]
         lines += [f"* {escape_markdown(system)}: " + "; ".join(escape_markdown(f"{label} {text}") for label, text in one)
                   for system, one in changes]  # fmt: skip
+    if style.columns is not None:
+        lines += ["", "## All measures", "", *_measured(report, columns)]
     if report["failed"]:
         lines += ["", "## Failed", "", *_table(["video", "row", "reason"], [
             [one["name"], Row.from_dict(one["row"]).label, one["reason"]] for one in report["failed"]])]  # fmt: skip
@@ -111,9 +116,29 @@ def markdown_page(report, published=None):
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _measured(report, columns):
+    """Lines of the table of these measures, the best value of each bold."""
+    best = {column.key: best_labels(report, column) for column in columns}
+    lines = []
+    for row in report["rows"]:
+        cells = [cell_of(row, column) for column in columns]
+        texts = [escape_markdown(cell.line()) for cell in cells]
+        for at, (cell, column) in enumerate(zip(cells, columns, strict=True)):
+            if row["label"] in best[column.key]:
+                mean = escape_markdown(cell.mean)
+                texts[at] = f"**{mean}**{texts[at].removeprefix(mean)}"
+        lines.append([escape_markdown(row["label"]), str(row["videos"]), *texts])
+    return _escaped_table([escape_markdown(head) for head in ("", "videos", *(column.head for column in columns))], lines)
+
+
 def _table(heads, cells):
-    lines = [[escape_markdown(one) for one in line] for line in (heads, *cells)]
-    lines.insert(1, ["---", *["---:"] * (len(heads) - 1)])
+    heads, *cells = ([escape_markdown(one) for one in line] for line in (heads, *cells))
+    return _escaped_table(heads, cells)
+
+
+def _escaped_table(heads, cells):
+    lines = [heads, *cells]
+    lines.insert(1, ["---", *["---:"] * (len(lines[0]) - 1)])
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 

@@ -10,7 +10,7 @@ def trust_of(videos, protocol, systems):
 
     Args:
         videos: list of video records, see `metrics.report.build.build_report`; those of generated videos may have "taught", see
-            `metrics.clips.precision.made_taught_with`.
+            `metrics.clips.video_tags.VideoTags`.
         protocol: with "expert", "expert_hears" and "expert_sha256", where there is an expert.
         systems: names of the systems, in the order of the table.
 
@@ -39,7 +39,7 @@ def shared_with(taught, protocol):
     """What a generator was taught with and the expert is, or hears, too.
 
     Args:
-        taught: list of str: "hears KIND" or "judge NAME SHA", see `metrics.clips.precision.made_taught_with`. It is read from a
+        taught: list of str: "hears KIND" or "judge NAME SHA", see `metrics.clips.video_tags.VideoTags`. It is read from a
             foreign video: what has another form is ignored.
 
     Returns:

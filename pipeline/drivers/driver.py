@@ -7,7 +7,8 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from faces.crops import paste_mask, plan_crops
 from faces.outline import lower_face_mask, whole_face_mask
-from pipeline.reference import choose_reference
+from pipeline.options import refuse_beside_compat
+from pipeline.reference import choose_references
 from speech.windows import frame_count
 
 OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}
@@ -17,10 +18,10 @@ FOLLOWS = ("sound", "drive", "pose")  # what a result can follow; "drive" and "p
 class Driver(ABC):
     """A checkpoint that is ready to draw faces. A family of methods is one subclass and one line in `drivers.DRIVERS`.
 
-    The pipeline calls `listen` and `look` once a job, then `draw` once a batch:
+    The pipeline calls `listen` once a job, `look` once for each shot of the source, then `draw` once a batch, of one shot:
 
         codes = driver.listen(driving, fps, frames)              # the whole clip at once
-        state = driver.look(scene, codes)                        # what the person looks like
+        state = driver.look(scene, codes)                        # what the person looks like in this shot
         faces = driver.draw(state, codes[[t, t + 1, ...]], crops of these frames, [t, t + 1, ...])
         weights = driver.mask(state, [t, t + 1, ...])            # of the paste; None for the outline of the face
 
@@ -39,10 +40,11 @@ class Driver(ABC):
         uses_words: it asks for the words that are said (`driving.words`).
         loop: what follows the end of a face video that is too short, unless the user says otherwise.
         leaves_out: why `lay_crops` gives no crop to some faces that were found, as words after "for".
+        every_shot: `look` is shown all shots of the video at once, and draws in the light of each frame by itself.
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
 
     Attributes (of the object):
-        name, sha256, taught_with: of the checkpoint. crop, device, precision, compat: as given.
+        name, run, sha256, taught_with: of the checkpoint. crop, device, precision, compat: as given.
         threads: of the CPU that it may draw with, as `--threads` says; None where nothing is said.
     """
 
@@ -53,11 +55,13 @@ class Driver(ABC):
     moves = False
     uses_words = False
     loop = "pingpong"
-    leaves_out = "the face is outside the frame"
+    leaves_out = "the face jumps in size, or is outside the frame"
+    every_shot = False
     compats = ()
 
     def __init__(self, checkpoint, *, crop, device, precision, compat=None):
         self.name, self.sha256, self.taught_with = checkpoint.path.name, checkpoint.sha256, checkpoint.taught_with
+        self.run = checkpoint.run
         self.crop, self.device, self.precision, self.compat = crop, device, precision, compat
         self.threads = None
         if compat is not None and not self.compats:
@@ -82,10 +86,11 @@ class Driver(ABC):
 
     @abstractmethod
     def look(self, scene, codes):
-        """What the person looks like: done once a job.
+        """What the person looks like: done once for each shot of the source, or once a job with `every_shot`.
 
         Args:
-            scene: pipeline.scene.Scene; `scene.pictures(scene.looks)` are crops of the frames that `looks_at` has named.
+            scene: pipeline.scene.Scene; `scene.pictures(scene.looks)` are crops of those of the frames that `looks_at` has named
+                that serve this shot.
             codes: what `listen` gave, of all frames.
 
         Returns:
@@ -136,17 +141,17 @@ class Driver(ABC):
         return OUTLINES[self.pastes](landmarks, size, inset=smear, **grown)
 
     def looks_at(self, track, reference=None):
-        """Numbers of the source frames that are shown to `look`, as `scene.looks`; the default is one picture of the person.
+        """Numbers of the source frames that are shown to `look`, as `scene.looks`; the default is one picture for each shot.
 
         Args:
             track: FaceTrack of the source, present where there is a crop; None where the place of the face is given by hand.
-            reference: what `--reference` says: None or "fixed" for a frame of our choice, or the number of a frame.
+            reference: what `--reference` says: None or "fixed" for frames of our choice, or the number of a frame.
 
         Returns:
             tuple of int.
         """
         if reference in (None, "fixed"):
-            return (0 if track is None else choose_reference(track),)
+            return (0,) if track is None else tuple(choose_references(track).values())
         return (reference,)
 
     def frames(self, driving, fps):
@@ -160,7 +165,12 @@ class Driver(ABC):
         return replace(self.crop, pads=tuple(pads or self.crop.pads))
 
     def lay_crops(self, track, spec, fps, smooth):
-        """One crop for each frame of a track, see `faces.crops.plan_crops`."""
+        """One crop for each frame of a track, see `faces.crops.plan_crops`.
+
+        A face that cannot be one (`FaceTrack.believed`) has no crop, and its frame stays as it is.
+        """
+        if self.compat is None:
+            track = replace(track, present=track.believed(fps))
         return plan_crops(track, spec, fps=fps, smooth=smooth)
 
     @property
@@ -227,21 +237,3 @@ class Driver(ABC):
     def output(self, options):
         """What is written: "frame", or "crop" where the user or the family wants it so."""
         return options.output or ("crop" if self.pastes is None else "frame")
-
-
-def refuse_beside_compat(compat, options, given=()):
-    """Refuse what cannot go together with the promise of another program's pixels.
-
-    Args:
-        compat: value of `--compat`, or None.
-        options: pipeline.options.DriveOptions.
-        given: those of FOLLOWS that the user gave.
-    """
-    if compat is None:
-        return
-    flags = [flag for flag, on in (("--optimise_face", options.optimise_face), ("--paste", options.paste)) if on]
-    flags += [f"--{flag}" for flag in ("drive", "pose") if flag in given]
-    if options.output == "crop":
-        flags.append("--output crop")
-    if flags:
-        raise InputError(f"--compat {compat} computes what the public script computes; leave {flags[0]} out")

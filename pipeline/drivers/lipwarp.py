@@ -21,7 +21,7 @@ from faces.outline import lower_face_mask
 from faces.window import LARGEST
 from models.lip_motion import MARGIN, SPAN
 from pipeline.drivers.driver import Driver
-from pipeline.drivers.own_frames import OwnFrames, believed, in_crop, own_bank, rest_picture
+from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
 from pipeline.drivers.refining import Refiner, load_refiner
 from pipeline.drivers.speech_codes import SpeechCodes, in_pieces
 from pipeline.scene import Scene
@@ -76,7 +76,7 @@ class LipwarpDriver(Driver):
 
     pastes = "mouth"
     moves = True
-    leaves_out = "the face jumps in size"
+    every_shot = True
 
     @property
     def uses_words(self):
@@ -131,10 +131,6 @@ class LipwarpDriver(Driver):
         if refiner := self._refiner(options.refiner):
             found["refiner"] = f"{options.refiner.name} {refiner.sha256[:12]}"
         return found
-
-    def lay_crops(self, track, spec, fps, smooth):
-        """See Driver; a face that cannot be one has no crop, and its frame stays as it is."""
-        return super().lay_crops(replace(track, present=believed(track, fps)), spec, fps, smooth)
 
     def outline(self, landmarks, size, smear, wanted=None):
         """See Driver; the hull of the frame's and the wanted jaw, a little larger than the jaw's landmarks."""

@@ -1,45 +1,16 @@
 """From which frames of its own a face is drawn: the bank of a job, and the sources of each frame, found piece by piece."""
 
-import logging
-
 import numpy as np
 
-from faces.drawing.bank import build_bank, whole
-from faces.drawing.shots import shots_of
-from faces.landmarks import apply_affine, interocular
+from faces.drawing.bank import build_bank
+from faces.landmarks import apply_affine
 from faces.mouth import mouth_opening
-from faces.smoothing import segments
 from pipeline.reference import choose_reference
 
 # The first result shall come within a second of tracking, so that the bank is taken from the beginning of the video, or of each
 # shot where the picture is cut: so many pixels of frames, but at least so many frames.
 STRETCH_PIXELS, STRETCH_FRAMES = 300 * 1280 * 720, 50
 PIECE, OVERLAP = 1500, 25  # frames of the result whose sources are found at once, and what is looked at beyond on both sides
-JUMP, LEAST_SECONDS = 1.25, 0.25  # change of a face's size from one frame to the next; how long it must last to be believed
-log = logging.getLogger(__name__)
-
-
-def believed(track, fps):
-    """Frames whose face is one: what changes its size at a jump and is gone at once is a mistake of the detector.
-
-    Half a face at the frame's border, or a hand, may be taken for a small face for a few frames.
-
-    Args:
-        track: FaceTrack.
-        fps: frames a second.
-
-    Returns:
-        (N,) bool.
-    """
-    size, keep = interocular(track.landmarks.astype(np.float64)), track.present.copy()
-    for start, end in segments(track.present):
-        ratio = size[start + 1 : end] / np.maximum(size[start : end - 1], 1e-6)
-        jumps = start + 1 + np.flatnonzero(np.maximum(ratio, 1 / np.maximum(ratio, 1e-6)) > JUMP)
-        pieces = [start, *jumps.tolist(), end]
-        if len(pieces) > 2:
-            for first, last in zip(pieces[:-1], pieces[1:], strict=True):
-                keep[first:last] = last - first >= LEAST_SECONDS * fps
-    return keep if keep.any() else track.present
 
 
 def own_bank(scene):
@@ -53,24 +24,18 @@ def own_bank(scene):
     """
     track = scene.track
     landmarks = scene.landmarks(range(len(track)))
-    found = np.isfinite(landmarks).all((1, 2)) & track.present
-    real = found & ~track.interpolated
-    found = real if real.any() else found
-    inside = found & whole(track.landmarks, track.width, track.height)
-    shots = shots_of(track.landmarks)
+    found = np.isfinite(landmarks).all((1, 2)) & track.seen()
+    for better in (track.whole(), None if track.covered is None else ~track.covered):
+        found = found & better if better is not None and (found & better).any() else found
+    shots = track.shots
     if scene.looks:
         usable = np.zeros(len(track), bool)
         usable[[number for number in scene.looks if number < len(track)]] = True
         scene.pictures(scene.looks)  # what is wrong with the number of a frame is said there
         shots = np.where(np.isin(shots, shots[usable]), shots, -1)
     else:
-        usable = _first_stretch(inside if inside.any() else found, shots, track.width * track.height)
-    bank = build_bank(landmarks, usable, scene.pictures, shots=shots)
-    people = len(np.unique(bank.shots))
-    if people > 1 and not scene.looks:
-        log.warning("%s: the face looks different in %d parts, as where a video is cut; each is drawn from its own frames",
-                    scene.source.path, people)  # fmt: skip
-    return bank
+        usable = _first_stretch(found, shots, track.width * track.height)
+    return build_bank(landmarks, usable, scene.pictures, shots=shots)
 
 
 def _first_stretch(usable, shots, pixels):

@@ -34,7 +34,7 @@ class Lips:
         return len(self.points)
 
 
-def read_lips(path, *, fps=None, frames=None, near=None, detector="mediapipe", weights=None):
+def read_lips(path, *, fps=None, frames=None, near=None, what="video", detector="mediapipe", weights=None):
     """Follow the face of a video.
 
     Args:
@@ -42,6 +42,7 @@ def read_lips(path, *, fps=None, frames=None, near=None, detector="mediapipe", w
         fps: Fraction to bring it to; None keeps its own.
         frames: look at the first so many only.
         near: (x, y) pixels; the face nearest to it is followed, else the largest.
+        what: what it was given for, for messages.
         detector, weights: see `faces.detectors.build_detector`.
 
     Returns:
@@ -51,8 +52,10 @@ def read_lips(path, *, fps=None, frames=None, near=None, detector="mediapipe", w
         InputError: not a video that can be read, or no face in it.
     """
     from media import VideoReader
+    from media.notes import say_notes
 
-    with VideoReader(path, fps=fps) as reader, closing(build_detector(detector, weights=weights)) as finder:
+    with VideoReader(path, fps=fps, what=what) as reader, closing(build_detector(detector, weights=weights)) as finder:
+        say_notes(reader.info)
         if reader.info.is_image:
             raise InputError(f"{path}: is a picture; the lips of a video are needed")
         with bar(f"lips of {path}", frames or reader.info.frames) as progress:

@@ -11,7 +11,8 @@ from itertools import islice
 import av
 
 from media import VideoReader
-from media.container import audio_stream, open_input, start_seconds, video_stream, zero_seconds
+from media.container import audio_stream, open_input, picture_decoder, start_seconds, video_stream, zero_seconds
+from media.deinterlace import deinterlaced, stated_order
 from media.pixels import FrameConverter
 from media.timeline import on_timeline, steady_times
 
@@ -40,7 +41,9 @@ def frames_near(path, start, stop):
             begin = zero + start / info.fps
             container.seek(int((begin - LEAD_SECONDS) / stream.time_base), stream=stream, backward=True)
             convert = FrameConverter(stream.sample_aspect_ratio)
-            timed = _timed(container.decode(stream), begin)
+            decode = picture_decoder(stream)
+            decoded = (frame for packet in container.demux(stream) for frame in decode(packet))
+            timed = _timed(deinterlaced(decoded, stated_order(stream)), begin)
             shown = on_timeline(steady_times(timed, 1 / info.fps), info.fps)
             frames = [convert(frame) for frame in islice(shown, stop - start)]
     except (av.error.FFmpegError, LookupError):

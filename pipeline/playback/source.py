@@ -22,9 +22,11 @@ class FaceSource:
     Args:
         path: the file.
         options: pipeline.options.FaceOptions.
+        what: what the file was given for, for messages.
 
     Attributes:
         path: the file.
+        info: media.VideoInfo of the file.
         fps: Fraction, frames a second of the result.
         width, height: of the transformed frames.
         still: one frame serves for all.
@@ -34,29 +36,37 @@ class FaceSource:
         InputError: not a picture or video that can be read, a frame rate or size that no result can have, a crop outside it.
     """
 
-    def __init__(self, path, options):
+    def __init__(self, path, options, what="face picture or video"):
         self.path, transform = path, options.transform
         try:
-            info = probe(path)
+            info = probe(path, what)
         except (OSError, SyntaxError) as error:  # a picture that is cut short, a disk that fails
             raise InputError(f"{path}: is damaged or cannot be read ({error})") from error
-        self.is_image = info.is_image
+        self.info, self.is_image = info, info.is_image
         self.still = options.static or info.is_image
-        self.fps = (options.fps or DEFAULT_FPS) if info.is_image else info.fps
-        if options.fps and not info.is_image:
+        own_rate = not (info.is_image or info.is_animation)
+        self.fps = info.fps if own_rate else options.fps or max(DEFAULT_FPS, info.fps)
+        if options.fps and own_rate:
             log.warning("--fps is for pictures and is not used: %s keeps its %.5g frames a second", path, float(info.fps))
         if not 0 < self.fps <= MAX_FPS:
             raise InputError(
                 f"{path}: claims {float(self.fps):g} frames a second, more than {MAX_FPS}; convert it to a usual frame rate"
             )
-        self.claimed_frames = 1 if self.still else info.frames
-        self._seeks = True
+        self._how = {"fps": None if own_rate else self.fps, "what": what}
+        self.claimed_frames = 1 if self.still else self._claim(info)
+        self._seeks = own_rate
         self._steps = {"resize_factor": transform.resize_factor, "rotate": transform.rotate, "crop": transform.crop}
         self.width, self.height = transformed_size(info.width, info.height, **self._steps)
         if self.width * self.height > MAX_PIXELS:
             raise InputError(
                 f"{path}: {self.width}x{self.height} is more than H.264 can hold; make it smaller with --resize_factor"
             )
+
+    def _claim(self, info):
+        """Frames at the rate of the result, or None."""
+        if not info.is_animation:
+            return info.frames
+        return None if info.seconds is None else max(1, round(info.seconds * float(self.fps)))
 
     @property
     def frame_bytes(self):
@@ -70,7 +80,7 @@ class FaceSource:
         """
         if self.still:
             stop = 1 if stop is None else min(stop, 1)
-        with VideoReader(self.path) as reader:
+        with VideoReader(self.path, **self._how) as reader:
             frames = islice(reader, start, stop)
             for frame in frames:
                 yield transform_frame(frame, **self._steps)

@@ -6,6 +6,7 @@ from common.errors import InputError
 from faces.crops import CropSpec, paste_mask, plan_crops
 from faces.landmarks import apply_affine
 from faces.texture import texture_modules
+from media import probe
 from pipeline.options import FaceOptions
 from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
@@ -31,7 +32,9 @@ class RealFaces:
     """
 
     def __init__(self, path, *, size=None, frames=None, detector="mediapipe", weights=None):
-        options = FaceOptions(detector=detector, detector_weights=weights)
+        info = probe(path)
+        own_rate = info.fps if info.is_animation else None  # a frame of the face for each frame of the file
+        options = FaceOptions(fps=own_rate, detector=detector, detector_weights=weights)
         self.source = FaceSource(path, options)
         self.track = prepare(self.source, options, store=TrackStore(None), frames=frames)
         fps = self.source.fps

@@ -45,8 +45,8 @@ class Pair:
     """
 
     def __init__(self, real, generated=None):
-        self.real = look(real)
-        self.generated = None if generated is None else look(generated)
+        self.real = look(real, "real picture or video")
+        self.generated = None if generated is None else look(generated, "generated picture or video")
         self.width, self.height = self.real.width, self.real.height
         if self.generated is None:
             self.fps = self.real.fps
@@ -61,6 +61,11 @@ class Pair:
                 f"{generated}: is {self.generated.width}x{self.generated.height}, but {real} is {self.width}x{self.height}; "
                 "give pictures of one size"
             )
+
+    @property
+    def infos(self):
+        """media.VideoInfo of each file."""
+        return [one for one in (self.real, self.generated) if one is not None]
 
     @property
     def frames(self):
@@ -98,12 +103,12 @@ class Pair:
             yield frame
 
 
-def look(path):
+def look(path, what):
     """media.VideoInfo, or InputError for whatever cannot be read."""
     from media import probe
 
     try:
-        return probe(path)
+        return probe(path, what)
     except (OSError, SyntaxError) as error:
         raise InputError(f"{path}: is damaged or cannot be read ({error})") from error
 

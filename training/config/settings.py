@@ -31,7 +31,7 @@ def _complete_parts(values, _where):
 def _optimiser(lr, betas, warmup):
     """Keys of an optimiser, in words that do for the network and for the discriminators."""
     return {
-        "lr": Number(lr, 0, 1, "learning rate of AdamW, after the warm-up"),
+        "lr": Number(lr, 0, 1, "learning rate of AdamW, after the warm-up", above=True),
         "betas": ListOf(_beta, betas, "shares of the old mean that AdamW keeps, of gradients and of their squares", length=2),
         "weight_decay": Number(0.0, 0, 1, "of AdamW; with 0 it is Adam"),
         "warmup": Number(warmup, 0, COUNT, "steps over which the rate rises", whole=True),
@@ -126,11 +126,13 @@ _train = Section({
     "checkpoint_every": Number(1000, 1, COUNT, "steps between checkpoints, from which a stopped run goes on", whole=True),
     "validate_every": Number(1000, 1, COUNT, "steps between validations", whole=True),
     "validate_batches": Number(16, 1, 10**6, "always the same windows; of `val` and of `unseen`", whole=True),
-    "best": Text(None, "validation metric whose least value makes `best.safetensors`; null: `val/total`, or `unseen/total` "
-                 "where there is no val"),
+    "best": Text(None, "validation metric whose least value makes `best.safetensors`; null: `val/total`, or `val/steady` where "
+                 "a loss learns itself; of `unseen` where there is no val"),
     "keep": Number(3, 1, 10**6, "newest snapshots that are kept", whole=True),
     "snapshot_dtype": Choice("float32", ("float32", "float16", "bfloat16"), "of the safetensors"),
     "progress": Flag(True, "a bar on a terminal"),
+    "print_every": Number(60, 0, 86400, "seconds between lines of progress where there is no terminal; 0: each row of the log"),
+    "cpu_config": Text(None, "config of the same network for CPU cores, which is named where a run would take days on a CPU"),
     "tensorboard": Choice("auto", ("auto", "on", "off"), "auto: where it is installed"),
     "wandb": Text("off", "Weights & Biases", words="the name of a project, or off"),
 })  # fmt: skip

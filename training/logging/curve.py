@@ -4,7 +4,8 @@
     python -m training.logging.curve runs/demo runs/demo_sync --outfile compare.png
 
 Lines are means over neighbouring rows of training, before the rows themselves (pale); dots are validation, hollow triangles
-validation on unseen speakers. Upright lines show where a loss was switched on.
+validation on unseen speakers. Upright lines show where a loss was switched on, and where a resumed run went on with other
+settings.
 """
 
 import argparse
@@ -17,8 +18,9 @@ import yaml
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
+from training.changes import told
 from training.logging.rows import read_rows
-from training.logging.watchers import CHANCE, TWO_WAY, two_way_loss
+from training.logging.warnings import CHANCE, TWO_WAY, two_way_loss
 
 NO_MATPLOTLIB = (
     "matplotlib is not installed: no curves are drawn (pip install matplotlib; python -m training.logging.curve RUN)"
@@ -27,9 +29,11 @@ COLOURS = ("#1f6fb4", "#e8710a", "#12a37f", "#c25fd0", "#d9466f", "#8a9a12", "#0
 _TITLES = {"gradient": "norm of the gradient", "rate": "learning rate", "step_time": "seconds a step"}
 _TIMES = {"step_time": "in all", "data_time": "waiting for data"}  # they share a panel
 _SHARED = ("adversary", "gradient", "rate")  # families whose members share a panel: "adversary/sharp", "rate/decoder"
-_OTHERS = {"step", "opened", "data_share", "memory_mb", "minutes"}  # of a row, without a panel
+_OTHERS = {"step", "opened", "changed", "data_share", "memory_mb", "minutes"}  # of a row, without a panel
 _SPLITS = {"val": ("o", True, "validation"), "unseen": ("^", False, "unseen speakers")}  # marker, filled, words
 _COLUMNS, _PANEL, _DPI = 3, (4.4, 3.0), 110
+_MARKS = ("opened", "changed")  # of a run's series: not lines, but places
+_LONGEST_MARK = 40  # letters
 _WIDE = 8  # largest value to smallest, from which on a panel is logarithmic
 
 
@@ -60,7 +64,7 @@ def draw_curves(folders, outfile):
     figure = Figure(figsize=(_PANEL[0] * across, _PANEL[1] * lines + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
     cells = list(figure.subplots(lines, across, squeeze=False).flat)
-    last = max(points[0, -1] for series in runs.values() for name, points in series.items() if name != "opened")
+    last = max(points[0, -1] for series in runs.values() for name, points in series.items() if name not in _MARKS)
     two_way = {_two_way_loss_of(Path(folder)) for folder in folders}
     for axes, panel in zip(cells, panels, strict=False):
         _draw_panel(axes, panel, list(runs.values()))
@@ -84,16 +88,17 @@ def series_of(rows):
 
     Returns:
         dict of name -> (2, n) float64, steps and values (NaN where they were not finite); under "opened" a list of (step, name
-        of a loss that was switched on).
+        of a loss that was switched on), and under "changed" a list of (step, settings that changed there, in words).
     """
-    found, opened = {}, []
+    found, opened, changed = {}, [], []
     for row in rows:
         opened += [(row["step"], name) for name in row.get("opened", [])]
+        changed += [(row["step"], told(row["changed"]))] if isinstance(row.get("changed"), dict) else []
         for name, value in row.items():
             if name not in _OTHERS and (value is None or isinstance(value, int | float)):
                 found.setdefault(name, []).append((row["step"], np.nan if value is None else value))
     series = {name: np.array(points, np.float64).T for name, points in found.items()}
-    return {**series, "opened": opened}
+    return {**series, "opened": opened, "changed": changed}
 
 
 def panels_of(runs):
@@ -107,7 +112,7 @@ def panels_of(runs):
         do all of "adversary/".
     """
     families = {}
-    for name in dict.fromkeys(name for series in runs for name in series if name != "opened"):
+    for name in dict.fromkeys(name for series in runs for name in series if name not in _MARKS):
         families.setdefault(_family(name), []).append(name)
     last = [family for family in _TITLES if family in families]
     order = [family for family in ("total",) if family in families]
@@ -152,11 +157,23 @@ def _draw_panel(axes, panel, runs):
                 style = ("-", "--", ":", "-.")[lines.index(name) % 4]
                 shown.append(_draw_line(axes, series[name], colour, style, label, smooth=title != _TITLES["rate"]))
         for step, name in series["opened"]:
-            axes.axvline(step, color=_colour(index, len(runs), None), linewidth=0.8, linestyle=(0, (4, 3)), alpha=0.7)
-            if title in ("total", name):
-                axes.text(step, 0.98, f"{name} on ", transform=axes.get_xaxis_transform(), rotation=90, fontsize=7, va="top",
-                          ha="right", color="#444444")  # fmt: skip
+            _mark(axes, step, f"{name} on" if title in ("total", name) else "", _colour(index, len(runs), None), (0, (4, 3)))
+        for step, text in series["changed"]:
+            _mark(axes, step, _cut(text) if title == "total" else "", _colour(index, len(runs), None), (0, (1, 2)))
     _dress(axes, title, np.concatenate(shown))
+
+
+def _mark(axes, step, text, colour, style):
+    """An upright line at a step, with words beside it."""
+    axes.axvline(step, color=colour, linewidth=0.8, linestyle=style, alpha=0.7)
+    if text:
+        axes.text(step, 0.98, f"{text} ", transform=axes.get_xaxis_transform(), rotation=90, fontsize=7, va="top", ha="right",
+                  color="#444444")  # fmt: skip
+
+
+def _cut(text):
+    """A text that fits along an upright line."""
+    return text if len(text) <= _LONGEST_MARK else f"{text[: _LONGEST_MARK - 3]}..."
 
 
 def _mark_chance(axes):

@@ -8,12 +8,13 @@ import torch
 import yaml
 
 from common.files import atomic_output
+from training.changes import told
 from training.logging.curve import draw_curves
-from training.logging.picture_grid import labelled_grid, write_picture
+from training.logging.picture_grid import faces_page, write_picture
 from training.logging.progress import Progress, line
 from training.logging.rows import Rows
 from training.logging.trackers import open_trackers, require_trackers
-from training.logging.watchers import WAITING_ROWS, ChanceWatch, WaitWatch, two_way_loss
+from training.logging.warnings import WAITING_ROWS, ChanceWarning, WaitWarning, two_way_loss
 
 _NO_PILLOW = "Pillow is not installed: the faces of validation are not drawn"
 
@@ -31,12 +32,13 @@ class Log:
         start: step that the run goes on from; later rows of a run that was killed are removed.
         steps: of the whole run, or None.
         progress: False shows plain lines on a terminal, too.
+        seconds: after which this start ends, or None.
 
     Raises:
         InputError: a tracker that the config asks for cannot be used, or the folder cannot be written.
     """
 
-    def __init__(self, folder, config, report, *, start=0, steps=None, progress=True):
+    def __init__(self, folder, config, report, *, start=0, steps=None, progress=True, seconds=None):
         train = config["train"]
         require_trackers(config)
         with atomic_output(folder / "config.yaml") as path:
@@ -45,14 +47,15 @@ class Log:
         self._rows = Rows(folder / "log.jsonl", start)
         earlier = next((row["minutes"] for row in reversed(self._rows.kept) if row.get("minutes") is not None), 0.0)
         self._begun = time.monotonic() - 60 * earlier
-        self._chance, self._wait = ChanceWatch(), WaitWatch(self._every * WAITING_ROWS)
+        self._chance, self._wait = ChanceWarning(), WaitWarning(self._every * WAITING_ROWS)
         self._two_way = two_way_loss(config)
         self._waited, self._took, self._count = 0.0, 0.0, 0  # since the last row
         self._no_pillow = False
         if self._rows.damaged:
             report(f"{folder / 'log.jsonl'}: {self._rows.damaged} lines that are no rows are cut off")
         self._trackers = open_trackers(folder, config, report, start=start)
-        self._progress = Progress(report, start=start, steps=steps, bar=progress and train.get("progress", True))
+        self._progress = Progress(report, start=start, steps=steps, bar=progress and train.get("progress", True),
+                                  every=train.get("print_every", 60), seconds=seconds)  # fmt: skip
         self._open = True
 
     def step(self, step, values, *, waited, took):
@@ -70,7 +73,7 @@ class Log:
         self._chance.step(values.get(self._two_way))
         self._wait.step(waited, took)
         self._waited, self._took, self._count = self._waited + waited, self._took + took, self._count + 1
-        self._progress.step(step, values.get("total"))
+        self._progress.step(step, values, took)
         if step % self._every and step != self._last:
             return
         times = {
@@ -85,6 +88,17 @@ class Log:
         for text in warnings:
             self.note(f"step {step}: {text}")
 
+    def changes(self, step, changes):
+        """Note what differs from the stored run that goes on after `step`: dict of setting -> [old, new].
+
+        A start that was killed before it stored anything has noted it before; then it is noted once.
+        """
+        if not changes:
+            return
+        if not any(row["step"] == step and row.get("changed") == changes for row in self._rows.kept):
+            self._write(step, {"changed": changes})
+        self.note(f"changed since step {step}: {told(changes)}")
+
     def validation(self, step, metrics, opened, pictures=None):
         """Take in one validation.
 
@@ -92,7 +106,7 @@ class Log:
             step: number of steps done.
             metrics: dict of "val/l1", "unseen/sync/accuracy", ... -> float; may be empty.
             opened: names of the losses that it switched on.
-            pictures: dict of name -> (N, 3, S, S) float32, RGB, 0-1, a row of `faces.png` each; or None.
+            pictures: training.logging.picture_grid.Faces for `faces.png`, or None.
         """
         if metrics or opened:
             self._write(step, {**metrics, **({"opened": list(opened)} if opened else {})})
@@ -125,7 +139,7 @@ class Log:
             tracker.scalars(step, values)
 
     def _show(self, step, pictures):
-        page = labelled_grid(pictures)
+        page = faces_page(pictures, step)
         if page is None:
             if not self._no_pillow:
                 self.note(_NO_PILLOW)

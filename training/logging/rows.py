@@ -9,7 +9,8 @@ from common.files import atomic_output
 
 TIMES = ("data_time", "step_time", "data_share", "memory_mb", "minutes")  # what differs between two equal runs
 SPLITS = ("val", "unseen")  # families of validation: "val/l1"
-RESERVED = (*TIMES, *SPLITS, "adversary", "step", "total", "gradient", "rate", "opened")  # names that no loss may have
+RESERVED = (*TIMES, *SPLITS, "adversary", "step", "total", "gradient", "rate", "opened", "changed",
+            "steady")  # names that no loss may have
 
 
 class Rows:
@@ -43,7 +44,7 @@ class Rows:
 
         Args:
             step: int.
-            values: dict of name -> number, or list of str.
+            values: dict of name -> number, list of str, or dict that JSON can hold.
         """
         row = json.dumps({"step": int(step), **{name: _plain(value) for name, value in values.items()}}, allow_nan=False)
         with open(self._path, "a", encoding="utf-8") as file:
@@ -86,7 +87,7 @@ def _parsed(path):
 
 def _plain(value):
     """What JSON can hold of a value."""
-    if isinstance(value, int | str | list):
+    if isinstance(value, int | str | list | dict):
         return value
     value = float(value)
     return value if math.isfinite(value) else None

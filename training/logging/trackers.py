@@ -63,12 +63,12 @@ def tracked(values):
     """The values of a row under the names that they have in a tracker: `train/` before those that are of no family of theirs.
 
     Args:
-        values: dict of name -> number, or list of str (left out).
+        values: dict of name -> number; lists and dicts are left out.
 
     Returns:
         dict of name -> float: "train/l1", "train/sync/accuracy", "val/sync/accuracy", "adversary/sharp".
     """
-    numbers = {name: float(value) for name, value in values.items() if not isinstance(value, list)}
+    numbers = {name: float(value) for name, value in values.items() if not isinstance(value, list | dict)}
     return {name if name.partition("/")[0] in _FAMILIES else f"train/{name}": value for name, value in numbers.items()}
 
 

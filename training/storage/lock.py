@@ -112,7 +112,7 @@ def hold_run(run, report=print):
             lock.__enter__()
         except InputError as error:
             refused = error
-    refused = run.engine.share(refused)
+    refused = run.engine.broadcast(refused)
     if refused is not None:
         raise refused
     try:

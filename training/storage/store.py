@@ -48,7 +48,7 @@ class Store:
                 self._snapshot(best)
             except StorageError as error:
                 failure = error
-        failure = run.engine.share(failure)
+        failure = run.engine.broadcast(failure)
         if failure is not None:
             raise failure
 

@@ -1,4 +1,4 @@
-"""A strip of face crops of one video, beside those of the real one: what a contact sheet is made of."""
+"""Face crops of one video in a row, above those of the real one: a picture of the contact sheet."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ SHOWN = 8
 _QUALITY = 85
 
 
-def spread(pictures, count=SHOWN):
+def evenly_spaced(pictures, count=SHOWN):
     """`count` of the pictures at even distances, the first and the last among them; fewer when there are not as many."""
     held = list(pictures)
     return [held[at] for at in np.unique(np.linspace(0, len(held) - 1, min(count, len(held))).round().astype(int))]
 
 
-def draw_strip(rows):
+def draw_face_rows(rows):
     """Lay face crops out in rows and encode them.
 
     Args:
@@ -23,7 +23,7 @@ def draw_strip(rows):
     """
     import cv2
 
-    picked = [spread(row) for row in rows]
+    picked = [evenly_spaced(row) for row in rows]
     side, columns = picked[0][0].shape[0], max(map(len, picked))
     sheet = np.zeros((side * len(picked), side * columns, 3), np.uint8)
     for at, row in enumerate(picked):

@@ -30,7 +30,7 @@ def two_way_loss(config):
     return next((name for name, options in losses.items() if options.get("loss", name) == TWO_WAY), None)
 
 
-class ChanceWatch:
+class ChanceWarning:
     """Says so, once for each time, when a two-way loss stands at ln 2 for long.
 
     The loss of single steps scatters; so it is the mean over 500 that must lie within 1 % of ln 2.
@@ -55,7 +55,7 @@ class ChanceWatch:
         return _AT_CHANCE.format(steps=self._stood) if before < CHANCE_STEPS <= self._stood else None
 
 
-class WaitWatch:
+class WaitWarning:
     """Share of the time that goes into waiting for data, and a warning, once, when it is more than 20 %.
 
     The first step after a start is left out: the loader's processes are only just starting.

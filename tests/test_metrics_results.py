@@ -6,9 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InputError
+from metrics.progress import Progress
+from metrics.results import PICTURES, Results
 from metrics.rows import COPY, REAL, Row
 from metrics.scorer import Scores
-from metrics.tally import PICTURES, Progress, Tally
 
 MADE, OTHER = Row("generated", "ours", "paired"), Row("generated", "ours", "unpaired")
 
@@ -27,11 +28,11 @@ def scores_of(number):
     return scores
 
 
-def tally_of(numbers):
-    tally = Tally()
+def results_of(numbers):
+    results = Results()
     for number in numbers:
-        tally.add(f"clip {number}", scores_of(number))
-    return tally
+        results.add(f"clip {number}", scores_of(number))
+    return results
 
 
 def by_name(entries):
@@ -54,12 +55,12 @@ def assert_same(first, second):
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=14), st.permutations(range(3)))
 def test_any_split_joins_to_the_whole(places, order):
-    whole = tally_of(range(len(places)))
-    joined = Tally()
+    whole = results_of(range(len(places)))
+    joined = Results()
     for place in order:
-        joined.merge(tally_of([number for number, at in enumerate(places) if at == place]))
+        joined.merge(results_of([number for number, at in enumerate(places) if at == place]))
     assert_same(joined, whole)
-    distances = [tally.distances(force=True) for tally in (joined, whole)]
+    distances = [results.distances(force=True) for results in (joined, whole)]
     assert distances[0].keys() == distances[1].keys()
     for row, found in distances[0].items():
         expected = distances[1][row]
@@ -70,63 +71,63 @@ def test_any_split_joins_to_the_whole(places, order):
 
 def test_saved_and_read_back_it_goes_on_exactly(tmp_path):
     path = tmp_path / "new" / "kept.npz"
-    tally_of(range(5)).save(path)
-    found, whole = Tally.load(path), tally_of(range(9))
+    results_of(range(5)).save(path)
+    found, whole = Results.load(path), results_of(range(9))
     assert (found.faces, found.records, found.failed) == tuple(
-        getattr(tally_of(range(5)), name) for name in ("faces", "records", "failed"))
+        getattr(results_of(range(5)), name) for name in ("faces", "records", "failed"))
     for number in range(5, 9):
         found.add(f"clip {number}", scores_of(number))
     assert (found.faces, found.records, found.failed) == (whole.faces, whole.records, whole.failed)
     assert found.pictures() == whole.pictures() and found.distances(force=True) == whole.distances(force=True)
-    Tally().save(path)
-    assert Tally.load(path).faces == [] and Tally.load(path).distances() == {}
+    Results().save(path)
+    assert Results.load(path).faces == [] and Results.load(path).distances() == {}
 
 
 def test_a_strange_name_survives(tmp_path):
-    tally, name = Tally(), "caf\udce9 \u2028 \"'"
-    tally.add(name, scores_of(1))
-    tally.save(tmp_path / "t.npz")
-    assert Tally.load(tmp_path / "t.npz").faces == [name]
+    results, name = Results(), "caf\udce9 \u2028 \"'"
+    results.add(name, scores_of(1))
+    results.save(tmp_path / "t.npz")
+    assert Results.load(tmp_path / "t.npz").faces == [name]
 
 
 def test_pictures_are_the_worst_and_the_best_and_no_more():
-    tally = Tally()
+    results = Results()
     for number in np.random.default_rng(0).permutation(40).tolist():
         picture = {"name": f"v{number:02}", "row": MADE, "value": float(number), "jpeg": b"x"}
-        tally.add(str(number), Scores(pictures=[picture]))
-        assert sum(map(len, tally._pictures.values())) <= 2 * PICTURES
-    shown = [(picture["rank"], picture["name"]) for picture in tally.pictures()]
+        results.add(str(number), Scores(pictures=[picture]))
+        assert sum(map(len, results._pictures.values())) <= 2 * PICTURES
+    shown = [(picture["rank"], picture["name"]) for picture in results.pictures()]
     assert shown == [("worst", "v00"), ("worst", "v01"), ("worst", "v02"), ("best", "v39"), ("best", "v38"), ("best", "v37")]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_of_few_pictures_none_is_shown_twice(count):
-    tally = tally_of(range(count))
-    shown = [(picture["row"], picture["name"]) for picture in tally.pictures()]
+    results = results_of(range(count))
+    shown = [(picture["row"], picture["name"]) for picture in results.pictures()]
     assert len(set(shown)) == len(shown) == 2 * count
 
 
 def test_distances_name_counts_and_reasons():
-    found = tally_of(range(2)).distances()
+    found = results_of(range(2)).distances()
     assert found[MADE]["value"] is None or found[MADE]["samples"] > 4
-    whole = tally_of(range(30))
+    whole = results_of(range(30))
     found = whole.distances()
     assert found.keys() == {REAL, COPY, MADE, OTHER} and all(one["value"] >= 0 for one in found.values())
     assert found[REAL]["samples"] == whole.real_statistics().count == sum(
         whole.statistics[REAL, half].count for half in (0, 1))
-    reference = tally_of(range(100, 130)).real_statistics()
+    reference = results_of(range(100, 130)).real_statistics()
     assert whole.distances(reference).keys() == {COPY, MADE, OTHER}
     assert whole.distances(reference)[MADE]["value"] != found[MADE]["value"]
-    one = tally_of([7]).distances(force=True)
+    one = results_of([7]).distances(force=True)
     assert one[REAL] == {"value": None, "samples": len(scores_of(7).features[REAL]),
                          "reason": "too few real videos to compare one half of them with the other"}
 
 
 def test_features_of_no_frame_count_for_nothing(tmp_path):
-    tally = Tally()
-    tally.add("a", Scores(features={REAL: np.zeros((0, 4), np.float32)}))
-    tally.save(tmp_path / "t.npz")
-    assert Tally.load(tmp_path / "t.npz").distances(force=True) == {}
+    results = Results()
+    results.add("a", Scores(features={REAL: np.zeros((0, 4), np.float32)}))
+    results.save(tmp_path / "t.npz")
+    assert Results.load(tmp_path / "t.npz").distances(force=True) == {}
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -134,7 +135,7 @@ def test_features_of_no_frame_count_for_nothing(tmp_path):
 def test_damaged_files_are_refused_or_whole(tmp_path, data):
     path = tmp_path / "kept.npz"
     if not path.exists():
-        tally_of(range(2)).save(path)
+        results_of(range(2)).save(path)
     content, damaged = bytearray(path.read_bytes()), tmp_path / "damaged.npz"
     if data.draw(st.booleans()):
         del content[data.draw(st.integers(0, len(content) - 1)):]
@@ -142,7 +143,7 @@ def test_damaged_files_are_refused_or_whole(tmp_path, data):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     damaged.write_bytes(content)
     try:
-        found = Tally.load(damaged)
+        found = Results.load(damaged)
     except InputError as error:
         assert "damaged.npz" in str(error) and "\n" not in str(error)
     else:
@@ -156,15 +157,15 @@ def test_foreign_archives_are_refused(tmp_path):
     np.savez(tmp_path / "d.npz", facts=np.array([{}, {}]))
     for name in "abcd":
         with pytest.raises(InputError, match=f"{name}.npz: not a saved evaluation"):
-            Tally.load(tmp_path / f"{name}.npz")
+            Results.load(tmp_path / f"{name}.npz")
     with pytest.raises(InputError, match="none.npz"):
-        Tally.load(tmp_path / "none.npz")
+        Results.load(tmp_path / "none.npz")
 
 
 def test_progress_belongs_to_a_plan(tmp_path):
     first, second = Progress(tmp_path / "p", {"a": 1}), Progress(tmp_path / "p", {"a": 1})
-    first.save(tally_of([0]), now=True)
-    second.save(tally_of([1, 2]), now=True)
+    first.save(results_of([0]), now=True)
+    second.save(results_of([1, 2]), now=True)
     again = Progress(tmp_path / "p", {"a": 1})
     assert sorted(again.earlier.faces) == ["clip 0", "clip 1", "clip 2"]
     assert Progress(tmp_path / "p", {"a": 2}).earlier.faces == []

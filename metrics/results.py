@@ -1,13 +1,10 @@
-"""What an evaluation has come to so far: kept on disk, so that it goes on after a stop, and joined over processes."""
+"""The results of an evaluation so far: figures of each video, and sums over all of them; saved, read back and merged."""
 
 import base64
 import hashlib
 import json
-import time
-import uuid
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 
@@ -16,16 +13,15 @@ from common.files import atomic_output
 from metrics.networks.fid import GaussianStatistics, frechet_distance, refusal
 from metrics.rows import REAL, Row
 
-FORMAT = "talkingface-tally-1"
+FORMAT = "talkingface-results-1"
 PICTURES = 3  # worst and best of each row
-SAVE_SECONDS, SAVE_SHARE = 60.0, 0.05  # not before so long, nor for more than such a share of the time
 _UNREADABLE = (  # what numpy, json and zipfile raise over a damaged or foreign file
     OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, MemoryError, RuntimeError, zipfile.BadZipFile,
     zlib.error,
 )  # fmt: skip
 
 
-class Tally:
+class Results:
     """Records, failures, feature statistics and the worst and best pictures of many Items; memory grows with the records alone.
 
     Attributes:
@@ -51,7 +47,7 @@ class Tally:
         self._keep(scores.pictures)
 
     def merge(self, other):
-        """Take in another Tally of other faces."""
+        """Take in another Results of other faces."""
         self.faces += other.faces
         self.records += other.records
         self.failed += other.failed
@@ -131,7 +127,7 @@ class Tally:
         Raises:
             InputError: it is something else, or damaged.
         """
-        tally = Tally()
+        results = Results()
         try:
             with np.load(path, allow_pickle=False) as stored:
                 facts = json.loads(stored["facts"].tobytes())
@@ -140,59 +136,13 @@ class Tally:
                 for at, key in enumerate(facts["statistics"]):
                     names = ("count", "mean", "scatter")
                     state = {name: stored[f"{name}_{at}"] for name in names}
-                    tally.statistics[Row.from_dict(key["row"]), key["half"]] = GaussianStatistics.from_state(**state)
-            tally.faces, tally.records, tally.failed = facts["faces"], _of_rows(facts["records"]), _of_rows(facts["failed"])
-            tally._keep({**one, "jpeg": base64.b64decode(one["jpeg"])} for one in _of_rows(facts["pictures"]))
+                    results.statistics[Row.from_dict(key["row"]), key["half"]] = GaussianStatistics.from_state(**state)
+            results.faces = facts["faces"]
+            results.records, results.failed = _of_rows(facts["records"]), _of_rows(facts["failed"])
+            results._keep({**one, "jpeg": base64.b64decode(one["jpeg"])} for one in _of_rows(facts["pictures"]))
         except _UNREADABLE as error:
             raise InputError(f"{path}: not a saved evaluation, or damaged; remove it to measure its videos again") from error
-        return tally
-
-
-class Progress:
-    """The folder in which an evaluation keeps what it has, a file for each process of each run.
-
-    Args:
-        folder: Path, made when first needed.
-        plan: what JSON can hold: everything that decides the figures, and the videos. Results of another plan are not taken.
-
-    Attributes:
-        earlier: Tally of all that earlier runs of the same plan have left.
-    """
-
-    def __init__(self, folder, plan):
-        digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        self._folder, self._plan = Path(folder), digest
-        self._own = self._folder / f"{digest}-{uuid.uuid4().hex[:8]}.npz"
-        self.earlier = self.read()
-        self._saved, self._took = time.monotonic(), 0.0
-
-    def read(self):
-        """Tally of all files of this plan; InputError for a damaged one, or for two that hold the same face."""
-        tally = Tally()
-        for path in sorted(self._folder.glob(f"{self._plan}-*.npz")):
-            found = Tally.load(path)
-            if set(found.faces) & set(tally.faces):
-                raise InputError(f"{path}: holds what another file of this folder holds, too; do two evaluations run with the "
-                                 f"same --out? Remove {self._folder} to measure its videos again")
-            tally.merge(found)
-        return tally
-
-    def save(self, tally, *, now=False):
-        """Keep what this process has; at most once a minute unless `now`."""
-        waited = time.monotonic() - self._saved
-        if not tally.faces or not (now or (waited > SAVE_SECONDS and self._took < SAVE_SHARE * waited)):
-            return
-        began = time.monotonic()
-        tally.save(self._own)
-        self._saved = time.monotonic()
-        self._took = self._saved - began
-
-    def remove(self):
-        """Forget everything, for the table is written."""
-        for path in self._folder.glob("*.npz"):
-            path.unlink(missing_ok=True)
-        if self._folder.is_dir() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
+        return results
 
 
 def _distance(first, second, force):

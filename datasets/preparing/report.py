@@ -22,7 +22,7 @@ def reason_kind(text, source=""):
     return re.sub(r"(?<![A-Za-z])(?<![A-Za-z]-)-?\d+(\.\d+)?", "N", re.sub(r"'[^']*'", "...", text))
 
 
-def tally(rows):
+def count_clips(rows):
     """Counts of manifest rows.
 
     Args:
@@ -30,7 +30,8 @@ def tally(rows):
 
     Returns:
         dict: `clips`, `kept`, `left_out` (numbers of clips); `hours` kept; `splits` {name: kept clips}; `reasons` {reason:
-        clips left out}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent first;
+        clips left out}, `notes` {what was changed in the
+        pictures: kept clips}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent first;
         `side` {kind of side files: what `count_side` gives of the kept clips}.
     """
     rows = list(rows)
@@ -42,6 +43,7 @@ def tally(rows):
         "hours": round(sum(row.seconds for row in kept) / 3600, 4),
         "splits": dict(sorted(Counter(row.split for row in kept).items())),
         "reasons": _counts(reason_kind(row.error, row.source) for row in rows if row.error),
+        "notes": _counts(note for row in kept for note in row.notes),
         "phones": _counts(row.phones for row in kept if row.phones),
         "phones_missing": _counts(reason_kind(row.phones_error) or "not aligned yet" for row in kept if not row.phones),
         "side": {name: count_side(name, kept) for name in sorted({name for row in kept for name in row.side})},
@@ -61,7 +63,7 @@ def _counts(names):
     return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
 
 
-def report(folder):
+def write_report(folder):
     """Write `report.json` of a prepared corpus.
 
     Args:
@@ -70,10 +72,11 @@ def report(folder):
     Returns:
         list of lines that say the same.
     """
-    counts = tally(read_manifest(folder).values())
+    counts = count_clips(read_manifest(folder).values())
     with atomic_output(folder / "report.json") as path:
         path.write_text(json.dumps(counts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     splits = ", ".join(f"{name} {count}" for name, count in counts["splits"].items())
     kept = f"{counts['kept']} clips ({splits})" if splits else "0 clips"
     lines = [f"{folder}: {kept}, {counts['hours']:.2f} h; {counts['left_out']} failed"]
-    return lines + [f"  {count} x {reason}" for reason, count in counts["reasons"].items()]
+    lines += [f"  {count} x {reason}" for reason, count in counts["reasons"].items()]
+    return lines + [f"  note: {count} clips: {note}" for note, count in counts["notes"].items()]

@@ -1,4 +1,4 @@
-"""Several processes that evaluate together, started by `accelerate launch`: each takes its share of the videos."""
+"""Several processes that evaluate together, started by `accelerate launch`: each measures a part of the videos."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ PATIENCE = timedelta(days=7)  # one process may be done long before the others
 
 
 @dataclass(frozen=True)
-class WorkShare:
+class ProcessGroup:
     """This process among those of the run.
 
     Attributes:
@@ -34,20 +34,20 @@ class WorkShare:
             InputError: a launcher started this, and accelerate is not installed, or there is no such device.
         """
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-            return WorkShare(0, 1, device)
+            return ProcessGroup(0, 1, device)
         kind = choose_device(device).type
         state = _accelerate_state(cpu=kind != "cuda", timeout=PATIENCE)
         if kind == "cuda" and device in ("auto", "cuda"):
             device = str(state.device)
-        return WorkShare(state.process_index, state.num_processes, kind if device == "auto" else device)
+        return ProcessGroup(state.process_index, state.num_processes, kind if device == "auto" else device)
 
     @property
     def first(self):
         """True in the process that writes the report."""
         return self.rank == 0
 
-    def of(self, items):
-        """This process's share of a list."""
+    def part_of(self, items):
+        """The items of a list that this process measures."""
         return items[self.rank :: self.size]
 
     def wait(self):

@@ -1,0 +1,144 @@
+"""Which prepared clips train, validate and test: changed in the manifest alone, so that no face is cut anew.
+
+A new split is written whole or not at all. Clips, side files and their places stay as they are.
+"""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from common.errors import InputError
+from common.files import atomic_output, require_file
+from common.suggest import refuse_unknown
+from datasets.corpora import SPLITS, assign_split, validation_from_training
+from datasets.prepared import PreparedCorpus, manifest_path, read_manifest
+from datasets.preparing.settings import store_settings
+
+SHARES = "shares"  # the value of --split that stands for no file
+
+
+def split_by_shares(folder, *, unseen_speakers=(), val_speakers=(), val_share=0.05, test_share=0.05, seed=0):
+    """Split a corpus by whole speakers and by shares of the other speakers' clips; where the corpus itself stated a split, too.
+
+    Args:
+        folder: of the prepared corpus.
+        unseen_speakers, val_speakers: names, held out whole; each must be a speaker of the corpus.
+        val_share, test_share, seed: see `datasets.corpora.assign_split`. Where the shares give a small corpus no clip to
+            validate, `datasets.corpora.validation_from_training` does.
+
+    Returns:
+        Lines for the user.
+
+    Raises:
+        InputError: no prepared corpus, or an unknown speaker.
+    """
+    corpus, rows = PreparedCorpus.open_folder(folder), read_manifest(folder)
+    speakers = sorted({row.speaker for row in rows.values()})
+    for flag, names in (("--unseen_speakers", unseen_speakers), ("--val_speakers", val_speakers)):
+        refuse_unknown(names, speakers, f"speaker of {flag}")
+    rule = {"unseen_speakers": tuple(unseen_speakers), "val_speakers": tuple(val_speakers), "val_share": val_share,
+            "test_share": test_share}  # fmt: skip
+    splits = {row.id: assign_split(row.id, row.speaker, **rule, seed=seed) for row in rows.values()}
+    good = [row.id for row in corpus.rows]
+    if not any(splits[name] == "val" for name in good):
+        moved = validation_from_training([name for name in good if splits[name] == "train"], val_share, seed)
+        splits |= dict.fromkeys(moved, "val")
+    stored = {key: list(value) if isinstance(value, tuple) else value for key, value in rule.items()}
+    return _write_split(folder, rows, splits, {**corpus.settings, **stored, "split_seed": seed})
+
+
+def split_by_list(folder, path):
+    """Split a corpus as a text file says: the id of a clip and its split a line, apart by blanks, a tab or a comma.
+
+    An id that ends with a slash, such as `s1/`, stands for all clips whose ids begin with it; a later line counts more than an
+    earlier one. `#` begins a comment. Clips that no line names are for training.
+
+    Args:
+        folder: of the prepared corpus.
+        path: of the file, UTF-8.
+
+    Returns:
+        Lines for the user.
+
+    Raises:
+        InputError: the file cannot be read, a line that says no split, or a clip that the corpus does not hold.
+    """
+    corpus, rows = PreparedCorpus.open_folder(folder), read_manifest(folder)
+    splits = dict.fromkeys(rows, "train")
+    for number, name, split in _read_list(path):
+        where = f"{path}, line {number}"
+        if split not in SPLITS:
+            raise InputError(f"{where}: {split!r} is no split; write the id of a clip, then one of {', '.join(SPLITS)}")
+        named = [one for one in rows if one.startswith(name)] if name.endswith("/") else [name] if name in rows else []
+        if not named:
+            refuse_unknown([name], rows, f"clip in {where}:")
+        splits |= dict.fromkeys(named, split)
+    return _write_split(folder, rows, splits, corpus.settings)
+
+
+def ensure_validation(folder, clips, settings):
+    """Give a corpus that has just been prepared clips to validate, where the hash of the ids gave it none.
+
+    Args:
+        folder: of the prepared corpus.
+        clips: ClipSources of the corpus; those that the corpus itself placed stay where they are.
+        settings: PrepareSettings.
+
+    Returns:
+        Lines for the user: which clips were moved, or how to get some; none where there are clips to validate.
+    """
+    rows = read_manifest(folder)
+    good = {name: row for name, row in rows.items() if not row.error}
+    if not good or any(row.split == "val" for row in good.values()):
+        return []
+    free = {clip.id for clip in clips if clip.split is None}
+    moved = validation_from_training([name for name, row in good.items() if row.split == "train" and name in free],
+                                     settings.val_share, settings.split_seed)  # fmt: skip
+    if moved:
+        _write_rows(folder, [replace(row, split="val") if name in moved else row for name, row in rows.items()])
+        some = ", ".join(sorted(moved)[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
+        return [f"the shares gave validation no clip, so it takes {some} from training; --split changes that"]
+    if len(good) == 1:
+        return ["one clip alone cannot be split: there is none to validate; add clips, or cut it into several files"]
+    return [f"there are no clips to validate; to take some from training:  {command(folder)}"]
+
+
+def command(folder, share=0.1):
+    """The command that gives a prepared corpus clips to validate, for messages."""
+    return f"python prepare.py --out {folder} --split {SHARES} --val_share {share:g}"
+
+
+def _write_split(folder, rows, splits, settings):
+    """Write splits (a dict of id -> split) and settings; lines that say what changed."""
+    changed = Counter((row.split, splits[name]) for name, row in rows.items() if row.split != splits[name])
+    _write_rows(folder, [replace(row, split=splits[name]) for name, row in rows.items()])
+    store_settings(folder, settings)
+    moves = ", ".join(f"{count} from {old} to {new}" for (old, new), count in sorted(changed.items())) or "none"
+    lines = [f"split: {sum(changed.values())} of {len(rows)} clips moved ({moves}); faces and side files are as they were"]
+    used = {splits[name] for name, row in rows.items() if not row.error}
+    empty = [what for what, name in (("training", "train"), ("validation", "val")) if name not in used]
+    return lines + [f"no clip is for {what} now" for what in empty]
+
+
+def _write_rows(folder, rows):
+    with atomic_output(manifest_path(folder)) as temporary, open(temporary, "wb") as file:
+        file.writelines(json.dumps(vars(row)).encode() + b"\n" for row in rows)
+
+
+def _read_list(path):
+    """(line number, id, split) of each line of a list."""
+    data = require_file(Path(path), f"--split: {SHARES}, or a list of clips and splits").read_bytes()
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8; save it as UTF-8") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        text = line.partition("#")[0].replace(",", " ").replace("\t", " ").strip()
+        name, _, split = text.rpartition(" ")
+        if text and (split.lower() != "split" or found):  # a heading "id split" is passed over
+            found.append((number, name.strip(), split.lower()))
+    if not found:
+        raise InputError(f"{path}: names no clip; write the id of a clip and its split a line, such as  s1/bbaf2n val")
+    return found

@@ -1,0 +1,56 @@
+"""Light that drifts inside a shot (a fade, a lamp, auto exposure), matched between a reference and each frame
+(docs/methods.md, last section; ours).
+"""
+
+import numpy as np
+
+from faces.smoothing import smooth_series
+
+DARK = 2.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
+SMOOTH_SECONDS = 0.12  # width of the kernel over time
+SLACK = 0.04  # logarithm by which the smoothed light may stay behind a step
+# Logarithms of a factor below which light counts as the same, and from which on it is matched in full: a head that turns and
+# speaks in constant light stays below the first. Chosen on real clips: docs/methods.md.
+SAME, OTHER = 0.12, 0.24
+MOST = 32.0  # times brighter or darker, at most
+
+
+def light_factors(track, reference, fps=25):
+    """How the light of each frame of a shot differs from that of its reference.
+
+    Args:
+        track: FaceTrack.
+        reference: number of a frame with a face; its shot is looked at.
+        fps: frames a second.
+
+    Returns:
+        (N, 3) float32: what brings a colour that is lit as in `reference` to the light of each frame; 1 where nothing drifts, in
+        other shots, and where the light was not measured.
+    """
+    factors = np.ones((len(track), 3), np.float32)
+    if track.light is None or not np.isfinite(track.light[reference]).all():
+        return factors
+    ratio = np.log((track.light + DARK) / (track.light[reference] + DARK)).astype(np.float64)
+    for start, end in track.runs():
+        known = np.flatnonzero(np.isfinite(ratio[start:end]).all(1))
+        if track.shots[start] != track.shots[reference] or not len(known):
+            continue
+        numbers = np.arange(end - start)
+        values = np.stack([np.interp(numbers, known, channel[start:end][known]) for channel in ratio.T], 1)
+        calm = smooth_series(values, SMOOTH_SECONDS * float(fps))
+        behind = values - calm
+        share = np.clip(1 - SLACK / np.maximum(np.abs(behind), 1e-9), 0, 1)
+        calm = calm + share * behind
+        drift = np.clip((np.abs(calm).max(1) - SAME) / (OTHER - SAME), 0, 1)
+        drift = drift * drift * (3 - 2 * drift)
+        factors[start:end] = np.exp(np.clip(drift[:, None] * calm, -np.log(MOST), np.log(MOST)))
+    return factors
+
+
+def lit(picture, factor):
+    """(S, S, 3) uint8 RGB multiplied by a factor (3,) for each channel; the same picture where it is 1."""
+    import cv2
+
+    if (factor == 1).all():
+        return picture
+    return cv2.multiply(picture, (*map(float, factor), 0.0), dtype=cv2.CV_8U)

@@ -1,0 +1,73 @@
+"""How the main table of a report looks: which measures, in which order, with or without intervals, and what LaTeX calls it."""
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from common.errors import InputError
+from metrics.report.cells import columns_of
+
+# What a reader looks for first; the other measures follow in the order of metrics/measures/.
+FIRST = ("sync_distance", "sync_confidence", "sync_offset", "frechet", "lpips", "ssim_mouth", "psnr_mouth", "lmd_normalised",
+         "mouth_correlation", "identity_cosine")  # fmt: skip
+_LABEL = re.compile(r"[A-Za-z0-9:._/+-]+")
+
+
+@dataclass(frozen=True)
+class TableStyle:
+    """Choices for the main table.
+
+    Attributes:
+        columns: keys of the measures, in order; None: all of them, those of FIRST before the others (LaTeX: FIRST alone).
+        caption: of the LaTeX table, as LaTeX; None: a sentence on what the figures are.
+        label: of the LaTeX table; None: "tab:" and the name of the file.
+        intervals: the LaTeX table has the interval below each mean.
+    """
+
+    columns: tuple | None = None
+    caption: str | None = None
+    label: str | None = None
+    intervals: bool = False
+
+    def __post_init__(self):
+        if self.caption is not None and not _is_balanced(self.caption):
+            raise InputError("--caption: its braces are not balanced, or a % ends the line; it is taken as LaTeX (write \\%)")
+        if self.label is not None and not _LABEL.fullmatch(self.label):
+            raise InputError(f"--label {self.label}: may hold letters, digits and : . _ / + - alone")
+
+    def check(self, known):
+        """Raise InputError for a key of `columns` that is twice there, or that is no measure of this evaluation.
+
+        Args:
+            known: tuple of metrics.rows.Column.
+        """
+        keys = [column.key for column in known]
+        for at, key in enumerate(self.columns or ()):
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise InputError(f"--columns {key}: no measure of this evaluation; {hint}known: {', '.join(keys)}")
+            if key in self.columns[:at]:
+                raise InputError(f"--columns {key}: is given twice")
+
+    def choose(self, report):
+        """tuple of metrics.rows.Column of the main table, in order."""
+        known = {column.key: column for column in columns_of(report)}
+        if self.columns is not None:
+            return tuple(known[key] for key in self.columns)
+        return self.first(report) + tuple(column for key, column in known.items() if key not in FIRST)
+
+    def first(self, report):
+        """tuple of Column of the LaTeX table: the chosen ones, else those of FIRST that the report has."""
+        known = {column.key: column for column in columns_of(report)}
+        return tuple(known[key] for key in (FIRST if self.columns is None else self.columns) if key in known)
+
+
+def _is_balanced(text):
+    """Every brace has its partner, and no comment swallows the end of the line."""
+    depth, bare = 0, re.sub(r"\\.", "", text)
+    for one in bare:
+        depth += {"{": 1, "}": -1}.get(one, 0)
+        if depth < 0:
+            return False
+    return depth == 0 and "%" not in bare and "\\" not in bare

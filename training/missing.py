@@ -1,0 +1,31 @@
+"""What to do where a checkpoint that a config names is not there: most are results of another run."""
+
+from pathlib import Path
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+def config_of(path):
+    """The config in `configs/` whose run leaves the checkpoint `path`, such as runs/expert/best.safetensors; None: none does.
+
+    Args:
+        path: str or Path.
+    """
+    found = CONFIGS / f"{Path(path).parent.name}.yaml"
+    return found if found.is_file() else None
+
+
+def cure(path, key):
+    """How to get the checkpoint `path`, which the key of a config names; "" where nobody knows, or where it is there.
+
+    Args:
+        path: str or Path; key: full name of the setting, such as "losses.sync.expert".
+    """
+    path = Path(str(path))
+    if path.exists():
+        return ""
+    if (last := path.with_name("last.safetensors")).is_file():
+        return f"; the run there chose no {path.name} (python train.py says why at its end): give {key}={last}"
+    if (config := config_of(path)) is not None:
+        return f"; train it first (python train.py configs/{config.name}), or name another one in {key}"
+    return ""

@@ -1,0 +1,30 @@
+"""What a config alone says of its run, before anything is built: steps, windows, clips."""
+
+from training.config import starts_of
+
+
+def plan(config):
+    """Lines on a run, the first of them at once.
+
+    Args:
+        config: from training.config.load_config.
+
+    Raises:
+        InputError: no corpus is named, or it cannot be read.
+    """
+    from datasets.prepared import PreparedCorpus
+
+    train, data = config["train"], config["data"]
+    windows = f"windows of {data['window']} frames"
+    if data["window"] == "phoneme":
+        windows = f"windows of whole phoneme runs, up to {data['longest']} frames"
+    summed = f", of {train['accumulate']} batches each" if train["accumulate"] > 1 else ""
+    yield f"{config['name']}: {train['steps']} steps{summed}; a batch is {train['batch_size']} {windows}"
+    for start in starts_of(train):
+        parts = f", for {', '.join(start['parts'])}" if start["parts"] else ""
+        yield f"weights to begin from: {start['checkpoint']}{parts}"
+    if data["corpus"]:
+        corpus = PreparedCorpus.open_folder(data["corpus"])
+        counts = {name: len(corpus.split(name)) for name in ("train", "val", "unseen", "test")}
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+        yield f"corpus {data['corpus']}: {told} clips, {sum(row.seconds for row in corpus.rows) / 3600:.2f} h"

@@ -1,0 +1,61 @@
+"""How long a run takes on this machine, and what is said where that is too long."""
+
+import time
+
+import torch
+
+from datasets.windows import collate
+
+DAYS_ON_CPU = 1.0  # a run that takes longer on a CPU is told to be for a GPU
+_BACKWARD = 2  # a step takes its forward pass, and about twice that to go back
+_SHORT = 0.5  # seconds: a first pass that is as short is mostly preparation, so a second one is timed
+
+
+@torch.no_grad()
+def least_step_seconds(run):
+    """Seconds that a step takes at least, estimated from the way of a single item through the network.
+
+    Losses and adversaries come on top. Nothing of the run changes: no random number is drawn.
+
+    Args:
+        run: training.run.Run.
+    """
+    windows, train = run.training, run.config["train"]
+    batch = run.move(collate([windows[0]]), windows)
+    seconds = 0.0
+    for _ in range(2):
+        begun = time.monotonic()
+        with run.engine.autocast():
+            run.averaged_model(batch)
+        seconds = time.monotonic() - begun
+        if seconds > _SHORT:
+            break
+    windows.close()
+    return (1 + _BACKWARD) * seconds * train["batch_size"] * train["accumulate"]
+
+
+def too_long(run, seconds, least="", steps=None):
+    """One line that says that the run is for a GPU, and what is for CPUs; None where it is not too long, or on a GPU.
+
+    Args:
+        run: training.run.Run; seconds: of a step; least: "at least " where that is an estimate from below; steps: that are
+            left, where not those of the run.
+    """
+    train = run.config["train"]
+    steps = train["steps"] - run.step if steps is None else steps
+    days = seconds * steps / 86400
+    if run.device.type != "cpu" or days <= DAYS_ON_CPU:
+        return None
+    whole = in_words(seconds * steps)
+    told = f"this config is for a GPU: {steps} steps of {least}{seconds:.3g} s take {least}{whole} on this CPU"
+    if train["cpu_config"]:
+        return f"{told}; for CPU cores:  python train.py configs/{train['cpu_config']}"
+    return f"{told}; make it smaller (model.width, train.batch_size, train.steps)"
+
+
+def in_words(seconds):
+    """A length of time: "40 s", "25 minutes", "7.5 hours", "12 days"."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.{0 if seconds >= 10 * size else 1}f} {unit}"
+    return f"{seconds:.0f} s"
