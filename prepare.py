@@ -47,8 +47,8 @@ from training.checkpoint import load_checkpoint
 MOST_DELAY = 2.0  # seconds
 MEL = "mel"  # in place of a judge
 SPLITTING = ("unseen_speakers", "val_speakers", "val_share", "test_share", "split_seed")  # options that decide the split
-PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay", "min_face",
-             "trust_detector")  # options that decide how clips are prepared
+PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay",
+             "min_face", "trust_detector")  # options that decide how clips are prepared
 AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
 
