@@ -14,6 +14,7 @@ from benchmarks.alignment.measure import (
     spread,
 )
 from benchmarks.alignment.run import align_cases, kind_of
+from benchmarks.alignment.sound import against_sound
 
 WORST = 8
 
@@ -25,6 +26,7 @@ def measure_synthesised(cases, aligner, jobs, ratios=(20, 10), seed=0):
     for name, heard in conditions.items():
         outcomes[name] = align_cases(heard, aligner, jobs)
         figures[name] = summarise(cases, outcomes[name])
+    figures["clean"]["sound"] = against_sound(cases, outcomes["clean"])
     wrong = align_cases(cases, aligner, jobs, false_texts(cases))
     return figures | {"false texts": against_false(outcomes["clean"], wrong)}
 
@@ -147,5 +149,7 @@ def measure_speech(cases, aligner, jobs):
         labelled = [case for case in cases if getattr(case, tier)]
         if labelled:
             figures[tier] = summarise(labelled, outcomes, tier)
+        if labelled and tier == "phones":
+            figures[tier]["sound"] = against_sound(labelled, outcomes)
     bare = [case.id for case in cases if not case.phones and not case.words]
     return figures | {"unlabelled": {name: outcomes[name].reason for name in bare}}
