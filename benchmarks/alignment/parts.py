@@ -44,13 +44,13 @@ def summarise(cases, outcomes, tier="phones"):
         if outcomes[case.id].alignment is not None
     }
     gross = [name for name, one in errors.items() if not one.median_ms <= GROSS_MS]
-    figures = _tally(cases, outcomes) | {
+    figures = _failures(cases, outcomes) | {
         "gross": [name for name in gross if not outcomes[name].marked],
         "gross_marked": [name for name in gross if outcomes[name].marked],
         **_borders(errors.values()),
         "groups": {
             group: {
-                **_tally([case for case in cases if case.group == group], outcomes),
+                **_failures([case for case in cases if case.group == group], outcomes),
                 **_borders([errors[case.id] for case in cases if case.group == group and case.id in errors]),
             }
             for group in dict.fromkeys(case.group for case in cases)
@@ -62,7 +62,7 @@ def summarise(cases, outcomes, tier="phones"):
     return figures
 
 
-def _tally(cases, outcomes):
+def _failures(cases, outcomes):
     """How many failed and why, and how many were marked."""
     failed = [case for case in cases if outcomes[case.id].alignment is None]
     reasons = Counter(kind_of(outcomes[case.id].reason, (case.id,)) for case in failed)

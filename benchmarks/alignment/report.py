@@ -151,8 +151,8 @@ def _sound(groups):
     return lines
 
 
-def _row(name, figures, tally=None):
-    counts = "" if tally is None else f"{tally['failed']:>4}/{tally['utterances']:<3}{tally['marked']:>7}"
+def _row(name, figures, counted=None):
+    counts = "" if counted is None else f"{counted['failed']:>4}/{counted['utterances']:<3}{counted['marked']:>7}"
     if not figures["count"]:
         return f"{name:26}{0:7}{'-':>8}{'':49}{counts}"
     times = "".join(

@@ -60,10 +60,10 @@ class EnglishLexicon:
         """Words whose phones were guessed from the spelling, each once."""
         return tuple(dict.fromkeys(word for word in words if word in self._guessed))
 
-    def doubt(self, words):
-        """What there is to say of words that hardly are English; "" where nothing is."""
+    def doubt(self, words, failed=False):
+        """What there is to say of words that hardly are English, or, where they do not fit the sound, may not be; or ""."""
         different, unknown = set(words), self.unknown(words)
-        if len(different) < _ENOUGH or len(unknown) < _FOREIGN * len(different):
+        if not unknown or (not failed and (len(different) < _ENOUGH or len(unknown) < _FOREIGN * len(different))):
             return ""
         return f"{len(unknown)} of {len(different)} words are in no English dictionary; if this is not English, {_HOW}"
 
@@ -107,7 +107,7 @@ class ForeignLexicon:
         """No word is guessed from its spelling alone."""
         return ()
 
-    def doubt(self, words):
+    def doubt(self, words, failed=False):
         """Nothing."""
         return ""
 

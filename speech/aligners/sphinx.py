@@ -10,6 +10,7 @@ from speech.aligners.sphinx_decoder import DecodingError, PhoneListener, SphinxD
 from speech.alignment import Alignment, AlignmentError, Interval, cover, poor_limit
 from speech.arpabet import SILENCE
 from speech.text.languages import is_english
+from speech.text.transcript import Words
 from speech.waveform import SAMPLE_RATE
 
 # Below these the transcript is that of another sound, see speech.alignment.intervals.POOR_FIT and POOR_FIT_FOREIGN.
@@ -49,27 +50,31 @@ class SphinxAligner(Aligner):
             if any(word.label for word in utterance.words):
                 return self._align_inside(utterance)
             if utterance.transcript.strip():
-                return self._align_text(utterance, utterance.transcript)
+                return self._align_words(utterance, self._words(utterance, utterance.transcript))
             return self._recognise(utterance)
         except DecodingError as error:
             raise AlignmentError(f"{utterance.id}: the sound and the words do not fit: {error}") from error
 
-    def _align_text(self, utterance, text):
-        lexicon = self._lexicon
+    def _words(self, utterance, text):
         try:
-            found = lexicon.words(text)
+            return self._lexicon.words(text)
         except AlignmentError as error:
             raise AlignmentError(f"{utterance.id}: {error}") from error
+
+    def _align_words(self, utterance, found):
+        """Alignment by speech.text.transcript.Words alone."""
+        lexicon = self._lexicon
         if not found.words:
             raise AlignmentError(f"{utterance.id}: the transcript holds no word that can be spoken")
-        keys, doubt = lexicon.learn(found.words), lexicon.doubt(found.words)
+        keys = lexicon.learn(found.words)
+        doubt, why = (lexicon.doubt(found.words, failed) for failed in (False, True))
         try:
             path = self._decoder.align(utterance.waveform, keys)
         except DecodingError as error:
-            raise DecodingError(f"{error}; {doubt}" if doubt else str(error)) from error
+            raise DecodingError(f"{error}; {why}" if why else str(error)) from error
         if path.score < self._no_fit:
             raise AlignmentError(f"{utterance.id}: the sound is not what the transcript says (score {path.score:.1f}, speech "
-                                 f"that fits has {self._poor:.1f} or more){'; ' + doubt if doubt else ''}")  # fmt: skip
+                                 f"that fits has {self._poor:.1f} or more){'; ' + why if why else ''}")  # fmt: skip
         seconds = len(utterance.waveform) / SAMPLE_RATE
         phones = cover([phone for _, phones in path.words for phone in phones], seconds)
         spoken = [replace(word, label=lexicon.word(word.label)) for word, _ in path.words]
@@ -83,8 +88,8 @@ class SphinxAligner(Aligner):
     def _align_inside(self, utterance):
         """Phones inside given word times: those of the free alignment, stretched so that each word begins and ends as given."""
         given = [word for word in utterance.words if word.label]
-        spoken = [self._lexicon.words(word.label).words for word in given]
-        aligned = self._align_text(utterance, " ".join(word.label for word in given))
+        spoken = [self._words(utterance, word.label).words for word in given]
+        aligned = self._align_words(utterance, Words(tuple(word for words in spoken for word in words), ()))
         groups, at = [], 0
         heard = [word for word in aligned.words if word.label]
         for words in spoken:
