@@ -38,6 +38,7 @@ def parse(argv):
     add("--out", type=Path, default=Path("results/temporal"), help="folder (%(default)s)")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plots (%(default)s)")
     add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa (%(default)s)")
+    add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (%(default)s)")
     add("--strict", action="store_true", help="refuse a transcript that fits the sound poorly")
     add("--fps", type=_rate, help="frame rate of the runs without a video (25)")
     add("--similarity", default="motion", help="of lips: motion or shape (%(default)s)")
@@ -65,7 +66,7 @@ def _write_all(args):
     from speech.labelling import SpeechText
     from speech.waveform import load_waveform
 
-    text = SpeechText(args.transcript, args.align, args.textgrid, args.aligner)
+    text = SpeechText(args.transcript, args.align, args.textgrid, args.aligner, args.language)
     waveform = load_waveform(args.audio)
     alignment = align(args, waveform, text)
     real = generated = report = None

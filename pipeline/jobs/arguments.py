@@ -106,6 +106,7 @@ def build_parser(description=None):
     add("--align", metavar="PATH", help="word or phone times: GRID .align, LRS2 text, csv, json, TextGrid")
     add("--textgrid", metavar="PATH", help="the same, as a Praat TextGrid")
     add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa")
+    add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (default: en)")
 
     machine = parser.add_argument_group("machine")
     add = machine.add_argument
