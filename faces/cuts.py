@@ -136,7 +136,7 @@ def _is_cut(before, after, place, least):
         around = max((*inside, *steps[skip : skip + REACH - 1]), default=0.0)
         if apart > max(least, LEAST_ODD if few else 0) and apart > TIMES * (around + NOISE):
             return True
-        if not skip and apart > UNLIKE and apart > TIMES_UNLIKE * around:
+        if place is None and not few and apart > UNLIKE and apart > TIMES_UNLIKE * around:
             return True
     return False
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from faces.smoothing import smooth_series
 
-DARK = 2.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
+DARK = 0.3  # grey levels added to both sides of a ratio: black has no colour
 SMOOTH_SECONDS = 0.12  # width of the kernel over time
 SLACK = 0.04  # logarithm by which the smoothed light may stay behind a step
 # Logarithms of a factor below which light counts as the same, and from which on it is matched in full: a head that turns and

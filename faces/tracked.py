@@ -70,7 +70,9 @@ class FaceTrack:
 
     def whole(self):
         """(N,) bool: jaw and mouth lie inside the frame."""
-        return whole(self.landmarks, self.width, self.height)
+        points = self.landmarks[:, OUTLINE]
+        with np.errstate(invalid="ignore"):
+            return ((points >= 0) & (points <= (self.width - 1, self.height - 1))).all((1, 2))
 
     def believed(self, fps):
         """Frames whose face is one: what changes its size at a jump and is gone at once is a mistake of the detector.
@@ -120,10 +122,3 @@ class FaceTrack:
     def _arrays(self):
         return {name: value for name in PER_FRAME if (value := getattr(self, name)) is not None}
 
-
-def whole(landmarks, width, height):
-    """(N,) bool: jaw and mouth lie inside the frame; (N, 68, 2) landmarks in the frame's pixels."""
-    points = np.asarray(landmarks)[:, OUTLINE]
-    with np.errstate(invalid="ignore"):
-        inside = (points >= 0) & (points <= (width - 1, height - 1))
-    return inside.all((1, 2))
