@@ -9,8 +9,8 @@ import numpy as np
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.paste import first_row
 from models.precision import exact_products
-from pipeline.masks import Masks
 from pipeline.light import LightOfFrames, light_of
+from pipeline.masks import Masks
 from pipeline.optimising import build_optimiser
 from pipeline.scene import Scene
 
@@ -45,7 +45,7 @@ class Plan:
     light: LightOfFrames | None = None
 
     def cut(self, crop, frame, number):
-        """The face (S, S, 3) uint8 as the driver is shown it: cut out of source frame `number`, in the light of its reference."""
+        """The face (S, S, 3) uint8 as the driver is shown it: out of source frame `number`, in the light of its reference."""
         face = crop.extract(frame)
         return face if self.light is None else self.light.to_reference(face, number)
 

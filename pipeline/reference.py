@@ -7,7 +7,7 @@ from faces.landmarks import STABLE, eye_distance, interocular
 from faces.mouth import mouth_opening
 
 REST_PERCENTILE = 20
-# What costs nothing in an ordinary frame, and the cost of a factor of e beyond it: less detail than usual, light unlike the usual
+# What costs nothing in an ordinary frame, and the cost of a factor of e beyond it: less detail than usual, unusual light
 BLUR_FREE, BLUR_COST = 0.15, 12.0
 LIGHT_FREE, LIGHT_COST = 0.10, 12.0
 MOTION_FREE, MOTION_COST = 0.03, 20.0  # eye distances a frame, and the cost of one

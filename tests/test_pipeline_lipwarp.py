@@ -31,7 +31,6 @@ from pipeline.tracking import TrackStore, prepare
 from speech.arpabet import NUMBER
 from speech.labelling import SpeechText
 from tests.conftest import ROOT
-from tests.faces_kit import plain_face, track_of
 from tests.inference_kit import (
     OWN,
     blank,
@@ -252,16 +251,16 @@ def test_each_person_of_a_cut_video_has_frames_and_a_rest_position_of_their_own(
     plan = planned(kit, driver, "cut.mp4")
     state = driver.look(plan.scene, plan.codes)
     bank = state.own.bank
-    assert np.unique(bank.shots).tolist() == [0, 1] and not caplog.text
+    assert len(np.unique(bank.shots)) == 2 and caplog.text.count("2 shots") == 1
     assert state.speaker_of(2) is state.speaker_of(5) and state.speaker_of(2) is not state.speaker_of(24)
     drawn_from = [{int(bank.numbers[entry] >= 20) for entry, _ in state.own.of(number)[1]} for number in (3, 24)]
     assert drawn_from == [{0}, {1}]
 
 
-def test_who_leaves_and_comes_back_is_one_person(kit, driver, caplog):
+def test_who_leaves_and_comes_back_is_one_person(kit, driver):
     plan = planned(kit, driver, "gap.mp4")
     assert np.unique(driver.look(plan.scene, plan.codes).own.bank.shots).tolist() == [0]
-    assert not plan.scene.track.cuts() and "shots" not in caplog.text
+    assert plan.scene.track.cuts() == [20]  # cut away, and back
 
 
 def test_movements_made_in_pieces_are_the_same(driver, monkeypatch):
@@ -319,7 +318,8 @@ def test_a_frame_that_is_not_drawn_is_no_reference(job, dropped, flags, capfd):
     assert job(*flags) == 0
     said = capfd.readouterr().out
     if "--preview" not in flags:
-        assert "not drawn in 2 frames, left as they are, for the face jumps in size, or is outside the frame: 3-4" in said and "no face" not in said
+        assert "not drawn in 2 frames, left as they are, for the face jumps in size, or is outside the frame: 3-4" in said
+        assert "no face" not in said
     else:
         assert ": frame 0 with the crop" in said
 

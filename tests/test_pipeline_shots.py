@@ -13,7 +13,18 @@ from pipeline.playback.source import FaceSource
 from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
-from tests.inference_kit import PUBLIC, blank, infer, moving_portrait, portrait, read_video, save_tiny, tone, write_video, write_wav
+from tests.inference_kit import (
+    PUBLIC,
+    blank,
+    infer,
+    moving_portrait,
+    portrait,
+    read_video,
+    save_tiny,
+    tone,
+    write_video,
+    write_wav,
+)
 
 CUT, FRAMES = 9, 22
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.faces.shots --media CLIPS [--pairs 50] [--frames 250] [--per_folder 12]
 
-"false": clips without a known cut in which one is found, with their frames, so that a reader can look. "missed": pairs of clips
-that were joined whose join is not found within two frames. "carried": faces in the first five frames after a found join that lie
-further from those that the second clip alone has than 0.15 eye distances: landmarks of the face before the cut. The changes of
-single clips (flash, lamp, camera) are no cuts; what is found there is false.
+First come clips without a known cut in which one is found, with its frames, so that a reader can look. Then joined pairs: "missed"
+are those whose join is not found; "carried over" are faces in the first five frames after a join that lie further than 0.15 eye
+distances from those of the second clip alone, as landmarks of the face before the cut do. The changes of single clips (flash,
+lamp, camera) are no cuts: what is found there is false.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def read(path, count, size=None):
 
 
 def join(first, second, kind):
-    """Frames of two clips, one after the other: cut; through black (gap); faded out and in (fade) -> frames, first of the second."""
+    """Two clips, one after the other: cut; through black (gap); faded out and in (fade) -> frames, number of the second's first."""
     if kind == "cut":
         return first + second, len(first)
     black = [np.zeros_like(first[0])] * GAP
@@ -116,7 +116,8 @@ def main(argv):
             frames += len(track)
             if track.shots[-1]:
                 false.append(f"{path.relative_to(options.media)} {(np.flatnonzero(np.diff(track.shots)) + 1).tolist()}")
-        print(f"clips as they are: {len(paths)}, {frames} frames; a cut is found in {len(false)}: {'; '.join(false) or 'none'}", flush=True)
+        told = "; ".join(false) or "none"
+        print(f"clips as they are: {len(paths)}, {frames} frames; a cut is found in {len(false)}: {told}", flush=True)
         for kind in ("cut", "gap", "fade"):
             missed, wrong, extra, pairs = [], 0, 0, 0
             for _ in range(options.pairs):
@@ -135,7 +136,8 @@ def main(argv):
                     wrong += carried(track, alone, start)
                 else:
                     missed.append(f"{one.name}+{two.name}")
-            print(f"{kind}: {pairs} joins, missed {len(missed)} {missed or ''}; {extra} others found; {wrong} faces carried over", flush=True)
+            print(f"{kind}: {pairs} joins, missed {len(missed)} {missed or ''}; {extra} others found; {wrong} faces carried over",
+                  flush=True)  # fmt: skip
         for kind in ("flash", "lamp", "camera"):
             found = []
             for at in rng.choice(len(paths), min(options.pairs, len(paths)), replace=False):
