@@ -2,10 +2,10 @@
 
     python -m benchmarks.faces.shots --media CLIPS [--pairs 50] [--frames 250] [--per_folder 12]
 
-First come clips without a known cut in which one is found, with its frames, so that a reader can look. Then joined pairs: "missed"
-are those whose join is not found; "carried over" are faces in the first five frames after a join that lie further than 0.15 eye
-distances from those of the second clip alone, as landmarks of the face before the cut do. The changes of single clips (flash,
-lamp, camera) are no cuts: what is found there is false.
+First come clips without a known cut in which one is found, with its frames, so that a reader can look. Then joined pairs:
+"missed" are those whose join is not found; "carried over" are faces in the first five frames after a join that lie further than
+0.15 eye distances from those of the second clip alone, as landmarks of the face before the cut do. The changes of single clips
+(flash, lamp, camera) are no cuts: what is found there is false.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def read(path, count, size=None):
 
 
 def join(first, second, kind):
-    """Two clips, one after the other: cut; through black (gap); faded out and in (fade) -> frames, number of the second's first."""
+    """Two clips one after the other: cut; through black (gap); faded out and in (fade) -> frames, where the second begins."""
     if kind == "cut":
         return first + second, len(first)
     black = [np.zeros_like(first[0])] * GAP
@@ -136,8 +136,8 @@ def main(argv):
                     wrong += carried(track, alone, start)
                 else:
                     missed.append(f"{one.name}+{two.name}")
-            print(f"{kind}: {pairs} joins, missed {len(missed)} {missed or ''}; {extra} others found; {wrong} faces carried over",
-                  flush=True)  # fmt: skip
+            counts = f"missed {len(missed)} {missed or ''}; {extra} others found; {wrong} faces carried over"
+            print(f"{kind}: {pairs} joins, {counts}", flush=True)
         for kind in ("flash", "lamp", "camera"):
             found = []
             for at in rng.choice(len(paths), min(options.pairs, len(paths)), replace=False):
