@@ -67,8 +67,9 @@ class Footage:
         track, count = self.track, len(self)
         points = np.repeat(track.landmarks[at : at + 1], count, 0)
         there, filled = np.repeat(track.present[at], count), np.zeros(count, bool)
-        return replace(self, track=replace(track, landmarks=points, present=there, interpolated=filled), still=True,
-                       _frames=repeat(frame))
+        covered = None if track.covered is None else np.repeat(track.covered[at], count)
+        track = replace(track, landmarks=points, present=there, interpolated=filled, covered=covered)
+        return replace(self, track=track, still=True, _frames=repeat(frame))
 
 
 class _Kept:
