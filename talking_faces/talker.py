@@ -34,7 +34,7 @@ class Talker:
     def __init__(self, checkpoint=None, *, device="auto", precision="auto", compat=None, cache=None):
         self.checkpoint = Path(checkpoint or CHECKPOINTS / "lipwarp.safetensors")
         self.driver = load_driver(self.checkpoint, device=device, precision=precision, compat=compat)
-        self._store = TrackStore(None if cache is False else Path(cache or default_cache()))
+        self._store = TrackStore(None if cache is False else cache or default_cache())
 
     def drive(self, face, audio, outfile, *, drive=None, pose=None, options=None, face_options=None):
         """Make one talking video.
