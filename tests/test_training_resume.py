@@ -110,7 +110,8 @@ def test_a_signal_stores_the_step_and_the_same_command_goes_on(write_config, tmp
                 break
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        assert "the same command goes on" in process.stdout.read()
+        said = process.stdout.read()
+        assert "stopping after this step" in said and "stopped at step " in said and "the same command goes on" in said
         assert process.wait(60) == 130
     again = Run(load_config(path))
     assert Store(again).load() >= 2
