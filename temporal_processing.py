@@ -94,14 +94,11 @@ def _check(args):
     """Refuse what cannot work before any work begins."""
     from common.suggest import refuse_unknown
     from faces.detectors import DETECTORS
-    from losses.temporal import MODES, SIMILARITIES
 
     if args.generated and not args.video:
         raise InputError("--generated: give the real video too, as --video")
     if args.fps and args.video:
         raise InputError("--fps: the runs follow the frames of --video; leave --fps out")
-    refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
-    refuse_unknown([args.mode], MODES, "--mode")
     refuse_unknown([args.detector], DETECTORS, "--detector")
     for flag, what in (("audio", "audio"), ("transcript", "transcript"), ("align", "alignment"), ("textgrid", "TextGrid"),
                        ("video", "real video"), ("generated", "generated video")):  # fmt: skip
@@ -109,6 +106,10 @@ def _check(args):
             require_file(getattr(args, flag), what, pipes=flag in ("audio", "video", "generated"))
     read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
     check_folder(args.out, WRITTEN, read)
+    from losses.temporal import MODES, SIMILARITIES  # torch comes with them, so they are last
+
+    refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
+    refuse_unknown([args.mode], MODES, "--mode")
 
 
 def align(args, waveform, text):
