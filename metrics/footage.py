@@ -125,4 +125,4 @@ def open_footage(path, detector, *, selection=None, fps=None, fit=None, limit=No
     track = track_face(kept.first_pass(), detector, selection, fps=reader.info.fps)
     if not track.present.any():
         raise InputError(f"{path}: no face was found in any of its {len(track)} frames; give a video that shows a face")
-    return Footage(path, reader.info, track, reader.damage, _frames=kept)
+    return Footage(path, replace(reader.info, notes=reader.notes), track, reader.damage, _frames=kept)

@@ -169,9 +169,9 @@ class Job:
         job = Job(*absolute)
         inputs = {"face picture or video": job.face, "audio": job.audio, "driving video": job.drive, "pose video": job.pose}
         inputs = {what: path for what, path in inputs.items() if path is not None}
+        check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)  # before a pipe is read to its end
         for what, path in inputs.items():
             require_file(path, what, pipes=True)
-        check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)
         return job
 
 

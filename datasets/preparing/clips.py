@@ -11,7 +11,7 @@ from datasets.clip_ids import readable
 from datasets.corpora import assign_split
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.preparing import av_rows
-from datasets.preparing.gates import check_faces, check_length, check_sound, check_uncovered
+from datasets.preparing.requirements import check_faces, check_length, check_sound, check_uncovered
 from datasets.preparing.settings import begin, check_detector, detector_version
 from datasets.workers.jobs import write_rows
 from datasets.workers.pool import Task
@@ -149,8 +149,8 @@ def _arrays(path, settings, detector, row, measure):
 
     waveform = delayed(load_waveform(path, what="clip"), row.sound_delay)
     with VideoReader(path, fps=settings.fps, threads=1, what="clip") as reader:
-        row.notes = list(reader.info.notes)
         track = track_face(reader, detector, fps=settings.fps)
+        row.notes = list(reader.notes)
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
         crops = plan_crops(track, spec, fps=settings.fps)

@@ -32,8 +32,7 @@ def count_clips(rows):
         dict: `clips`, `kept`, `left_out` (numbers of clips); `hours` kept; `splits` {name: kept clips}; `reasons` {reason:
         clips left out}, `covered` (frames left out of kept clips because something covers the mouth), `notes` {what was changed
         in the pictures: kept clips}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent
-        first;
-        `side` {kind of side files: what `count_side` gives of the kept clips}.
+        first; `side` {kind of side files: what `count_side` gives of the kept clips}.
     """
     rows = list(rows)
     kept = [row for row in rows if not row.error]
@@ -83,4 +82,4 @@ def write_report(folder):
     if counts["covered"]:
         lines.append(f"  {counts['covered']} frames left out of kept clips: something covers the mouth")
     lines += [f"  {count} x {reason}" for reason, count in counts["reasons"].items()]
-    return lines + [f"  note: {count} clips: {note}" for note, count in counts["notes"].items()]
+    return lines + [f"  {count} x changed: {note}" for note, count in counts["notes"].items()]

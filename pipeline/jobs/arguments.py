@@ -62,7 +62,7 @@ def build_parser(description=None):
     face = parser.add_argument_group("face")
     add = face.add_argument
     add("--static", nargs="?", type=_boolean, const=True, default=False, help="use only the first frame of the video")
-    add("--fps", type=_rate, help="frame rate of the result; for a picture only (default: 25)")
+    add("--fps", type=_rate, help="frame rate of the result; for a picture, or an animated one (default: 25)")
     add(
         "--pads",
         nargs=4,
@@ -108,6 +108,7 @@ def build_parser(description=None):
     add("--align", metavar="PATH", help="word or phone times: GRID .align, LRS2 text, csv, json, TextGrid")
     add("--textgrid", metavar="PATH", help="the same, as a Praat TextGrid")
     add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa")
+    add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (default: en)")
 
     machine = parser.add_argument_group("machine")
     add = machine.add_argument
