@@ -75,7 +75,7 @@ def parse(argv):
     add("--identity", action="store_true", help="likeness of the person by face embeddings (needs the extra identity)")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
     add("--frames", type=int, help="look only at this many frames from the start of each video")
-    add("--keep_going", action="store_true", help="where some videos cannot be used, measure the others; the unusable ones are failed rows")
+    add("--keep_going", action="store_true", help="measure the others where some videos cannot be used; those are failed rows")
 
     add = parser.add_argument_group("faces and machine").add_argument
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
