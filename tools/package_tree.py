@@ -62,7 +62,7 @@ def rewritten(source, where, checkout):
         UnclearImport: `import room.module` without `as`, which binds the room's own name, or a string that is a module's name.
     """
     tree = ast.parse(source)
-    lines = source.splitlines(keepends=True)
+    lines = source.split("\n")  # as ast counts them
     edits = []  # (line, column in bytes, length in bytes, new text)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0 and _ours(node.module):
@@ -79,7 +79,7 @@ def rewritten(source, where, checkout):
     for line, start, length, text in sorted(edits, reverse=True):
         raw = lines[line - 1].encode()
         lines[line - 1] = (raw[:start] + text.encode() + raw[start + length :]).decode()
-    return _commands("".join(lines))
+    return _commands("\n".join(lines))
 
 
 def _ours(name):
