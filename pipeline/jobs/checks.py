@@ -73,7 +73,7 @@ def require_sound(path):
 def look_at_all(jobs, look):
     """Look at the files of all jobs before the first is done.
 
-    Two jobs with one output are told apart by what the paths are, not by their spelling: the first that is right keeps it, and
+    Two jobs with one output are found by the file that the paths name, not by the text: the first that is right is done, and
     the others are refused. An output that is an input of any job is refused as well, so no job feeds another.
 
     Args:

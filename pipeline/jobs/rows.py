@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from common.errors import InputError
-from common.system_errors import told
+from common.system_errors import explain
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class JobList:
 
 def failure(row, error):
     """Failed of a Row, by the exception that ended it: what the user can mend, else a fault of the program, which is logged."""
-    message = told(error) if isinstance(error, OSError) else str(error) if isinstance(error, InputError) else None
+    message = explain(error) if isinstance(error, OSError) else str(error) if isinstance(error, InputError) else None
     if message is None:
         log.error("%s failed through a fault of this program", row.label, exc_info=error)
         message = f"fault of this program: {type(error).__name__}: {error}"

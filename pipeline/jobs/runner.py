@@ -15,7 +15,7 @@ from training.file_kinds import kind_of
 
 
 class JobRunner:
-    """Checks and does the jobs of one call of inference.py, cheap checks before dear ones.
+    """Checks and does the jobs of one call of inference.py, cheap checks before expensive ones.
 
     Args:
         args: of `pipeline.jobs.arguments.parse`.

@@ -21,7 +21,7 @@ def read_jobs(path):
 
     A first line of column names, in any order and case, is a header: face, outfile, audio or drive or both, and pose if
     wanted. A row then fills audio or drive, and may leave pose empty. Without a header the columns are face, audio, outfile.
-    Empty lines and lines that begin with # are passed over. Cells are parted by commas, semicolons or tabs, whichever gives a
+    Empty lines and lines that begin with # are skipped. Cells are separated by commas, semicolons or tabs, whichever gives a
     header or the most rows of three cells, and may be quoted. UTF-8 or UTF-16, with or without a byte order mark.
 
     Returns:
