@@ -36,7 +36,7 @@ def test_without_clips_to_validate_no_best_is_claimed_and_the_cure_is_said(unche
     assert run(train_script.main, [str(unchecked(losses=GATED)), "name=gated"]) == 2
     assert "--split shares --val_share" in capsys.readouterr().err
     assert run(train_script.main, [str(unchecked()), "train.init=" + str(folder / "best.safetensors"), "name=next"]) == 2
-    assert f"the run there chose no best weights (docs/training.md): take {folder / 'last.safetensors'}" in capsys.readouterr().err
+    assert f"has chosen no best weights (docs/training.md): take {folder / 'last.safetensors'}" in capsys.readouterr().err
 
 
 def test_a_metric_of_unseen_speakers_names_its_own_cure(tmp_path, capsys):
