@@ -78,6 +78,17 @@ def test_changes_on_resume_are_told_once_and_start_the_best_anew(write_config, c
     assert (same.best.step, same.changes, same.notes) == (1, {}, [])
 
 
+def test_a_gate_that_is_gone_holds_nothing_back_in_a_resumed_run(write_config, draws):
+    train(run_of(write_config(losses=GATED), "train.minutes=0"), lambda _: None)
+    for losses in ({"l1": {"weight": 1.0}}, {"l1": {"weight": 1.0}, "laplacian": {"weight": 1.0}}):
+        job = run_of(write_config(losses=losses))
+        Store(job).load()
+        assert job.criterion.open == dict.fromkeys(losses, True) and "losses.laplacian.enable_when.below" in job.changes
+    again = run_of(write_config(losses=GATED))
+    Store(again).load()
+    assert again.criterion.open == {"l1": True, "laplacian": False}
+
+
 def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tmp_path, draws):
     corpus = make_corpus(tmp_path / "corpus", frames=12)
     path = write_yaml(tmp_path / "c.yaml", small_config(corpus, tmp_path / "runs"))
