@@ -70,6 +70,8 @@ def parse_arguments(argv):
                         "folder of ids such as s1/, and its split a line")  # fmt: skip
     parser.add_argument("--align", default="auto", help="where phones come from: auto (given times, else the transcript, "
                         "else recognition), given, pocketsphinx, mfa or none (default: auto)")  # fmt: skip
+    parser.add_argument("--language", default="en", help="of the transcripts, such as de: needs espeak-ng, or --align mfa "
+                        "(default: en)")  # fmt: skip
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
     parser.add_argument("--words", action="store_true", help="store the words, too: where the corpus gives their times (GRID, "
                         "LRS2's pretrain, TextGrids), or LRW's labels; faces are left alone")  # fmt: skip
@@ -195,7 +197,8 @@ def _prepare_all(args, out, workers, clips, settings, measure):
     """Prepare the clips, and what the arguments ask for beside them."""
     prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector, args.sound_delay, measure)
     told = ensure_validation(out, clips, settings)
-    align_corpus(clips, out, args.align, workers, realign=args.realign, retry_failed=args.retry_failed)
+    align_corpus(clips, out, args.align, workers, language=args.language, realign=args.realign,
+                 retry_failed=args.retry_failed)  # fmt: skip
     if args.words:
         add_words(clips, out, workers, retry_failed=args.retry_failed)
     if args.texture:

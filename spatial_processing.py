@@ -41,6 +41,7 @@ def parse(argv):
     add("--frame", type=int, default=0, help="of a video: the frame that is shown in the pictures (%(default)s)")
     add("--frames", type=int, help="of a video: the first so many only")
     add("--out", type=Path, default=Path("results/spatial"), help="folder (%(default)s)")
+    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plot of all steps (%(default)s)")
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
     add("--detector_weights", help="folder with face-alignment's weight files")
     return parser.parse_args(argv)
@@ -72,7 +73,7 @@ def _write_all(args):
     report(summary, spec)
     where = "" if pair.is_image else f", frame {summary.shown.index}"
     title = f"{' and '.join(names.values())}{where}: k = {spec.clusters}, m = {spec.compactness:g}"
-    write_plot(args.out / "spatial.png", summary.shown, title=title, losses=summary.losses)
+    write_plot(args.out / f"spatial.{args.format}", summary.shown, title=title, losses=summary.losses)
     print(f"\nwritten: {', '.join(sorted(file.name for file in args.out.iterdir() if file.is_file()))} in {args.out}")
     return None
 

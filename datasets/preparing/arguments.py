@@ -3,7 +3,7 @@
 from common.errors import InputError
 from common.places import check_folder, refuse_inputs
 from datasets.clip_ids import is_utf8, readable
-from datasets.preparing.phones import WAYS
+from datasets.preparing.phones import WAYS, require_aligner
 from datasets.preparing.speech import MOST_VOICES
 from datasets.preparing.split import SHARES
 from faces.detectors import DETECTORS
@@ -11,8 +11,8 @@ from faces.texture import TextureSpec, block_size
 
 MOST_DELAY = 2.0  # seconds
 SPLITTING = ("unseen_speakers", "val_speakers", "val_share", "test_share", "split_seed")  # options that decide the split
-PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "realign", "av_offset", "sound_delay", "min_face",
-             "trust_detector")  # options that decide how clips are prepared
+PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay",
+             "min_face", "trust_detector")  # options that decide how clips are prepared
 
 
 def check_arguments(args):
@@ -45,6 +45,7 @@ def check_arguments(args):
         raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
     if args.align not in WAYS:
         raise InputError(f"--align {args.align}: unknown; choose one of {', '.join(WAYS)}")
+    require_aligner(args.align, args.language)
     if not 32 <= args.size <= 1024:
         raise InputError(f"--size {args.size}: must lie between 32 and 1024")
     if not 1 <= args.fps <= 120:
