@@ -177,8 +177,10 @@ def main(argv):
     evaluation = plan(args, device, note=print_note if processes.first else lambda _: None, style=style)
     detector = build_detector(args.detector, device=device, weights=args.detector_weights)
     evaluation.facts["detector"] = f"{detector.name} {detector.version}"
+    progress = args.out.with_name(args.out.name + ".progress")
     try:
-        found = evaluation.run(detector, processes, args.out.with_name(args.out.name + ".progress"))
+        with cli.when_interrupted(f"what is measured is kept in {progress}; the same command goes on"):
+            found = evaluation.run(detector, processes, progress)
     finally:
         detector.close()
         processes.leave()

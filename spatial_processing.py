@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from common.cli import run
+from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.files import require_file
 from common.places import check_folder
@@ -50,6 +50,11 @@ def parse(argv):
 def main(argv):
     """The steps; see the module's docstring."""
     args = parse(argv)
+    with when_interrupted(f"files that are whole are in {args.out}; the same command writes all of them anew"):
+        return _write_all(args)
+
+
+def _write_all(args):
     spec = _check(args)
     from media.notes import say_notes
     from pipeline.texture.files import write_summary

@@ -16,7 +16,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from common.cli import run
+from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.files import atomic_output, require_file
 from common.places import check_folder
@@ -38,6 +38,7 @@ def parse(argv):
     add("--out", type=Path, default=Path("results/temporal"), help="folder (%(default)s)")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plots (%(default)s)")
     add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa (%(default)s)")
+    add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (%(default)s)")
     add("--strict", action="store_true", help="refuse a transcript that fits the sound poorly")
     add("--fps", type=_rate, help="frame rate of the runs without a video (25)")
     add("--similarity", default="motion", help="of lips: motion or shape (%(default)s)")
@@ -56,11 +57,16 @@ def _rate(text):
 def main(argv):
     """The four steps; see the module's docstring."""
     args = parse(argv)
+    with when_interrupted(f"files that are whole are in {args.out}; the same command writes all of them anew"):
+        return _write_all(args)
+
+
+def _write_all(args):
     _check(args)
     from speech.labelling import SpeechText
     from speech.waveform import load_waveform
 
-    text = SpeechText(args.transcript, args.align, args.textgrid, args.aligner)
+    text = SpeechText(args.transcript, args.align, args.textgrid, args.aligner, args.language)
     waveform = load_waveform(args.audio)
     alignment = align(args, waveform, text)
     real = generated = report = None

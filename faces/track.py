@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from faces.covering import CoverWatch, covered_frames
 from faces.cuts import Watch
 from faces.skin import light_and_detail
 from faces.smoothing import segments
 from faces.tracked import FaceTrack
 
-METHOD = 3  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
+METHOD = 4  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
 MAX_GAP_SECONDS = 0.25
 
 
@@ -29,6 +30,8 @@ class FaceSelection:
     def __post_init__(self):
         if self.index is not None and self.near is not None:
             raise InputError("--face_index and --face_near exclude each other; give one")
+        if self.near is not None and not np.isfinite(self.near).all():
+            raise InputError(f"--face_near {self.near[0]:g},{self.near[1]:g}: must be two numbers of pixels, X,Y")
         if self.index is not None and self.index < 0:
             raise InputError(f"--face_index {self.index}: faces are numbered from 0, from left to right")
 
@@ -80,7 +83,7 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
     if selection.index is not None and not any(points is not None for points in follower.found) and follower.most_faces:
         raise InputError(f"--face_index {selection.index}: at most {follower.most_faces} face(s) are in view; they are numbered "
                          "from 0")  # fmt: skip
-    return follower.track(shape[1], shape[0])
+    return follower.track(shape[1], shape[0], fps)
 
 
 class _Follower:
@@ -94,6 +97,7 @@ class _Follower:
     def __init__(self, detector, selection, max_gap):
         self._detector, self._selection, self._max_gap = detector, selection, max_gap
         self.found, self.begins, self.measures, self.most_faces = [], [], [], 0
+        self._mouths = CoverWatch()
         self._last, self._gap = None, 0  # the last face of this shot, and frames since it was seen
 
     def step(self, frame, watch):
@@ -109,8 +113,10 @@ class _Follower:
         self.measures.append(None if face is None else light_and_detail(frame, face.landmarks))
         self._gap = self._gap + 1 if face is None else 0
         self._last = self._last if face is None else face
+        known = self._last is not None and self._gap <= self._max_gap  # what covers the mouth may hide the face as well
+        self._mouths.add(frame, self._last.landmarks if known else None)
 
-    def track(self, width, height):
+    def track(self, width, height, fps):
         """FaceTrack of all that was seen."""
         count = len(self.found)
         begins = np.zeros(count, np.int64)
@@ -124,6 +130,7 @@ class _Follower:
             np.cumsum(begins), light.astype(np.float32), detail.astype(np.float32),
         )  # fmt: skip
         _fill(track, self._max_gap)
+        track.covered = track.present & covered_frames(self._mouths.scores(), fps, track.shots)
         return track
 
     def _detect(self, frame):

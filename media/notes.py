@@ -5,6 +5,7 @@ import sys
 GREY_LEVEL = 128
 ALPHA = f"transparent parts are laid over a grey of {GREY_LEVEL}"
 INTERLACED = "interlaced frames are deinterlaced"
+DOLBY = "Dolby Vision without a layer that others can show: its colours are wrong; export it as HDR10, HLG or SDR"
 _said = set()
 
 

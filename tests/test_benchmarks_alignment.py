@@ -14,6 +14,7 @@ from benchmarks.alignment import __main__ as benchmark
 from benchmarks.alignment import grid, material, measure, parts, reference
 from benchmarks.alignment.report import Bar, bars, text
 from benchmarks.alignment.run import Outcome, kind_of
+from benchmarks.alignment.sound import against_sound
 from common.cli import EXIT_INPUT, run
 from common.errors import InputError
 from speech.alignment import POOR_FIT, Alignment, Interval, cover
@@ -267,6 +268,25 @@ def test_words_compare_with_their_own_silence():
 
 def test_nothing_paired_has_no_median():
     assert math.isnan(measure.compare(tier("B"), tier("AH")).median_ms)
+
+
+def test_where_the_sound_changes_belongs_to_neither_claim():
+    rng, rate, step = np.random.default_rng(0), 16000, 1600  # changes every 100 ms
+    times = np.arange(step) / rate
+    sounds = [np.sin(2 * np.pi * pitch * times) for pitch in (300, 1200)] + [rng.normal(0, 0.3, step)]
+    waveform = np.concatenate([0.3 * sounds[place % 3] + rng.normal(0, 1e-3, step) for place in range(120)]).astype(np.float32)
+    labels = ["AA", "S", "IY"]
+
+    def claimed(late):
+        edges = [0.0, *(0.1 * place + late for place in range(1, 120)), 12.0]
+        return tuple(Interval(one, two, labels[at % 3]) for at, (one, two) in enumerate(zip(edges, edges[1:], strict=False)))
+
+    case = material.Case("a", "voice", "x", waveform, phones=claimed(-0.012))
+    outcomes = {"a": Outcome("a", Alignment(claimed(0.003), (), 12.0, "given"))}
+    found = against_sound([case], outcomes)
+    assert found["all"] == found["voice"] and found["all"]["count"] >= 115
+    assert found["all"]["reference_ms"] == pytest.approx(12, abs=1) and found["all"]["aligner_ms"] == pytest.approx(-3, abs=1)
+    assert against_sound([case], {"a": Outcome("a", None, "failed")}) == {}, "what failed has no starts"
 
 
 def test_percentiles_shares_and_bias_of_known_numbers():

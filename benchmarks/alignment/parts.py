@@ -14,6 +14,7 @@ from benchmarks.alignment.measure import (
     spread,
 )
 from benchmarks.alignment.run import align_cases, kind_of
+from benchmarks.alignment.sound import against_sound
 
 WORST = 8
 
@@ -25,6 +26,7 @@ def measure_synthesised(cases, aligner, jobs, ratios=(20, 10), seed=0):
     for name, heard in conditions.items():
         outcomes[name] = align_cases(heard, aligner, jobs)
         figures[name] = summarise(cases, outcomes[name])
+    figures["clean"]["sound"] = against_sound(cases, outcomes["clean"])
     wrong = align_cases(cases, aligner, jobs, false_texts(cases))
     return figures | {"false texts": against_false(outcomes["clean"], wrong)}
 
@@ -42,13 +44,13 @@ def summarise(cases, outcomes, tier="phones"):
         if outcomes[case.id].alignment is not None
     }
     gross = [name for name, one in errors.items() if not one.median_ms <= GROSS_MS]
-    figures = _tally(cases, outcomes) | {
+    figures = _failures(cases, outcomes) | {
         "gross": [name for name in gross if not outcomes[name].marked],
         "gross_marked": [name for name in gross if outcomes[name].marked],
         **_borders(errors.values()),
         "groups": {
             group: {
-                **_tally([case for case in cases if case.group == group], outcomes),
+                **_failures([case for case in cases if case.group == group], outcomes),
                 **_borders([errors[case.id] for case in cases if case.group == group and case.id in errors]),
             }
             for group in dict.fromkeys(case.group for case in cases)
@@ -60,7 +62,7 @@ def summarise(cases, outcomes, tier="phones"):
     return figures
 
 
-def _tally(cases, outcomes):
+def _failures(cases, outcomes):
     """How many failed and why, and how many were marked."""
     failed = [case for case in cases if outcomes[case.id].alignment is None]
     reasons = Counter(kind_of(outcomes[case.id].reason, (case.id,)) for case in failed)
@@ -147,5 +149,7 @@ def measure_speech(cases, aligner, jobs):
         labelled = [case for case in cases if getattr(case, tier)]
         if labelled:
             figures[tier] = summarise(labelled, outcomes, tier)
+        if labelled and tier == "phones":
+            figures[tier]["sound"] = against_sound(labelled, outcomes)
     bare = [case.id for case in cases if not case.phones and not case.words]
     return figures | {"unlabelled": {name: outcomes[name].reason for name in bare}}

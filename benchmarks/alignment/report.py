@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-_COLUMNS = (("n", 7), ("median", 8), *((name, 7) for name in ("mean", "85 %", "95 %", "<=20", "<=40", "bias")), ("failed", 8))
+_SIZES = ("mean", "85 %", "95 %", "<=20", "<=40", "bias", "shift")  # bias and shift: mean and median with sign
+_COLUMNS = (("n", 7), ("median", 8), *((name, 7) for name in _SIZES), ("failed", 8))
 BORDER_HEAD = "".join([" " * 26, *(f"{name:>{width}}" for name, width in _COLUMNS), f"{'marked':>8}"])
 
 
@@ -77,6 +78,7 @@ def _synthesised(parts):
     lines += [_row(f"  {name}", one) for name, one in clean["classes"].items()]
     lines += [_row("clean: phone ends", clean["ends"]), _row("clean: starts of silence", clean["silence_starts"])]
     lines.append("  " + _pairs(clean) + f"; {clean['missed_silences']} silences missed, {clean['extra_silences']} added")
+    lines += _sound(clean["sound"])
     for condition, figures in parts.items():
         if condition != "false texts":
             lines += _trouble(condition, figures)
@@ -134,21 +136,30 @@ def _speech(figures):
             rows = {"all": figures[tier], **{f"  {name}": one for name, one in figures[tier]["groups"].items()}}
             for name, one in rows.items():
                 lines += [_row(name, one["starts"], one), _row("", one["ends"])]
-            lines += ["  " + _pairs(figures[tier]), *_trouble(tier, figures[tier])]
+            lines += ["  " + _pairs(figures[tier]), *_trouble(tier, figures[tier]), *_sound(figures[tier].get("sound", {}))]
     for name, reason in figures["unlabelled"].items():
         lines.append(f"  {name}: no borders to compare with; {'failed: ' + reason if reason else 'aligned'}")
     return lines
 
 
-def _row(name, figures, tally=None):
-    counts = "" if tally is None else f"{tally['failed']:>4}/{tally['utterances']:<3}{tally['marked']:>7}"
+def _sound(groups):
+    """Lines of `against_sound`."""
+    lines = ["  the sound changes after the start, ms (standard error), by the reference and by the aligner:"] if groups else []
+    for name, one in groups.items():
+        reference, aligner = (f"{one[f'{side}_ms']:+6.1f} ({one[f'{side}_sd']:.1f})" for side in ("reference", "aligner"))
+        lines.append(f"    {name:24}{one['count']:7} starts {reference:>14} {aligner:>14}")
+    return lines
+
+
+def _row(name, figures, counted=None):
+    counts = "" if counted is None else f"{counted['failed']:>4}/{counted['utterances']:<3}{counted['marked']:>7}"
     if not figures["count"]:
-        return f"{name:26}{0:7}{'-':>8}{'':42}{counts}"
+        return f"{name:26}{0:7}{'-':>8}{'':49}{counts}"
     times = "".join(
         f"{figures[key]:{width}.1f}" for key, width in (("median_ms", 8), ("mean_ms", 7), ("p85_ms", 7), ("p95_ms", 7))
     )
     shares = "".join(f"{100 * figures[key]:6.1f}%" for key in ("within_20", "within_40"))
-    return f"{name:26}{figures['count']:7}{times}{shares}{figures['bias_ms']:+7.1f}{counts}"
+    return f"{name:26}{figures['count']:7}{times}{shares}{figures['bias_ms']:+7.1f}{figures['shift_ms']:+7.1f}{counts}"
 
 
 def _pairs(figures):

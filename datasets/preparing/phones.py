@@ -4,20 +4,24 @@ import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from datasets.clip_files import clip_path, open_clip, side_path, write_side
-from datasets.prepared import read_manifest
+from datasets.corpora import ClipSource
+from datasets.prepared import ClipRow, read_manifest
 from datasets.preparing.report import reason_kind
 from datasets.workers.jobs import Workers, append_rows, write_rows
 from datasets.workers.pool import Task
 from speech.aligners import Utterance, build_aligner
-from speech.alignment import POOR_FIT, AlignmentError, poor_fit
+from speech.alignment import AlignmentError, fits_poorly, poor_fit
 from speech.alignment.given import read_alignment
 from speech.arpabet import NUMBER
+from speech.text.languages import is_english
 from speech.waveform import SAMPLE_RATE
 
 KIND = "phones"
@@ -27,7 +31,7 @@ WAYS = ("auto", "given", "pocketsphinx", "mfa", "none")
 _aligner = None  # one per worker process, made by _start
 
 
-def align_corpus(clips, folder, how="auto", workers=1, *, realign=False, retry_failed=False):
+def align_corpus(clips, folder, how="auto", workers=1, *, language="en", realign=False, retry_failed=False):
     """Align the good clips of a corpus that have no phones yet; shows progress, notes each in the manifest, prints the count.
 
     The ways: "auto": inside the word times that the corpus gives, else by the transcript, else phones are recognised, all with
@@ -40,6 +44,7 @@ def align_corpus(clips, folder, how="auto", workers=1, *, realign=False, retry_f
         folder: Path of the prepared corpus.
         how: one of WAYS.
         workers: datasets.workers.jobs.Workers, or a number of processes.
+        language: of the transcripts, see `speech.aligners.build_aligner`.
         realign: align also the clips that have phones; retry_failed: those that could not be aligned before.
 
     Raises:
@@ -53,7 +58,7 @@ def align_corpus(clips, folder, how="auto", workers=1, *, realign=False, retry_f
     todo = [row for row in good if realign or _is_open(row, folder, retry_failed)]
     print(f"{len(good)} clips, {len(good) - len(todo)} aligned before, {len(todo)} to align", flush=True)
     if todo:
-        jobs = [(row, sources[row.id], folder, how) for row in todo]
+        jobs = [Job(row, sources[row.id], folder, how, language) for row in todo]
         try:
             run = _align_in_one_run if how == "mfa" else _align_each
             done = run(jobs, folder, Workers.of(workers))
@@ -66,13 +71,25 @@ def align_corpus(clips, folder, how="auto", workers=1, *, realign=False, retry_f
     _hint(how, [rows[row.id] for row in good])
 
 
+def require_aligner(how, language="en"):
+    """Refuse a way of `align_corpus` whose aligner is not installed, or does not know the language, before clips are prepared.
+
+    Raises:
+        InputError: so it is. Under "auto" with English it is a warning later.
+    """
+    if how == "mfa":
+        build_aligner("mfa", language=language).close()
+    elif how == "pocketsphinx" or (how != "none" and not is_english(language)):
+        build_aligner("pocketsphinx", language=language).close()
+
+
 def report(rows):
     """Lines that count rows by where their phones come from, and those without by reason."""
     sources = Counter(row.phones for row in rows if row.phones)
     parts = ", ".join(f"{count} {source}" for source, count in sources.most_common())
     reasons = Counter(reason_kind(row.phones_error) or "not aligned yet" for row in rows if not row.phones)
     yield f"phones: {parts or 'none'}; {sum(reasons.values())} clips without"
-    if poor := sum("pocketsphinx" in row.phones and (row.phones_score or 0) < POOR_FIT for row in rows):
+    if poor := sum(fits_poorly(row.phones or "", row.phones_score) for row in rows):
         yield f"  {poor} of them from words that fit the sound poorly, as wrong transcripts do (phones_score in the manifest)"
     for reason, count in reasons.most_common():
         yield f"  {count} x {reason}"
@@ -134,6 +151,16 @@ def store(folder, clip_id, alignment, how):
     write_side(folder, KIND, clip_id, arrays, {"version": VERSION, "align": how}, notes)
 
 
+class Job(NamedTuple):
+    """One clip to align: its row of the manifest, its ClipSource, the prepared folder, the way, and the language."""
+
+    row: ClipRow
+    source: ClipSource
+    folder: Path
+    how: str
+    language: str
+
+
 class _NoAligner(InputError):
     """PocketSphinx is missing where nobody asked for it by name."""
 
@@ -145,38 +172,36 @@ def _is_open(row, folder, retry_failed):
 
 
 def _align_each(jobs, folder, workers):
-    how = jobs[0][3]
+    how, language = jobs[0].how, jobs[0].language
     try:
-        build_aligner("pocketsphinx").close()  # one clear word before many processes begin
+        build_aligner("pocketsphinx", language=language).close()  # one clear word before many processes begin
     except InputError as error:
-        raise _NoAligner(str(error)) if how == "auto" else error from error
-    return write_rows(folder, Task(_align_one, _lost, _start, trusted=True), jobs, workers)
+        raise _NoAligner(str(error)) if how == "auto" and is_english(language) else error from error
+    return write_rows(folder, Task(_align_one, _lost, _start, (language,), trusted=True), jobs, workers)
 
 
-def _start():
+def _start(language):
     global _aligner
-    _aligner = build_aligner("pocketsphinx")
+    _aligner = build_aligner("pocketsphinx", language=language)
 
 
 def _align_one(job):
-    row, source, folder, how = job
     try:
-        utterance, given = _known_of(row, source, folder)
-        return _finish(row, source, folder, how, align_clip(utterance, given, _aligner, how))
+        utterance, given = _known_of(job.row, job.source, job.folder)
+        return _finish(job, align_clip(utterance, given, _aligner, job.how))
     except InputError as error:
-        return _finish(row, source, folder, how, error)
+        return _finish(job, error)
 
 
 def _lost(job, reason):
-    row, source, folder, how = job
-    return _finish(row, source, folder, how, AlignmentError(f"the aligner {reason}"))
+    return _finish(job, AlignmentError(f"the aligner {reason}"))
 
 
 def _align_in_one_run(jobs, folder, workers):
-    by_id = {job[0].id: job for job in jobs}
-    utterances = (_known_of(row, source, folder)[0] for row, source, _, _ in jobs)
-    with closing(build_aligner("mfa", jobs=workers.count)) as aligner:
-        return append_rows(folder, (_finish(*by_id[name], found) for name, found in aligner.align_many(utterances)), len(jobs))
+    by_id = {job.row.id: job for job in jobs}
+    utterances = (_known_of(job.row, job.source, job.folder)[0] for job in jobs)
+    with closing(build_aligner("mfa", language=jobs[0].language, jobs=workers.count)) as aligner:
+        return append_rows(folder, (_finish(by_id[name], found) for name, found in aligner.align_many(utterances)), len(jobs))
 
 
 def _known_of(row, source, folder):
@@ -195,14 +220,15 @@ def _known_of(row, source, folder):
     return Utterance(row.id, waveform, transcript), given
 
 
-def _finish(row, source, folder, how, found):
+def _finish(job, found):
     """(row, complaint) of a clip whose Alignment, or InputError why there is none, was found; the side file is written."""
-    row = replace(row, transcript=source.transcript, phones="", phones_error="", phones_score=None)
+    row, folder = job.row, job.folder
+    row = replace(row, transcript=job.source.transcript, phones="", phones_error="", phones_score=None)
     if isinstance(found, InputError):
         row.phones_error = _without_id(found, row.id)
         side_path(folder, KIND, row.id).unlink(missing_ok=True)
         return row, f"no phones: {row.phones_error}"
-    store(folder, row.id, found, how)
+    store(folder, row.id, found, job.how)
     row.phones, row.phones_score = found.source, found.score
     return row, f"the words fit the sound poorly (score {found.score:.1f})" if poor_fit(found) else ""
 

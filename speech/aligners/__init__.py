@@ -6,12 +6,14 @@ from speech.aligners.aligner import Aligner, Utterance
 ALIGNERS = ("pocketsphinx", "mfa")
 
 
-def build_aligner(name="pocketsphinx", **options):
+def build_aligner(name="pocketsphinx", language="en", **options):
     """Aligner by name.
 
     Args:
         name: "pocketsphinx" or "mfa".
-        options: of the backend, see `speech.aligners.sphinx.SphinxAligner` and `speech.aligners.mfa.MfaAligner`.
+        language: of the words, such as "de". PocketSphinx has phones of English alone; other languages are aligned as
+            eSpeak NG, a program of its own, pronounces them, each phone as the nearest English one. MFA has models of many.
+        options: of MFA, see `speech.aligners.mfa.MfaAligner`.
 
     Raises:
         InputError: an unknown name, or a backend that is not installed; the message says how to install it.
@@ -20,10 +22,10 @@ def build_aligner(name="pocketsphinx", **options):
     if name == "mfa":
         from speech.aligners.mfa import MfaAligner
 
-        return MfaAligner(**options)
+        return MfaAligner(language=language, **options)
     from speech.aligners.sphinx import SphinxAligner
 
-    return SphinxAligner(**options)
+    return SphinxAligner(language=language, **options)
 
 
 __all__ = ["ALIGNERS", "Aligner", "Utterance", "build_aligner"]

@@ -16,11 +16,23 @@ from speech.alignment import AlignmentError
 from speech.alignment.given import read_alignment
 from speech.alignment.textgrid import parse_textgrid, pick_tiers
 from speech.text.files import read_text
+from speech.text.languages import is_english, language_words
 from speech.text.phone_labels import is_noise
 from speech.text.transcript import transcript_words
 from speech.waveform import SAMPLE_RATE
 
 MIN_SECONDS = 0.1  # MFA computes no features for less
+# Names of the Montreal Forced Aligner's models by language: the dictionary, and the acoustic model where it has another name.
+MODELS = {
+    "en": "english_us_arpa",
+    "es": "spanish_spain_mfa spanish_mfa", "es-419": "spanish_latin_america_mfa spanish_mfa",
+    "pt": "portuguese_portugal_mfa portuguese_mfa", "pt-br": "portuguese_brazil_mfa portuguese_mfa",
+    "cmn": "mandarin_china_mfa mandarin_mfa", "zh": "mandarin_china_mfa mandarin_mfa",
+    "vi": "vietnamese_hanoi_mfa vietnamese_mfa",
+    "bg": "bulgarian_mfa", "cs": "czech_mfa", "de": "german_mfa", "fr": "french_mfa", "ha": "hausa_mfa", "hr": "croatian_mfa",
+    "ja": "japanese_mfa", "ko": "korean_mfa", "pl": "polish_mfa", "ru": "russian_mfa", "sv": "swedish_mfa", "sw": "swahili_mfa",
+    "ta": "tamil_mfa", "th": "thai_mfa", "tr": "turkish_mfa", "uk": "ukrainian_mfa",
+}  # fmt: skip
 _UNKNOWN_WORD = "<unk>"
 _NO_SPEAKER = "speaker"
 _NOTHING_ALIGNED = ("no successful alignments", "No utterances had features")  # MFA's words; the run itself was in order
@@ -39,6 +51,20 @@ class _Entry:
     error: AlignmentError | None = None
 
 
+def models_of(language):
+    """(dictionary, acoustic model) of MFA for a language code; a region that has no models of its own is left out.
+
+    Raises:
+        InputError: no such language.
+    """
+    code = language.lower().replace("_", "-")
+    found = MODELS.get(code) or MODELS.get(code.partition("-")[0])
+    if found is None:
+        raise InputError(f"--language {language}: no models of MFA are known for it; known are {', '.join(sorted(MODELS))}")
+    dictionary, _, acoustic = found.partition(" ")
+    return dictionary, acoustic or dictionary
+
+
 class MfaAligner(Aligner):
     """`mfa align` (series 3) with a dictionary and a pretrained acoustic model.
 
@@ -46,8 +72,9 @@ class MfaAligner(Aligner):
     utterances with nothing but words are aligned by the transcript that these words make, and a note says so.
 
     Args:
-        dictionary, acoustic_model: names of downloaded models, or paths. english_us_arpa has ARPAbet; the IPA of english_us_mfa
-            and english_mfa is mapped to it (speech/text/phone_labels.py).
+        language: of the words: "en", or one of MODELS, whose dictionary and acoustic model are then the default.
+        dictionary, acoustic_model: names of downloaded models, or paths. english_us_arpa has ARPAbet; the IPA of others is
+            mapped to it (speech/text/phone_labels.py).
         g2p_model: name or path of a model that spells out words which the dictionary lacks; without one they become silence,
             and are reported.
         executable: path of `mfa`; default: the variable TALKINGFACE_MFA, or the PATH.
@@ -65,7 +92,7 @@ class MfaAligner(Aligner):
     name = "mfa"
 
     def __init__(
-        self, *, dictionary="english_us_arpa", acoustic_model="english_us_arpa", g2p_model=None, executable=None, jobs=None,
+        self, *, language="en", dictionary=None, acoustic_model=None, g2p_model=None, executable=None, jobs=None,
         beam=None, retry_beam=None, single_speaker=False, timeout=None, folder=None,
     ):  # fmt: skip
         for option, value in {"jobs": jobs, "beam": beam, "retry_beam": retry_beam, "timeout": timeout}.items():
@@ -76,7 +103,8 @@ class MfaAligner(Aligner):
         if folder is not None and not Path(folder).is_dir():
             raise InputError(f"{folder}: no such folder (for the corpus of the MFA aligner)")
         self.executable = mfa_program.find_executable(executable)
-        self._models = [str(dictionary), str(acoustic_model)]
+        usual = ("", "") if dictionary and acoustic_model else models_of(language)
+        self._language, self._models = language, [str(dictionary or usual[0]), str(acoustic_model or usual[1])]
         self._options = {"--num_jobs": jobs, "--beam": beam, "--retry_beam": retry_beam, "--g2p_model_path": g2p_model}
         self._flags = ["--single_speaker"] if single_speaker else []
         self._timeout, self._folder = timeout, folder
@@ -100,7 +128,7 @@ class MfaAligner(Aligner):
             self._version = mfa_program.check_version(self.executable)
         with tempfile.TemporaryDirectory(prefix="mfa-", dir=self._folder) as folder:
             folder = Path(folder).absolute()
-            entries = list(_lay_out(utterances, folder / "corpus"))
+            entries = list(_lay_out(utterances, folder / "corpus", self._language))
             failure = self._run(folder) if any(entry.error is None for entry in entries) else None
             report = _Report(folder / "output", failure)
             for entry in entries:
@@ -129,7 +157,7 @@ class MfaAligner(Aligner):
         raise InputError(f"mfa align failed (exit code {outcome.code}): {outcome.tail}{missing}")
 
 
-def _lay_out(utterances, corpus):
+def _lay_out(utterances, corpus, language):
     """Write the corpus as MFA wants it, a folder a speaker, a .wav and a .lab an utterance; yield an _Entry of each.
 
     The speaker is the folder part of the id. Numbers in front of all names keep them unique, also beyond their folders.
@@ -141,7 +169,7 @@ def _lay_out(utterances, corpus):
         speaker = speakers.setdefault(folder, f"{len(speakers):04d}-{_plain(folder) or _NO_SPEAKER}")
         entry = _Entry(utterance.id, speaker, f"{place:07d}-{_plain(clip)}", len(utterance.waveform) / SAMPLE_RATE)
         try:
-            words, notes = _words_of(utterance)
+            words, notes = _words_of(utterance, language)
         except AlignmentError as error:
             yield replace(entry, error=error)
             continue
@@ -151,7 +179,7 @@ def _lay_out(utterances, corpus):
         yield replace(entry, words=words, notes=notes)
 
 
-def _words_of(utterance):
+def _words_of(utterance, language):
     """(words, notes) that MFA is given of an utterance."""
     if len(utterance.waveform) < MIN_SECONDS * SAMPLE_RATE:
         raise AlignmentError(f"{utterance.id}: the sound is shorter than {MIN_SECONDS} s, MFA leaves it out")
@@ -161,7 +189,7 @@ def _words_of(utterance):
         text = text if text.strip() else " ".join(word.label for word in utterance.words if word.label)
     if not text.strip():
         raise AlignmentError(f"{utterance.id}: MFA needs a transcript; without one, the pocketsphinx aligner recognises phones")
-    words, dropped = transcript_words(text)
+    words, dropped = transcript_words(text) if is_english(language) else language_words(text, language, spell=True)
     if not words:
         raise AlignmentError(f"{utterance.id}: the transcript {text.strip()[:40]!r} holds no word")
     if dropped:

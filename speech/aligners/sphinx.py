@@ -1,18 +1,20 @@
-"""Forced alignment with PocketSphinx: works straight after installation, without downloads."""
+"""Forced alignment with PocketSphinx: English works straight after installation; other languages need eSpeak NG beside it."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from speech.aligners.aligner import Aligner
+from speech.aligners.lexicon import build_lexicon
 from speech.aligners.sphinx_decoder import DecodingError, PhoneListener, SphinxDecoder
-from speech.alignment import POOR_FIT, Alignment, AlignmentError, Interval, cover
+from speech.alignment import Alignment, AlignmentError, Interval, cover, poor_limit
 from speech.arpabet import SILENCE
-from speech.text.g2p import Pronouncer
-from speech.text.transcript import transcript_words
+from speech.text.languages import is_english
+from speech.text.transcript import Words
 from speech.waveform import SAMPLE_RATE
 
-NO_FIT = -10.0  # below it the transcript is that of another sound, see speech.alignment.POOR_FIT
+# Below these the transcript is that of another sound, see speech.alignment.intervals.POOR_FIT and POOR_FIT_FOREIGN.
+NO_FIT, NO_FIT_FOREIGN = -10.0, -11.0
 _QUIET = 1e-3  # full scale 1: a sound whose 99.9th percentile lies below holds no speech
 _SHORTEST = 0.1  # seconds
 _RECOGNISED = "no words were known: the phones are what the decoder heard, no alignment"
@@ -24,16 +26,22 @@ class SphinxAligner(Aligner):
     With word times given, the words are aligned as a whole and the phones of each word are then brought into its given time;
     with neither words nor transcript phones are recognised. Deterministic; no result depends on what was aligned before.
 
+    Args:
+        language: of transcripts and words, "en" or a voice of eSpeak NG, whose phones are then aligned as the nearest English
+            ones.
+
     Raises:
-        InputError: PocketSphinx is not installed.
+        InputError: PocketSphinx is not installed; another language without eSpeak NG, or one that it does not know.
     """
 
     name = "pocketsphinx"
 
-    def __init__(self):
+    def __init__(self, language="en"):
         self._decoder, self._listener = SphinxDecoder(), None
-        self._pronouncer = Pronouncer(self._decoder.lookup)
-        self._guessed = set()
+        self._lexicon = build_lexicon(self._decoder, language)
+        english = is_english(language)
+        self._source = "pocketsphinx" if english else f"pocketsphinx, {language}"
+        self._no_fit, self._poor = NO_FIT if english else NO_FIT_FOREIGN, poor_limit(self._source)
 
     def align(self, utterance):
         """Alignment of one utterance, see `speech.aligners.aligner.Aligner.align`."""
@@ -42,34 +50,46 @@ class SphinxAligner(Aligner):
             if any(word.label for word in utterance.words):
                 return self._align_inside(utterance)
             if utterance.transcript.strip():
-                return self._align_text(utterance, utterance.transcript)
+                return self._align_words(utterance, self._words(utterance, utterance.transcript))
             return self._recognise(utterance)
         except DecodingError as error:
             raise AlignmentError(f"{utterance.id}: the sound and the words do not fit: {error}") from error
 
-    def _align_text(self, utterance, text):
-        found = transcript_words(text, self._known)
+    def _words(self, utterance, text):
+        try:
+            return self._lexicon.words(text)
+        except AlignmentError as error:
+            raise AlignmentError(f"{utterance.id}: {error}") from error
+
+    def _align_words(self, utterance, found):
+        """Alignment by speech.text.transcript.Words alone."""
+        lexicon = self._lexicon
         if not found.words:
             raise AlignmentError(f"{utterance.id}: the transcript holds no word that can be spoken")
-        self._learn(found.words)
-        path = self._decoder.align(utterance.waveform, found.words)
-        if path.score < NO_FIT:
+        keys = lexicon.learn(found.words)
+        doubt, why = (lexicon.doubt(found.words, failed) for failed in (False, True))
+        try:
+            path = self._decoder.align(utterance.waveform, keys)
+        except DecodingError as error:
+            raise DecodingError(f"{error}; {why}" if why else str(error)) from error
+        if path.score < self._no_fit:
             raise AlignmentError(f"{utterance.id}: the sound is not what the transcript says (score {path.score:.1f}, speech "
-                                 f"that fits has {POOR_FIT:.1f} or more)")  # fmt: skip
+                                 f"that fits has {self._poor:.1f} or more){'; ' + why if why else ''}")  # fmt: skip
         seconds = len(utterance.waveform) / SAMPLE_RATE
         phones = cover([phone for _, phones in path.words for phone in phones], seconds)
-        words = cover([word for word, _ in path.words], seconds, blank="")
-        unknown = tuple(dict.fromkeys(word for word in found.words if word in self._guessed))
+        spoken = [replace(word, label=lexicon.word(word.label)) for word, _ in path.words]
         notes = [f"left out of the transcript: {', '.join(found.dropped)}"] if found.dropped else []
-        if path.score < POOR_FIT:
-            notes.append(f"the words fit the sound poorly (score {path.score:.2f}, {POOR_FIT:.1f} or more is good)")
-        return Alignment(phones, words, seconds, "pocketsphinx", path.score, unknown, tuple(notes))
+        notes += [doubt] if doubt else []
+        if path.score < self._poor:
+            notes.append(f"the words fit the sound poorly (score {path.score:.2f}, {self._poor:.1f} or more is good)")
+        unknown = lexicon.unknown(found.words)
+        return Alignment(phones, cover(spoken, seconds, blank=""), seconds, self._source, path.score, unknown, tuple(notes))
 
     def _align_inside(self, utterance):
         """Phones inside given word times: those of the free alignment, stretched so that each word begins and ends as given."""
         given = [word for word in utterance.words if word.label]
-        spoken = [transcript_words(word.label, self._known).words for word in given]
-        aligned = self._align_text(utterance, " ".join(word.label for word in given))
+        spoken = [self._words(utterance, word.label).words for word in given]
+        aligned = self._align_words(utterance, Words(tuple(word for words in spoken for word in words), ()))
         groups, at = [], 0
         heard = [word for word in aligned.words if word.label]
         for words in spoken:
@@ -84,7 +104,7 @@ class SphinxAligner(Aligner):
             scale = (word.end - word.start) / (end - start)
             phones += [_stretched(phone, start, word.start, scale) for phone in own if phone.label != SILENCE]
         phones = cover(phones, aligned.seconds)
-        return replace(aligned, phones=phones, words=tuple(utterance.words), source="given words, pocketsphinx")
+        return replace(aligned, phones=phones, words=tuple(utterance.words), source=f"given words, {self._source}")
 
     def _recognise(self, utterance):
         if self._listener is None:
@@ -94,15 +114,6 @@ class SphinxAligner(Aligner):
         if all(phone.label == SILENCE for phone in phones):
             raise AlignmentError(f"{utterance.id}: no speech in the sound")
         return Alignment(phones, (), seconds, "recognised", notes=(_RECOGNISED,))
-
-    def _known(self, word):
-        return word not in self._guessed and self._decoder.lookup(word) is not None
-
-    def _learn(self, words):
-        for word in words:
-            if word not in self._guessed and self._decoder.lookup(word) is None:
-                self._decoder.add(word, self._pronouncer.guesses(word))
-                self._guessed.add(word)
 
 
 def _stretched(phone, old, new, scale):

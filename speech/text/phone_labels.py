@@ -1,7 +1,7 @@
-"""Phone labels of other sets as the 39 ARPAbet phones: IPA of MFA's English models, TIMIT's 61, and the names of silence.
+"""Phone labels of other sets as the 39 ARPAbet phones: IPA of any language, TIMIT's 61, and the names of silence and noise.
 
-Which IPA symbol goes to which ARPAbet phone is inferred: by place and manner, and
-where that leaves a choice, by what the lips do (labial-velar stops close the lips, so they count as P and B).
+Which IPA symbol goes to which ARPAbet phone is inferred: by place and manner, and where that leaves a choice, by what the lips
+do (labial-velar stops close the lips, so they count as P and B; rounded front vowels count as UW, UH and ER).
 """
 
 import re
@@ -15,7 +15,7 @@ NOISES = frozenset(("spn", "nsn"))  # somebody, something is heard, but no known
 _QUIET = SILENCES | {"eps", "p:", "s", "/s", "silence", "pause", "sl"}
 _LOUD = NOISES | {"usb", "nib", "ns", "lg", "br", "cg", "ls", "noise", "laugh", "laughter", "breath", "cough"}
 _BRACKETED = re.compile(r"([\[<({]|\++)(.*?)([\]>)}]|\++)")
-KNOWN_SETS = "ARPAbet with or without stress, the IPA of MFA's models, TIMIT's 61 phones, and sil, sp, pau, spn, [noise]"
+KNOWN_SETS = "ARPAbet with or without stress, IPA, TIMIT's 61 phones, and sil, sp, pau, spn, [noise]"
 
 # TIMIT's closures: the stop that they belong to, and the releases that they are one phone with.
 CLOSURES = {
@@ -35,48 +35,49 @@ _TIMIT = {
 }
 
 _IPA = {
-    "AA": "ɑ ɑː aː",
-    "AE": "æ a",
-    "AH": "ə ɐ ʌ",
+    "AA": "ɑ ɑː aː ɑ̃",
+    "AE": "æ a ɶ",
+    "AH": "ə ɐ ʌ ɘ ɤ",
     "AO": "ɔ ɔː ɒ ɒː",
-    "AW": "aw aʊ",
-    "AY": "aj aɪ",
+    "AW": "aw aʊ au",
+    "AY": "aj aɪ ai",
     "EH": "ɛ ɛː",
-    "ER": "ɜ ɜː ɝ ɚ",
-    "EY": "e eː ej eɪ",
-    "IH": "ɪ",
+    "ER": "ɜ ɜː ɝ ɚ ø øː œ œː ɞ",
+    "EY": "e eː ej eɪ ei",
+    "IH": "ɪ ɨ ᵻ",
     "IY": "i iː",
-    "OW": "o oː ow oʊ əw əʊ",
-    "OY": "ɔj ɔɪ",
-    "UH": "ʊ",
-    "UW": "u uː ʉ ʉː",
-    "B": "b ɡb gb",
-    "CH": "tʃ ʧ",
-    "D": "d ɖ ɾ",
+    "OW": "o oː ow oʊ əw əʊ ou",
+    "OY": "ɔj ɔɪ oi ɔʏ ɔø øy",
+    "UH": "ʊ ʏ ɵ ɯ",
+    "UW": "u uː ʉ ʉː y yː",
+    "B": "b ɡb gb β ɓ ʙ",
+    "CH": "tʃ ʧ tɕ tʂ cç ʨ",
+    "D": "d ɖ ɾ ɗ",
     "DH": "ð",
-    "F": "f",
-    "G": "ɡ g ɟ",
-    "HH": "h ç",
-    "JH": "dʒ ʤ",
-    "K": "k c",
-    "L": "l ɫ ʎ",
+    "F": "f ɸ pf",
+    "G": "ɡ g ɟ ɣ ɢ ɠ ɰ",
+    "HH": "h ç x χ ɦ ħ ʕ",
+    "JH": "dʒ ʤ dʑ dʐ ɟʝ ʥ ʄ",
+    "K": "k c q",
+    "L": "l ɫ ʎ ɬ ɮ ɭ ʟ",
     "M": "m ɱ",
-    "N": "n ɲ ɾ̃",
-    "NG": "ŋ",
+    "N": "n ɲ ɾ̃ ɳ",
+    "NG": "ŋ ɴ",
     "P": "p kp",
-    "R": "ɹ r",
-    "S": "s",
-    "SH": "ʃ",
+    "R": "ɹ r ʁ ʀ ɽ ɻ",
+    "S": "s ts",
+    "SH": "ʃ ʂ ɕ ɧ",
     "T": "t ʈ ʔ",
     "TH": "θ",
     "V": "v ʋ",
-    "W": "w",
-    "Y": "j",
-    "Z": "z",
-    "ZH": "ʒ",
+    "W": "w ɥ ʍ",
+    "Y": "j ʝ",
+    "Z": "z dz",
+    "ZH": "ʒ ʐ ʑ",
 }
-# Nasalised, dental, syllabic, unreleased, non-syllabic, tie bars; aspirated, palatalised, labialised, velarised, half long.
-_MARKS = dict.fromkeys(map(ord, "\u0303\u032a\u0329\u031a\u032f\u0361\u035cʰʲʷˠˑ"))
+# Tie bars and the marks above and below letters; aspirated, palatalised, labialised, velarised, pharyngealised, ejective, half
+# long, rhotic, nasal release; tones.
+_MARKS = dict.fromkeys([*({*range(0x300, 0x370)} - {0x327}), *map(ord, "ʰʱʲʷˠˤʼˑ˞ⁿˡ˥˦˧˨˩")])  # 0x327 is the cedilla of ç
 _STRESS = {"ˈ": 1, "ˌ": 2}
 
 
@@ -125,7 +126,8 @@ def to_arpabet(label):
     plain = _form(label)
     if plain[0] in _STRESS:
         stress, plain = _STRESS[plain[0]], plain[1:]
-    for form in (plain, plain.translate(_MARKS), plain.translate(_MARKS).removesuffix("ː")):
+    bare = plain.translate(_MARKS)
+    for form in (plain, bare, bare.removesuffix("ː")):
         if form in _OTHER:
             return _OTHER[form], stress
     return None

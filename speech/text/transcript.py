@@ -57,6 +57,17 @@ class Words(NamedTuple):
     dropped: tuple[str, ...]
 
 
+def without_tags(text):
+    """(text, tags): what stands in {}, [] and <>, and noises in () such as "(laughter)", taken out of a text."""
+    dropped = []
+
+    def drop(match):
+        dropped.append(match.group())
+        return " "
+
+    return _ROUND_TAG.sub(drop, _TAG.sub(drop, text)), dropped
+
+
 def transcript_words(text, known=None):
     """Words of a transcript as dictionaries have them.
 
@@ -74,18 +85,12 @@ def transcript_words(text, known=None):
     Returns:
         Words.
     """
-    known = known or (lambda word: False)
-    dropped = []
-
-    def drop(match):
-        dropped.append(match.group())
-        return " "
-
-    text = unicodedata.normalize("NFKC", text.translate(_FRACTIONS)).translate(_QUOTES)
-    text = spell_addresses(_ROUND_TAG.sub(drop, _TAG.sub(drop, text)))
+    has_dictionary, known = known is not None, known or (lambda word: False)
+    text, dropped = without_tags(unicodedata.normalize("NFKC", text.translate(_FRACTIONS)).translate(_QUOTES))
+    text = spell_addresses(text)
     text = _TITLE.sub(lambda match: _title(match, known), text)
     if text.upper() != text:
-        text = _ACRONYM.sub(lambda match: _acronym(match, known), text)
+        text = _ACRONYM.sub(lambda match: _acronym(match, known if has_dictionary else None), text)
     text = spell_numbers(_NUMERO.sub(" number ", text).lower())
     text = _INITIALS.sub(_letters, text)
     text = _POINTED.sub(_abbreviation, text)
@@ -123,10 +128,10 @@ def _title(match, known):
 
 
 def _acronym(match, known):
-    """Capitals among small letters that are no word of the dictionary, letter by letter: "the US", "a USB stick"."""
+    """Capitals among small letters that are no word of the dictionary, letter by letter: "a USB stick"; and "the US"."""
     letters, tail = match.group(1), match.group(2) or ""
     word = letters.lower()
-    if letters != "US" and (not known("a") or known(word) or known(word + tail)):
+    if letters != "US" and (known is None or known(word) or known(word + tail)):
         return match.group()
     return f" {' '.join(word)}{chr(39) + 's' if tail else ''} "
 
