@@ -94,15 +94,12 @@ def _check(args):
     """Refuse what cannot work before any work begins."""
     from common.suggest import refuse_unknown
     from faces.detectors import DETECTORS
-    from losses.temporal import MODES, SIMILARITIES
     from media import probe
 
     if args.generated and not args.video:
         raise InputError("--generated: give the real video too, as --video")
     if args.fps and args.video:
         raise InputError("--fps: the runs follow the frames of --video; leave --fps out")
-    refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
-    refuse_unknown([args.mode], MODES, "--mode")
     refuse_unknown([args.detector], DETECTORS, "--detector")
     for flag, what in (("audio", "audio"), ("transcript", "transcript"), ("align", "alignment"), ("textgrid", "TextGrid"),
                        ("video", "real video"), ("generated", "generated video")):  # fmt: skip
@@ -113,6 +110,10 @@ def _check(args):
     for path, what in ((args.video, "real video"), (args.generated, "generated video")):
         if path is not None and probe(path, what).is_image:
             raise InputError(f"{path}: is a picture; the lips of a video are needed")
+    from losses.temporal import MODES, SIMILARITIES  # torch comes with them, so they are last
+
+    refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
+    refuse_unknown([args.mode], MODES, "--mode")
 
 
 def align(args, waveform, text):

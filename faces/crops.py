@@ -165,7 +165,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time, without lead or lag, see `faces.smoothing.smooth_poses`; never over a cut.
+        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `faces.smoothing.smooth_poses`.
 
     Returns:
         list of N crops; None where there is no face.

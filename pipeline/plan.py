@@ -46,7 +46,7 @@ class Plan:
     light: LightOfFrames | None = None
 
     def cut(self, crop, frame, number):
-        """The face (S, S, 3) uint8 as the driver is shown it: cut out of source frame `number`, in the light of its reference."""
+        """The face (S, S, 3) uint8 as the driver is shown it: out of source frame `number`, in the light of its reference."""
         face = crop.extract(frame)
         return face if self.light is None else self.light.to_reference(face, number)
 

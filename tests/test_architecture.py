@@ -81,7 +81,7 @@ def test_networks_and_losses_open_no_file(path):
 
 def test_modules_that_functions_import_exist():
     """An import inside a function fails only when the function is called."""
-    others = [path for room in OUTSIDE for path in (ROOT / room).rglob("*.py")]
+    others = [path for room in OUTSIDE - {"tests"} for path in (ROOT / room).rglob("*.py")]
     for path in (*SOURCES, *SCRIPTS, *others):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module] if isinstance(node, ast.ImportFrom) else []

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import common
-from common.cli import run
+from common.cli import NOTHING_KEPT, run
 from common.errors import InputError
 from common.files import atomic_output
 from tests.conftest import ROOT
 
 SCRIPT = """
 import sys
-from common.cli import run
+from common.cli import NOTHING_KEPT, run
 def main(argv):
     with open(argv[0], "w") as file:
         assert file.fileno() > 2, "a file has taken the number of a standard stream"
@@ -95,7 +95,7 @@ def test_a_file_that_may_not_grow_leaves_nothing(tmp_path, capfd):
 
 def test_ctrl_c_tells_what_is_kept(capsys):
     assert fails_with(KeyboardInterrupt()) == 130 and fails_with(KeyboardInterrupt("3 jobs are done")) == 130
-    assert capsys.readouterr().err.splitlines() == ["interrupted: nothing was written under the final name",
+    assert capsys.readouterr().err.splitlines() == [f"interrupted: {NOTHING_KEPT}",
                                                     "interrupted: 3 jobs are done"]  # fmt: skip
 
 

@@ -90,8 +90,8 @@ class Driver(ABC):
         """What the person looks like: done once for each shot of the source, or once a job with `every_shot`.
 
         Args:
-            scene: pipeline.scene.Scene; `scene.pictures(scene.looks)` are crops of those of the frames that `looks_at` has named
-                that serve this shot.
+            scene: pipeline.scene.Scene; `scene.looks` are those of the frames that `looks_at` has named that serve this shot,
+                `scene.pictures(scene.looks)` their crops.
             codes: what `listen` gave, of all frames.
 
         Returns:
