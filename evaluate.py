@@ -120,7 +120,8 @@ def check(args):
     from metrics.clips.names import given_names
 
     if args.compare:
-        if args.generated or args.checkpoint or args.with_published or args.names or args.columns:
+        others = ("generated", "checkpoint", "with_published", "names", "columns", "intervals", "caption", "label", "figures")
+        if any(getattr(args, flag) for flag in (*others, "keep_going")):
             raise InputError("--compare takes two tables and --out alone; measure, or print published numbers, in another run")
         return
     if bool(args.generated) == bool(args.checkpoint):

@@ -20,7 +20,7 @@ from common.files import require_file
 from common.places import check_folder
 
 WRITTEN = ("blocks.png", "distance.png", "modules.png", "modules.json", "modules.npz", "modules.mp4", "loss.json",
-           "optimised.png", "optimised.mp4", "spatial.png")  # fmt: skip
+           "optimised.png", "optimised.mp4")  # fmt: skip
 MOST_LINES = 25  # of losses that are printed
 
 
@@ -88,7 +88,7 @@ def _check(args):
     for flag, what in (("image", "real picture"), ("video", "real video"), ("generated", "generated picture or video")):
         if getattr(args, flag) is not None:
             require_file(getattr(args, flag), what, pipes=True)
-    check_folder(args.out, WRITTEN, (args.image, args.video, args.generated))
+    check_folder(args.out, (*WRITTEN, f"spatial.{args.format}"), (args.image, args.video, args.generated))
     if args.size is not None and not (args.crop and 16 <= args.size <= 1024):
         raise InputError(f"--size {args.size}: goes with --crop, from 16 to 1024 pixels")
     for flag, low in (("frame", 0), ("frames", 1)):

@@ -21,7 +21,7 @@ from common.errors import InputError
 from common.files import atomic_output, require_file
 from common.places import check_folder
 
-WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json", "temporal.png")
+WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json")
 
 
 def parse(argv):
@@ -94,6 +94,7 @@ def _check(args):
     """Refuse what cannot work before any work begins."""
     from common.suggest import refuse_unknown
     from faces.detectors import DETECTORS
+    from media import probe
 
     if args.generated and not args.video:
         raise InputError("--generated: give the real video too, as --video")
@@ -105,7 +106,10 @@ def _check(args):
         if getattr(args, flag) is not None:
             require_file(getattr(args, flag), what, pipes=flag in ("audio", "video", "generated"))
     read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
-    check_folder(args.out, WRITTEN, read)
+    check_folder(args.out, (*WRITTEN, f"temporal.{args.format}"), read)
+    for path, what in ((args.video, "real video"), (args.generated, "generated video")):
+        if path is not None and probe(path, what).is_image:
+            raise InputError(f"{path}: is a picture; the lips of a video are needed")
     from losses.temporal import MODES, SIMILARITIES  # torch comes with them, so they are last
 
     refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
