@@ -1,4 +1,4 @@
-"""The table that papers print, and what it hides: sync, FID, likeness, lips, sharpness, identity, head pose, expression.
+"""Measures generated videos against real ones: lip sync, FID, likeness, lips, sharpness, identity, head pose, expression.
 
     python evaluate.py --generated results/ --real videos/ --out results/table
     python evaluate.py --generated results/ --unpaired results_other_sound/ --real videos/ --syncnet_weights syncnet_v2.model
@@ -8,10 +8,9 @@
 
 Beside the generated videos the table has two rows: "real video" and "no motion", its first frame held. Without SyncNet's
 published weights the sync columns bear the name of the judge that was used, never LSE: by default one that hears speech
-features and sees landmarks, and knows strangers; without FID's Inception weights that
-column bears the name of the network. Writes OUT.md, .csv, .json, .tex and .html; the same command goes on after a stop.
-docs/evaluation.md describes every column. Exit code 0; 2 when the input cannot be used; 1 when some videos failed (rows
-with a reason, and counted).
+features and sees landmarks, and knows strangers; without FID's Inception weights that column bears the name of the network.
+Writes OUT.md, .csv, .json, .tex and .html; the same command goes on after a stop. docs/evaluation.md describes every column.
+Exit code 0; 2 when the input cannot be used; 1 when some videos failed (rows with a reason, and counted).
 """
 
 import argparse
@@ -88,7 +87,7 @@ def parse(argv):
     add("--names", nargs="+", help="names of the systems in the table, one for each of --generated or --checkpoint\n"
         "(the name of the training run, else of the file or folder)")
     add("--columns", nargs="+", metavar="MEASURE", help="measures of the main table, in this order, by their keys:\n"
-        "ssim_mouth, sync_distance, ... (all; in LaTeX the ten most wanted)")
+        "ssim_mouth, sync_distance, ... (all; in LaTeX the first eight)")
     add("--intervals", action="store_true", help="LaTeX: the interval below each mean")
     add("--caption", help="LaTeX: caption of the table, as LaTeX")
     add("--label", help="LaTeX: label of the table (tab:NAME of --out)")
@@ -178,8 +177,10 @@ def main(argv):
     evaluation = plan(args, device, note=print_note if processes.first else lambda _: None, style=style)
     detector = build_detector(args.detector, device=device, weights=args.detector_weights)
     evaluation.facts["detector"] = f"{detector.name} {detector.version}"
+    progress = args.out.with_name(args.out.name + ".progress")
     try:
-        found = evaluation.run(detector, processes, args.out.with_name(args.out.name + ".progress"))
+        with cli.when_interrupted(f"what is measured is kept in {progress}; the same command goes on"):
+            found = evaluation.run(detector, processes, progress)
     finally:
         detector.close()
         processes.leave()

@@ -59,12 +59,16 @@ def _summary(report):
     from pipeline.playback.timeline import ranges
 
     speed = report.frames / max(report.elapsed, 1e-9)
-    faceless = "" if report.faceless or report.left_out else "; a face in every frame"
+    quiet = report.faceless or report.left_out or report.covered
+    faceless = "" if quiet else "; a face in every frame"
     become = "left as they are" if report.output == "frame" else "black in the result"
     if report.faceless:
         faceless += f"; no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
     if report.left_out:
         faceless += f"; not drawn in {len(report.left_out)} frames, {become}, for {report.why}: {ranges(report.left_out)}"
+    if report.covered:
+        what = "left as they are (--covered draw draws them)" if report.kept else "drawn all the same"
+        faceless += f"; the mouth is covered in {len(report.covered)} frames, {what}: {ranges(report.covered)}"
     return (
         f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
         f"({speed:.1f} frames/s){faceless}"

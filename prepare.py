@@ -19,36 +19,32 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.cli import run
+from common.cli import run, when_interrupted
 from common.errors import InputError
-from common.places import check_folder, refuse_inputs
+from common.folder_lock import FolderLock
 from datasets.av_judge import JudgeOffset
 from datasets.av_offset import MelOffset
-from datasets.clip_ids import is_utf8, readable
 from datasets.corpora import CORPORA, PUBLISHED, held_out_names, list_clips, unseen_speakers
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
+from datasets.preparing.arguments import check_arguments
 from datasets.preparing.av_correct import correct_corpus
 from datasets.preparing.clips import prepare_corpus
-from datasets.preparing.gates import MIN_FACE
-from datasets.preparing.phones import WAYS, align_corpus, require_aligner
+from datasets.preparing.phones import align_corpus
 from datasets.preparing.report import write_report
-from datasets.preparing.settings import PrepareSettings, av_way, begun_with
-from datasets.preparing.speech import MOST_VOICES, VOICES, add_speech
+from datasets.preparing.requirements import MIN_FACE
+from datasets.preparing.settings import PrepareSettings, av_way, begin, begun_with
+from datasets.preparing.speech import VOICES, add_speech
 from datasets.preparing.split import SHARES, ensure_validation, split_by_list, split_by_shares
 from datasets.preparing.texture import add_texture
 from datasets.preparing.words import add_words
 from datasets.workers.cluster import ray_workers
 from datasets.workers.jobs import Workers
-from faces.detectors import DETECTORS
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 from training.checkpoint import load_checkpoint
 
-MOST_DELAY = 2.0  # seconds
+LOCK = "prepare.lock"  # of --out: a second prepare.py is told who works there
 MEL = "mel"  # in place of a judge
-SPLITTING = ("unseen_speakers", "val_speakers", "val_share", "test_share", "split_seed")  # options that decide the split
-PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay",
-             "min_face", "trust_detector")  # options that decide how clips are prepared
 AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
 
@@ -116,11 +112,12 @@ def parse_arguments(argv):
 
 def main(argv):
     args = parse_arguments(argv)
-    _check(args)
+    check_arguments(args)
     out = Path(args.out)
     if args.ray:
         out = out.resolve()  # the machines of a cluster do not work in this folder
-    with _workers(args) as workers:
+    kept = f"the clips that are done are kept in {out}; the same command goes on"
+    with when_interrupted(kept), _workers(args) as workers:
         _add_to(args, out, workers) if args.corpus is None else _prepare(args, out, workers)
     return None
 
@@ -138,6 +135,12 @@ def _workers(args):
 def _add_to(args, out, workers):
     """Add to clips that are prepared already."""
     corpus = PreparedCorpus.open_folder(out)
+    with FolderLock(out, LOCK, cure="choose another --out"):
+        _add_all(args, out, workers, corpus)
+
+
+def _add_all(args, out, workers, corpus):
+    """Another split, AV offsets, texture modules and speech features, as the arguments ask for them."""
     if args.split:
         for line in [*_split_again(args, out), *write_report(out)]:
             print(line)
@@ -185,6 +188,13 @@ def _prepare(args, out, workers):
     if settings.av_offset == "off" and args.av_judge:
         raise InputError("--av_judge: AV offsets are off in this corpus, so nothing would be measured; leave it out")
     measure = None if settings.av_offset == "off" else _av_measure(args)
+    begin(out, settings)
+    with FolderLock(out, LOCK, cure="choose another --out"):
+        _prepare_all(args, out, workers, clips, settings, measure)
+
+
+def _prepare_all(args, out, workers, clips, settings, measure):
+    """Prepare the clips, and what the arguments ask for beside them."""
     prepare_corpus(clips, settings, out, workers, args.retry_failed, args.trust_detector, args.sound_delay, measure)
     told = ensure_validation(out, clips, settings)
     align_corpus(clips, out, args.align, workers, language=args.language, realign=args.realign,
@@ -222,71 +232,6 @@ def _of_corpus(args, out, key):
     """A share or a seed that the user gives, else what the corpus was begun with."""
     given = getattr(args, key)
     return begun_with(out, key) if given is None else given
-
-
-def _check(args):
-    """InputError for arguments that cannot be."""
-    afterwards = args.measure_av_offset or args.correct_av_offset
-    adds = args.texture or afterwards or args.speech_features or args.split is not None
-    if (args.corpus is None) != (args.root is None) or (args.corpus is None and not adds):
-        raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features, --measure_av_offset or "
-                         "--split, for clips that are prepared already")  # fmt: skip
-    if args.corpus is not None and args.split is not None:
-        raise InputError("--split places clips anew that are prepared already; give it without --corpus and --root, or prepare "
-                         "with --val_share, --test_share, --val_speakers, --unseen_speakers and --split_seed")  # fmt: skip
-    if args.corpus is None and args.words:
-        raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
-    if args.corpus is not None and afterwards:
-        raise InputError("--measure_av_offset and --correct_av_offset are for clips that are prepared already; give them "
-                         "without --corpus and --root, or prepare with --av_offset measure or correct")  # fmt: skip
-    _check_effects(args, afterwards)
-    if not is_utf8(args.out):
-        raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
-    check_folder(args.out)
-    refuse_inputs(args.out, [args.root], "--out")
-    if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
-        raise InputError(f"--sound_delay {args.sound_delay:g}: must lie between -{MOST_DELAY:g} and {MOST_DELAY:g} seconds")
-    if args.detector not in DETECTORS:
-        raise InputError(f"--detector {args.detector}: unknown; choose one of {', '.join(DETECTORS)}")
-    if args.align not in WAYS:
-        raise InputError(f"--align {args.align}: unknown; choose one of {', '.join(WAYS)}")
-    require_aligner(args.align, args.language)
-    if not 32 <= args.size <= 1024:
-        raise InputError(f"--size {args.size}: must lie between 32 and 1024")
-    if not 1 <= args.fps <= 120:
-        raise InputError(f"--fps {args.fps}: must lie between 1 and 120")
-    for name, least in (("workers", 1), ("min_face", 0), ("time_limit", 0), ("limit", 1)):
-        if (value := getattr(args, name)) is not None and not value >= least:
-            raise InputError(f"--{name} {value:g}: must be {least} or more")
-    if not 0 <= args.voices <= MOST_VOICES:
-        raise InputError(f"--voices {args.voices}: must lie between 0 and {MOST_VOICES}")
-    val, test = (0.05 if share is None else share for share in (args.val_share, args.test_share))
-    if not (val >= 0 and test >= 0 and val + test < 1):  # NaN is neither
-        raise InputError("--val_share and --test_share must be 0 or more, and their sum below 1")
-    try:
-        TextureSpec(args.clusters, args.compactness)
-        if args.corpus is not None:
-            block_size(args.size, args.size, args.clusters)
-    except InputError as error:
-        raise InputError(f"--{error}") from error
-
-
-def _check_effects(args, afterwards):
-    """InputError for options that would have no effect."""
-    if args.split not in (None, SHARES) and (given := [name for name in SPLITTING if name in args.given]):
-        raise InputError(f"--{given[0]} has no effect where --split names a file; leave it out, or give --split {SHARES}")
-    allowed = SPLITTING if args.split == SHARES else ()
-    for name in PREPARING if args.corpus is None else ():
-        if name in args.given and name not in allowed:
-            raise InputError(f"--{name} decides how clips are prepared; give --corpus and --root, too, or leave it out")
-    measures = afterwards if args.corpus is None else args.av_offset != "off"
-    needs = {"clusters": (args.texture, "--texture"), "compactness": (args.texture, "--texture"),
-             "voices": (args.speech_features, "--speech_features"),
-             "av_judge": (measures, "--measure_av_offset or --correct_av_offset, or --corpus without --av_offset off"),
-             "retry_failed": (args.corpus or args.speech_features, "--corpus or --speech_features")}  # fmt: skip
-    for name, (there, what) in needs.items():
-        if name in args.given and not there:
-            raise InputError(f"--{name} has no effect without {what}; leave it out")
 
 
 if __name__ == "__main__":

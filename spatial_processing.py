@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from common.cli import run
+from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.files import require_file
 from common.places import check_folder
@@ -41,6 +41,7 @@ def parse(argv):
     add("--frame", type=int, default=0, help="of a video: the frame that is shown in the pictures (%(default)s)")
     add("--frames", type=int, help="of a video: the first so many only")
     add("--out", type=Path, default=Path("results/spatial"), help="folder (%(default)s)")
+    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plot of all steps (%(default)s)")
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
     add("--detector_weights", help="folder with face-alignment's weight files")
     return parser.parse_args(argv)
@@ -49,6 +50,11 @@ def parse(argv):
 def main(argv):
     """The steps; see the module's docstring."""
     args = parse(argv)
+    with when_interrupted(f"files that are whole are in {args.out}; the same command writes all of them anew"):
+        return _write_all(args)
+
+
+def _write_all(args):
     spec = _check(args)
     from media.notes import say_notes
     from pipeline.texture.files import write_summary
@@ -67,7 +73,7 @@ def main(argv):
     report(summary, spec)
     where = "" if pair.is_image else f", frame {summary.shown.index}"
     title = f"{' and '.join(names.values())}{where}: k = {spec.clusters}, m = {spec.compactness:g}"
-    write_plot(args.out / "spatial.png", summary.shown, title=title, losses=summary.losses)
+    write_plot(args.out / f"spatial.{args.format}", summary.shown, title=title, losses=summary.losses)
     print(f"\nwritten: {', '.join(sorted(file.name for file in args.out.iterdir() if file.is_file()))} in {args.out}")
     return None
 

@@ -6,7 +6,8 @@
     python temporal_processing.py --audio y.mp4                        # no words known: phones are recognised
 
 Writes alignment.TextGrid (words, phones, modules; opens in Praat), alignment.json, modules.json, with two videos lips.json, and
-temporal.png. The formulas are in docs/methods.md, section 7; the published script is a stub, so that they are inferred.
+temporal.png: of a long sound one plot for each ten seconds or so, with --format pdf the pages of one file. The formulas are in
+docs/methods.md, section 7; the published script is a stub, so that they are inferred.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from common.cli import run
+from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.files import atomic_output, require_file
 from common.places import check_folder
@@ -35,6 +36,7 @@ def parse(argv):
     add("--video", help="real video: mouth opening, and its frame rate")
     add("--generated", help="generated video of the same clip: lip loss and weight")
     add("--out", type=Path, default=Path("results/temporal"), help="folder (%(default)s)")
+    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plots (%(default)s)")
     add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa (%(default)s)")
     add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (%(default)s)")
     add("--strict", action="store_true", help="refuse a transcript that fits the sound poorly")
@@ -55,6 +57,11 @@ def _rate(text):
 def main(argv):
     """The four steps; see the module's docstring."""
     args = parse(argv)
+    with when_interrupted(f"files that are whole are in {args.out}; the same command writes all of them anew"):
+        return _write_all(args)
+
+
+def _write_all(args):
     _check(args)
     from speech.labelling import SpeechText
     from speech.waveform import load_waveform
@@ -73,11 +80,13 @@ def main(argv):
         report = weigh(args, real, generated, runs)
     else:
         print("\n3, 4  lip loss and lip weight: need --video and --generated")
-    from pipeline.lips.plot import write_plot
+    from pipeline.lips.plot import write_plots
 
     title = f"{Path(args.audio).name}: {alignment.source}"
-    write_plot(args.out / "temporal.png", waveform, alignment, runs, real=real, generated=generated, report=report, title=title)
-    print(f"\nwritten: {', '.join(sorted(path.name for path in args.out.iterdir() if path.is_file()))} in {args.out}")
+    plots = write_plots(args.out / "temporal", args.format, waveform, alignment, runs, real=real, generated=generated,
+                        report=report, title=title)  # fmt: skip
+    names = ["alignment.TextGrid", "alignment.json", "modules.json", *(["lips.json"] if report else [])]
+    print(f"\nwritten: {', '.join([*names, *(path.name for path in plots)])} in {args.out}")
     return None
 
 
@@ -85,14 +94,11 @@ def _check(args):
     """Refuse what cannot work before any work begins."""
     from common.suggest import refuse_unknown
     from faces.detectors import DETECTORS
-    from losses.temporal import MODES, SIMILARITIES
 
     if args.generated and not args.video:
         raise InputError("--generated: give the real video too, as --video")
     if args.fps and args.video:
         raise InputError("--fps: the runs follow the frames of --video; leave --fps out")
-    refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
-    refuse_unknown([args.mode], MODES, "--mode")
     refuse_unknown([args.detector], DETECTORS, "--detector")
     for flag, what in (("audio", "audio"), ("transcript", "transcript"), ("align", "alignment"), ("textgrid", "TextGrid"),
                        ("video", "real video"), ("generated", "generated video")):  # fmt: skip
@@ -100,6 +106,10 @@ def _check(args):
             require_file(getattr(args, flag), what, pipes=flag in ("audio", "video", "generated"))
     read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
     check_folder(args.out, WRITTEN, read)
+    from losses.temporal import MODES, SIMILARITIES  # torch comes with them, so they are last
+
+    refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
+    refuse_unknown([args.mode], MODES, "--mode")
 
 
 def align(args, waveform, text):

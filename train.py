@@ -16,7 +16,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from common.cli import EXIT_INTERRUPTED, run
+from common.cli import EXIT_INTERRUPTED, run, when_interrupted
 from common.places import check_folder
 from training.config import load_config
 from training.logging.trackers import require_trackers
@@ -46,10 +46,17 @@ def main(argv):
 
     job = Run(config, trial=args.dry_run)
     try:
-        with nullcontext() if args.dry_run else hold_run(job):
+        with when_interrupted(lambda: _kept(job, args.dry_run)), nullcontext() if args.dry_run else hold_run(job):
             return _work(job, args.dry_run)
     finally:
         job.engine.leave()
+
+
+def _kept(job, dry_run):
+    """What a run keeps that is interrupted before its first step, or at once."""
+    if dry_run or not (job.folder / "checkpoint.pt").is_file():
+        return "nothing was stored yet; the same command begins again"
+    return f"the last step that was stored is in {job.folder / 'checkpoint.pt'}; the same command goes on"
 
 
 def _work(job, dry_run):

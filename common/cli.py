@@ -1,11 +1,15 @@
 """The frame around every command-line script: exit codes, and no stack trace for what a user can mend."""
 
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 from common.errors import InputError
 from common.streams import lossy_streams
 from common.system_errors import told
 
+NOTHING_KEPT = "nothing was written under the final name; the same command begins again"
+_ROOT = Path(__file__).resolve().parents[1]
 EXIT_OK, EXIT_FAILED_JOB, EXIT_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -36,10 +40,35 @@ def run(main, argv=None):
             print(f"error: {one_line(message)}", file=sys.stderr)
             return EXIT_INPUT
         except KeyboardInterrupt as stop:
-            print(f"interrupted: {one_line(stop) or 'nothing was written under the final name'}", file=sys.stderr)
+            print(f"interrupted: {one_line(stop) or NOTHING_KEPT}", file=sys.stderr)
             return EXIT_INTERRUPTED
+
+
+@contextmanager
+def when_interrupted(kept):
+    """Ctrl-C inside the block ends a script with words on what is kept, and how to go on.
+
+    Args:
+        kept: those words, or a function without arguments that gives them.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(str(stop) or (kept() if callable(kept) else kept)) from None
 
 
 def one_line(message):
     """Text of a message with line breaks and other control characters escaped: a file may be named so."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(message))
+
+
+def _leave_import(kind, error, trace, usual=sys.excepthook):
+    """Ctrl-C while a script of ours still loads its packages: a line in place of a stack trace."""
+    if issubclass(kind, KeyboardInterrupt):
+        print(f"interrupted: {NOTHING_KEPT}", file=sys.stderr)
+    else:
+        usual(kind, error, trace)
+
+
+if _ROOT in Path(getattr(sys.modules["__main__"], "__file__", None) or "/").resolve().parents:  # not where others import us
+    sys.excepthook = _leave_import

@@ -36,11 +36,12 @@ def spool(path, what):
     if name in _spooled:
         return
     try:
-        with open(path, "rb", buffering=0) as pipe, tempfile.NamedTemporaryFile(prefix="piped-", delete=False) as kept:
+        with open(path, "rb", buffering=0) as pipe:
             if pipe.isatty():
                 raise InputError(f"{path}: is a terminal; {what} comes from a file or a pipe")
-            atexit.register(Path(kept.name).unlink, missing_ok=True)
-            size = _copy(pipe, kept, path)
+            with tempfile.NamedTemporaryFile(prefix="piped-", delete=False) as kept:
+                atexit.register(Path(kept.name).unlink, missing_ok=True)
+                size = _copy(pipe, kept, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not size:

@@ -30,6 +30,8 @@ class ClipRow:
         source: name of the source file; source_hash: SHA-256 of its bytes.
         frames, fps, seconds: of the prepared clip.
         faces: frames in which a face was found.
+        covered: frames of the source in which something covered the mouth, none of which is in the clip; 0 in rows written
+            before this was noted.
         error: "" or why the clip failed.
         offset: seconds of the source at which the prepared clip begins; 0 in rows written before this was noted.
         sound_offset: seconds of the source at which its sound begins; None, as `offset`, where the two were not shifted.
@@ -69,6 +71,7 @@ class ClipRow:
     av_sure: bool | None = None
     av_by: str = ""
     av_corrected: int = 0
+    covered: int = 0
     side: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
 

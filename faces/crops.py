@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
+from faces.landmarks import CANONICAL_JAW, CANONICAL_STABLE, JAW, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
 from faces.smoothing import smooth_poses
 from faces.window import WindowCrop, plan_windows
@@ -165,7 +165,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time, without lead or lag, see `faces.smoothing.smooth_poses`; never over a cut.
+        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `faces.smoothing.smooth_poses`.
 
     Returns:
         list of N crops; None where there is no face.
@@ -224,6 +224,22 @@ def fixed_box(box, spec, width, height):
     if y2 - y1 < MIN_BOX or x2 - x1 < MIN_BOX:
         raise InputError(f"--box {y1} {y2} {x1} {x2}: is smaller than {MIN_BOX} pixels")
     return BoxCrop((y1, y2, x1, x2), spec.size)
+
+
+def mean_face(size, kind="aligned"):
+    """Where jaw and stable points of a mean face lie in a crop whose place was given by hand: it fills the crop as faces do.
+
+    Args:
+        size: S. kind: "aligned" or "box".
+
+    Returns:
+        (68, 2) float64 crop pixels; NaN but for JAW and STABLE.
+    """
+    left, top, right, bottom = BOX_EXTENT if kind == "box" else (-ALIGNED_SIDE / 2, ALIGNED_TOP, ALIGNED_SIDE / 2,
+                                                                 ALIGNED_TOP + ALIGNED_SIDE)  # fmt: skip
+    points = np.full((68, 2), np.nan)
+    points[list(STABLE)], points[JAW] = CANONICAL_STABLE, CANONICAL_JAW
+    return (points - (left, top)) / (right - left, bottom - top) * size - 0.5
 
 
 def paste_mask(size, style="feather", kind="aligned"):

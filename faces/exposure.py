@@ -6,7 +6,7 @@ import numpy as np
 
 from faces.smoothing import smooth_series
 
-DARK = 2.0  # grey levels added to both sides of a ratio, so that noise in the dark makes no colour
+DARK = 0.3  # grey levels added to both sides of a ratio: black has no colour
 SMOOTH_SECONDS = 0.12  # width of the kernel over time
 SLACK = 0.04  # logarithm by which the smoothed light may stay behind a step
 # Logarithms of a factor below which light counts as the same, and from which on it is matched in full: a head that turns and
@@ -24,23 +24,24 @@ def light_factors(track, reference, fps=25):
         fps: frames a second.
 
     Returns:
-        (N, 3) float32: what brings a colour that is lit as in `reference` to the light of each frame; 1 where nothing drifts, in
-        other shots, and where the light was not measured.
+        (N, 3) float32: what brings a colour that is lit as in `reference` to the light of each frame; 1 where nothing drifts,
+        in other shots, and where the light was not measured.
     """
-    factors = np.ones((len(track), 3), np.float32)
-    if track.light is None or not np.isfinite(track.light[reference]).all():
-        return factors
-    ratio = np.log((track.light + DARK) / (track.light[reference] + DARK)).astype(np.float64)
-    for start, end in track.runs():
-        known = np.flatnonzero(np.isfinite(ratio[start:end]).all(1))
-        if track.shots[start] != track.shots[reference] or not len(known):
+    factors, shot = np.ones((len(track), 3), np.float32), track.shots[reference]
+    runs = [run for run in track.runs() if track.shots[run[0]] == shot]
+    light = np.full((len(track), 3), np.nan)
+    for start, end in runs if track.light is not None else []:
+        known = start + np.flatnonzero(np.isfinite(track.light[start:end]).all(1))
+        if len(known):
+            levels = np.log(track.light[known].astype(np.float64) + DARK)
+            light[start:end] = np.stack([np.interp(np.arange(start, end), known, channel) for channel in levels.T], 1)
+    for start, end in runs:
+        apart = light[start:end] - light[reference]
+        if not np.isfinite(apart).all():
             continue
-        numbers = np.arange(end - start)
-        values = np.stack([np.interp(numbers, known, channel[start:end][known]) for channel in ratio.T], 1)
-        calm = smooth_series(values, SMOOTH_SECONDS * float(fps))
-        behind = values - calm
-        share = np.clip(1 - SLACK / np.maximum(np.abs(behind), 1e-9), 0, 1)
-        calm = calm + share * behind
+        calm = smooth_series(apart, SMOOTH_SECONDS * float(fps))
+        behind = apart - calm
+        calm = calm + np.clip(1 - SLACK / np.maximum(np.abs(behind), 1e-9), 0, 1) * behind
         drift = np.clip((np.abs(calm).max(1) - SAME) / (OTHER - SAME), 0, 1)
         drift = drift * drift * (3 - 2 * drift)
         factors[start:end] = np.exp(np.clip(drift[:, None] * calm, -np.log(MOST), np.log(MOST)))

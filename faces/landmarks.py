@@ -39,6 +39,16 @@ CANONICAL_STABLE = np.array(
     ]
 )  # fmt: skip
 
+# The jaw line of a mean face in the same unit: a symmetrised mean over 22 people of GRID and LatentSync, frontal frames alone,
+# measured with the mesh detector. Its points differ by about 0.1 from person to person.
+CANONICAL_JAW = np.array(
+    [
+        (-1.08, -0.15), (-1.09, 0.35), (-1.07, 0.60), (-0.95, 1.13), (-0.85, 1.35), (-0.74, 1.50), (-0.48, 1.74), (-0.20, 1.88),
+        (0.0, 1.90), (0.20, 1.88), (0.48, 1.74), (0.74, 1.50), (0.85, 1.35), (0.95, 1.13), (1.07, 0.60), (1.09, 0.35),
+        (1.08, -0.15),
+    ]
+)  # fmt: skip
+
 
 def fit_similarity(source, target):
     """Least-squares similarity transform (rotation, one scale, shift) that carries `source` to `target`.

@@ -61,13 +61,18 @@ class Paster:
         if self._style == "feather":
             return crop.paste(frame, face, mask)
         if self._style == "poisson":
-            return crop.paste(frame, fit_border(face, crop.extract(frame), mask), np.clip((mask - 0.05) / 0.45, 0, 1))
+            return crop.paste(frame, fit_border(face, crop.extract(frame), mask), effective(mask, "poisson"))
         out = frame.copy()
         lay = crop.lay(frame.shape, face, mask)
         if lay is not None:
             place, laid, weights = lay
             out[place] = blend_bands(frame[place], laid, weights)
         return out
+
+
+def effective(mask, style):
+    """Weights (S, S) float32 with which a face is seen in the end: a fitted border can be steeper than the feathered one."""
+    return np.clip((mask - 0.05) / 0.45, 0, 1) if style == "poisson" else mask
 
 
 def blend_bands(frame, face, weights):

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from faces.covering import CoverWatch, covered_frames
 from faces.cuts import Watch
 from faces.skin import light_and_detail
 from faces.smoothing import segments
 from faces.tracked import FaceTrack
 
-METHOD = 3  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
+METHOD = 4  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
 MAX_GAP_SECONDS = 0.25
+MEASURED = 2  # light and sharpness are measured in every second frame: it costs time
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class FaceSelection:
     def __post_init__(self):
         if self.index is not None and self.near is not None:
             raise InputError("--face_index and --face_near exclude each other; give one")
+        if self.near is not None and not np.isfinite(self.near).all():
+            raise InputError(f"--face_near {self.near[0]:g},{self.near[1]:g}: must be two numbers of pixels, X,Y")
         if self.index is not None and self.index < 0:
             raise InputError(f"--face_index {self.index}: faces are numbered from 0, from left to right")
 
@@ -49,9 +53,9 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
 
     The face is chosen by `selection`, and then followed; when it is lost, it is looked for again near where it was, and chosen
     anew when the gap grows long. Where the video is cut (`faces.cuts`) a new shot begins: the face is chosen anew by the same
-    rule, and nothing of the face before is carried over the cut. A shot also begins where the face is lost and one is found that
-    is its own size away or further, which may be another person. Gaps up to `max_gap_seconds` are interpolated linearly, unless a shot ends in them or
-    the face comes back elsewhere; frames of longer ones stay without a face.
+    rule, and nothing of the face before is carried over the cut. A shot also begins where the face is lost and one is found its
+    own size away or further, which may be another person. Gaps up to `max_gap_seconds` are interpolated linearly, unless a shot
+    ends in them or the face comes back elsewhere; frames of longer ones stay without a face.
 
     Args:
         frames: iterable of (H, W, 3) uint8 RGB, all of one size; it is read once, a few frames ahead.
@@ -78,9 +82,9 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
     if shape is None:
         raise InputError("the face video has no frame that can be decoded")
     if selection.index is not None and not any(points is not None for points in follower.found) and follower.most_faces:
-        raise InputError(f"--face_index {selection.index}: at most {follower.most_faces} face(s) are in view; they are numbered "
-                         "from 0")  # fmt: skip
-    return follower.track(shape[1], shape[0])
+        most = follower.most_faces
+        raise InputError(f"--face_index {selection.index}: at most {most} face(s) are in view; they are numbered from 0")
+    return follower.track(shape[1], shape[0], fps)
 
 
 class _Follower:
@@ -94,6 +98,7 @@ class _Follower:
     def __init__(self, detector, selection, max_gap):
         self._detector, self._selection, self._max_gap = detector, selection, max_gap
         self.found, self.begins, self.measures, self.most_faces = [], [], [], 0
+        self._mouths = CoverWatch()
         self._last, self._gap = None, 0  # the last face of this shot, and frames since it was seen
 
     def step(self, frame, watch):
@@ -106,24 +111,30 @@ class _Follower:
             if face is None:
                 face = self._find(frame)
         self.found.append(None if face is None else face.landmarks)
-        self.measures.append(None if face is None else light_and_detail(frame, face.landmarks))
+        measured = face is not None and len(self.measures) % MEASURED == 0
+        self.measures.append(light_and_detail(frame, face.landmarks) if measured else None)
         self._gap = self._gap + 1 if face is None else 0
         self._last = self._last if face is None else face
+        known = self._last is not None and self._gap <= self._max_gap  # what covers the mouth may hide the face as well
+        self._mouths.add(frame, self._last.landmarks if known else None)
 
-    def track(self, width, height):
+    def track(self, width, height, fps):
         """FaceTrack of all that was seen."""
         count = len(self.found)
         begins = np.zeros(count, np.int64)
         begins[self.begins] = 1
-        landmarks, light, detail = np.full((count, 68, 2), np.nan, np.float32), np.full((count, 3), np.nan), np.full(count, np.nan)
+        landmarks, light, detail = (np.full((count, *size), np.nan, np.float32) for size in ((68, 2), (3,), ()))
         for index, points in enumerate(self.found):
             if points is not None:
-                landmarks[index], (light[index], detail[index]) = points, self.measures[index]
+                landmarks[index] = points
+            if self.measures[index] is not None:
+                light[index], detail[index] = self.measures[index]
         track = FaceTrack(
             landmarks, np.isfinite(landmarks).all((1, 2)), np.zeros(count, bool), width, height, self.most_faces,
-            np.cumsum(begins), light.astype(np.float32), detail.astype(np.float32),
+            np.cumsum(begins), light, detail,
         )  # fmt: skip
         _fill(track, self._max_gap)
+        track.covered = track.present & covered_frames(self._mouths.scores(), fps, track.shots)
         return track
 
     def _detect(self, frame):

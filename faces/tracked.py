@@ -12,7 +12,8 @@ from faces.smoothing import segments
 
 FORMAT = "talkingface-track-2"
 PER_FRAME = ("landmarks", "present", "interpolated", "shots", "light", "detail", "covered")
-SIZE_JUMP, LEAST_SECONDS = 1.25, 0.25  # change of a face's size from one frame to the next; how long it must last to be believed
+# Change of a face's size from one frame to the next, and how long it must last to be believed.
+SIZE_JUMP, LEAST_SECONDS = 1.25, 0.25
 OUTLINE = [*range(17), *range(48, 68)]  # jaw and mouth
 
 
@@ -27,7 +28,8 @@ class FaceTrack:
         width, height: of the frames, in pixels.
         most_faces: the largest number of faces that one detection showed.
         shots: (N,) int64, number of the shot of each frame, from 0 upwards; None becomes one shot.
-        light: (N, 3) float32, how the skin is lit, see `faces.skin`; NaN where no face was found. None: not measured.
+        light: (N, 3) float32, how the skin is lit, see `faces.skin`; NaN where it was not measured, which it is in every second
+            frame. None: in no frame.
         detail: (N,) float32, how sharp eyes and mouth are, see `faces.skin`; NaN and None likewise.
         covered: (N,) bool, something lies over the mouth; None: not known.
     """
@@ -52,7 +54,9 @@ class FaceTrack:
 
     def first(self, frames):
         """FaceTrack of at most `frames` frames."""
-        return self if len(self) <= frames else replace(self, **{name: value[:frames] for name, value in self._arrays().items()})
+        if len(self) <= frames:
+            return self
+        return replace(self, **{name: value[:frames] for name, value in self._arrays().items()})
 
     def runs(self):
         """Runs of frames with a face, each in one shot: list of (start, end), end exclusive."""
@@ -70,7 +74,9 @@ class FaceTrack:
 
     def whole(self):
         """(N,) bool: jaw and mouth lie inside the frame."""
-        return whole(self.landmarks, self.width, self.height)
+        points = self.landmarks[:, OUTLINE]
+        with np.errstate(invalid="ignore"):
+            return ((points >= 0) & (points <= (self.width - 1, self.height - 1))).all((1, 2))
 
     def believed(self, fps):
         """Frames whose face is one: what changes its size at a jump and is gone at once is a mistake of the detector.
@@ -120,10 +126,3 @@ class FaceTrack:
     def _arrays(self):
         return {name: value for name in PER_FRAME if (value := getattr(self, name)) is not None}
 
-
-def whole(landmarks, width, height):
-    """(N,) bool: jaw and mouth lie inside the frame; (N, 68, 2) landmarks in the frame's pixels."""
-    points = np.asarray(landmarks)[:, OUTLINE]
-    with np.errstate(invalid="ignore"):
-        inside = (points >= 0) & (points <= (width - 1, height - 1))
-    return inside.all((1, 2))

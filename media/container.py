@@ -14,7 +14,8 @@ from media.notes import many_tracks
 
 _NOT_MEDIA = {"tty", "hls", "dash", "concat", "ffmetadata", "webvtt", "srt", "ass"}
 _BUFFER = 1 << 18
-_NO_PICTURES_IN_TIME = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
+_COVERS = Disposition.attached_pic | Disposition.timed_thumbnails
+_BESIDE = Disposition.still_image | Disposition.dependent  # stills, and layers that go with another track
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave transparency out
 LONGEST_CUT_LEAD = Fraction(1, 20)
 
@@ -50,21 +51,22 @@ def open_input(path, what):
 def video_stream_or_none(container):
     """The video stream that is meant, or None.
 
-    Cover art, thumbnails, stills and auxiliary layers do not count. Of several the one with frames in time comes first, then
-    the one that the container marks as default, then the largest, then the first.
+    Cover art and thumbnails do not count. Of several, one that can be decoded comes first; then one with frames in time, no
+    still and no layer of another track; then the one that the container marks as default; then the largest; then the first.
     """
     streams = _video_streams(container)
     return max(streams, key=_rank, default=None)
 
 
 def _video_streams(container):
-    return [stream for stream in container.streams.video if not stream.disposition & _NO_PICTURES_IN_TIME]
+    return [stream for stream in container.streams.video if not stream.disposition & _COVERS]
 
 
 def _rank(stream):
     context = stream.codec_context
     area = 0 if context is None else context.width * context.height
-    return stream.frames != 1, bool(stream.disposition & Disposition.default), area, -stream.index
+    moves = stream.frames != 1 and not stream.disposition & _BESIDE
+    return context is not None, moves, bool(stream.disposition & Disposition.default), area, -stream.index
 
 
 def track_notes(container, stream):

@@ -12,7 +12,7 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 3, 4  # of bwdif
 
 
 def stated_order(stream):
-    """"tff" or "bff" where the container alone says that a stream is interlaced, else None."""
+    """Where the container alone says that a stream is interlaced: "tff" or "bff", the field that is shown first; else None."""
     context = stream.codec_context
     return _FIRST_FIELD.get(int(context.field_order)) if context.name in _SAY_NOTHING else None
 
@@ -22,7 +22,7 @@ def is_interlaced(frame, order=None):
     return bool(frame.interlaced_frame or order) and frame.width >= _LEAST_WIDTH and frame.height >= _LEAST_HEIGHT
 
 
-def deinterlaced(frames, order=None, threads=1):
+def deinterlaced(frames, order=None, threads=1, found=None):
     """Decoded frames, those that are interlaced replaced by whole ones of the same times.
 
     Each output has the lines of the field that comes first in time, and the missing ones interpolated from it and its
@@ -32,6 +32,7 @@ def deinterlaced(frames, order=None, threads=1):
         frames: iterable of av.VideoFrame in order of presentation.
         order: see `stated_order`.
         threads: of the filter.
+        found: called without arguments when the first interlaced frame comes.
 
     Yields:
         av.VideoFrame, as many as come in.
@@ -45,6 +46,8 @@ def deinterlaced(frames, order=None, threads=1):
             if not is_interlaced(frame, order):
                 yield frame
                 continue
+            if found is not None and shape is None:
+                found()
             graph, shape = _graph(frame, order, threads), _shape(frame)
         graph.push(frame)
         yield from _ready(graph)

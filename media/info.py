@@ -21,7 +21,7 @@ from media.container import (
     zero_seconds,
 )
 from media.deinterlace import is_interlaced, stated_order
-from media.notes import ALPHA, INTERLACED
+from media.notes import ALPHA, DOLBY, INTERLACED
 from media.pictures.animations import measure_animation
 from media.pictures.kinds import check_pixels, is_animation, open_picture
 from media.pictures.stills import read_still
@@ -30,6 +30,7 @@ from media.rates import agreeing_rate, measured_rate, snap_rate
 
 _MEASURED_PACKETS = 200
 _ANIMATED = {"gif", "apng"}
+_DOLBY_TAGS = {"dvh1", "dvhe", "dva1", "dvav", "dav1"}  # sample entries of Dolby Vision in mp4
 STILL_FPS = Fraction(25)
 
 
@@ -97,7 +98,7 @@ def probe(path, what="video or picture"):
         zero = zero_seconds(start, start_seconds(sound))
         first = _first_frame(container, stream, path)
         width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(first)
-        notes = (*track_notes(container, stream), *_changes(first, stated_order(stream)))
+        notes = (*track_notes(container, stream), *_changes(first, stream))
         moves = container.format.name in _ANIMATED
     if fps is None:
         fps = _measure(path)
@@ -122,13 +123,16 @@ def _picture_info(image, path):
     return VideoInfo(path, width, height, fps, frames, seconds and float(seconds), rotation, **about)
 
 
-def _changes(frame, order):
+def _changes(frame, stream):
     """Tuple of str: what is done to the frames of a video, by its first one."""
-    mapping = mapping_of(frame)
-    notes = () if mapping is None else (mapping.note,)
-    if is_interlaced(frame, order):
-        notes += (INTERLACED,)
-    return (*notes, ALPHA) if is_transparent(frame) else notes
+    mapping, dolby = mapping_of(frame), stream.codec_context.codec_tag.lower() in _DOLBY_TAGS
+    found = {
+        DOLBY: dolby and mapping is None,
+        mapping and mapping.note: mapping is not None,
+        INTERLACED: is_interlaced(frame, stated_order(stream)),
+        ALPHA: is_transparent(frame),
+    }
+    return tuple(note for note, holds in found.items() if holds)
 
 
 def _seconds(container, stream):

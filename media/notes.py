@@ -2,9 +2,12 @@
 
 import sys
 
+from common.cli import one_line
+
 GREY_LEVEL = 128
 ALPHA = f"transparent parts are laid over a grey of {GREY_LEVEL}"
 INTERLACED = "interlaced frames are deinterlaced"
+DOLBY = "Dolby Vision without a layer that others can show: its colours are wrong; export it as HDR10, HLG or SDR"
 _said = set()
 
 
@@ -18,7 +21,7 @@ def say_notes(info, file=None):
     for note in info.notes:
         if (info.path, note) not in _said:
             _said.add((info.path, note))
-            print(f"note: {info.path}: {note}", file=file or sys.stderr, flush=True)
+            print(one_line(f"note: {info.path}: {note}"), file=file or sys.stderr, flush=True)
 
 
 def many_tracks(count, number, width, height):

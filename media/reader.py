@@ -21,6 +21,7 @@ from media.container import (
 )
 from media.deinterlace import deinterlaced, stated_order
 from media.info import probe
+from media.notes import INTERLACED
 from media.pictures.animations import animation_frames
 from media.pictures.kinds import open_picture
 from media.pictures.stills import read_still
@@ -46,12 +47,13 @@ class VideoReader:
 
     Attributes:
         info: VideoInfo; `fps` and `frames` are those of the timeline that is given out.
+        notes: `info.notes`, and after an iteration also what the first frame did not show: tuple of str.
         damage: after an iteration: None, or a sentence on what could not be decoded. It is logged as a warning, too.
 
     Frame i is what is on screen at i / fps, within a quarter of a frame (see `media.timeline.on_timeline`). Time 0 is the start
     of the picture, or of the sound where that comes first by 50 ms or more. Rotation, mirroring and non-square pixels
     are resolved, interlaced frames are deinterlaced, transparency is laid over grey, high bit depths are rounded to 8 bits,
-    HDR and wide colours become BT.709; `info.notes` says what was done.
+    HDR and wide colours become BT.709; `notes` says what was done.
     A file that was cut short, or has damaged places, gives the frames that decode and sets `damage`.
 
     Raises:
@@ -75,7 +77,7 @@ class VideoReader:
             elif not info.is_image:
                 frames = None
             info = replace(info, fps=rate, frames=frames)
-        self.info = info
+        self.info, self.notes = info, info.notes
         self.damage = None
         self._exact = exact
         self._closed = False
@@ -123,7 +125,8 @@ class VideoReader:
             stream.codec_context.thread_count = self._threads
             zero = zero_seconds(start_seconds(stream), start_seconds(audio_stream(container)))
             convert = FrameConverter(stream.sample_aspect_ratio, exact=self._exact)
-            decoded = deinterlaced(self._decode(container, stream), stated_order(stream), self._threads)
+            decoded = self._decode(container, stream)
+            decoded = deinterlaced(decoded, stated_order(stream), self._threads, self._found_interlaced)
             first = next(decoded, None)
             if first is None:
                 raise InputError(f"{path}: no picture in it can be decoded; the file is damaged or cut short")
@@ -134,6 +137,11 @@ class VideoReader:
                 yield _same_size(convert(frame), self.info)
         if self.damage:
             _LOG.warning("%s: %s", path, self.damage)
+
+    def _found_interlaced(self):
+        if INTERLACED not in self.notes:
+            self.notes += (INTERLACED,)
+            _LOG.warning("%s: %s", self.info.path, INTERLACED)
 
     def _decode(self, container, stream):
         """Frames that decode, in order of presentation; damage is noted, not raised."""

@@ -78,7 +78,10 @@ def compare_footage(made, truth, measures, *, face_size=FACE_SIZE, skip=0):
     count = min(len(made), len(truth))
     seen, made_seen = truth.detected[:count], made.detected[:count]
     crops = truth.crops(CropSpec("aligned", face_size))
-    usable = np.flatnonzero(seen & made_seen & [crop is not None for crop in crops[:count]])[skip:]
+    hidden = np.zeros(count, bool) if truth.track.covered is None else truth.track.covered[:count]
+    shown = seen & made_seen & [crop is not None for crop in crops[:count]]
+    hidden = hidden & shown if (shown & ~hidden).any() else np.zeros(count, bool)
+    usable = np.flatnonzero(shown & ~hidden)[skip:]
     if not len(usable):
         raise InputError(f"{made.path}: no frame has a face both there and in {truth.path}; nothing to compare")
     points = made.track.landmarks[usable].astype(np.float64), truth.track.landmarks[usable].astype(np.float64)
@@ -86,6 +89,7 @@ def compare_footage(made, truth, measures, *, face_size=FACE_SIZE, skip=0):
     left_out = {
         "no_face_real": int((~seen).sum()),
         "no_face_generated": int((seen & ~made_seen).sum()),
+        "covered_real": int(hidden.sum()),
         "beyond_the_shorter": abs(len(made) - len(truth)),
     }
     counts = {"compared": len(usable), "generated": len(made), "real": len(truth), "left_out": left_out}

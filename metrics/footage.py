@@ -67,8 +67,9 @@ class Footage:
         track, count = self.track, len(self)
         points = np.repeat(track.landmarks[at : at + 1], count, 0)
         there, filled = np.repeat(track.present[at], count), np.zeros(count, bool)
-        return replace(self, track=replace(track, landmarks=points, present=there, interpolated=filled), still=True,
-                       _frames=repeat(frame))
+        covered = None if track.covered is None else np.repeat(track.covered[at], count)
+        track = replace(track, landmarks=points, present=there, interpolated=filled, covered=covered)
+        return replace(self, track=track, still=True, _frames=repeat(frame))
 
 
 class _Kept:
@@ -124,4 +125,4 @@ def open_footage(path, detector, *, selection=None, fps=None, fit=None, limit=No
     track = track_face(kept.first_pass(), detector, selection, fps=reader.info.fps)
     if not track.present.any():
         raise InputError(f"{path}: no face was found in any of its {len(track)} frames; give a video that shows a face")
-    return Footage(path, reader.info, track, reader.damage, _frames=kept)
+    return Footage(path, replace(reader.info, notes=reader.notes), track, reader.damage, _frames=kept)

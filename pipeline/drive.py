@@ -39,6 +39,8 @@ class Report:
         output: "frame" or "crop".
         left_out: as `faceless`, of the frames whose face was found but not drawn.
         why: the reason for that, see `Driver.leaves_out`.
+        covered: as `faceless`, of the frames with a face whose mouth something covers.
+        kept: those frames stay as they are; else they are drawn like the others.
     """
 
     outfile: Path
@@ -49,6 +51,8 @@ class Report:
     output: str = "frame"
     left_out: list[int] = field(default_factory=list)
     why: str = ""
+    covered: list[int] = field(default_factory=list)
+    kept: bool = False
 
 
 def run_job(job, driver, face_options, options, *, store, detector_batch=8, source=None):
@@ -94,10 +98,14 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8, sour
     plan = replace(plan, codes=None)  # the drawing alone has them now, and lets go of what it needs no more
     undrawn = _write(job.outfile, plan, driving.sound, shots, tags, options.visible_mark)
     elapsed = time.perf_counter() - began
-    faceless = [number for number in undrawn if number not in plan.scene.left_out]
-    left_out = [number for number in undrawn if number in plan.scene.left_out]
+    scene, kept = plan.scene, driver.keeps_covered(options)
+    there = scene.covered if scene.count is None else scene.covered & scene.track.present
+    covered = sorted({int(number) for number in scene.shown if there[number]}) if there.any() else []
+    undrawn = sorted(set(undrawn) - set(covered if kept else ()))
+    faceless = [number for number in undrawn if number not in scene.left_out]
+    left_out = [number for number in undrawn if number in scene.left_out]
     seconds = float(frames / source.fps)
-    return Report(job.outfile, frames, seconds, elapsed, faceless, plan.output, left_out, driver.leaves_out)
+    return Report(job.outfile, frames, seconds, elapsed, faceless, plan.output, left_out, driver.leaves_out, covered, kept)
 
 
 def _speech(job, driver, face_options, options, how):

@@ -2,11 +2,14 @@
 
 import numpy as np
 
+from faces.crops import mean_face
+from faces.landmarks import JAW, STABLE
+
 
 class Masks:
     """Weights of each source frame: the driver's feather times the outline of the face in that frame.
 
-    Where the landmarks are not known, because the place was given by hand, the feather serves alone.
+    Where the landmarks are not known, because the place was given by hand, the outline is that of a mean face in that place.
 
     Args:
         scene: pipeline.scene.Scene.
@@ -16,6 +19,7 @@ class Masks:
     def __init__(self, scene, driver):
         self._scene, self._feather = scene, driver.feather
         self._outline = driver.outline if driver.outlined and driver.pastes else None
+        self._mean = mean_face(scene.size, driver.crop.kind) if scene.track is None and driver.pastes == "mouth" else None
         self._last = (None, None)
 
     def __call__(self, number):
@@ -26,7 +30,9 @@ class Masks:
 
     def _weights(self, number):
         (landmarks,) = self._scene.landmarks([number])
-        if self._outline is None or not np.isfinite(landmarks).all():
+        if self._mean is not None:
+            landmarks = self._mean
+        if self._outline is None or not np.isfinite(landmarks[[*STABLE, *range(JAW.stop)]]).all():
             return np.ones((self._scene.size,) * 2, np.float32) if self._feather is None else self._feather
         weights = self._outline(landmarks, self._scene.size, self._scene.crops[number].smear)
         return weights if self._feather is None else weights * self._feather

@@ -17,6 +17,7 @@ from speech.labelling import SpeechText
 MAX_FPS = 240
 OUTPUT_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 OUTPUTS = ("frame", "crop")
+COVERED = ("keep", "draw")
 DEFAULT_FPS = Fraction(25)
 MOST_AMPLITUDE = 3.0
 
@@ -87,6 +88,8 @@ class DriveOptions:
         amplitude: factor on the movement of lips, for a driver that moves them; None is 1.
         source_gap: such a driver takes no pixel from within so many frames of the one that is drawn; None and 0 allow all.
         refiner: checkpoint of a lip refiner, for such a driver; None refines nothing.
+        covered: "keep" leaves frames as they are in which something covers the mouth, "draw" draws over it; None is "keep",
+            and "draw" beside `--compat`.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -103,12 +106,15 @@ class DriveOptions:
     amplitude: float | None = None
     source_gap: int | None = None
     refiner: Path | None = None
+    covered: str | None = None
 
     def __post_init__(self):
         if self.paste is not None:
             refuse_unknown([self.paste], PASTE_STYLES, "style of --paste")
         if self.output is not None:
             refuse_unknown([self.output], OUTPUTS, "kind of --output")
+        if self.covered is not None:
+            refuse_unknown([self.covered], COVERED, "value of --covered")
         if self.loop not in (None, *LOOP_MODES):
             raise InputError(f"--loop {self.loop}: unknown; choose one of {', '.join(LOOP_MODES)}")
         if self.reference not in (None, "same", "fixed") and not (isinstance(self.reference, int) and self.reference >= 0):
@@ -163,9 +169,9 @@ class Job:
         job = Job(*absolute)
         inputs = {"face picture or video": job.face, "audio": job.audio, "driving video": job.drive, "pose video": job.pose}
         inputs = {what: path for what, path in inputs.items() if path is not None}
+        check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)  # before a pipe is read to its end
         for what, path in inputs.items():
             require_file(path, what, pipes=True)
-        check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)
         return job
 
 
@@ -191,5 +197,7 @@ def refuse_beside_compat(compat, options, given=()):
     flags += [f"--{flag}" for flag in ("drive", "pose") if flag in given]
     if options.output == "crop":
         flags.append("--output crop")
+    if options.covered == "keep":
+        flags.append("--covered keep")
     if flags:
         raise InputError(f"--compat {compat} computes what the public script computes; leave {flags[0]} out")

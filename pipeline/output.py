@@ -7,7 +7,7 @@ from faces.window import WindowCrop
 
 
 class FrameOutput:
-    """Whole frames of the source; one without a face stays as it is.
+    """Whole frames of the source; one without a face, or whose covered mouth is kept, stays as it is.
 
     Args:
         plan: pipeline.plan.Plan with masks.
@@ -30,7 +30,8 @@ class FrameOutput:
 class CropOutput:
     """Square crops as the driver draws them; black where there is no face.
 
-    Where a mouth alone is drawn, it is laid over the source's own crop, as it would be over the frame.
+    Where a mouth alone is drawn, it is laid over the source's own crop, as it would be over the frame; where it is covered and
+    kept, that crop stays as it is.
 
     Args:
         plan: pipeline.plan.Plan.
@@ -46,6 +47,8 @@ class CropOutput:
 
     def __call__(self, shot):
         """(S, S, 3) uint8 RGB of a drawn Shot."""
+        if shot.face is None and shot.crop is not None:
+            return shot.crop.extract(shot.frame)
         if shot.face is None:
             return np.zeros((self.height, self.width, 3), np.uint8)
         face = self._plan.finish(shot)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from faces.covering import drawn_shares
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.paste import first_row
 from models.precision import exact_products
@@ -45,7 +46,7 @@ class Plan:
     light: LightOfFrames | None = None
 
     def cut(self, crop, frame, number):
-        """The face (S, S, 3) uint8 as the driver is shown it: cut out of source frame `number`, in the light of its reference."""
+        """The face (S, S, 3) uint8 as the driver is shown it: out of source frame `number`, in the light of its reference."""
         face = crop.extract(frame)
         return face if self.light is None else self.light.to_reference(face, number)
 
@@ -97,7 +98,10 @@ def make_scene(source, track, frames, driver, options):
         left_out = frozenset(np.flatnonzero(track.present & ~drawn).tolist())
         track = replace(track, present=track.present & drawn)
     looks = driver.looks_at(track, options.reference)
-    return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options, left_out)
+    shares = None
+    if driver.keeps_covered(options) and track is not None and track.covered is not None and track.covered.any():
+        shares = drawn_shares(track.covered, source.fps)
+    return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options, left_out, shares)
 
 
 def tell_shots(scene):

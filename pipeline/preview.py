@@ -5,8 +5,8 @@ import numpy as np
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
+from faces.paste import effective
 from media.notes import say_notes
-from pipeline.masks import Masks
 from pipeline.plan import make_scene
 from pipeline.playback.source import FaceSource
 from pipeline.reference import choose_reference
@@ -41,7 +41,9 @@ def write_preview(face, outfile, driver, face_options, options, *, store):
     index, scene = _place(source, driver, face_options, options, store)
     crop, landmarks = scene.crops[index], None if scene.track is None else scene.track.landmarks[index]
     frame = next(source.frames(index, index + 1))
-    weights = np.ones((scene.size,) * 2, np.float32) if driver.pastes is None else Masks(scene, driver)(index)
+    weights = np.ones((scene.size,) * 2, np.float32)
+    if driver.pastes is not None:
+        weights = effective(driver.shown_mask(scene, index, crop.extract(frame)), options.paste or "feather")
     drawn = _draw_frame(
         frame, crop, weights, landmarks, [] if options.box else _faces(frame, face_options, str(driver.device))
     )

@@ -7,7 +7,7 @@ from faces.landmarks import STABLE, eye_distance, interocular
 from faces.mouth import mouth_opening
 
 REST_PERCENTILE = 20
-# What costs nothing in an ordinary frame, and the cost of a factor of e beyond it: less detail than usual, light unlike the usual
+# What costs nothing in an ordinary frame, and the cost of a factor of e beyond it: less detail than usual, unusual light
 BLUR_FREE, BLUR_COST = 0.15, 12.0
 LIGHT_FREE, LIGHT_COST = 0.10, 12.0
 MOTION_FREE, MOTION_COST = 0.03, 20.0  # eye distances a frame, and the cost of one
@@ -62,17 +62,19 @@ def _best(track, frames):
         cost = cost + np.abs(values - np.median(values)) / _spread(values)
     cost = cost + MOTION_COST * np.maximum(_motion(track)[found] - MOTION_FREE, 0)
     if track.detail is not None:
-        detail = np.log(np.maximum(track.detail[found], 1e-6))
-        cost = cost + BLUR_COST * np.maximum(_usual(detail) - detail - BLUR_FREE, 0)
+        cost = cost + BLUR_COST * np.maximum(-_unusual(track.detail[found, None])[:, 0] - BLUR_FREE, 0)
     if track.light is not None:
-        light = np.log(track.light[found] + DARK)
-        cost = cost + LIGHT_COST * np.maximum(np.abs(light - _usual(light)).max(1) - LIGHT_FREE, 0)
-    return int(found[int(np.argmin(np.nan_to_num(cost, nan=np.inf)))])
+        cost = cost + LIGHT_COST * np.maximum(np.abs(_unusual(track.light[found] + DARK)).max(1) - LIGHT_FREE, 0)
+    return int(found[int(np.argmin(cost))])
 
 
-def _usual(values):
-    """Median over frames, of those that were measured; 0 where none was."""
-    return np.nan_to_num(np.nanmedian(values, axis=0)) if np.isfinite(values).any() else np.zeros(values.shape[1:])
+def _unusual(values):
+    """Logarithm of (n, C) positive values over their median; far below it where they were not measured, 0 where none was."""
+    logarithms = np.log(np.maximum(values.astype(np.float64), 1e-6))
+    known = np.isfinite(logarithms).all(1)
+    if not known.any():
+        return np.zeros(values.shape)
+    return np.where(known[:, None], logarithms - np.median(logarithms[known], axis=0), -9.0)
 
 
 def _motion(track):

@@ -28,6 +28,8 @@ class Scene:
         looks: numbers of the source frames that `Driver.looks_at` has named; one, or one for each shot, or none.
         options: DriveOptions of the job.
         left_out: numbers of the source frames in which a face was found that is not drawn, see `Driver.leaves_out`.
+        shares: (N,) float32 in [0, 1], how much of a drawn face is laid over each source frame: 0 where the mouth is covered
+            and stays as it is, less than 1 beside such frames; None where that is 1 for all.
         album: {number: (S, S, 3) uint8 RGB}, those of `looks` once they are read, where there are several.
     """
 
@@ -40,6 +42,7 @@ class Scene:
     looks: tuple = ()
     options: DriveOptions = DriveOptions()
     left_out: frozenset = frozenset()
+    shares: np.ndarray | None = None
     album: dict = field(default_factory=dict, compare=False)
 
     @property
@@ -56,6 +59,16 @@ class Scene:
     def count(self):
         """Frames of the source that are used, or None when that is not known before the pass."""
         return None if self.track is None else len(self.track)
+
+    @property
+    def covered(self):
+        """(N,) bool, source frames in which something covers the mouth; all False, or empty, where that is not known."""
+        known = self.track is not None and self.track.covered is not None
+        return self.track.covered if known else np.zeros(self.count or 0, bool)
+
+    def share(self, number):
+        """How much of a drawn face is laid over a source frame, see `shares`."""
+        return 1.0 if self.shares is None else float(self.shares[number])
 
     @cached_property
     def shown(self):

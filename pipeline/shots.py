@@ -26,7 +26,7 @@ class Shot:
         index: number in the source.
         frame: (H, W, 3) uint8 RGB.
         crop: where the face is, or None.
-        face: (S, S, 3) uint8 RGB, the face as it is cut out, later as it is drawn; None where there is none.
+        face: (S, S, 3) uint8 RGB, the face as it is cut out, later as it is drawn; None where none is drawn.
         mask: (S, S) float32, the weights with which a drawn face is pasted; None where nothing is.
     """
 
@@ -122,7 +122,9 @@ def _masks(plan, own, indices):
     """The weights of some shots: the driver's own, or those of the outlines of the source frames `indices`."""
     if plan.masks is None:
         return [None] * len(indices)
-    return [plan.masks(index) for index in indices] if own is None else own
+    weights = [plan.masks(index) for index in indices] if own is None else own
+    shares = [plan.scene.share(index) for index in indices]
+    return [mask if share == 1 else mask * np.float32(share) for mask, share in zip(weights, shares, strict=True)]
 
 
 def _cut(plan):
@@ -130,7 +132,8 @@ def _cut(plan):
     scene = plan.scene
     for t, (index, frame) in enumerate(scene.source.play(scene.frames, scene.loop, scene.count)):
         crop = scene.crops[index]
-        yield Shot(t, index, frame, crop, None if crop is None else plan.cut(crop, frame, index))
+        drawn = crop is not None and scene.share(index) > 0
+        yield Shot(t, index, frame, crop, plan.cut(crop, frame, index) if drawn else None)
 
 
 def _batches(shots, most, key):

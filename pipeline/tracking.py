@@ -17,7 +17,7 @@ from pathlib import Path
 from common.errors import InputError
 from common.files import atomic_output, content_hash
 from common.version import __version__
-from faces.detectors import build_detector
+from faces.detectors import DETECTORS, build_detector
 from faces.track import METHOD, track_face
 from faces.tracked import FORMAT, FaceTrack
 from media.reader import READER
@@ -26,7 +26,7 @@ from pipeline.progress import bar
 
 READ_AHEAD = 32 << 20
 MARGIN_SECONDS = 1.0
-ADVICE = "use another video, --face_near, or give the place by hand with --box"
+SMALL, LARGE = 160, 1600  # pixels of the shorter and of the longer side, below and above which the message names the size
 log = logging.getLogger(__name__)
 
 
@@ -109,7 +109,7 @@ def track_key(path, options):
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, advice=ADVICE):
+def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, advice=None):
     """Track the face of a picture or video, or take the stored track.
 
     Args:
@@ -118,7 +118,7 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, 
         store: TrackStore.
         frames: how many frames are needed; None for all. The rest of a longer video is not looked at.
         device, batch_size: for the detector.
-        advice: what the message says to do where there is no face.
+        advice: what the message says to do where there is no face; None: what fits the picture's size and the options.
 
     Returns:
         FaceTrack of at most `frames` frames.
@@ -135,8 +135,24 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, 
     track = stored.track if frames is None else stored.track.first(frames)
     if not track.present.any():
         where = "the picture" if source.is_image else "the first frame" if source.still else f"any of the {len(track)} frames"
-        raise InputError(f"{source.path}: no face found in {where}; {advice}")
+        raise InputError(f"{source.path}: no face found in {where}; {advice or _advice(track, options)}")
     return track
+
+
+def _advice(track, options):
+    """What to do where no face is found in frames of this size."""
+    size, transform, ways = f"{track.width}x{track.height}", options.transform, []
+    if transform.resize_factor > 1:
+        ways.append(f"leave --resize_factor {transform.resize_factor} out")
+    if tuple(transform.crop) != (0, -1, 0, -1):
+        ways.append("make --crop wider")
+    elif max(track.width, track.height) >= LARGE:
+        ways.append(f"the frames are {size} pixels: cut the person out with --crop TOP BOTTOM LEFT RIGHT")
+    elif min(track.width, track.height) < SMALL:
+        ways.append(f"the frames are {size} pixels, and a face needs about 40: give a larger picture")
+    other = next(name for name in DETECTORS if name != options.detector)
+    ways.append(f"try --detector {other}, another video, or give the place by hand with --box to a checkpoint that takes it")
+    return "; ".join(ways)
 
 
 def _follow(source, options, limit, device, batch_size):

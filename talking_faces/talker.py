@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.drive import run_job
 from pipeline.drivers import load_driver
-from pipeline.options import DriveOptions, FaceOptions, Job
+from pipeline.options import DriveOptions, FaceOptions, Job, refuse_beside_compat
 from pipeline.tracking import TrackStore, default_cache
 from talking_faces.folders import CHECKPOINTS
 
@@ -34,7 +34,7 @@ class Talker:
     def __init__(self, checkpoint=None, *, device="auto", precision="auto", compat=None, cache=None):
         self.checkpoint = Path(checkpoint or CHECKPOINTS / "lipwarp.safetensors")
         self.driver = load_driver(self.checkpoint, device=device, precision=precision, compat=compat)
-        self._store = TrackStore(None if cache is False else Path(cache or default_cache()))
+        self._compat, self._store = compat, TrackStore(None if cache is False else cache or default_cache())
 
     def drive(self, face, audio, outfile, *, drive=None, pose=None, options=None, face_options=None):
         """Make one talking video.
@@ -61,6 +61,7 @@ class Talker:
         """
         job = Job.of(face, audio, outfile, drive=drive, pose=pose, keep=[self.checkpoint])
         options = options or DriveOptions()
+        refuse_beside_compat(self._compat, options, [name for name, path in (("drive", drive), ("pose", pose)) if path])
         for note in self.driver.unused(options):
             log.warning("%s", note)
         return run_job(job, self.driver, face_options or FaceOptions(), options, store=self._store)

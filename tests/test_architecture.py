@@ -79,6 +79,19 @@ def test_networks_and_losses_open_no_file(path):
             assert ending not in ("read_text", "read_bytes", "write_text", "write_bytes"), f"{name_of(path)}: {called}()"
 
 
+def test_modules_that_functions_import_exist():
+    """An import inside a function fails only when the function is called."""
+    others = [path for room in OUTSIDE - {"tests"} for path in (ROOT / room).rglob("*.py")]
+    for path in (*SOURCES, *SCRIPTS, *others):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                if name.partition(".")[0] in {*ROOMS, *OUTSIDE}:
+                    module = ROOT.joinpath(*name.split("."))
+                    assert module.is_dir() or module.with_suffix(".py").is_file(), f"{name_of(path)}:{node.lineno}: {name}"
+
+
 @pytest.mark.parametrize("path", SOURCES + SCRIPTS, ids=name_of)
 def test_no_shell_no_bare_except_no_device_by_name(path):
     for node in ast.walk(ast.parse(path.read_text())):

@@ -136,8 +136,10 @@ def test_a_config_resolves_to_what_it_always_was(name):
     now = dict(flat(load_config(ROOT / "configs" / f"{name}.yaml")))
     later = {key: now.pop(key) for key in set(now) - set(GOLDEN["defaults"])}
     assert json.dumps(now, sort_keys=True) == json.dumps({**GOLDEN["defaults"], **GOLDEN["configs"][name]}, sort_keys=True)
+    small = later.pop("train.cpu_config")
+    assert small is None or "cpu_config" not in (ROOT / "configs" / small).read_text(encoding="utf-8")
     assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": [], "data.augment.voice": 0.0,
-                     "data.speakers": None}  # fmt: skip
+                     "data.speakers": None, "train.print_every": 60}  # fmt: skip
 
 
 def test_every_config_has_its_losses_listed():
@@ -153,6 +155,8 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
     metrics, _ = validate(job)
     assert all(math.isfinite(value) for value in metrics.values()) and job.best.metric in metrics
     names = ("total", *losses, *(f"{one}/{figure}" for one in losses for figure in FIGURES.get(one, ())))
+    steady = job.criterion.steady
+    names += ("steady",) if 0 < len(steady) < len(losses) else ()
     assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in names}
     gated = set(job.criterion.gates)
     assert gated == ({"sync"} if path.stem.startswith(("wav2lip", "tcsc", "sto")) else set())

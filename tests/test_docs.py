@@ -15,11 +15,13 @@ from metrics.sync.judges import PUBLISHED_SHA256
 from speech.features import embedding
 from tests.conftest import ROOT
 from tests.test_setup import committed_files
-from tools.package_tree import SCRIPTS
+from tools.package_tree import ROOMS, SCRIPTS
 
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("*/README.md"), *ROOT.glob("docs/*.md")])
 OURS = {*SCRIPTS, "benchmarks", "media", "metrics", "samples", "tools", "training"}
-NAMED = r"\b((?:configs|checkpoints|samples|tools|docs|tests)/[\w./]+\.(?:ya?ml|safetensors|py|sh|md|wav))\b"
+PLACES = "|".join((*ROOMS, "talking_faces", "benchmarks", "configs", "checkpoints", "samples", "tools", "docs", "tests"))
+NAMED = rf"(?<![\w/.])((?:{PLACES})/[\w./]+\.(?:ya?ml|safetensors|py|sh|md|wav|npz|csv))\b"
+IN_OTHER_REPOSITORIES = {"models/test.py"}  # docs/methods.md tells of the published code
 MAKE_TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.M))
 
 
@@ -89,8 +91,16 @@ def test_commands_were_found():
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_files_of_the_checkout_that_are_named_exist(page):
-    for name in re.findall(NAMED, page.read_text(encoding="utf-8")):
+    text = re.sub(r"```python\n.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)  # examples that a reader would write
+    for name in set(re.findall(NAMED, text)) - IN_OTHER_REPOSITORIES:
         assert (ROOT / name).is_file(), f"{name}: no such file"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_benchmarks_that_are_named_exist(page):
+    for name in re.findall(r"\bbenchmarks\.([a-z]\w*(?:\.[a-z]\w*)*)", page.read_text(encoding="utf-8")):
+        place = ROOT.joinpath("benchmarks", *name.split("."))
+        assert name == "md" or place.with_suffix(".py").is_file() or place.is_dir(), f"benchmarks.{name}: no such module"
 
 
 def test_figures_of_the_readme_stand_in_results():

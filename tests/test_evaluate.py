@@ -61,7 +61,8 @@ def test_a_generated_clip_is_measured_beside_its_baselines(tmp_path, drawn, caps
     assert [row["label"] for row in report["rows"]] == ["real video", "no motion", "generated, paired"]
     truth, held, generated = (values(report, row["label"]) for row in report["rows"])
     assert report["videos"][2]["frames"] == {"compared": 30, "generated": 30, "real": 30,
-                                             "left_out": {"no_face_real": 0, "no_face_generated": 0, "beyond_the_shorter": 0}}
+                                             "left_out": {"no_face_real": 0, "no_face_generated": 0, "covered_real": 0,
+                                                          "beyond_the_shorter": 0}}
     assert generated["mouth_correlation"] == pytest.approx(np.corrcoef(other, GAPS)[0, 1], abs=1e-4)
     assert generated["mouth_range"] == pytest.approx(other.std() / GAPS.std(), rel=1e-3)
     crop_scale = 96 / (2.8 * EYES)
@@ -92,7 +93,8 @@ def test_frames_without_a_face_are_left_out_and_counted(tmp_path, drawn):
     made = write(tmp_path / "made.mp4", talking(GAPS, hidden={1, 12, 20})[:28])
     result = compare_videos(made, real, drawn)
     assert result.frames == {"compared": 24, "generated": 28, "real": 30,
-                             "left_out": {"no_face_real": 3, "no_face_generated": 1, "beyond_the_shorter": 2}}
+                             "left_out": {"no_face_real": 3, "no_face_generated": 1, "covered_real": 0,
+                                          "beyond_the_shorter": 2}}
     assert result.values["lmd_raw"] == pytest.approx(0, abs=1e-3)
     assert any("lengths differ" in note for note in result.notes)
 

@@ -166,7 +166,7 @@ def test_a_broken_real_video_is_a_row_though_its_frames_are_to_be_counted(materi
             (tmp_path / folder / path.name).symlink_to(path)
     for folder in ("real", "made"):
         (tmp_path / folder / "broken.mp4").write_text("no video")
-    assert evaluated(tmp_path, tmp_path / "t", "--inception_weights", "any.pth", "--expert", "none") == 1
+    assert evaluated(tmp_path, tmp_path / "t", "--inception_weights", "any.pth", "--expert", "none", "--keep_going") == 1
     assert [one["name"] for one in table(tmp_path / "t")["failed"]] == ["broken", "broken"]
 
 

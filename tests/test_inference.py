@@ -258,6 +258,25 @@ def test_preview_draws_one_picture_and_makes_no_video(job, kit, tmp_path, capsys
     assert job("--preview", "--box", "40", "180", "70", "190", audio=None) == 0
 
 
+def test_folders_of_faces_and_sounds(kit, tmp_path, capsys):
+    faces, sounds, out = (tmp_path / name for name in ("faces", "sounds", "out"))
+    for folder, names in ((faces, {"anna.mp4": "face.mp4", "ben.png": "face.png", "carl.png": "face.png"}),
+                          (sounds, {"anna.wav": "a.wav", "ben.wav": "face.mp4", "dora.wav": "a.wav"})):  # fmt: skip
+        folder.mkdir()
+        for name, source in names.items():
+            shutil.copy(kit / source, folder / name)
+    common = ["--checkpoint_path", kit / "own.safetensors", "--no_cache", "--box", "40", "180", "70", "190"]
+    assert infer("--face", faces, "--audio", sounds, "--outfile", out, *common) == 1
+    said = capsys.readouterr()
+    assert [path.name for path in out.iterdir()] == ["anna.mp4"] and probe(out / "anna.mp4").frames == 30
+    lines = said.err.splitlines()
+    assert lines[0].endswith("left out: carl.png") and lines[1].endswith("left out: dora.wav")
+    assert "faces: ben: cannot be done: " in lines[2] and "has no sound track" in lines[2] and "ben: failed: " in lines[-1]
+    assert said.out.splitlines()[-1] == f"{faces} and {sounds}: 1 of 2 jobs done"
+    assert infer("--face", kit / "face.png", "--audio", sounds, "--preview", *common) == 2
+    assert infer("--face", faces, "--audio", kit / "a.wav", "--transcript", kit / "a.wav", *common) == 2
+
+
 def test_jobs_with_one_bad_row(kit, tmp_path, capsys):
     rows = [
         f"{kit / 'face.mp4'},{kit / 'a.wav'},{tmp_path / 'one.mp4'}",

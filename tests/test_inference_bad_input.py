@@ -252,6 +252,63 @@ def test_a_place_that_cannot_be_written(refused, tmp_path):
     assert "is a folder" in refused(*BOX, outfile=tmp_path / "folder.mp4")
 
 
+def test_outputs_that_can_be_no_file(refused, job, tmp_path):
+    assert "a name of 304 bytes, and this disk takes 255; give a shorter --outfile" in refused(outfile=f"{'x' * 300}.mp4")
+    assert "/dev/null: is a device" in refused(outfile="/dev/null") and "is a stream" in refused(outfile="/dev/stdout")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "link.mp4").symlink_to("deep/real.mp4")
+    assert job(*BOX, outfile=tmp_path / "link.mp4") == 0
+    assert (tmp_path / "link.mp4").is_symlink() and probe(tmp_path / "deep" / "real.mp4").frames == 10
+
+
+EARLY = """
+import sys
+import inference
+from common.cli import run
+face, audio, weights, text, mute = sys.argv[1:]
+for changed in ({"face": "absent.mp4"}, {"face": text}, {"audio": "absent.wav"}, {"audio": text}, {"audio": mute},
+                {"checkpoint_path": "absent"}, {"checkpoint_path": text}, {"outfile": face}, {"outfile": "x" * 300 + ".mp4"},
+                {"outfile": "r.avi"}, {"refiner": text}, {"transcript": "absent.txt"}, {"fps": "0"}, {"crop": "0 999 0 999"},
+                {"detector_weights": "absent"}, {"paste": "hard"}):
+    given = {"face": face, "audio": audio, "checkpoint_path": weights, "outfile": "r.mp4", **changed}
+    words = [word for name, value in given.items() for word in (f"--{name}", *(value.split() if name == "crop" else [value]))]
+    assert run(inference.main, words) == 2, changed
+print("torch" in sys.modules)
+"""
+
+
+def test_mistakes_are_told_before_torch_is_imported(kit, tmp_path):
+    """Torch alone takes longer to import than all of these checks together."""
+    (tmp_path / "text.mp4").write_text("no video\n" * 50)
+    write_video(tmp_path / "mute.mp4", moving_portrait(2))
+    given = [kit / "face.mp4", kit / "a.wav", kit / "own.safetensors", tmp_path / "text.mp4", tmp_path / "mute.mp4"]
+    command = [sys.executable, "-c", EARLY, *map(str, given)]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+    assert len(done.stderr.splitlines()) == 16 and all(line.startswith("error: ") for line in done.stderr.splitlines())
+
+
+def test_an_alignment_that_cannot_be_read_is_told_before_the_face_is_looked_for(refused, kit, tmp_path, monkeypatch):
+    from pipeline.drivers.mouth import MouthDriver
+
+    def look_for_it(*_, **__):
+        raise AssertionError("the words come first")
+
+    monkeypatch.setattr("pipeline.drive.prepare", look_for_it)
+    monkeypatch.setattr(MouthDriver, "uses_words", True)
+    (tmp_path / "odd.align").write_text("no times in here")
+    assert "odd.align" in refused(f"--align={tmp_path / 'odd.align'}")
+
+
+def test_no_home_folder_keeps_no_tracks(job, monkeypatch, tmp_path):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert job(*BOX, cache_dir=None) == 0
+
+
 @pytest.mark.parametrize("name", ["r.avi", "r", "r.txt"])
 def test_a_name_that_says_no_known_kind(refused, tmp_path, name):
     assert ".mp4" in refused(*BOX, outfile=tmp_path / "out" / name)

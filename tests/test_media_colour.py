@@ -129,13 +129,17 @@ def test_what_phones_write(tmp_path):
     assert probe(path).luma == (0.2126, 0.0722)
 
 
-def test_the_peak_that_a_stream_states_counts(tmp_path):
-    params = "log-level=none:crf=5:hdr10=1:max-cll=300,100"
+DISPLAY = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(6000000,50)"  # in units of 0.0001 cd/m2
+
+
+@pytest.mark.parametrize(("stated", "peak"), [("max-cll=300,100", 300), (DISPLAY, 600), (f"{DISPLAY}:max-cll=300,100", 300)])
+def test_the_peak_that_a_stream_states_counts(tmp_path, stated, peak):
+    params = f"log-level=none:crf=5:hdr10=1:{stated}"
     path = make_deep_video(
         tmp_path / "m.mp4", [patch([0.5807] * 3, 64)] * 2, primaries=BT2020, transfer=PQ, codec="libx265",
         pix_fmt="yuv420p10le", options={"x265-params": params},
     )  # fmt: skip
-    assert probe(path).notes == ("HDR (PQ, up to 300 cd/m2) is tone-mapped to BT.709",)
+    assert probe(path).notes == (f"HDR (PQ, up to {peak} cd/m2) is tone-mapped to BT.709",)
     darker = next(iter(VideoReader(path)))[9, 9]
     assert 230 < darker.min() < 255  # less has to be squeezed than from 1000 cd/m2
 

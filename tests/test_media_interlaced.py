@@ -58,6 +58,19 @@ def test_container_that_alone_knows_the_fields(tmp_path):
     assert max(map(comb, VideoReader(path))) < comb(frame) / 10
 
 
+def test_interlace_that_begins_later_is_told_when_it_comes(tmp_path, caplog):
+    """Recordings of television: progressive frames, then interlaced ones."""
+    edges = moving_edges()
+    film, news = (make_interlaced(tmp_path / f"{name}.ts", frames, top_first=True, options=how) for name, frames, how in (
+        ("film", [edges[0]] * 8, {"qmin": "1", "qmax": "2"}), ("news", edges, None)))  # fmt: skip
+    (tmp_path / "both.ts").write_bytes(film.read_bytes() + news.read_bytes())
+    reader = VideoReader(tmp_path / "both.ts")
+    before = reader.notes
+    frames = list(reader)
+    assert (before, reader.notes) == ((), (INTERLACED,)) and INTERLACED in caplog.text
+    assert max(map(comb, frames)) < 0.5 < max(map(comb, woven(tmp_path / "both.ts")))
+
+
 def test_progressive_frames_pass_bit_for_bit(tmp_path):
     path = make_video(tmp_path / "p.mp4", moving_edges())
     assert all(np.array_equal(a, b) for a, b in zip(woven(path), VideoReader(path), strict=True))

@@ -8,6 +8,7 @@ from common.errors import InputError
 from metrics.report.build import DEFINITIONS, build_report
 from metrics.report.compare import compare_reports, format_comparison, read_report, write_comparison
 from metrics.report.files import write_report
+from metrics.report.matching import ALONE, NAME, WEIGHTS, match_systems
 from metrics.rows import COPY, REAL, Row
 from tests.evaluate_kit import columns_for
 
@@ -149,3 +150,43 @@ def test_files_that_are_no_report_are_refused(tmp_path):
         read_report(tmp_path / "missing.json")
     with pytest.raises(InputError, match="cannot be read"):
         read_report(tmp_path)
+
+
+def with_weights(made, **weights):
+    return {**made, "protocol": {**made["protocol"], "checkpoints": weights}}
+
+
+def several(**weights):
+    """A report of some systems, each with the weights that it is given, or none."""
+    videos = [video(generated(system), "v0", 6.0) for system in weights]
+    told = {system: one for system, one in weights.items() if one}
+    return with_weights(build_report(COLUMNS, videos, [], {}, PROTOCOL, systems=tuple(weights)), **told)
+
+
+def met(first, second):
+    return [(one["first"], one["second"], one["by"], one["weights"]) for one in match_systems(first, second)]
+
+
+def test_systems_meet_by_their_weights_before_their_names():
+    one, other, third = "ab" * 32, "cd" * 32, "ef" * 32
+    first, second = several(best=one, old=other, plain=None), several(new=one, best=third, plain=None)
+    assert met(first, second) == [("best", "new", WEIGHTS, "same"), ("plain", "plain", NAME, "unknown")]
+    assert met(several(a=one, b=other), several(a=other, b=one)) == [("a", "b", WEIGHTS, "same"), ("b", "a", WEIGHTS, "same")]
+    assert met(several(a=one, b=other), several(a=third, b=other)) == [
+        ("a", "a", NAME, "different"), ("b", "b", WEIGHTS, "same")]
+    assert met(several(a=one, b=one), several(b=one, c=None)) == [("b", "b", NAME, "same")], "two have these weights"
+    assert met(several(a=one[:16], b=None), several(x=one, b=other)) == [
+        ("a", "x", WEIGHTS, "same"), ("b", "b", NAME, "unknown")]
+    assert met(several(a=one), several(b=other)) == [("a", "b", ALONE, "different")]
+    found = compare_reports(first, second, ("a", "b"))
+    assert [row["label"] for row in found["rows"]] == ["best, paired / new, paired", "plain, paired"]
+    text = format_comparison(found)
+    assert text.split("\n")[1:3] == ["best and new: matched by the SHA-256 of the weights",
+                                     "plain: matched by name; the weights are not stored in both reports"]
+    assert "the weights DIFFER" in format_comparison(compare_reports(several(a=one), several(a=other), ("a", "b")))
+
+
+def test_weights_of_a_changed_file_are_not_believed():
+    for wrong in ("text", ["a"], {"ours": 5}, None):
+        broken = {**report(), "protocol": {**PROTOCOL, "checkpoints": wrong}}
+        assert met(broken, report()) == [("ours", "ours", NAME, "unknown")]

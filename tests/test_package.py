@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from functools import cache
 
 import numpy as np
 import pytest
@@ -49,13 +50,32 @@ def face_and_sound(tmp_path):
     return tmp_path
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path):
-    """(line, dotted name) of what a module imports; `from a import b` counts as `a`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """(line, dotted name of a module, names that are taken from it) of what a module imports, also inside functions."""
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            yield from ((node.lineno, alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.lineno, node.module
+            yield node.lineno, node.module, [alias.name for alias in node.names]
+
+
+@cache
+def bound(path):
+    """Names that a module has at its top, found by reading; None where it finds names when they are asked for."""
+    names = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return None if "__getattr__" in names else names
 
 
 def test_every_folder_and_script_is_packaged_or_left_out():
@@ -69,12 +89,16 @@ def test_the_tree_imports_nothing_of_ours_but_below_its_name(tree):
     files = sorted(tree.rglob("*.py"))
     assert len(files) > 200
     for path in files:
-        for line, name in imports(path):
+        for line, name, taken in imports(path):
             top, _, rest = name.partition(".")
             assert top not in package_tree.OURS and top not in package_tree.LEFT_OUT, f"{path}:{line}: {name}"
             if top == NAME and rest:
                 place = tree.joinpath(*rest.split("."))
-                assert place.with_suffix(".py").is_file() or (place / "__init__.py").is_file(), f"{path}:{line}: {name}"
+                module = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+                assert module.is_file(), f"{path}:{line}: {name}: no such module"
+                for one in taken:
+                    inside = place.is_dir() and ((place / one).is_dir() or (place / f"{one}.py").is_file())
+                    assert inside or bound(module) is None or one in bound(module), f"{path}:{line}: {name} has no {one}"
 
 
 def test_the_tree_works_where_the_checkout_is_not_seen(tree, face_and_sound):
@@ -175,3 +199,12 @@ def test_scripts_as_functions_raise_what_a_program_can_catch(tmp_path):
         talking_faces.run_train(tmp_path / "no.yaml")
     with pytest.raises(talking_faces.InputError):
         talking_faces.run_prepare("--corpus", "folder", "--root", tmp_path / "none", "--out", tmp_path / "out")
+
+
+def test_options_that_break_the_promise_of_compat_are_refused(face_and_sound, monkeypatch):
+    monkeypatch.setattr("talking_faces.talker.load_driver", lambda *_, **__: None)  # refused before anything is asked of it
+    talker = talking_faces.Talker(compat="wav2lip", cache=False)
+    with pytest.raises(talking_faces.InputError, match="--paste"):
+        talker.drive(face_and_sound / "face.png", face_and_sound / "speech.wav", face_and_sound / "made.mp4",
+                     options=talking_faces.DriveOptions(paste="poisson"))  # fmt: skip
+    assert not (face_and_sound / "made.mp4").exists()

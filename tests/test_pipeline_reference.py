@@ -4,7 +4,7 @@ import pytest
 from common.errors import InputError
 from faces.landmarks import INNER_LIP_BOTTOM, INNER_LIP_TOP
 from faces.track import FaceTrack
-from pipeline.reference import choose_reference
+from pipeline.reference import choose_reference, choose_references
 
 
 def head(opening, yaw=0.0, scale=1.0):
@@ -46,3 +46,64 @@ def test_only_frames_that_were_really_seen_are_taken():
 def test_a_track_without_a_face_is_refused():
     with pytest.raises(InputError, match="reference"):
         choose_reference(track_of([head(0.1)] * 3, absent=[0, 1, 2]))
+
+
+BEST = 18
+
+
+def ordinary(count=30):
+    """Track of a face that speaks in constant light, equally sharp in all frames; frame BEST is the one by its landmarks."""
+    heads = [head(0.25 + 0.05 * np.sin(t)) for t in range(count)]
+    track = track_of(heads)
+    track.light = np.full((count, 3), (120.0, 90.0, 80.0), np.float32) + np.random.default_rng(0).normal(0, 1, (count, 3))
+    track.detail = np.full(count, 0.1, np.float32)
+    assert choose_reference(track) == BEST
+    return track
+
+
+def spoil_light(track, frames):
+    track.light[frames] *= 0.6
+
+
+def spoil_detail(track, frames):
+    track.detail[frames] *= 0.6
+
+
+def cover(track, frames):
+    track.covered = np.isin(np.arange(len(track)), frames)
+
+
+def move_out(track, frames):
+    track.landmarks[frames, 0] = (-30, 100)
+
+
+def jerk(track, frames):
+    track.landmarks[frames[::2]] += (9, 0)
+
+
+@pytest.mark.parametrize("spoil", [spoil_light, spoil_detail, cover, move_out, jerk])
+def test_a_frame_that_is_dark_blurred_covered_cut_off_or_moved_is_not_taken(spoil):
+    track = ordinary()
+    spoil(track, [BEST - 1, BEST, BEST + 1])
+    assert choose_reference(track) not in (BEST - 1, BEST, BEST + 1)
+    spoil(track, list(range(30)))  # where all are alike, one is taken still
+    assert choose_reference(track) in range(30)
+
+
+def test_each_shot_has_its_own():
+    track = ordinary()
+    track.shots = (np.arange(30) >= 20).astype(int)
+    track.present[20:24] = False
+    track.landmarks[20:24] = np.nan
+    found = choose_references(track)
+    assert found[0] < 20 and found[1] >= 24 and choose_reference(track) == found[0]
+    spoil_light(track, slice(0, 20))  # a shot is compared with itself
+    assert choose_references(track) == found
+
+
+def test_where_nothing_was_measured_landmarks_decide():
+    track = ordinary()
+    track.light = track.detail = None
+    assert choose_reference(track) == BEST
+    track.light, track.detail = np.full((30, 3), np.nan, np.float32), np.full(30, np.nan, np.float32)
+    assert choose_reference(track) == BEST

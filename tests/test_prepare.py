@@ -14,8 +14,8 @@ import prepare
 from common.cli import run
 from common.errors import InputError
 from datasets.prepared import ClipRow, PreparedCorpus
-from datasets.preparing.gates import check_sound, face_height
 from datasets.preparing.report import count_clips, reason_kind
+from datasets.preparing.requirements import check_sound, face_height
 from datasets.preparing.settings import PrepareSettings
 from speech.arpabet import NUMBER
 from speech.waveform import load_waveform
@@ -215,8 +215,8 @@ def test_clips_are_counted():
     rows += [ClipRow(f"b/{n}", "b", "val", source=f"{n}.mp4", error=error.format(n)) for n in range(2)]
     assert count_clips(rows) == {
         "clips": 5, "kept": 3, "left_out": 2, "hours": 1.5, "splits": {"train": 3},
-        "reasons": {"the face is N pixels high": 2}, "phones": {"given": 2}, "phones_missing": {"not aligned yet": 1},
-        "side": {},
+        "reasons": {"the face is N pixels high": 2}, "covered": 0, "notes": {}, "phones": {"given": 2},
+        "phones_missing": {"not aligned yet": 1}, "side": {},
     }  # fmt: skip
     assert count_clips([])["reasons"] == {}
 

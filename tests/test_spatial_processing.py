@@ -71,6 +71,34 @@ def test_a_picture_step_by_step(folder, tmp_path, capsys):
     assert np.array_equal((overlay != picture).any(-1) & ~borders(labels), np.zeros_like(labels, bool))
 
 
+@pytest.mark.parametrize("shape", [(40, 160), (96, 96), (160, 64)])
+def test_no_text_of_the_plot_lies_over_another_or_over_a_picture(shape):
+    from pipeline.texture.frames import View
+    from pipeline.texture.plot import draw_plot
+
+    picture = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)
+    view = View(3, find_texture(picture, TextureSpec(12)), picture, picture, picture, 0.1, 0.2)
+    figure = draw_plot(view, "real.mp4 and fake.mp4, frame 3", [(at, 0.1, 0.2) for at in range(4)])
+    figure.canvas.draw()
+    pictures = [axis for axis in figure.axes if axis.images]
+    texts = [text for axis in figure.axes for text in (axis.title, axis.xaxis.label, axis.yaxis.label)]
+    texts += [text for axis in pictures for bar in axis.child_axes for text in (bar.xaxis.label, *bar.get_xticklabels())]
+    boxes = [text.get_window_extent() for text in [*texts, *figure.texts] if text.get_text()]
+    assert len(pictures) == 8 and len(boxes) > 15
+    taken = [*boxes, *(axis.get_window_extent() for axis in pictures)]
+    width, height = figure.canvas.get_width_height()
+    for at, box in enumerate(boxes):
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+        for other in taken[at + 1:]:
+            across, down = min(box.x1, other.x1) - max(box.x0, other.x0), min(box.y1, other.y1) - max(box.y0, other.y0)
+            assert across <= 1 or down <= 1, (box, other)
+
+
+def test_the_plot_has_the_format_that_was_asked_for(folder, tmp_path):
+    assert process("--image", folder / "small.png", "--clusters", "20", "--out", tmp_path, "--format", "svg") == 0
+    assert (tmp_path / "spatial.svg").read_bytes().startswith(b"<?xml") and not (tmp_path / "spatial.png").exists()
+
+
 def test_distances_are_those_of_the_formula():
     from skimage.color import rgb2lab
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.cli import run
+from speech.labelling import SpeechText, align_speech
 from tests.conftest import ROOT
 from tests.inference_kit import blank, tone, write_video, write_wav
 from tests.synthetic import make_talking_head
@@ -55,6 +56,24 @@ def test_alignment_and_modules_without_a_video(tmp_path, capsys):
     assert runs[0]["start"] == 0 and runs[-1]["end"] == 150
     assert all(one["end"] == other["start"] for one, other in zip(runs[:-1], runs[1:], strict=True))
     assert (tmp_path / "out" / "temporal.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
+def test_a_long_sound_is_shown_in_parts(kind, tmp_path):
+    from pipeline.lips.plot import parts_of, write_plots
+    from speech.phonemes import phoneme_runs
+
+    path = tmp_path / "phones.csv"
+    path.write_text("start,end,label\n0,9.9,SIL\n9.9,10.1,AA\n10.1,20.8,SIL\n20.8,21,M\n")
+    alignment = align_speech(tone(21.0)[0], SpeechText(align=path), "tone")
+    runs = phoneme_runs(alignment.phones, 25, 525)
+    paths = write_plots(tmp_path / "temporal", kind, tone(21.0)[0], alignment, runs, title="$a_b$")
+    assert parts_of(21.0) == [(0, 7), (7, 14), (14, 21)] and parts_of(10.0) == [(0, 10)] and len(parts_of(10.1)) == 2
+    assert [path.name for path in paths] == {"pdf": ["temporal.pdf"]}.get(kind, [f"temporal_0{at}.{kind}" for at in (1, 2, 3)])
+    start = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}[kind]
+    assert all(path.read_bytes().startswith(start) for path in paths)
+    if kind == "pdf":
+        assert paths[0].read_bytes().count(b"/Type /Page ") == 3
 
 
 def test_what_is_written_can_be_given_again(tmp_path, capsys):

@@ -85,6 +85,18 @@ def test_chance_is_marked_whatever_the_loss_is_called(write_log, draws, monkeypa
         assert curve._two_way_loss_of(write_log.folder) in ("sync_classification", None)
 
 
+def test_settings_that_changed_are_marked(write_log, draws, monkeypatch):
+    monkeypatch.setattr("training.logging.log.draw_curves", draws)
+    log, marks = write_log(steps=12), []
+    monkeypatch.setattr(curve, "_mark", lambda axes, step, text, *how: marks.append((axes.get_title(), step, text)))
+    learn(log, 1, 4)
+    log.changes(4, {"optim.lr": [1e-4, 2e-5], "train.batch_size": [16, 8], "clips.train": [900, 1000]})
+    learn(log, 5, 6)
+    log.close()
+    assert {step for _, step, _ in marks} == {4} and "optim.lr 0.0001 -> 2e-05, train.batch..." in {text for *_, text in marks}
+    assert len(marks) == len(curve.panels_of([curve.series_of(curve.read_rows(write_log.folder))]))
+
+
 def test_curves_need_rows_and_matplotlib(write_log, draws, monkeypatch, capsys):
     monkeypatch.setattr("training.logging.log.draw_curves", draws)
     write_log().close()

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from common import folder_lock
 from common.errors import InputError
 from tests.conftest import ROOT
 from tests.training_kit import ENVIRONMENT, start_training
-from training.storage import lock
 from training.storage.lock import RunLock
 from training.storage.state import StorageError
 
@@ -104,7 +104,7 @@ def test_a_file_system_without_locks_is_said_and_not_in_the_way(tmp_path, monkey
         def flock(*_):
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr(lock.fcntl, "flock", flock)
+        monkeypatch.setattr(folder_lock.fcntl, "flock", flock)
 
     refuse(errno.ENOLCK)
     lines = []

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training_kit import learn
-from training.logging.progress import line
+from training.logging.progress import Progress, line
 from training.logging.rows import TIMES, Rows, read_rows
 from training.logging.warnings import CHANCE_STEPS, ChanceWarning, WaitWarning
 
@@ -138,6 +138,37 @@ def test_a_terminal_gets_a_bar_and_notes_do_not_tear_it(write_log, monkeypatch):
     plain = write_log(folder="plain", steps=6, progress=False)
     learn(plain, 1, 2)
     assert "rate" in write_log.lines[-1] and sys.stderr.getvalue() == shown
+
+
+def shown_progress(steps, *, every=60, seconds=None, took=7.0, start=0):
+    """Lines of a run of `steps` steps of `took` seconds, with a clock of its own."""
+    now, lines = [0.0], []
+    progress = Progress(lines.append, start=start, steps=steps, every=every, seconds=seconds, clock=lambda: now[0])
+    for number in range(start + 1, steps + 1):
+        now[0] += took
+        progress.step(number, {"total": 1.0}, took)
+        progress.row(number, {"total": 1.0, "step_time": took}, 0.0)
+    return lines
+
+
+def test_a_log_file_gets_a_line_a_minute_the_first_step_and_the_last():
+    lines = shown_progress(30)
+    assert [line.split("  ")[0] for line in lines] == [f"step {step} of 30" for step in (1, 10, 19, 28, 30)]
+    assert lines[1].endswith("step_time 7  left 0:02:20") and "left" not in lines[-1]
+    assert len(shown_progress(30, every=0)) == 30, "each row of the log"
+
+
+def test_the_time_that_is_left_counts_to_whichever_end_comes_first():
+    lines = shown_progress(30, seconds=100)
+    assert lines[0].endswith("left 0:01:33 of train.minutes") and lines[-2].endswith("left 0:00:00 of train.minutes")
+    assert shown_progress(30, seconds=1000)[0].endswith("left 0:03:23")
+
+
+def test_output_to_a_file_gets_lines_though_errors_go_to_a_terminal(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert len(shown_progress(3)) == 2 and "3/3" in sys.stderr.getvalue()
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert shown_progress(3) == []
 
 
 def test_counts_are_told_whole():

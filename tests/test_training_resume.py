@@ -8,8 +8,11 @@ import time
 import pytest
 import torch
 
+import train as train_script
+from common.cli import run
 from common.errors import InputError
 from tests.training_kit import start_training
+from training.checkpoint import load_checkpoint
 from training.config import load_config
 from training.logging.rows import TIMES
 from training.loop import train
@@ -40,7 +43,7 @@ def rows_of(folder):
     return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
 
 
-def test_resumed_run_equals_an_unbroken_one_to_the_last_bit(write_config):
+def test_resumed_run_equals_an_unbroken_one_to_the_last_bit(write_config, capsys):
     path = write_config(**EVERYTHING)
     whole = Run(load_config(path, ["name=whole"]))
     train(whole, quiet)
@@ -57,6 +60,10 @@ def test_resumed_run_equals_an_unbroken_one_to_the_last_bit(write_config):
     assert all(torch.equal(rest.average.values[name], value) for name, value in whole.average.values.items())
     assert rows_of(rest.folder) == rows_of(whole.folder) and len(rows_of(whole.folder)) == 6
     assert whole.criterion.open["adversarial"]  # the gate opened at step 2 and stayed so
+    assert run(train_script.main, [str(path), "name=whole"]) == 0  # chained commands go on
+    assert f"{whole.folder}: is done: it has reached step 4" in capsys.readouterr().out
+    with pytest.raises(InputError, match="checkpoint.pt: is the state from which train.py goes on.*best.safetensors"):
+        load_checkpoint(whole.folder / "checkpoint.pt")
 
 
 def test_ten_kills_leave_no_trace(write_config, tmp_path):
@@ -103,7 +110,8 @@ def test_a_signal_stores_the_step_and_the_same_command_goes_on(write_config, tmp
                 break
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        assert "the same command goes on" in process.stdout.read()
+        said = process.stdout.read()
+        assert "stopping after this step" in said and "stopped at step " in said and "the same command goes on" in said
         assert process.wait(60) == 130
     again = Run(load_config(path))
     assert Store(again).load() >= 2

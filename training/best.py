@@ -18,10 +18,12 @@ class BestWeights:
     Attributes:
         value: least value so far; infinity where there is none.
         step: of that validation, or None.
+        since: step from which on values compare; seen: validations since then.
     """
 
     def __init__(self, metric):
-        self.metric, self.value, self.step = metric, float("inf"), None
+        self.metric, self.since, self.seen = metric, 0, 0
+        self.value, self.step = float("inf"), None
 
     def take(self, step, metrics, all_count):
         """Take in one validation; True when its weights are the best so far.
@@ -32,6 +34,7 @@ class BestWeights:
             all_count: whether every loss counted in it.
         """
         value = metrics.get(self.metric, float("inf"))
+        self.seen += self.metric in metrics
         if (not all_count and self.sums) or not value < self.value:
             return False
         self.value, self.step = value, step
@@ -42,22 +45,25 @@ class BestWeights:
         """Whether the metric is a sum of losses."""
         return self.metric is not None and self.metric.partition("/")[2] in OF_ALL
 
-    def begin_anew(self):
-        """What was the best before does not compare with what comes."""
-        self.value, self.step = float("inf"), None
+    def begin_anew(self, step):
+        """What was the best until `step` does not compare with what comes."""
+        self.value, self.step, self.since, self.seen = float("inf"), None, step, 0
 
     def state(self):
         """For the checkpoint."""
-        return {"metric": self.metric, "value": self.value, "step": self.step}
+        return dict(vars(self))
 
-    def load(self, stored):
-        """Put back what `state` gave; True when a value of another metric was let go. A number is of an older version."""
-        if not isinstance(stored, dict):
-            self.value = stored if self.metric is not None and not self.sums else float("inf")
-            return stored != self.value
-        if stored["metric"] == self.metric:
-            self.value, self.step = stored["value"], stored["step"]
-        return stored["metric"] != self.metric and stored["step"] is not None
+    def load(self, stored, step):
+        """Put back what `state` gave at `step`. What is of another metric, or of an older version (a number), is let go.
+
+        Returns:
+            Whether there was a best value, and it was let go.
+        """
+        if isinstance(stored, dict) and stored["metric"] == self.metric:
+            vars(self).update(stored)
+            return False
+        self.begin_anew(step)
+        return not isinstance(stored, dict) or stored["step"] is not None
 
 
 def metric_of_best(named, splits, criterion, cure):
@@ -110,9 +116,9 @@ def told(best, folder, validates):
         why = "there are no clips to validate"
     elif best.metric is None:
         why = "every loss learns itself, so that no sum of them compares over time (name a metric in train.best)"
-    elif best.sums:
-        why = "no validation came after all losses were switched on"
+    elif not best.seen:
+        why = "there was no validation" + (f" since step {best.since}" if best.since else "")
     else:
-        why = f"no validation gave {best.metric}"
-    older = f"; {path} is of an earlier start" if path.is_file() else ""
+        why = "not all losses were switched on in any validation (enable_when)"
+    older = f"; {path} was chosen before step {best.since}, by other measures" if path.is_file() else ""
     return f"weights: {last}; no best.safetensors is chosen: {why}{older}"

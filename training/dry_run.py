@@ -1,5 +1,6 @@
 """What a run would be: parameters, losses, memory, disk, hours. Each line comes when it is known; nothing is written."""
 
+import os
 import statistics
 import time
 
@@ -7,12 +8,11 @@ from datasets.fields import FIELDS
 from training.logging.log import peak_memory
 from training.loop import steps_left
 from training.setup import needed_fields
-from training.speed import in_words, least_step_seconds, too_long
+from training.speed import SLOW, estimated_step_seconds, in_words, too_long
 from training.storage.store import room_left, room_needed
 from training.validation import validate
 
 TIMED = 5  # steps, after one to warm up
-ENOUGH = 20.0  # seconds of timed steps, after which no further one is begun; a longer step is timed on fewer items
 
 
 def describe(run):
@@ -31,6 +31,10 @@ def describe(run):
     yield f"clips: {len(run.training.rows)} to train, to validate {checked}"
     if not run.validation:
         yield f"without clips to validate no best.safetensors is chosen, and no faces.png drawn; {run.cure('val')}"
+    workers, cores = config["data"]["workers"], usable_cores()
+    if workers * engine.size > cores:
+        told = f"data.workers={workers} processes load data, and this machine has {cores} cores"
+        yield f"{told}: data.workers={max(1, cores - 1)} fits it"
     yield from run.notes
 
 
@@ -43,10 +47,10 @@ def measure(run):
     )
     train, parts = run.config["train"], 1.0
     if run.device.type == "cpu":
-        least = least_step_seconds(run)
-        yield too_long(run, least, "at least ") or f"estimated from one item: a step takes {least:.2g} s or more"
-        if least > ENOUGH:
-            few = max(2, int(train["batch_size"] * train["accumulate"] * ENOUGH / least))
+        estimate = estimated_step_seconds(run)
+        yield too_long(run, estimate, "about ") or f"estimated from one item: a step takes about {estimate:.2g} s"
+        if estimate > SLOW:
+            few = max(2, int(train["batch_size"] * train["accumulate"] * SLOW / estimate))
             parts = train["batch_size"] * train["accumulate"] / few
             run.config["train"] = {**train, "batch_size": few, "accumulate": 1}
             yield f"what follows is measured on {few} items, and multiplied"
@@ -88,10 +92,15 @@ def _timed_steps(run):
             waits, steps = [], []
         waits.append(ready - asked)
         steps.append(now - asked)
-        if index == TIMED or (sum(steps) > ENOUGH):
+        if index == TIMED or (sum(steps) > SLOW):
             break
         asked = now = time.monotonic()
     return waits, steps
+
+
+def usable_cores():
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def millions(module):

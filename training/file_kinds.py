@@ -1,5 +1,7 @@
 """What a weights file is, by its first bytes: light enough to be asked before torch is imported."""
 
+from pathlib import Path
+
 from common.errors import InputError
 from common.files import require_file
 
@@ -13,6 +15,9 @@ def kind_of(path):
     Raises:
         InputError: no such file, empty, or nothing of these.
     """
+    last = Path(path).with_name("last.safetensors")
+    if Path(path).name == "best.safetensors" and not Path(path).exists() and last.is_file():
+        raise InputError(f"{path}: no such file; the run there chose no best weights (docs/training.md): take {last}")
     with open(require_file(path, "checkpoint"), "rb") as file:
         start = file.read(512)
     if start.startswith(_ZIP):

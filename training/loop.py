@@ -10,10 +10,11 @@ from common.files import atomic_output
 from training.logging.log import Log
 from training.run import NotFinite
 from training.setup import batches
-from training.speed import least_step_seconds, too_long
+from training.speed import SLOW, estimated_step_seconds, too_long
 from training.storage.store import Store
 from training.validation import validate
 
+WARM = 3  # steps, of which the last is measured: the first ones start the loader and allot memory
 STEPS, MINUTES, SIGNAL = "steps", "minutes", "signal"  # what ends a start
 _STOPPING = b"\nstopping after this step, with a checkpoint; two more signals stop at once, without one\n"
 
@@ -39,7 +40,7 @@ def train(run, report=print):
     try:
         with _signals() as stopped:
             told = log is None or _tell_estimate(run, log)
-            asked = time.monotonic()
+            done, asked = 0, time.monotonic()
             for step_batches in steps_left(run):
                 ready = time.monotonic()
                 late = limit is not None and ready - begun >= limit
@@ -49,7 +50,9 @@ def train(run, report=print):
                 if log:
                     now = time.monotonic()
                     log.step(run.step, {**values, **rates}, waited=ready - asked, took=now - asked)
-                    told = told or _tell_too_long(run, log, now - asked)
+                    done += 1
+                    if done == WARM and not told:
+                        _tell_too_long(run, log, now - asked)
                 better = (run.step % settings["validate_every"] == 0 or over) and _validate(run, log)
                 if better or over or stop or run.step % settings["checkpoint_every"] == 0:
                     store.save(best=better)
@@ -78,7 +81,8 @@ def _tell_estimate(run, log):
     """Before a first step that takes minutes: that a run is for a GPU. True when it was said, or need not be."""
     if run.device.type != "cpu":
         return True
-    complaint = too_long(run, least_step_seconds(run), "at least ")
+    seconds = estimated_step_seconds(run)
+    complaint = too_long(run, seconds, "about ") if seconds > SLOW else None
     if complaint:
         log.note(complaint)
     return complaint is not None
@@ -88,7 +92,6 @@ def _tell_too_long(run, log, seconds):
     """The same of a measured step."""
     if complaint := too_long(run, seconds):
         log.note(complaint)
-    return True
 
 
 def steps_left(run):

@@ -16,16 +16,14 @@ def config_of(path):
 
 
 def cure(path, key):
-    """How to get the checkpoint `path`, which the key of a config names; "" where nobody knows, or where it is there.
+    """How to get the checkpoint `path`, which the key of a config names; "" where nobody knows, or where the run was there.
 
     Args:
         path: str or Path; key: full name of the setting, such as "losses.sync.expert".
     """
     path = Path(str(path))
-    if path.exists():
+    if path.parent.exists():
         return ""
-    if (last := path.with_name("last.safetensors")).is_file():
-        return f"; the run there chose no {path.name} (python train.py says why at its end): give {key}={last}"
     if (config := config_of(path)) is not None:
         return f"; train it first (python train.py configs/{config.name}), or name another one in {key}"
     return ""

@@ -273,7 +273,7 @@ class Run:
 
     def _load_best(self, state):
         """The best so far, unless what has changed since then makes it another thing; a state of before has no config."""
-        let_go = self.best.load(state["best"])
+        let_go = self.best.load(state["best"], self.step)
         if "config" not in state:
             return
         before = {**json.loads(state["config"]), "processes": state["processes"]}
@@ -281,7 +281,7 @@ class Run:
         clips, leaked = changed_clips(state["clips"], clips_of(self.training, self.validation))
         self.changes |= clips
         if let_go or of_validation(self.changes):
-            self.best.begin_anew()
+            self.best.begin_anew(self.step)
             self.notes.append("what validation measures has changed: the best weights are chosen anew from here on")
         if leaked:
             some = ", ".join(leaked[:3]) + (" and others" if len(leaked) > 3 else "")

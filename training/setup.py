@@ -1,6 +1,7 @@
 """From a config to the parts of a run: data and losses. It knows no method and no loss by name."""
 
 import signal
+import warnings
 from pathlib import Path
 
 import torch
@@ -131,6 +132,7 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
 
 def batches(dataset, batch_size, numbers, workers, device):
     """Loader of batches by number: batch n holds the `batch_size` items from n * batch_size on."""
+    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # training.dry_run.describe says it better
     return torch.utils.data.DataLoader(
         dataset,
         batch_sampler=(range(number * batch_size, (number + 1) * batch_size) for number in numbers),

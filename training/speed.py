@@ -6,39 +6,40 @@ import torch
 
 from datasets.windows import collate
 
-DAYS_ON_CPU = 1.0  # a run that takes longer on a CPU is told to be for a GPU
+DAYS_ON_CPU = 3.0  # a run that takes longer on a CPU is told to be for a GPU
 _BACKWARD = 2  # a step takes its forward pass, and about twice that to go back
-_SHORT = 0.5  # seconds: a first pass that is as short is mostly preparation, so a second one is timed
+_LONG = 0.5  # seconds of a pass, from which on it is timed once; the first of shorter ones is mostly preparation
+_PASSES = 3
+SLOW = 20.0  # seconds of a step, from which on a run says its estimate before the first step is done
 
 
 @torch.no_grad()
-def least_step_seconds(run):
-    """Seconds that a step takes at least, estimated from the way of a single item through the network.
+def estimated_step_seconds(run):
+    """Seconds that a step takes, estimated from the way of a single item through the network.
 
-    Losses and adversaries come on top. Nothing of the run changes: no random number is drawn.
+    Losses and adversaries come on top; many small items are quicker together. Nothing of the run changes: no random number is
+    drawn.
 
     Args:
         run: training.run.Run.
     """
     windows, train = run.training, run.config["train"]
     batch = run.move(collate([windows[0]]), windows)
-    seconds = 0.0
-    for _ in range(2):
+    times = []
+    while len(times) < _PASSES and (not times or times[-1] < _LONG):
         begun = time.monotonic()
         with run.engine.autocast():
             run.averaged_model(batch)
-        seconds = time.monotonic() - begun
-        if seconds > _SHORT:
-            break
+        times.append(time.monotonic() - begun)
     windows.close()
-    return (1 + _BACKWARD) * seconds * train["batch_size"] * train["accumulate"]
+    return (1 + _BACKWARD) * min(times) * train["batch_size"] * train["accumulate"]
 
 
-def too_long(run, seconds, least="", steps=None):
+def too_long(run, seconds, about="", steps=None):
     """One line that says that the run is for a GPU, and what is for CPUs; None where it is not too long, or on a GPU.
 
     Args:
-        run: training.run.Run; seconds: of a step; least: "at least " where that is an estimate from below; steps: that are
+        run: training.run.Run; seconds: of a step; about: "about " where that is an estimate; steps: that are
             left, where not those of the run.
     """
     train = run.config["train"]
@@ -47,7 +48,7 @@ def too_long(run, seconds, least="", steps=None):
     if run.device.type != "cpu" or days <= DAYS_ON_CPU:
         return None
     whole = in_words(seconds * steps)
-    told = f"this config is for a GPU: {steps} steps of {least}{seconds:.3g} s take {least}{whole} on this CPU"
+    told = f"this config is for a GPU: {steps} steps of {about}{seconds:.3g} s take {about}{whole} on this CPU"
     if train["cpu_config"]:
         return f"{told}; for CPU cores:  python train.py configs/{train['cpu_config']}"
     return f"{told}; make it smaller (model.width, train.batch_size, train.steps)"

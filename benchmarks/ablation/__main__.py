@@ -23,6 +23,7 @@ import yaml
 
 from benchmarks.ablation.report import write_report
 from benchmarks.ablation.rows import BY_KEY, NO_MOTION, ROWS
+from common.cli import when_interrupted
 from common.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,10 +51,22 @@ def main(argv=None):
     out = Path(args.out)
     if not args.report_only:
         todo = [(row, seed) for seed in range(args.seeds) for row in ROWS if row.key in keys]
-        with ThreadPoolExecutor(args.jobs) as pool:  # the work is done in processes
-            list(pool.map(lambda job: _train_and_measure(args, *job), todo))
-        _measure_references(args)
+        with when_interrupted(f"rows that are done are in {out}, runs in {args.runs}; the same command goes on"):
+            _do_all(args, todo)
+            _measure_references(args)
     print(write_report(out))
+
+
+def _do_all(args, todo):
+    """Train and measure rows, `args.jobs` at a time; the work is done in processes, which a Ctrl-C reaches, too."""
+    with ThreadPoolExecutor(args.jobs) as pool:
+        jobs = [pool.submit(_train_and_measure, args, *job) for job in todo]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _train_and_measure(args, row, seed):

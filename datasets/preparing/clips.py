@@ -11,7 +11,7 @@ from datasets.clip_ids import readable
 from datasets.corpora import assign_split
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.preparing import av_rows
-from datasets.preparing.gates import check_faces, check_length, check_sound
+from datasets.preparing.requirements import check_faces, check_length, check_sound, check_uncovered
 from datasets.preparing.settings import begin, check_detector, detector_version
 from datasets.workers.jobs import write_rows
 from datasets.workers.pool import Task
@@ -149,12 +149,14 @@ def _arrays(path, settings, detector, row, measure):
 
     waveform = delayed(load_waveform(path, what="clip"), row.sound_delay)
     with VideoReader(path, fps=settings.fps, threads=1, what="clip") as reader:
-        row.notes = list(reader.info.notes)
         track = track_face(reader, detector, fps=settings.fps)
+        row.notes = list(reader.notes)
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
         crops = plan_crops(track, spec, fps=settings.fps)
-        run = _longest_run(crops)
+        row.covered = int(track.covered.sum())
+        run = _longest_run(crops, track.covered)
+        check_uncovered(run, row.covered, settings.fps, path)
         matrix = np.stack([crop.matrix for crop in crops[slice(*run)]])
         landmarks = apply_affine(matrix, track.landmarks[slice(*run)]).astype(np.float32)
         start, end = _cut(run, waveform, 0, settings.fps, path)
@@ -211,8 +213,9 @@ def _sound_of(waveform, start, end, fps):
     return waveform[slice(*(int(round(edge * SAMPLE_RATE / fps)) for edge in (start, end)))]
 
 
-def _longest_run(crops):
-    """(start, end) of the longest run of frames with a face; the aligned sound is cut with it."""
+def _longest_run(crops, covered):
+    """(start, end) of the longest run of frames with a face whose mouth can be seen; the aligned sound is cut with it."""
     from faces.smoothing import segments
 
-    return max(segments([crop is not None for crop in crops]), key=lambda run: run[1] - run[0])
+    free = [crop is not None and not hidden for crop, hidden in zip(crops, covered, strict=True)]
+    return max(segments(free), key=lambda run: run[1] - run[0], default=(0, 0))

@@ -30,9 +30,9 @@ def count_clips(rows):
 
     Returns:
         dict: `clips`, `kept`, `left_out` (numbers of clips); `hours` kept; `splits` {name: kept clips}; `reasons` {reason:
-        clips left out}, `notes` {what was changed in the
-        pictures: kept clips}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent first;
-        `side` {kind of side files: what `count_side` gives of the kept clips}.
+        clips left out}, `covered` (frames left out of kept clips because something covers the mouth), `notes` {what was changed
+        in the pictures: kept clips}, `phones` {source: kept clips} and `phones_missing` {reason: kept clips}, the most frequent
+        first; `side` {kind of side files: what `count_side` gives of the kept clips}.
     """
     rows = list(rows)
     kept = [row for row in rows if not row.error]
@@ -43,6 +43,7 @@ def count_clips(rows):
         "hours": round(sum(row.seconds for row in kept) / 3600, 4),
         "splits": dict(sorted(Counter(row.split for row in kept).items())),
         "reasons": _counts(reason_kind(row.error, row.source) for row in rows if row.error),
+        "covered": sum(row.covered for row in kept),
         "notes": _counts(note for row in kept for note in row.notes),
         "phones": _counts(row.phones for row in kept if row.phones),
         "phones_missing": _counts(reason_kind(row.phones_error) or "not aligned yet" for row in kept if not row.phones),
@@ -78,5 +79,7 @@ def write_report(folder):
     splits = ", ".join(f"{name} {count}" for name, count in counts["splits"].items())
     kept = f"{counts['kept']} clips ({splits})" if splits else "0 clips"
     lines = [f"{folder}: {kept}, {counts['hours']:.2f} h; {counts['left_out']} failed"]
+    if counts["covered"]:
+        lines.append(f"  {counts['covered']} frames left out of kept clips: something covers the mouth")
     lines += [f"  {count} x {reason}" for reason, count in counts["reasons"].items()]
-    return lines + [f"  note: {count} clips: {note}" for note, count in counts["notes"].items()]
+    return lines + [f"  {count} x changed: {note}" for note, count in counts["notes"].items()]

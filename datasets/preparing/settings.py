@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from common.errors import InputError
 from common.files import atomic_output
 from datasets.prepared import FORMAT, PreparedCorpus
-from datasets.preparing.gates import MIN_FACE
+from datasets.preparing.requirements import MIN_FACE
 
 # Version of how faces are followed, smoothed and cropped (faces.track, .smoothing, .crops): raise it when crops change.
 TRACKING = 1
@@ -24,7 +24,7 @@ class PrepareSettings:
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_speakers: for validation, whole.
         val_share, test_share: of the other speakers' clips; split_seed: which of them.
-        min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.preparing.gates`.
+        min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.preparing.requirements`.
         av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
     """
 

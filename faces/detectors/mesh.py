@@ -1,10 +1,10 @@
 """MediaPipe face mesh: works offline, its models lie inside the wheel.
 
-Faces are found by MediaPipe's full-range detector, on overlapping tiles when the whole frame shows none, and on turned frames
-when it shows none for certain. Landmarks come from the face mesh with refined lips, run on a square window around the face, in
-which a face that leans far stands upright. The window stands still while the face stays in its middle, so that the mesh can
-track inside it, and is laid anew when the face leaves it or leans. Windows keep the true aspect ratio: squeezed input gives
-wrong lips.
+Faces are found by MediaPipe's full-range detector, on overlapping tiles when the whole frame shows none, finer and finer ones,
+and on turned frames when it shows none for certain. Landmarks come from the face mesh with refined lips, run on a square
+window around the face, in which a face that leans far stands upright. The window stands still while the face stays in its
+middle, so that the mesh can track inside it, and is laid anew when the face leaves it or leans. Windows keep the true aspect
+ratio: squeezed input gives wrong lips.
 """
 
 import warnings
@@ -16,6 +16,7 @@ from common.errors import InputError
 from faces.crops import inverse
 from faces.detectors import Face
 from faces.detectors.quiet import silent_stderr
+from faces.detectors.tiles import Patience, levels
 from faces.detectors.views import LEAN, Window, between, roll_of, turned_views
 from faces.landmarks import MESH_TO_68, apply_affine
 
@@ -26,10 +27,9 @@ DRIFT = 0.22  # the window is laid anew when the face's centre leaves its middle
 GROWTH = 1.3  # ... or its size changes by this factor
 MOST_LEAN = 50.0  # degrees that a face may lean in its window before the window is laid anew
 CERTAIN = 0.8  # score of the finder below which turned frames are searched too: faces seen the wrong way up seldom score more
-UPRIGHT_VOTE = 1.5  # weight of a hit on the frame as it is, against those on turned ones
+UPRIGHT_VOTE = 2.0  # weight of a hit on the frame as it is, against those on turned ones
 MIN_DETECTION, MIN_PRESENCE = 0.5, 0.5
-TILE_FROM = 480  # frames with a longer side than this are searched in tiles too when the whole shows no face
-TILE_LEAST = 96  # strips narrower than this are not searched in tiles: there would be very many, and no face with a mouth
+FINDER_SIDE, LARGE = 640, 2048  # pixels: larger pictures are shrunk for the finder; much larger ones before they are padded
 CUT_LEVEL = 40.0  # mean absolute grey-level change of the window, from one frame to the next, that counts as a cut
 MIN_FACE = 12  # pixels; smaller faces carry no mouth
 MIN_LANDMARK_SPREAD = 1e-3
@@ -59,6 +59,7 @@ class MeshDetector:
             self._moving = solutions.face_mesh.FaceMesh(static_image_mode=False, **options)
             for graph in (self._finder, self._still, self._moving):
                 graph.process(_nothing_to_see())
+        self._patience = Patience()
         self._window = None  # the standing window
         self._window_size = 0.0  # size of the face when the window was laid
         self._last_view = None
@@ -72,6 +73,7 @@ class MeshDetector:
             faces.append(next((face for face in seen if face is not None), None))
         faces = _distinct([face for face in faces if face is not None and face.size >= MIN_FACE])
         self._window = None
+        self._patience.tell(faces)
         return sorted(faces, key=lambda face: -face.size)
 
     def follow(self, frame, face):
@@ -153,10 +155,12 @@ class MeshDetector:
         """Places where the finder sees a face, as `_agreed` has them: on the whole frame, else on tiles; where none of these is
         certain, on turned frames too.
         """
-        height, width = frame.shape[:2]
         found = self._boxes_in(frame, 0, 0)
-        if not found and max(height, width) > TILE_FROM and min(height, width) >= TILE_LEAST:
-            for top, left, rows, columns in _tiles(height, width):
+        tiles = levels(*frame.shape[:2])
+        for level in tiles if self._patience.deep() else tiles[:1]:
+            if found:
+                break
+            for top, left, rows, columns in level:
                 found += self._boxes_in(frame[top : top + rows, left : left + columns], left, top)
         if max((one.score for one in found), default=0.0) < CERTAIN:
             for angle, view, to_frame in turned_views(frame):
@@ -171,17 +175,20 @@ class MeshDetector:
         import cv2
 
         rows, columns = view.shape[:2]
-        side = max(rows, columns)
+        side = whole = max(rows, columns)
+        if side > LARGE:
+            rows, columns = (max(1, round(extent * FINDER_SIDE / side)) for extent in (rows, columns))
+            view, side = cv2.resize(view, (columns, rows), interpolation=cv2.INTER_AREA), FINDER_SIDE
         padded = np.zeros((side, side, 3), np.uint8)  # the detector squeezes what is not square
         padded[:rows, :columns] = view
-        if side > 640:
-            padded = cv2.resize(padded, (640, 640), interpolation=cv2.INTER_AREA)
+        if side > FINDER_SIDE:
+            padded = cv2.resize(padded, (FINDER_SIDE, FINDER_SIDE), interpolation=cv2.INTER_AREA)
         result = self._finder.process(padded)
         boxes = []
         for found in result.detections or ():
             box = found.location_data.relative_bounding_box
-            centre = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2]) * side + (left, top)
-            boxes.append(_Found(centre, max(box.width, box.height) * side, float(found.score[0]), 0.0))
+            centre = np.array([box.xmin + box.width / 2, box.ymin + box.height / 2]) * whole + (left, top)
+            boxes.append(_Found(centre, max(box.width, box.height) * whole, float(found.score[0]), 0.0))
         return boxes
 
 
@@ -210,16 +217,16 @@ def _agreed(found):
         weight = np.array([other.score * (UPRIGHT_VOTE if other.angle == 0 else 1) for other in here])
         angles = np.deg2rad([other.angle for other in here])
         support = np.cos(angles[:, None] - angles) @ weight
-        places.append([here[at] for at in np.argsort(-support, kind="stable") if support[at] > 0])
+        best = [here[at] for at in np.argsort(-support, kind="stable") if support[at] > 0]
+        # Of a face whose chin is outside the frame, the rest may look like a face on its head, a little beside.
+        if best and not any(_on_its_head(best[0], other[0]) for other in places if other):
+            places.append(best)
     return places
 
 
-def _tiles(height, width):
-    """Overlapping squares over the frame, half its shorter side and more: (top, left, rows, columns) each."""
-    side = int(min(max(height, width) * 0.6, min(height, width)))
-    tops = np.unique(np.linspace(0, height - side, max(1, int(np.ceil(height / side * 1.5)))).astype(int))
-    lefts = np.unique(np.linspace(0, width - side, max(1, int(np.ceil(width / side * 1.5)))).astype(int))
-    return [(int(top), int(left), side, side) for top in tops for left in lefts]
+def _on_its_head(one, better):
+    """True when a hit lies over a better one and the other way up."""
+    return between(one.angle, better.angle) > 90 and np.linalg.norm(one.centre - better.centre) < max(one.size, better.size)
 
 
 def _distinct(faces):

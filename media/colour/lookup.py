@@ -89,7 +89,6 @@ class Lookup:
             light[:, outside] = self._inside(light[:, outside], least[outside], most[outside])
         return np.take(self._encode, _root(light))
 
-
     def _inside(self, light, least, most):
         """What `media.colour.light.into_gamut` does, for (3, n) light whose least and largest channels are known."""
         grey = np.clip(self._grey @ light, 0, 1)

@@ -32,7 +32,7 @@ def animation_frames(image, path):
 
 
 def measure_animation(image, path):
-    """(fps, seconds) of an open animation, Fractions: the rate at which its shortest frame has one place; None where it is long."""
+    """(fps, seconds) of an open animation: the rate of its shortest frame, and its length; None where it is long."""
     durations = []
     for number in range(min(image.n_frames, _MEASURED)):
         try:

@@ -4,7 +4,9 @@ from io import BytesIO
 
 import numpy as np
 
+from common.errors import InputError
 from media.colour.light import mapping_for
+from media.container import open_input
 
 _SAME = 2  # grey levels within which a profile counts as sRGB's own
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -78,9 +80,6 @@ def tagged_mapping(image, path):
 
 def _avif_mapping(path):
     """Pillow does not tell them, FFmpeg does."""
-    from common.errors import InputError
-    from media.container import open_input
-
     try:
         with open_input(path, "picture") as container:
             contexts = [stream.codec_context for stream in container.streams.video if stream.codec_context is not None]

@@ -12,7 +12,6 @@ from media.notes import ALPHA, GREY_LEVEL
 from media.pictures.kinds import FAULTS, damaged, open_picture
 from media.pictures.profiles import tagged_mapping, to_srgb
 
-GREY = GREY_LEVEL
 _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
 _KEPT_BYTES = 128 << 20
 _kept = {}  # the last still: jobs look at one several times, and HEIC takes a second to decode
@@ -132,4 +131,4 @@ def _grey_to_rgb(grey, path):
 def over_grey(rgba):
     """(H, W, 4) uint8 straight-alpha RGBA over a grey of 128, as (H, W, 3) uint8."""
     alpha = rgba[..., 3:].astype(np.uint16)
-    return ((rgba[..., :3] * alpha + GREY * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return ((rgba[..., :3] * alpha + GREY_LEVEL * (255 - alpha) + 127) // 255).astype(np.uint8)

@@ -55,13 +55,16 @@ def offset_scatter(report, *, for_paper=False):
     if not any(len(points) for points, _ in series):
         return None
     figure, axes = _axes("AV offset, frames of 25 a second", "confidence", for_paper)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    furthest = max(1.0, *(np.abs(points[:, 0]).max() for points, _ in series if len(points)))
+    axes.set_xlim(-furthest - 0.5, furthest + 0.5)
     random = np.random.default_rng(0)
     axes.axvline(0, color=AXES_COLOUR, linewidth=0.8, linestyle=":")
     for points, style in series:
         shaken = points[:, 0] + random.uniform(-JITTER, JITTER, len(points))
         axes.scatter(shaken, points[:, 1], s=26 if len(points) < 500 else 9, c=style.colour, marker=style.marker,
                      alpha=0.75 if len(points) < 500 else 0.4, linewidths=0)
-    return _finished(figure, axes, report, for_paper)
+    return _finished(figure, report, for_paper, lines=False)
 
 
 def shift_curves(report, *, for_paper=False):
@@ -88,7 +91,7 @@ def shift_curves(report, *, for_paper=False):
         axes.fill_between(shifts, low, high, color=style.colour, alpha=0.15, linewidth=0)
         axes.plot(shifts, mean, color=style.colour, linestyle=style.line, marker=style.marker, markersize=3.5, linewidth=1.6)
     axes.set_xlim(-MAX_SHIFT, MAX_SHIFT)
-    return _finished(figure, axes, report, for_paper)
+    return _finished(figure, report, for_paper, lines=True)
 
 
 PLOTS = {"offsets": offset_scatter, "shifts": shift_curves}  # name in the file's name: function
@@ -124,13 +127,13 @@ def _axes(across, up, for_paper):
     return figure, axes
 
 
-def _finished(figure, axes, report, for_paper):
-    """The figure, in a paper with a legend of its rows beside the axes."""
+def _finished(figure, report, for_paper, lines):
+    """The figure, in a paper with a legend of its rows above the axes; `lines`: rows are drawn as lines with markers."""
     if for_paper:
         from matplotlib.lines import Line2D
 
         drawn = [one for one in zip(report["rows"], row_styles(report), strict=True) if _videos(report, one[0])]
-        handles = [Line2D([], [], color=style.colour, marker=style.marker, linestyle=style.line,
+        handles = [Line2D([], [], color=style.colour, marker=style.marker, linestyle=style.line if lines else "",
                           label=row["label"].replace("$", r"\$")) for row, style in drawn]  # fmt: skip
         figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 3), frameon=False, fontsize=9)
     return figure

@@ -8,8 +8,9 @@ from common.errors import InputError
 from metrics.report.cells import columns_of
 
 # What a reader looks for first; the other measures follow in the order of metrics/measures/.
-FIRST = ("sync_distance", "sync_confidence", "sync_offset", "frechet", "lpips", "ssim_mouth", "psnr_mouth", "lmd_normalised",
-         "mouth_correlation", "identity_cosine")  # fmt: skip
+FIRST = ("sync_distance", "sync_confidence", "sync_offset", "frechet", "lpips", "ssim_mouth", "lmd_normalised",
+         "mouth_correlation", "identity_cosine", "psnr_mouth")  # fmt: skip
+ROOM, ROOM_INTERVALS = 8, 5  # columns that a page of LaTeX's article has room for
 _LABEL = re.compile(r"[A-Za-z0-9:._/+-]+")
 
 
@@ -18,7 +19,8 @@ class TableStyle:
     """Choices for the main table.
 
     Attributes:
-        columns: keys of the measures, in order; None: all of them, those of FIRST before the others (LaTeX: FIRST alone).
+        columns: keys of the measures, in order; None: all of them, those of FIRST before the others (LaTeX: the
+            first of these alone).
         caption: of the LaTeX table, as LaTeX; None: a sentence on what the figures are.
         label: of the LaTeX table; None: "tab:" and the name of the file.
         intervals: the LaTeX table has the interval below each mean.
@@ -55,12 +57,14 @@ class TableStyle:
         known = {column.key: column for column in columns_of(report)}
         if self.columns is not None:
             return tuple(known[key] for key in self.columns)
-        return self.first(report) + tuple(column for key, column in known.items() if key not in FIRST)
+        return tuple(known[key] for key in sorted(known, key=lambda key: FIRST.index(key) if key in FIRST else len(FIRST)))
 
     def first(self, report):
-        """tuple of Column of the LaTeX table: the chosen ones, else those of FIRST that the report has."""
+        """tuple of Column of the LaTeX table: the chosen ones, else the first of FIRST that a page has room for."""
         known = {column.key: column for column in columns_of(report)}
-        return tuple(known[key] for key in (FIRST if self.columns is None else self.columns) if key in known)
+        if self.columns is not None:
+            return tuple(known[key] for key in self.columns)
+        return tuple(known[key] for key in FIRST if key in known)[: ROOM_INTERVALS if self.intervals else ROOM]
 
 
 def _is_balanced(text):

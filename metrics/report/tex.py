@@ -64,12 +64,13 @@ def _measured(report, style, name):
     best = {column.key: best_labels(report, column) for column in columns}
     even = len({row["videos"] for row in rows}) < 2 and not report["failed"]
     heads = [*([] if even else ["videos"]), *(column.head for column in columns)]
-    lines = [*_opening(_caption(report, style, even, any(best.values())), _label(style, name)),
+    marked = any(row["cells"][column.key]["flag"] for row in rows for column in columns)
+    bold = any(best.values()) * ("the best of the systems" + " without †" * marked)
+    lines = [*_opening(_caption(report, style, even, bold), _label(style, name)),
              rf"\begin{{tabular}}{{@{{}}l{'r' * len(heads)}@{{}}}}", r"\toprule", *_heads(heads), r"\midrule"]  # fmt: skip
     protocols = [one for one in PROTOCOLS if any(row["row"]["protocol"] == one for row in rows)]
     groups = [(None, [row for row in rows if row["row"]["protocol"] is None]),
               *((one, [row for row in rows if row["row"]["protocol"] == one]) for one in protocols)]  # fmt: skip
-    over_fitted = False
     for protocol, members in (group for group in groups if group[1]):
         if protocol is not None and members[0] is not rows[0]:
             lines.append(r"\midrule")
@@ -77,19 +78,18 @@ def _measured(report, style, name):
             lines.append(_line([rf"\multicolumn{{{len(heads) + 1}}}{{@{{}}l}}{{\emph{{{_DRIVEN[protocol]}}}}}"]))
         for row in members:
             cells = [cell_of(row, column) for column in columns]
-            over_fitted |= any(cell.over_fitted for cell in cells)
             texts = [_cell(cell, style.intervals, row["label"] in best[column.key])
                      for cell, column in zip(cells, columns, strict=True)]  # fmt: skip
             lines.append(_line([escape_tex(row["row"]["system"] or row["label"]),
                                 *([] if even else [str(row["videos"])]), *texts]))  # fmt: skip
-    notes = [f"{_DAGGER} {escape_tex(OVER_FITTED_NOTE)}"] if over_fitted else []
+    notes = [f"{_DAGGER} {escape_tex(OVER_FITTED_NOTE)}"] if marked else []
     notes += [escape_tex(counts(report))] if report["failed"] else []
     notes += map(escape_tex, footnotes(report, style.intervals))
     return [*lines, r"\bottomrule", r"\end{tabular}", *_notes(notes), r"\end{table}"]
 
 
 def _caption(report, style, even, bold):
-    """The user's caption as it is, or sentences on what the figures are."""
+    """The user's caption as it is, or what the figures are; `bold`: what is bold, or ""."""
     if style.caption is not None:
         return style.caption
     count = report["rows"][0]["videos"] if report["rows"] and even else None
@@ -97,7 +97,7 @@ def _caption(report, style, even, bold):
     if count is not None:
         sentences = [f"Means over {count} video{'s' if count != 1 else ''}"]
     sentences += ["below each its 95 % interval (bootstrap over videos)"] if style.intervals else []
-    sentences += ["bold: the best of the systems"] if bold else []
+    sentences += [f"bold: {bold}"] if bold else []
     return escape_tex(f"{'; '.join(sentences)}.")
 
 
@@ -105,9 +105,9 @@ def _label(style, name):
     return style.label or "tab:" + (re.sub(r"[^A-Za-z0-9:._+-]+", "-", name).strip("-") or "evaluation")
 
 
-def _opening(caption, label):
+def _opening(caption, label, size=r"\footnotesize", gap=3):
     return [r"\begin{table}[tbp]", r"\centering", rf"\caption{{{caption}}}", rf"\label{{{label}}}",
-            r"\par\smallskip\footnotesize\setlength{\tabcolsep}{3pt}"]  # fmt: skip
+            rf"\par\smallskip{size}\setlength{{\tabcolsep}}{{{gap}pt}}"]  # fmt: skip
 
 
 def _heads(heads):
@@ -132,8 +132,7 @@ def _cell(cell, intervals, best):
     """Mean, bold where it is the best, with its interval on a line of its own."""
     mean = _figure(cell.mean) + _DAGGER * cell.over_fitted
     mean = rf"\textbf{{{mean}}}" if best else mean
-    below = [rf"\scriptsize {_figure(text)}" for text in (cell.interval, cell.more) if text and intervals]
-    return _stacked("t", [mean, *below])
+    return _stacked("t", [mean, rf"\scriptsize {_figure(cell.interval)}"]) if intervals and cell.interval else mean
 
 
 def _two_lines(name):
@@ -168,7 +167,8 @@ def _notes(notes):
 
 
 def _published(heads, cells, notes):
-    lines = ["", *_opening(escape_tex(f"{PUBLISHED_TITLE[0].upper()}{PUBLISHED_TITLE[1:]}."), "tab:published")]
+    title = escape_tex(f"{PUBLISHED_TITLE[0].upper()}{PUBLISHED_TITLE[1:]}.")
+    lines = ["", *_opening(title, "tab:published", r"\scriptsize", 2)]
     lines += [rf"\begin{{tabular}}{{@{{}}l{'r' * (len(heads) - 1)}@{{}}}}", r"\toprule"]
     lines += [_line(map(escape_tex, heads)), r"\midrule"]
     lines += [_line(map(escape_tex, line)) for line in cells]

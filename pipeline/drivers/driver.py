@@ -7,6 +7,7 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from faces.crops import paste_mask, plan_crops
 from faces.outline import lower_face_mask, whole_face_mask
+from pipeline.masks import Masks
 from pipeline.options import refuse_beside_compat
 from pipeline.reference import choose_references
 from speech.windows import frame_count
@@ -89,8 +90,8 @@ class Driver(ABC):
         """What the person looks like: done once for each shot of the source, or once a job with `every_shot`.
 
         Args:
-            scene: pipeline.scene.Scene; `scene.pictures(scene.looks)` are crops of those of the frames that `looks_at` has named
-                that serve this shot.
+            scene: pipeline.scene.Scene; `scene.looks` are those of the frames that `looks_at` has named that serve this shot,
+                `scene.pictures(scene.looks)` their crops.
             codes: what `listen` gave, of all frames.
 
         Returns:
@@ -139,6 +140,14 @@ class Driver(ABC):
         """
         grown = {} if wanted is None else {"wanted": wanted}
         return OUTLINES[self.pastes](landmarks, size, inset=smear, **grown)
+
+    def shown_mask(self, scene, number, crop):
+        """Weights of the paste that `--preview` shows, (S, S) float32: those of `pipeline.masks`.
+
+        Args:
+            scene: pipeline.scene.Scene; number: of a source frame; crop: (S, S, 3) uint8, cut out of it.
+        """
+        return Masks(scene, self)(number)
 
     def looks_at(self, track, reference=None):
         """Numbers of the source frames that are shown to `look`, as `scene.looks`; the default is one picture for each shot.
@@ -226,9 +235,21 @@ class Driver(ABC):
 
     def unused(self, options):
         """Notes on what the user gave and this checkpoint does not look at: list of str."""
+        notes = []
         if options.speech.given and not self.uses_words:
-            return [f"{self.name} has no audio gate, so {options.speech.given} changes nothing"]
-        return []
+            notes.append(f"{self.name} has no audio gate, so {options.speech.given} changes nothing")
+        if options.pads is not None and self.crop.kind != "box":
+            what = "cuts out whole pixels about the face" if self.crop.kind == "window" else "was trained on aligned crops"
+            notes.append(f"{self.name} {what}, so --pads changes nothing")
+        if options.covered is not None and options.box:
+            notes.append(f"with --box nobody looks whether a mouth is covered, so --covered {options.covered} changes nothing")
+        return notes
+
+    def keeps_covered(self, options):
+        """Whether frames whose mouth is covered stay as they are; not where faces are drawn that are laid over nothing."""
+        if self.compat is not None or options.covered == "draw" or self.pastes is None:
+            return False
+        return self.pastes == "mouth" or self.output(options) == "frame"
 
     def tags(self, options):
         """What the result's metadata says of a job beside what `pipeline.marking.driver_tags` says: dict of str to str."""

@@ -116,13 +116,6 @@ class LipwarpDriver(Driver):
     def check_reference(self, reference):
         """All that `--reference` can say makes sense here."""
 
-    def unused(self, options):
-        """Flags that were given and change nothing, with the reason."""
-        notes = super().unused(options)
-        if options.pads is not None:
-            notes.append(f"{self.name} cuts out whole pixels about the face, so --pads changes nothing")
-        return notes
-
     def tags(self, options):
         """Amplitude, how far sources keep away from the frame that is drawn, and what refined it."""
         found = {"amplitude": f"{1.0 if options.amplitude is None else options.amplitude:g}"}
@@ -135,6 +128,12 @@ class LipwarpDriver(Driver):
     def outline(self, landmarks, size, smear, wanted=None):
         """See Driver; the hull of the frame's and the wanted jaw, a little larger than the jaw's landmarks."""
         return lower_face_mask(landmarks, size, wanted=wanted, inset=smear, way=WAY, grow=GROW)
+
+    def shown_mask(self, scene, number, crop):
+        """See Driver; of a mouth that is drawn as it is."""
+        (landmarks,) = scene.landmarks([number])
+        _, mask = draw_lower_face(crop, landmarks, landmarks, [(crop, landmarks, 1.0)])
+        return mask * self.outline(landmarks, len(crop), scene.crops[number].smear, landmarks)
 
     def looks_at(self, track, reference=None):
         """The one frame that `--reference` names; none where the bank is chosen here, or each frame serves itself."""
@@ -150,7 +149,7 @@ class LipwarpDriver(Driver):
         """LipState: the person's own frames, and the person and movements of each shot."""
         options = scene.options
         bank = None if options.reference == "same" and not scene.still else own_bank(scene)
-        seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated
+        seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated & ~scene.covered
         seen = seen if seen.any() else None
         ready = bank is not None and (scene.still or not speaks(scene.track.landmarks, seen))
         given = bank
@@ -220,7 +219,7 @@ class LipwarpDriver(Driver):
         if share > 0:
             speaker = state.speaker_of(number)
             face = self.inner.draw(face, wanted, _at_rest(speaker.person, landmarks), speaker.look, share)
-        if not itself and not scene.still:
+        if not itself and not scene.still and scene.options.covered != "draw":
             mask = mask * np.float32(bank.uncovered(crop, landmarks))  # a hand before the mouth stays
         smear = scene.crops[number].smear
         return face, mask * self.outline(landmarks, len(crop), smear, wanted)

@@ -62,7 +62,7 @@ def build_parser(description=None):
     face = parser.add_argument_group("face")
     add = face.add_argument
     add("--static", nargs="?", type=_boolean, const=True, default=False, help="use only the first frame of the video")
-    add("--fps", type=_rate, help="frame rate of the result; for a picture only (default: 25)")
+    add("--fps", type=_rate, help="frame rate of the result; for a picture, or an animated one (default: 25)")
     add(
         "--pads",
         nargs=4,
@@ -97,6 +97,8 @@ def build_parser(description=None):
     add("--amplitude", type=float, help="how far lips move, for a checkpoint that moves them (default: 1, as the person does)")
     add("--source_gap", type=int, help="for measuring: draw with no own frame nearer than so many frames to the drawn one")
     add("--refiner", help="checkpoint of a lip refiner that corrects the drawn face, or none (default: none)")
+    add("--covered", help="frames in which something covers the mouth: keep them as they are, or draw over it (default: keep;\n"
+        "draw with --compat)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 

@@ -1,7 +1,5 @@
 """Everything that can be said of a job before its first frame: paths first, then what the files are. No torch is needed."""
 
-import os
-import stat
 from dataclasses import dataclass
 
 from common.errors import InputError
@@ -60,13 +58,11 @@ class FirstLook:
 
 
 def require_sound(path):
-    """Open an audio file, or a video with sound; nothing is decoded, and of a pipe nothing is read.
+    """Open an audio file, or a video with sound; nothing is decoded.
 
     Raises:
         InputError: not a media file, or one without a sound track.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        return
     from media.container import audio_stream, open_input
 
     with open_input(path, "audio") as container:

@@ -12,7 +12,7 @@ from pipeline.options import OUTPUT_SUFFIXES
 DEFAULT_FOLDER = "results"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".gif", ".heic", ".heif", ".avif", ".jxl",
             ".jp2")  # fmt: skip
-VIDEOS = (*VIDEO_SUFFIXES, ".mts", ".m2ts", ".3gp", ".flv", ".wmv", ".y4m", ".ogv")
+VIDEOS = (*VIDEO_SUFFIXES, ".y4m", ".ogv")
 SOUNDS = (*AUDIO_SUFFIXES, ".oga", ".wma", ".aif", ".aiff", ".amr", ".ac3", ".mka", ".caf", ".au")
 
 

@@ -37,6 +37,7 @@ class Work:
             loop=args.loop,
             reference=args.reference,
             visible_mark=args.visible_mark,
+            covered=args.covered,
             batch_size=args.wav2lip_batch_size,
             speech=SpeechText(args.transcript, args.align, args.textgrid, args.aligner, args.language),
             optimise_face=args.optimise_face,

@@ -1,4 +1,6 @@
-"""One picture of a clip in time: sound, words and phonemes, mouth opening of both videos, similarity and weight by run."""
+"""Plots of a clip in time: sound, words and phonemes, mouth opening of both videos, similarity and weight by run."""
+
+import math
 
 import numpy as np
 
@@ -6,87 +8,127 @@ from common.files import atomic_output
 from speech.arpabet import PHONES, SILENCE, VOWELS
 from speech.waveform import SAMPLE_RATE
 
-SECONDS = 8.0  # most of a sound that one picture shows
-INCHES_A_SECOND, MARGIN = 3.2, 2.2
+FORMATS = ("png", "svg", "pdf")
+SECONDS = 10.0  # of a sound that one plot shows at the utmost; longer ones are shown in parts of one length
+INCHES_A_SECOND, MARGIN = 2.4, 2.2
+GAP = 0.008  # seconds between the lines of two words
+LETTER = 0.72  # width of a capital over the size of its font
 COLOURS = {"silence": "#e8e8e8", "vowel": "#f6c28b", "consonant": "#a9c8e8"}
 REAL, GENERATED = "#2a7f3f", "#b03a9c"
 
 
-def write_plot(path, waveform, alignment, runs, *, real=None, generated=None, report=None, title=""):
-    """Draw and write a PNG.
+def write_plots(out, kind, waveform, alignment, runs, *, real=None, generated=None, report=None, title=""):
+    """Draw and write a plot of each ten seconds or so: `out`.png, or `out`_01.png, `out`_02.png, ...; of a PDF the pages.
 
     Args:
-        path: file to write.
+        out: path without suffix.
+        kind: one of FORMATS.
         waveform: (n,) float32, 16 kHz.
         alignment: speech.alignment.Alignment.
         runs: speech.phonemes.Runs.
         real, generated: pipeline.lips.compare.Lips or None.
         report: pipeline.lips.compare.LipReport or None.
         title: first line.
+
+    Returns:
+        list of Paths.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.backends.backend_pdf import PdfPages
 
-    until = min(len(waveform) / SAMPLE_RATE, SECONDS)
-    heights = [2.2, 0.9] + [2.2] * (real is not None) + [2.2] * (report is not None)
-    figure, axes = pyplot.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights, layout="constrained",
-                                   figsize=(max(9.0, MARGIN + INCHES_A_SECOND * until), sum(heights) + 0.9))  # fmt: skip
-    axes = list(axes[:, 0])
-    try:
-        _draw_sound(axes[0], waveform, alignment, until)
-        axes[0].set_title(title if until >= alignment.seconds else f"{title} (the first {until:g} s)", loc="left", fontsize=11)
-        _draw_runs(axes[1], runs, until)
-        if real is not None:
-            _draw_openings(axes[2], runs, real, generated)
-        if report is not None:
-            _draw_weights(axes[3], runs, report)
-        for axis in axes[2:]:
-            _shade(axis, runs)
-        axes[-1].set_xlabel("seconds")
-        axes[0].set_xlim(0, until)
+    parts = parts_of(len(waveform) / SAMPLE_RATE)
+    digits = max(2, len(str(len(parts))))
+    names = [f"{out.name}_{at:0{digits}}" for at in range(1, len(parts) + 1)]
+    names = [out.name] if kind == "pdf" or len(parts) == 1 else names
+    paths = [out.with_name(f"{name}.{kind}") for name in names]
+
+    def draw(at):
+        shown = title if len(parts) == 1 else f"{title} (part {at + 1} of {len(parts)})"
+        return _figure(pyplot, parts[at], waveform, alignment, runs, real, generated, report, shown)
+
+    if kind == "pdf":
+        with atomic_output(paths[0]) as temporary, PdfPages(temporary) as pages:
+            for at in range(len(parts)):
+                pages.savefig(draw(at))
+                pyplot.close("all")
+        return paths
+    for at, path in enumerate(paths):
         with atomic_output(path) as temporary:
-            figure.savefig(temporary, dpi=110)
-    finally:
-        pyplot.close(figure)
+            draw(at).savefig(temporary, format=kind, dpi=130)
+        pyplot.close("all")
+    return paths
+
+
+def parts_of(seconds):
+    """[(from, to)] in seconds: equal parts of a sound, none longer than SECONDS."""
+    count = max(1, math.ceil(seconds / SECONDS - 1e-9))
+    return [(seconds * at / count, seconds * (at + 1) / count) for at in range(count)]
+
+
+def _figure(pyplot, part, waveform, alignment, runs, real, generated, report, title):
+    since, until = part
+    heights = [2.2, 0.9] + [2.2] * (real is not None) + [2.2] * (report is not None)
+    wide = max(9.0, MARGIN + INCHES_A_SECOND * (until - since))
+    figure, axes = pyplot.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights, layout="constrained",
+                                   figsize=(wide, sum(heights) + 0.9))  # fmt: skip
+    axes = list(axes[:, 0])
+    _draw_sound(axes[0], waveform, alignment, since, until)
+    axes[0].set_title(title.replace("$", r"\$"), loc="left", fontsize=11)
+    _draw_runs(axes[1], runs, since, until)
+    if real is not None:
+        _draw_openings(axes[2], runs, real, generated)
+    if report is not None:
+        _draw_weights(axes[3], runs, report)
+    for axis in axes[2:]:
+        _shade(axis, runs)
+    axes[-1].set_xlabel("seconds")
+    axes[0].set_xlim(since, until)
+    return figure
 
 
 def _kind(label):
     return "silence" if label == SILENCE else "vowel" if label in VOWELS else "consonant"
 
 
-def _draw_sound(axis, waveform, alignment, until):
+def _draw_sound(axis, waveform, alignment, since, until):
     """Waveform as the range of each pixel column, phone borders, and the words above."""
-    shown = waveform[: int(until * SAMPLE_RATE)]
+    start = int(since * SAMPLE_RATE)
+    shown = waveform[start : max(start + 1, int(until * SAMPLE_RATE))]
     step = max(1, len(shown) // 3000)
     parts = shown[: len(shown) // step * step].reshape(-1, step)
-    times = (np.arange(len(parts)) + 0.5) * step / SAMPLE_RATE
+    times = since + (np.arange(len(parts)) + 0.5) * step / SAMPLE_RATE
     axis.fill_between(times, parts.min(1), parts.max(1), color="#555555", linewidth=0.5)
-    top = 1.15 * max(1e-3, float(np.abs(shown).max()))
+    top = 1.15 * max(1e-3, float(np.abs(waveform).max()))  # the same in all parts
     axis.set_ylim(-top, 1.35 * top)
     for phone in alignment.phones:
-        if phone.start < until:
+        if since <= phone.start < until:
             axis.axvline(phone.start, color="#888888", linewidth=0.5)
     for word in alignment.words:
-        if word.label and word.start < until:
-            axis.text((word.start + min(word.end, until)) / 2, 1.18 * top, word.label, ha="center", va="center", fontsize=9)
-            axis.plot([word.start, min(word.end, until)], [1.05 * top] * 2, color="#222222", linewidth=1.2)
+        left, right = max(word.start, since), min(word.end, until)
+        if word.label and left < right:
+            axis.text((left + right) / 2, 1.18 * top, word.label.replace("$", r"\$"), ha="center", va="center", fontsize=9,
+                      clip_on=True)  # fmt: skip
+            axis.plot([left + GAP, right - GAP], [1.05 * top] * 2, color="#222222", linewidth=1.2)
     axis.set_yticks([])
     axis.set_ylabel("sound\nand words")
 
 
-def _draw_runs(axis, runs, until):
+def _draw_runs(axis, runs, since, until):
     """The temporal modules as boxes, at the frames that they hold."""
     fps = float(runs.fps)
     for label, start, end in zip(runs.labels, runs.starts, runs.ends, strict=True):
-        if start / fps >= until:
-            break
+        if end / fps <= since or start / fps >= until:
+            continue
         name = PHONES[label]
         axis.broken_barh([(start / fps, (end - start) / fps)], (0, 1), facecolor=COLOURS[_kind(name)], edgecolor="white")
         if name != SILENCE or end - start > 2:
-            axis.text((start + end) / 2 / fps, 0.5, name, ha="center", va="center", fontsize=7 if end - start < 2 else 8,
-                      clip_on=True)  # fmt: skip
+            middle = (max(start / fps, since) + min(end / fps, until)) / 2
+            room = 72 * INCHES_A_SECOND * (end - start) / fps  # points
+            size = min(8.5, max(4.5, room / (LETTER * len(name))))
+            axis.text(middle, 0.5, name, ha="center", va="center", fontsize=size, clip_on=True)
     axis.set_ylim(0, 1)
     axis.set_yticks([])
     axis.set_ylabel("phoneme\nruns")

@@ -45,8 +45,8 @@ class Progress:
         self._took, self._count = self._took + took, self._count + 1
         if self._bar is not None:
             total, left = values.get("total"), self.left(step)
-            loss = "" if total is None else f"total {total:.4g}, "
-            self._bar.set_postfix_str(f"{loss}waiting for data {self._share:.0%}{f', {left}' if left else ''}", refresh=False)
+            parts = [left, "" if total is None else f"total {total:.4g}", f"waiting for data {self._share:.0%}"]
+            self._bar.set_postfix_str(", ".join(part for part in parts if part), refresh=False)
             self._bar.update(step - self._bar.n)
         now = self._clock()
         due = step == self._steps or self._last is None or now - self._last >= self._every
@@ -72,7 +72,7 @@ class Progress:
         seconds = (self._steps - step) * self._took / self._count
         limit = None if self._end is None else max(0.0, self._end - self._clock())
         if limit is not None and limit < seconds:
-            return f"left {datetime.timedelta(seconds=round(limit))} (train.minutes ends it before step {self._steps})"
+            return f"left {datetime.timedelta(seconds=round(limit))} of train.minutes"
         return f"left {datetime.timedelta(seconds=round(seconds))}"
 
     def _tell(self, step, values):

@@ -22,6 +22,13 @@ def check_faces(track, min_face, path):
         raise InputError(f"{path}: the face is {height:.0f} pixels high, {min_face} are needed (--min_face)")
 
 
+def check_uncovered(run, covered, fps, path):
+    """InputError when the longest run (start, end) of frames that show the mouth is short because of `covered` ones."""
+    least = int(fps * MIN_SECONDS)
+    if covered and run[1] - run[0] < least:
+        raise InputError(f"{path}: the mouth is covered in {covered} frames, and fewer than {least} in a row show it")
+
+
 def face_height(landmarks):
     """Median height of a face, brows to chin, in pixels of landmarks (N, 68, 2); of a face that lies on its side, its width."""
     return float(np.median(np.ptp(landmarks[:, :, 1], axis=1)))

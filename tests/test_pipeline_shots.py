@@ -1,0 +1,154 @@
+"""A video of several shots, and one whose light drifts, on its way through a driver."""
+
+import numpy as np
+import pytest
+
+from faces.crops import CropSpec
+from faces.track import FaceSelection
+from pipeline.drivers import load_driver
+from pipeline.driving import Driving
+from pipeline.options import DriveOptions, FaceOptions
+from pipeline.plan import make_plan
+from pipeline.playback.source import FaceSource
+from pipeline.shots import draw_shots
+from pipeline.sound import Sound
+from pipeline.tracking import TrackStore, prepare
+from tests.inference_kit import (
+    PUBLIC,
+    blank,
+    infer,
+    moving_portrait,
+    portrait,
+    read_video,
+    save_tiny,
+    tone,
+    write_video,
+    write_wav,
+)
+
+CUT, FRAMES = 7, 16
+
+
+def other_portrait():
+    """The portrait mirrored, in other colours and before another wall: another person for all that a tracker sees."""
+    face = portrait()[:, ::-1]
+    return np.ascontiguousarray(np.clip(face[..., [0, 2, 1]] * (0.8, 0.9, 1.1) + 10, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory):
+    """Folder: cut.mp4 (two people), fade.mp4 (light that rises), even.mp4, a.wav, own and public checkpoints, their tracks."""
+    folder = tmp_path_factory.mktemp("shots")
+    first = moving_portrait(CUT)
+    write_video(folder / "cut.mp4", first + [other_portrait()] * (FRAMES - CUT))
+    even = moving_portrait(FRAMES)
+    write_video(folder / "even.mp4", even)
+    rise = np.clip(np.linspace(0.2, 1.4, FRAMES), 0, 1)
+    write_video(folder / "fade.mp4", [np.rint(frame * share).astype(np.uint8) for frame, share in zip(even, rise, strict=True)])
+    write_wav(folder / "a.wav", tone(FRAMES / 25))
+    save_tiny(folder / "own.safetensors")
+    save_tiny(folder / "public.safetensors", PUBLIC)
+    return folder
+
+
+def planned(kit, video, checkpoint="own.safetensors", compat=None, **options):
+    driver = load_driver(kit / checkpoint, device="cpu", compat=compat)
+    face, options = FaceOptions(), DriveOptions(**options)
+    source = FaceSource(kit / video, face)
+    driving = Driving(Sound.read(kit / "a.wav"))
+    frames = driver.frames(driving, source.fps)
+    track = prepare(source, face, store=TrackStore(kit / "cache"), frames=frames)
+    return make_plan(source, track, driving, frames, driver, options), driver
+
+
+def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch, caplog):
+    plan, driver = planned(kit, "cut.mp4")
+    first, second = plan.scene.looks
+    assert first < CUT <= second and plan.scene.track.cuts() == [CUT]
+    assert caplog.text.count("2 shots, cut at frame 7") == 1
+    states, drawn = [], []
+    look = driver.look
+
+    def looking(scene, codes):
+        states.append((scene.looks, look(scene, codes)))
+        return states[-1][1]
+
+    def drawing(state, codes, frames, numbers):
+        drawn.append((next(looks for looks, own in states if own is state), list(numbers)))
+        return frames.copy()
+
+    monkeypatch.setattr(driver, "look", looking)
+    monkeypatch.setattr(driver, "draw", drawing)
+    passes, frames_of = [], plan.scene.source.frames
+    monkeypatch.setattr(plan.scene.source, "frames", lambda *span: passes.append(span) or frames_of(*span))
+    assert len(list(draw_shots(plan, driver))) == FRAMES
+    assert [looks for looks, _ in states] == [(first,), (second,)]
+    assert len(passes) == 2, "the references of all shots are read in one pass, then comes that over the video"
+    for looks, numbers in drawn:
+        assert all((number >= CUT) == (looks == (second,)) for number in numbers)
+    assert sorted(number for _, numbers in drawn for number in numbers) == list(range(FRAMES))
+    pictures = plan.scene.pictures(plan.scene.looks)
+    for (_, state), picture in zip(states, pictures, strict=True):
+        np.testing.assert_array_equal(state.reference[0], picture)
+
+
+def test_one_frame_that_is_named_serves_all_shots(kit):
+    plan, _ = planned(kit, "cut.mp4", reference=12)
+    assert plan.scene.looks == (12,) and plan.scene.look_of(0) == plan.scene.look_of(15) == 12
+
+
+def test_texture_is_taken_from_the_shots_own_reference(kit):
+    plan, _ = planned(kit, "cut.mp4", optimise_face=True)
+    faces = np.stack([plan.scene.crops[number].extract(frame) for number, frame in enumerate(read_video(kit / "cut.mp4"))])
+    dull = np.uint8(faces * 0.5 + 50)
+    for number in (3, 12):
+        better, theirs = plan.optimiser(dull[number], number), plan.optimiser(dull[number], 15 - number)
+        away = [np.abs(one.astype(int) - faces[number]).mean() for one in (better, theirs)]
+        assert away[0] < away[1]
+
+
+def test_light_that_rises_is_shown_to_the_network_as_one_and_comes_back(kit, monkeypatch):
+    plan, driver = planned(kit, "fade.mp4")
+    seen = []
+    monkeypatch.setattr(driver, "draw", lambda state, codes, frames, numbers: seen.extend(frames) or frames.copy())
+    shots = list(draw_shots(plan, driver))
+    light = np.array([face[:48].mean() for face in seen])
+    assert np.abs(np.log(light / np.median(light))).max() < 0.13
+    for shot in shots:
+        cut = shot.crop.extract(shot.frame)
+        assert np.abs(plan.finish(shot).astype(int) - cut).mean() < 1.5  # what was drawn is the frame itself, in its own light
+
+
+def test_even_light_and_another_programs_pixels_are_left_alone(kit):
+    assert planned(kit, "even.mp4")[0].light is None
+    assert planned(kit, "fade.mp4", reference="same")[0].light is None
+    plan, _ = planned(kit, "fade.mp4", "public.safetensors", "wav2lip")
+    assert plan.light is None and plan.scene.looks == ()
+
+
+def test_the_crops_of_another_program_reach_over_cuts_as_it_does(kit):
+    """Its smoothing is a promise of pixels; ours ends at the cut."""
+    spec = CropSpec("box", 96)
+    for compat, same in (("wav2lip", False), (None, True)):
+        plan, driver = planned(kit, "cut.mp4", "public.safetensors", compat)
+        track = plan.scene.track
+        whole = driver.lay_crops(track, spec, 25, True)[CUT - 1].box
+        alone = driver.lay_crops(track.first(CUT), spec, 25, True)[-1].box
+        assert (whole == alone) == same
+
+
+def test_a_result_says_once_that_there_are_shots(kit, tmp_path, caplog):
+    given = ("--face", kit / "cut.mp4", "--audio", kit / "a.wav", "--checkpoint_path", kit / "own.safetensors")
+    assert infer(*given, "--outfile", tmp_path / "o.mp4", "--cache_dir", kit / "cache") == 0
+    assert caplog.text.count("2 shots, cut at frame 7; in each the face is chosen and drawn by itself") == 1
+    caplog.clear()
+    planned(kit, "even.mp4")
+    assert "cut at" not in caplog.text
+
+
+def test_a_shot_without_a_face_is_left_as_it_is(kit, tmp_path):
+    write_video(tmp_path / "gap.mp4", moving_portrait(8) + [blank()] * 4 + [other_portrait()] * 10)
+    face = FaceOptions(selection=FaceSelection())
+    track = prepare(FaceSource(tmp_path / "gap.mp4", face), face, store=TrackStore(None))
+    assert track.cuts() == [12] and track.present.tolist() == [True] * 8 + [False] * 4 + [True] * 10
+    assert not track.interpolated.any() and len(np.unique(track.shots)) == 3
