@@ -24,7 +24,9 @@ BATCH = 32
 
 # Scores are logits. A frame is covered where its score is above SURE; or above LIKELY, and more than RISE above what is usual
 # in its shot. Its neighbours are covered down to WEAK and half the rise.
-SURE, LIKELY, RISE, WEAK = 6.0, 1.0, 3.0, 0.0
+SURE, LIKELY, RISE, WEAK = 7.0, 5.5, 7.0, 1.0
+TURNED, PROFILE = 0.17, 80.0  # place of the nose's tip beside the middle from which on, and how much, a score is lessened
+NOSE_TIP = 30
 USUAL = 25  # percentile of a shot's scores
 CALM = 5  # frames of the median that takes single wrong scores out
 LEAST_SECONDS, GAP_SECONDS, FADE_SECONDS = 0.1, 0.2, 0.12
@@ -73,7 +75,7 @@ class CoverWatch:
     def add(self, frame, landmarks):
         """Take a frame (H, W, 3) uint8 with landmarks (68, 2); None where nothing is known of the face."""
         known = landmarks is not None and np.isfinite(landmarks).all()
-        self._waiting.append(lower_face(frame, landmarks) if known else None)
+        self._waiting.append((lower_face(frame, landmarks), _profile(landmarks)) if known else None)
         if len(self._waiting) == BATCH:
             self._look()
 
@@ -88,9 +90,17 @@ class CoverWatch:
         found = np.full(len(self._waiting), np.nan, np.float32)
         known = [at for at, one in enumerate(self._waiting) if one is not None]
         if known:
-            found[known] = cover_scores(np.stack([self._waiting[at] for at in known]))
+            pictures, profiles = zip(*(self._waiting[at] for at in known), strict=True)
+            found[known] = cover_scores(np.stack(pictures)) - np.array(profiles, np.float32)
         self._scores.append(found)
         self._waiting = []
+
+
+def _profile(landmarks):
+    """What is taken off the score of a face that is turned far: a profile shows half a mouth."""
+    landmarks = np.asarray(landmarks, np.float64)
+    tip = apply_affine(fit_similarity(landmarks[list(STABLE)], CANONICAL_STABLE), landmarks[[NOSE_TIP]])[0, 0]
+    return PROFILE * max(0.0, abs(tip) - TURNED)
 
 
 def cover_scores(pictures):
@@ -106,16 +116,29 @@ def cover_scores(pictures):
     from torch.nn import functional
 
     layers, head = _network()
-    planes = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float()
-    colours, lips, face = planes[:, :3], planes[:, 3:4] / 255, planes[:, 4:] / 255
-    count = 3 * face.sum((1, 2, 3), keepdim=True).clamp(min=1)
-    away = (colours - (colours * face).sum((1, 2, 3), keepdim=True) / count) * face  # what lies beside the face counts nothing
-    spread = (away.square().sum((1, 2, 3), keepdim=True) / count).sqrt()
-    values = torch.cat([away / (spread + SPREAD_FLOOR), lips], 1)
+    values = prepared(torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float())
     with torch.inference_mode():
         for (weight, bias), stride in zip(layers, STRIDES, strict=True):
             values = functional.relu(functional.conv2d(values, weight, bias, stride, 1))
         return functional.linear(values.flatten(1), *head)[:, 0].numpy()
+
+
+def prepared(planes):
+    """What the network sees: the face over its own mean and spread, 0 beside it, and the lips.
+
+    Args:
+        planes: (n, 5, SIDE, SIDE) float tensor, 0 to 255, of `lower_face`.
+
+    Returns:
+        (n, 4, SIDE, SIDE).
+    """
+    import torch
+
+    colours, lips, face = planes[:, :3], planes[:, 3:4] / 255, planes[:, 4:] / 255
+    count = 3 * face.sum((1, 2, 3), keepdim=True).clamp(min=1)
+    away = (colours - (colours * face).sum((1, 2, 3), keepdim=True) / count) * face
+    spread = (away.square().sum((1, 2, 3), keepdim=True) / count).sqrt()
+    return torch.cat([away / (spread + SPREAD_FLOOR), lips], 1)
 
 
 def covered_frames(scores, fps, shots=None):
@@ -133,16 +156,18 @@ def covered_frames(scores, fps, shots=None):
     out = np.zeros(len(scores), bool)
     shots = np.zeros(len(scores), int) if shots is None else np.asarray(shots)
     for shot in np.unique(shots):
-        own = np.flatnonzero((shots == shot) & np.isfinite(scores))
-        if len(own):
+        own = np.flatnonzero(shots == shot)
+        if np.isfinite(scores[own]).any():
             out[own] = _covered_in_shot(scores[own], float(fps))
     return out
 
 
 def _covered_in_shot(scores, fps):
-    """(n,) bool of the frames of one shot."""
-    calm = _median(scores, CALM)
-    usual = min(float(np.percentile(calm, USUAL)), SURE)
+    """(n,) bool of the frames of one shot; scores (n,), NaN where nothing is known."""
+    known = np.isfinite(scores)
+    calm = np.full(len(scores), -np.inf)
+    calm[known] = _median(scores[known], CALM)
+    usual = min(float(np.percentile(calm[known], USUAL)), SURE)
     seeds = (calm > SURE) | ((calm > LIKELY) & (calm > usual + RISE))
     weak = (calm > WEAK) & ((calm > usual + RISE / 2) | (calm > SURE - RISE / 2))
     covered = np.zeros(len(scores), bool)

@@ -9,9 +9,13 @@ from itertools import islice
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from faces.detectors import build_detector
 from faces.detectors.quiet import silent_stderr
+from faces.detectors.tiles import Patience, levels
+from faces.detectors.views import roll_of
 from faces.landmarks import INNER_LIP_TOP, JAW, LEFT_EYE, MOUTH, RIGHT_EYE, apply_affine, interocular
 from faces.mouth import mouth_opening
 from faces.track import FaceSelection, track_face
@@ -81,6 +85,41 @@ def test_a_face_found_only_in_a_tile(detector, upright):
     found = detector.detect(placed(matrix, 1280, 720))
     assert len(found) == 1
     np.testing.assert_allclose(found[0].centre, apply_affine(matrix, upright.centre[None])[0], atol=6)
+
+
+def test_a_head_of_60_pixels_in_3840x2160_is_found(detector, upright):
+    matrix = at(2600, 1400, 0.42)
+    (found,) = detector.detect(placed(matrix, 3840, 2160))
+    np.testing.assert_allclose(found.centre, apply_affine(matrix, upright.centre[None])[0], atol=6)
+
+
+def test_a_video_without_a_face_is_searched_deeply_now_and_then_alone(monkeypatch):
+    patience, deep = Patience(), []
+    for _ in range(40):
+        deep.append(patience.deep())
+        patience.tell([])
+    assert np.flatnonzero(deep).tolist() == [0, 1, 2, 12, 24, 36]
+    patience.tell(["a face"])
+    assert patience.deep()
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_squares_cover_the_frame_and_are_bounded_in_number(height, width):
+    found = levels(height, width)
+    assert bool(found) == (max(height, width) > 480 and min(height, width) >= 96)
+    for squares in found:
+        seen = np.zeros((height // 8 + 1, width // 8 + 1), bool)
+        for top, left, rows, columns in squares:
+            assert 0 <= top <= height - rows and 0 <= left <= width - columns
+            seen[top // 8 : (top + rows + 7) // 8, left // 8 : (left + columns + 7) // 8] = True
+        assert seen[: height // 8, : width // 8].all()
+    assert sum(len(squares) for squares in found) < 200
+
+
+def test_a_face_whose_chin_is_outside_the_picture_stands_upright(detector, upright):
+    frame = portrait()[: int(upright.landmarks[57, 1])]  # the picture ends at the lower lip
+    assert all(abs(roll_of(face.landmarks)) < 30 for face in detector.detect(frame))
 
 
 @pytest.mark.parametrize("roll", [-40, -25, -10, 10, 25, 40])

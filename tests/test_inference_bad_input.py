@@ -427,6 +427,7 @@ def test_a_checkpoint_that_does_not_fit(refused, tmp_path):
         (["--precision", "fp16", "--device", "cpu"], "--precision"),
         (["--precision", "int8"], "--precision"),
         (["--face_near", "here"], "--face_near"),
+        (["--face_near", "nan,4"], "--face_near nan,4: must be two numbers of pixels"),
         (["--face_near", "1,2", "--face_index", "0"], "--face_near"),
         (["--face_index=-1"], "--face_index"),
         (["--static", "perhaps"], "--static"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from common.errors import InputError
+from faces.drawing.lower_face import draw_lower_face
 from faces.landmarks import JAW
 from faces.lip_space import lip_space
 from faces.outline import lower_face_mask
@@ -335,9 +336,13 @@ def test_a_reference_is_blamed_where_it_was_given_alone(job, kit, driver, droppe
 def test_a_preview_shows_what_is_pasted(kit, driver):
     scene = planned(kit, driver, "face.mp4", "short.wav").scene
     (landmarks,), size = scene.landmarks([2]), scene.size
-    shown = Masks(scene, driver)(2)
-    np.testing.assert_array_equal(shown, driver.outline(landmarks, size, scene.crops[2].smear, landmarks))
-    assert shown.sum() > lower_face_mask(landmarks, size, inset=scene.crops[2].smear).sum()
+    outline = Masks(scene, driver)(2)
+    np.testing.assert_array_equal(outline, driver.outline(landmarks, size, scene.crops[2].smear, landmarks))
+    assert outline.sum() > lower_face_mask(landmarks, size, inset=scene.crops[2].smear).sum()
+    crop = scene.pictures([2])[0]
+    shown, (_, mask) = driver.shown_mask(scene, 2, crop), draw_lower_face(crop, landmarks, landmarks, [(crop, landmarks, 1.0)])
+    np.testing.assert_array_equal(shown, mask * outline)  # what `draw` gives as its mask where lips stay
+    assert 0 < shown.sum() < outline.sum()
 
 
 @pytest.mark.parametrize("outfile", ["/", "..", ".", "folder", "folder/.."])

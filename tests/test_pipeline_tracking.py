@@ -1,5 +1,6 @@
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
@@ -128,6 +129,22 @@ def test_no_face_anywhere_names_the_file_and_the_ways_out(tmp_path, asked):
         tracked(video, TrackStore(None))
     with pytest.raises(InputError, match="first frame"):
         tracked(video, TrackStore(None), static=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "how", "words"),
+    [
+        ((3840, 2160), {}, "3840x2160 pixels: cut the person out with --crop"),
+        ((120, 90), {}, "120x90 pixels, and a face needs about 40"),
+        ((640, 480), {"resize_factor": 3}, "leave --resize_factor 3 out"),
+        ((640, 480), {"crop": (0, 40, 0, 40)}, "make --crop wider"),
+        ((640, 480), {}, "face found in the picture; try --detector face-alignment"),
+    ],
+)
+def test_where_no_face_is_found_the_flags_that_help_are_named(tmp_path, asked, size, how, words):
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((*size[::-1], 3), 120, np.uint8))
+    with pytest.raises(InputError, match=words):
+        tracked(tmp_path / "wall.png", TrackStore(None), transform=Transform(**how))
 
 
 def test_the_default_folder_follows_the_xdg_rule(tmp_path, monkeypatch):

@@ -55,7 +55,8 @@ class Thing:
         spread = rng.random() if near else 1.0
         place = (away * spread * np.cos(angle), away * spread * np.sin(angle))
         enter = 0 if kind == "mask" or rng.random() < 0.2 else int(rng.integers(*ENTER))
-        return Thing(kind, seed, place, float(rng.uniform(0.8, 1.35)), first, last, enter, float(rng.uniform(0, np.pi)), texture)
+        size, side = float(rng.uniform(0.8, 1.35)), float(rng.uniform(0, np.pi))
+        return Thing(kind, seed, place, size, first, last, enter, side, texture)
 
     def on(self, frame, landmarks, number):
         """The frame with the thing in it.
@@ -108,7 +109,8 @@ def _surface(frame, colour, rng, unit, middle, grain=0.03, slope=0.35):
     height, width = frame.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
-    light = 1 + slope * rng.uniform(0.3, 1) * np.clip(((x - middle[0]) * np.cos(angle) + (y - middle[1]) * np.sin(angle)) / unit, -1, 1)
+    away = ((x - middle[0]) * np.cos(angle) + (y - middle[1]) * np.sin(angle)) / unit
+    light = 1 + slope * rng.uniform(0.3, 1) * np.clip(away, -1, 1)
     light = light + rng.normal(0, grain, (height, width)).astype(np.float32)
     return np.asarray(colour, np.float32) * light[..., None]
 
@@ -143,7 +145,8 @@ def _hand(thing, frame, landmarks, middle, axes, unit):
         cv2.line(alpha, tuple(int(v) for v in start), tuple(int(v) for v in end), 1.0, thick, cv2.LINE_AA, 3)
         if finger:
             start, end = _points([(0.1, y - 0.12), (0.45 + bend * 0.6, (y - 0.12) * 1.15)], middle, axes, unit)
-            cv2.line(lines, tuple(int(v) for v in start), tuple(int(v) for v in end), 1.0, max(1, int(unit * 0.03)), cv2.LINE_AA, 3)
+            thin = max(1, int(unit * 0.03))
+            cv2.line(lines, tuple(int(v) for v in start), tuple(int(v) for v in end), 1.0, thin, cv2.LINE_AA, 3)
     start, end = _points([(-0.1, 0.3), (0.35, 0.75)], middle, axes, unit)
     cv2.line(alpha, tuple(int(v) for v in start), tuple(int(v) for v in end), 1.0, max(1, int(unit * 0.22)), cv2.LINE_AA, 3)
     lines = cv2.GaussianBlur(lines, (0, 0), max(0.5, 0.02 * unit))
@@ -212,7 +215,8 @@ def _mask(thing, frame, landmarks, middle, axes, unit):
     if rng.random() < 0.7:
         for y in (-0.3, 0.0, 0.3):
             start, end = _points([(-0.8, y - 0.05), (0.8, y - 0.05)], landmarks[MOUTH].mean(0), axes, unit)
-            cv2.line(folds, tuple(int(v) for v in start), tuple(int(v) for v in end), 1.0, max(1, int(unit * 0.03)), cv2.LINE_AA, 3)
+            thin = max(1, int(unit * 0.03))
+            cv2.line(folds, tuple(int(v) for v in start), tuple(int(v) for v in end), 1.0, thin, cv2.LINE_AA, 3)
         folds = cv2.GaussianBlur(folds, (0, 0), max(0.5, 0.015 * unit))
     return alpha, surface * (1 - 0.2 * folds[..., None])
 
