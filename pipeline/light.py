@@ -1,5 +1,7 @@
 """The light of the reference and that of the frames, where it drifts inside a shot: a driver is shown one light alone."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from faces.exposure import light_factors, lit
@@ -32,8 +34,10 @@ def light_of(scene):
     """
     if scene.track is None or scene.still or not scene.looks:
         return None
-    factors = np.ones((len(scene.track), 3), np.float32)
+    track, factors = scene.track, np.ones((len(scene.track), 3), np.float32)
+    if track.light is not None and scene.covered.any():  # what covers a mouth is not how the face is lit
+        track = replace(track, light=np.where(scene.covered[:, None], np.float32(np.nan), track.light))
     for look in scene.looks:
-        if look < len(scene.track):
-            factors *= light_factors(scene.track, look, scene.fps)
+        if look < len(track):
+            factors *= light_factors(track, look, scene.fps)
     return None if (factors == 1).all() else LightOfFrames(factors)

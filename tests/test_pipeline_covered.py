@@ -1,11 +1,14 @@
 """Frames with a covered mouth on their way through a job: left alone, blended out and in, drawn on demand, named at the end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from faces.outline import lower_face_mask
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
+from pipeline.light import light_of
 from pipeline.masks import Masks
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.output import CropOutput, FrameOutput
@@ -54,6 +57,15 @@ def test_covered_frames_stay_to_the_last_bit_and_the_mouth_is_blended_out_and_in
         else:
             np.testing.assert_allclose(shot.mask, plan.masks(shot.index) * min(away / 4, 1), atol=1e-6)
             assert (made != shot.frame).any()
+
+
+def test_what_covers_a_mouth_does_not_tell_how_the_face_is_lit(kit):
+    driver, plan = planned(kit)
+    track = plan.scene.track
+    light = np.where(track.covered[:, None], track.light * (0.3, 0.6, 2.0), track.light)
+    scene = replace(plan.scene, track=replace(track, light=light.astype(np.float32)))
+    assert light_of(replace(scene, track=replace(scene.track, covered=None))) is not None
+    assert light_of(scene) is None
 
 
 def test_drawn_on_demand(kit):
