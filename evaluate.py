@@ -39,7 +39,7 @@ def parse(argv):
     add = parser.add_argument
     add("--out", type=Path, help="name of the table, without suffix (results/table; results/comparison with --compare)")
 
-    add = parser.add_argument_group("videos that are there").add_argument
+    add = parser.add_argument_group("existing videos").add_argument
     add("--generated", nargs="+", type=Path, help="generated video, or folder of them; several folders are several systems")
     add("--real", type=Path, help="real video, or folder of them with the same names")
     add("--unpaired", nargs="+", type=Path, help="for each --generated, a folder of the same faces driven by other sound")
@@ -50,10 +50,10 @@ def parse(argv):
     add = parser.add_argument_group("videos to be generated first").add_argument
     add("--checkpoint", nargs="+", type=Path, help="generators")
     add("--pairs", help="list of `audio video` lines, or grid, grid:s1,s22, tcd_timit, folder")
-    add("--data_root", type=Path, help="folder that the pairs are below")
+    add("--data_root", type=Path, help="folder that holds the clips of the pairs")
     add("--videos", type=Path, help="where the generated videos go (OUT_videos)")
-    add("--limit", type=int, help="so many faces of the list, spread evenly")
-    add("--seed", type=int, default=0, help="decides who gets whose sound, where the list does not say (%(default)s)")
+    add("--limit", type=int, help="use only this many faces of the list, spread evenly")
+    add("--seed", type=int, default=0, help="of the pairing of faces and other sounds, where the list names none (%(default)s)")
     add("--cache_dir", type=Path, help="where face tracks are kept for next time (~/.cache/talkingface)")
     add("--precision", help="of the generators: auto (fp16 on cuda, else fp32), fp32, fp16 or bf16 (auto)")
 
@@ -70,12 +70,12 @@ def parse(argv):
     add("--inception_weights", type=Path, help="pt_inception-2015-12-05-6726825d.pth, for FID")
     add("--fid_crop", choices=("face", "frame"), default="face", help="what FID compares (%(default)s)")
     add("--fid_reference", type=Path, help="statistics of the real set (.npz): used when there, else written")
-    add("--force", action="store_true", help="give a FID of too few samples, too")
+    add("--force", action="store_true", help="compute FID even from too few samples")
     add("--lpips", choices=("alex", "vgg", "squeeze"), help="LPIPS with this backbone (needs the package lpips)")
-    add("--identity", action="store_true", help="is it the same person: face embeddings (needs the extra identity)")
+    add("--identity", action="store_true", help="likeness of the person by face embeddings (needs the extra identity)")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
-    add("--frames", type=int, help="look at the first so many frames of each video only")
-    add("--keep_going", action="store_true", help="measure the others where some videos cannot be used; these are failed rows")
+    add("--frames", type=int, help="look only at this many frames from the start of each video")
+    add("--keep_going", action="store_true", help="measure the others where some videos cannot be used; those are failed rows")
 
     add = parser.add_argument_group("faces and machine").add_argument
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
@@ -120,7 +120,8 @@ def check(args):
     from metrics.clips.names import given_names
 
     if args.compare:
-        if args.generated or args.checkpoint or args.with_published or args.names or args.columns:
+        others = ("generated", "checkpoint", "with_published", "names", "columns", "intervals", "caption", "label", "figures")
+        if any(getattr(args, flag) for flag in (*others, "keep_going")):
             raise InputError("--compare takes two tables and --out alone; measure, or print published numbers, in another run")
         return
     if bool(args.generated) == bool(args.checkpoint):

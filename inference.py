@@ -23,31 +23,29 @@ def main(argv):
         jobs = read_jobs(args.jobs)
     elif has_folder(args.face, args.audio):
         jobs = pair_folders(args.face, args.audio, args.outfile, drive=args.drive, pose=args.pose)
-    from pipeline.jobs.work import Work
+    from pipeline.jobs.runner import JobRunner
 
-    work = Work(args, args.checkpoint_path or DEFAULT_CHECKPOINT, keep=jobs.keep if jobs else ())
+    runner = JobRunner(args, args.checkpoint_path or DEFAULT_CHECKPOINT, keep=jobs.keep if jobs else ())
     outfile = args.outfile or DEFAULT_OUTFILE
     if jobs is not None:
-        return _run_all(work, jobs)
+        return _run_all(runner, jobs)
     if args.preview:
-        print(work.preview(args.face, outfile))
+        print(runner.preview(args.face, outfile))
     else:
-        print(_summary(work.run(work.look(Row(1, args.face, args.audio, outfile, args.drive, args.pose)))))
+        print(_summary(runner.run(runner.look(Row(1, args.face, args.audio, outfile, args.drive, args.pose)))))
     return None
 
 
-def _run_all(work, jobs):
+def _run_all(runner, jobs):
     """Look at all jobs, then do those that can be done; the exit code is 1 when one failed, with a line for each at the end."""
-    from pipeline.jobs.checks import look_at_all
-
     for note in jobs.notes:
         print(f"note: {one_line(note)}", file=sys.stderr)
-    ready, failed = look_at_all(jobs, work.first_look)
+    ready, failed = runner.look_at_all(jobs)
     for one in failed:
         print(one_line(f"{one.label}: cannot be done: {one.message}"), file=sys.stderr, flush=True)
     if ready:
-        work.driver()  # a bad checkpoint is no job's fault
-    failed += run_rows(ready, work.run, lambda report: print(_summary(report), flush=True))
+        runner.driver()  # a bad checkpoint is no job's fault
+    failed += run_rows(ready, runner.run, lambda report: print(_summary(report), flush=True))
     for one in sorted(failed):
         print(one_line(f"{one.label}: failed: {one.message}"), file=sys.stderr)
     print(f"{jobs.source}: {len(jobs) - len(failed)} of {len(jobs)} jobs done")

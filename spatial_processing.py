@@ -20,7 +20,7 @@ from common.files import require_file
 from common.places import check_folder
 
 WRITTEN = ("blocks.png", "distance.png", "modules.png", "modules.json", "modules.npz", "modules.mp4", "loss.json",
-           "optimised.png", "optimised.mp4", "spatial.png")  # fmt: skip
+           "optimised.png", "optimised.mp4")  # fmt: skip
 MOST_LINES = 25  # of losses that are printed
 
 
@@ -34,12 +34,12 @@ def parse(argv):
     real.add_argument("--video", help="real video")
     add("--generated", help="generated picture or video of the same size: spatial loss, face optimisation")
     add("--clusters", type=int, default=64, help="k, texture blocks (%(default)s)")
-    add("--compactness", type=float, default=10.0, help="m, what place counts beside colour (%(default)s)")
+    add("--compactness", type=float, default=10.0, help="m, weight of position against colour (%(default)s)")
     add("--crop", action="store_true", help="work on the aligned face crop, not on the whole picture")
     add("--size", type=int, help="side of that crop in pixels (as large as the face is)")
     add("--no_optimise", action="store_true", help="leave out the face optimisation")
     add("--frame", type=int, default=0, help="of a video: the frame that is shown in the pictures (%(default)s)")
-    add("--frames", type=int, help="of a video: the first so many only")
+    add("--frames", type=int, help="of a video: this many from the start alone")
     add("--out", type=Path, default=Path("results/spatial"), help="folder (%(default)s)")
     add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plot of all steps (%(default)s)")
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
@@ -88,7 +88,7 @@ def _check(args):
     for flag, what in (("image", "real picture"), ("video", "real video"), ("generated", "generated picture or video")):
         if getattr(args, flag) is not None:
             require_file(getattr(args, flag), what, pipes=True)
-    check_folder(args.out, WRITTEN, (args.image, args.video, args.generated))
+    check_folder(args.out, (*WRITTEN, f"spatial.{args.format}"), (args.image, args.video, args.generated))
     if args.size is not None and not (args.crop and 16 <= args.size <= 1024):
         raise InputError(f"--size {args.size}: goes with --crop, from 16 to 1024 pixels")
     for flag, low in (("frame", 0), ("frames", 1)):

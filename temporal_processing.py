@@ -21,7 +21,7 @@ from common.errors import InputError
 from common.files import atomic_output, require_file
 from common.places import check_folder
 
-WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json", "temporal.png")
+WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json")
 
 
 def parse(argv):
@@ -31,7 +31,7 @@ def parse(argv):
     add = parser.add_argument
     add("--audio", required=True, help="speech: an audio file, or a video with sound; any rate, brought to 16 kHz")
     add("--transcript", help="text file with what is said")
-    add("--align", help="who says what when: GRID .align, LRS2 text, csv, json, TextGrid")
+    add("--align", help="word or phone times: GRID .align, LRS2 text, csv, json, TextGrid")
     add("--textgrid", help="the same, as a Praat TextGrid")
     add("--video", help="real video: mouth opening, and its frame rate")
     add("--generated", help="generated video of the same clip: lip loss and weight")
@@ -41,8 +41,8 @@ def parse(argv):
     add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (%(default)s)")
     add("--strict", action="store_true", help="refuse a transcript that fits the sound poorly")
     add("--fps", type=_rate, help="frame rate of the runs without a video (25)")
-    add("--similarity", default="motion", help="of lips: motion or shape (%(default)s)")
-    add("--mode", default="tolerant", help="of the weight: literal, tolerant or uniform (%(default)s)")
+    add("--similarity", default="motion", help="similarity of lips: motion or shape (%(default)s)")
+    add("--mode", default="tolerant", help="rule of the lip weight: literal, tolerant or uniform (%(default)s)")
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
     add("--detector_weights", help="folder with face-alignment's weight files")
     return parser.parse_args(argv)
@@ -94,6 +94,7 @@ def _check(args):
     """Refuse what cannot work before any work begins."""
     from common.suggest import refuse_unknown
     from faces.detectors import DETECTORS
+    from media import probe
 
     if args.generated and not args.video:
         raise InputError("--generated: give the real video too, as --video")
@@ -105,7 +106,10 @@ def _check(args):
         if getattr(args, flag) is not None:
             require_file(getattr(args, flag), what, pipes=flag in ("audio", "video", "generated"))
     read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
-    check_folder(args.out, WRITTEN, read)
+    check_folder(args.out, (*WRITTEN, f"temporal.{args.format}"), read)
+    for path, what in ((args.video, "real video"), (args.generated, "generated video")):
+        if path is not None and probe(path, what).is_image:
+            raise InputError(f"{path}: is a picture; the lips of a video are needed")
     from losses.temporal import MODES, SIMILARITIES  # torch comes with them, so they are last
 
     refuse_unknown([args.similarity], SIMILARITIES, "--similarity")

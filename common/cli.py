@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.streams import lossy_streams
-from common.system_errors import told
+from common.system_errors import explain
 
 NOTHING_KEPT = "nothing was written under the final name; the same command begins again"
 _ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ def run(main, argv=None):
             print(f"error: {one_line(error)}", file=sys.stderr)
             return EXIT_INPUT
         except OSError as error:
-            if (message := told(error)) is None:
+            if (message := explain(error)) is None:
                 raise
             print(f"error: {one_line(message)}", file=sys.stderr)
             return EXIT_INPUT

@@ -32,7 +32,7 @@ _OF_A_PATH = {
 }
 
 
-def told(error):
+def explain(error):
     """One line on an OSError that a user can mend; None for one that is a fault of the program.
 
     It is the user's to mend when the disk, a permission, a limit or a path is the reason. A wrong use of the system (a closed

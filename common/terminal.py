@@ -22,16 +22,17 @@ def bar_size(stream):
 
 
 @contextmanager
-def counting(total, unit, what="", *, clock=time.monotonic):
+def counting(total, unit, what="", *, leave=True, clock=time.monotonic):
     """Yield a Counter of `total` things, which shows a bar on standard error where that is a terminal, else lines.
 
     Args:
-        total: int; nothing is shown where it is 0.
+        total: int; nothing is shown where it is 0. None: not known.
         unit: what is counted: "clip".
         what: what is done, before the count; or "".
+        leave: False takes the bar away at the end.
         clock: function without arguments -> seconds.
     """
-    counter = Counter(total, unit, what, clock)
+    counter = Counter(total, unit, what, leave, clock)
     try:
         yield counter
     finally:
@@ -41,14 +42,15 @@ def counting(total, unit, what="", *, clock=time.monotonic):
 class Counter:
     """See `counting`."""
 
-    def __init__(self, total, unit, what, clock):
+    def __init__(self, total, unit, what, leave, clock):
         self._total, self._unit, self._what, self._clock = total, unit, what, clock
         self._done, self._begun, self._bar = 0, clock(), None
         self._last = self._begun
-        if total and sys.stderr.isatty():
+        if total != 0 and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=unit, desc=what or None, file=sys.stderr, **bar_size(sys.stderr))
+            self._bar = tqdm(total=total, unit=unit, desc=what or None, file=sys.stderr, leave=leave, mininterval=0.2,
+                             **bar_size(sys.stderr))  # fmt: skip
 
     def update(self):
         """One more is done."""
@@ -57,11 +59,14 @@ class Counter:
             self._bar.update()
             return
         now = self._clock()
-        if now - self._last >= SECONDS:
+        if now - self._last >= SECONDS and self._total != 0:
             self._last, each = now, (now - self._begun) / self._done
-            left = datetime.timedelta(seconds=round(each * (self._total - self._done)))
+            of = left = ""
+            if self._total is not None:
+                of = f" of {self._total}"
+                left = f", left {datetime.timedelta(seconds=round(each * max(0, self._total - self._done)))}"
             what = f"{self._what}: " if self._what else ""
-            print(f"{what}{self._done} of {self._total} {self._unit}s, {each:.2g} s each, left {left}", flush=True)
+            print(f"{what}{self._done}{of} {self._unit}s, {each:.2g} s each{left}", flush=True)
 
     def note(self, text):
         """One line on standard error, above the bar where there is one."""

@@ -20,7 +20,7 @@ FAINT = 0.03  # detail of a flat wall, which is noise
 # Chosen on 205 real clips without a known cut (22,957 frames) and 700 joins of two of them: docs/methods.md.
 LEAST, TIMES, NOISE = 0.2, 5.0, 0.02  # a cut differs by more than the first, and so many times more than the steps around it
 UNLIKE, TIMES_UNLIKE = 0.8, 1.25  # the same of pictures that have nothing in common
-LEAST_ODD = 0.6  # as LEAST, where fewer than REACH frames are on one side, or where one is bridged
+LEAST_ODD = 0.7  # as LEAST, where fewer than REACH frames are on one side, or where one is bridged
 LEAST_FACE = 0.3  # as LEAST, in the surroundings of the face
 BLANK, CLEAR = 3.0, 8.0  # grey levels of spread below which a picture shows nothing, and above which it shows enough
 OTHER = 0.35  # pictures before and after a gap without a picture that differ by more show two scenes

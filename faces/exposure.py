@@ -9,6 +9,7 @@ from faces.smoothing import smooth_series
 DARK = 0.3  # grey levels added to both sides of a ratio: black has no colour
 SMOOTH_SECONDS = 0.12  # width of the kernel over time
 SLACK = 0.04  # logarithm by which the smoothed light may stay behind a step
+NEAR_SECONDS = 0.5  # to either side, in which the largest difference decides whether light is matched
 # Logarithms of a factor below which light counts as the same, and from which on it is matched in full: a head that turns and
 # speaks in constant light stays below the first. Chosen on real clips: docs/methods.md.
 SAME, OTHER = 0.12, 0.24
@@ -42,10 +43,18 @@ def light_factors(track, reference, fps=25):
         calm = smooth_series(apart, SMOOTH_SECONDS * float(fps))
         behind = apart - calm
         calm = calm + np.clip(1 - SLACK / np.maximum(np.abs(behind), 1e-9), 0, 1) * behind
-        drift = np.clip((np.abs(calm).max(1) - SAME) / (OTHER - SAME), 0, 1)
+        drift = np.clip((_around(np.abs(calm).max(1), fps) - SAME) / (OTHER - SAME), 0, 1)
         drift = drift * drift * (3 - 2 * drift)
         factors[start:end] = np.exp(np.clip(drift[:, None] * calm, -np.log(MOST), np.log(MOST)))
     return factors
+
+
+def _around(values, fps):
+    """(n,) the largest of the values (n,) near each place, and of these the mean near it: what drifts is matched as a whole."""
+    radius = max(1, round(NEAR_SECONDS * float(fps)))
+    for reduce in (np.max, np.mean):
+        values = reduce(np.lib.stride_tricks.sliding_window_view(np.pad(values, radius, mode="edge"), 2 * radius + 1), axis=1)
+    return values
 
 
 def lit(picture, factor):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import InputError
+from common.terminal import counting
 from metrics.clips.video_tags import told_precisions
 from metrics.measures.registry import build_measures, columns_of
 from metrics.networks.fid import read_statistics, write_statistics
@@ -68,8 +69,6 @@ class Evaluation:
         Returns:
             (Results of all processes, Progress), or None in a process that writes no report.
         """
-        from tqdm import tqdm
-
         videos = [_fingerprint(item, made_here=self.generator is not None) for item in self.items]
         columns = [column.key for column in columns_of(self._measures)]
         progress = Progress(folder, {"protocol": self.protocol(), "columns": columns, "videos": videos,
@@ -81,9 +80,11 @@ class Evaluation:
             print(f"{len(done)} of {len(self.items)} faces were measured before; going on with the rest", file=sys.stderr)
         scorer, own = self._scorer(detector), Results()
         try:
-            for item in tqdm(left, "measuring", unit="face", disable=None if processes.first else True):
-                own.add(item.face, self._measure(scorer, item))
-                progress.save(own)
+            with counting(len(left) if processes.first else 0, "face", "measuring") as counter:
+                for item in left:
+                    own.add(item.face, self._measure(scorer, item))
+                    progress.save(own)
+                    counter.update()
         finally:
             progress.save(own, now=True)
         processes.wait()

@@ -1,8 +1,8 @@
-"""Progress bars on standard error; silent where nobody watches."""
+"""Progress over the frames of a video."""
 
-from tqdm import tqdm
+from common.terminal import counting
 
 
 def bar(what, total):
-    """A tqdm bar with frames a second and the time that is left; it shows itself on a terminal only."""
-    return tqdm(desc=what, total=total, unit="frame", disable=None, dynamic_ncols=True, mininterval=0.2, leave=False)
+    """Context with a common.terminal.Counter of `total` frames (None: not known): a bar on a terminal, else a line a minute."""
+    return counting(total, "frame", what, leave=False)

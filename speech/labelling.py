@@ -41,7 +41,7 @@ class SpeechText:
         return next((f"--{name}" for name in ("transcript", "align", "textgrid") if getattr(self, name) is not None), "")
 
     def check(self, seconds):
-        """Read the file that is given, so that a mistake in it is told before anything dear is done.
+        """Read the file that is given, so that a mistake in it is reported before expensive work begins.
 
         Args:
             seconds: length of the sound.

@@ -128,6 +128,7 @@ CASES = {
     "--compare text.json absent.json": "text.json: is not JSON",
     "--compare absent.json text.json": "absent.json: cannot be read",
     "--compare text.json": "argument --compare: expected 2 arguments",
+    "--compare text.json text.json --figures pdf": "--compare takes two tables and --out alone",
     "--compare text.json text.json --names a b": "--compare takes two tables and --out alone",
     f"{FOLDERS} --compare text.json text.json": "--compare takes two tables and --out alone",
 }

@@ -21,10 +21,12 @@ from tests.inference_kit import moving_portrait, tone, write_video
 KILLED = """
 import os, signal, sys
 import faces.detectors
+import faces.track
 from metrics import progress
 from metrics.scorer import Scorer
-from tests.evaluate_kit import DrawnFaces, run
+from tests.evaluate_kit import DrawnFaces, never_covered, run
 
+faces.track.covered_frames = never_covered
 faces.detectors.build_detector = lambda *args, **options: DrawnFaces()
 progress.SAVE_SECONDS, progress.SAVE_SHARE = 0, float("inf")
 measure, done = Scorer.measure, []
@@ -114,7 +116,7 @@ def test_an_interrupted_evaluation_goes_on(material, tmp_path, measured, uninter
     measured.stop = 2
     assert run(*arguments) == 130
     assert measured.faces == ["a", "b"] and {path.name for path in tmp_path.iterdir()} == {"t.progress"}
-    assert "nothing was written under the final name" in capsys.readouterr().err
+    assert f"is kept in {tmp_path / 't.progress'}; the same command goes on" in capsys.readouterr().err
     measured.stop = None
     assert run(*arguments) == 0
     assert measured.faces == ["a", "b", "e"] and "2 of 3 faces were measured before" in capsys.readouterr().err

@@ -36,15 +36,16 @@ def test_a_fade_is_followed(noise):
     track = track_lit(fade * np.random.default_rng(0).normal(1, noise, 50))
     factors = light_factors(track, 40)
     fade = track.light[:, 0] / SKIN[0]
-    assert np.abs(np.log(factors[:24].mean(1) / fade[:24])).max() < 0.13 + 3 * noise and (factors[34:] == 1).all()
-    assert np.abs(np.diff(np.log(factors[5:].mean(1)))).max() < 0.3
+    away = np.abs(np.log(factors.mean(1) / fade))
+    assert away.max() < 0.13 + 3 * noise and away[1:].max() < 0.05 + 3 * noise and np.abs(factors[45:] - 1).max() < 0.01 + noise
+    assert (light_factors(track, 40)[:, 0] != 1)[:29].all() and (light_factors(track, 40, 5)[40:] == 1).all()
 
 
 def test_a_lamp_is_followed_at_once_and_in_its_colour():
     light = np.tile(SKIN, (40, 1))
     light[20:] *= (1.5, 1.2, 0.8)
     factors = light_factors(track_lit(light), 5)
-    assert (factors[:17] == 1).all() and np.abs(np.log(factors[22:] / (1.5, 1.2, 0.8))).max() < 0.05
+    assert np.abs(np.log(factors[:17])).max() < 0.045 and np.abs(np.log(factors[22:] / (1.5, 1.2, 0.8))).max() < 0.05
     assert np.abs(np.log(factors[20] / (1.5, 1.2, 0.8))).max() < 0.08
 
 
@@ -57,7 +58,7 @@ def test_light_is_not_smoothed_over_a_cut_nor_over_frames_without_a_face():
     track.shots[:] = 0
     track.present[15:20], track.light[15:20], track.light[30] = False, np.nan, np.nan
     factors = light_factors(track, 5)
-    assert (factors[:20] == 1).all() and np.abs(np.log(factors[20:] / 0.3)).max() < 0.06
+    assert (factors[:20] == 1).all() and np.abs(np.log(factors[20:] / 0.3)).max() < 0.06  # a gap ends a run, not the shot
     track.light[5] = np.nan  # measured beside it
     np.testing.assert_allclose(light_factors(track, 5), factors, rtol=1e-6)
 

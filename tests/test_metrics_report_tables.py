@@ -82,6 +82,7 @@ def test_the_best_of_the_systems_is_bold_and_never_an_over_fitted_one():
     assert bold(four(), "ssim_face") == set(), "a system alone is not the best"
     texts = tex_table(report), markdown_page(report), html_page(report)
     for text, mark in zip(texts, (r"\textbf{%s}", "**%s**", "<b>%s</b>"), strict=True):
+        assert ("bold: the best of the systems" in text) == (text != format_table(report))
         assert mark % "7.500" in text and mark % "0.7000" in text and mark % "6.000" not in text and mark % "1.0000" not in text
 
 
@@ -92,6 +93,7 @@ def test_columns_are_chosen_and_ordered():
     assert markdown.split("\n")[2] == "|  | videos | SSIM mouth ↑ | D (judge) ↓ |" and "## All measures" in markdown
     head = page[page.index("<thead>"):page.index("</thead>")]
     assert head.index("SSIM mouth") < head.index(">D ↓") and head.count("<th") == 5 and "All measures" in page
+    assert "own offset" not in tex_table(report, style=TableStyle(columns=("ssim_mouth",))), "no note of what is not shown"
     (number, lines), = tabulars(tex_table(report, style=style))
     assert number == 3 and all(count == 3 for _, count in lines)
     assert "All measures" not in html_page(report) + markdown_page(report)

@@ -1,5 +1,6 @@
 """Lists of jobs: tables as editors and spreadsheets write them, folders, and a run in which one bad job stops no other."""
 
+import errno
 import os
 
 import pytest
@@ -238,13 +239,17 @@ def test_one_bad_row_does_not_stop_the_rest():
             raise InputError("b.wav: empty")
         if line == 3:
             raise ZeroDivisionError("ours")
+        if line == 5:
+            raise OSError(errno.ENOSPC, "No space left on device", "o.mp4")
         return line
 
     said = []
-    failed = run_rows([(Row(line, "f", "a", "o", label=f"line {line}"), line) for line in (1, 2, 3, 4)], run_one, said.append)
+    ready = [(Row(line, "f", "a", "o", label=f"line {line}"), line) for line in (1, 2, 3, 4, 5)]
+    failed = run_rows(ready, run_one, said.append)
     assert said == [1, 4]
     assert failed[0] == Failed(2, "line 2", "b.wav: empty")
     assert failed[1].line == 3 and "ZeroDivisionError" in failed[1].message
+    assert failed[2].message == "o.mp4: No space left on device; make room on the disk, or choose another place"
 
 
 def test_ctrl_c_stops_them_all_and_says_what_is_done():

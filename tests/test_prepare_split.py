@@ -63,6 +63,8 @@ def test_shares_speakers_and_seeds_place_clips_anew_and_nothing_else_changes(cor
     assert (stored["unseen_speakers"], stored["val_speakers"], stored["val_share"]) == (["s1"], [], 0.3)
     assert split(corpus, "shares", "--unseen_speakers", "none", "--val_share", "0.5", "--split_seed", "7") == 0
     assert splits_of(corpus) == {name: assign_split(name, name[:2], val_share=0.5, test_share=0, seed=7) for name in rows}
+    assert split(corpus, "shares", "--test_share", "0.6") == 2  # with the half that validates
+    assert "--val_share 0.5 and --test_share 0.6 leave nothing to train" in capsys.readouterr().err
     assert files == {path: path.read_bytes() for path in corpus.rglob("*.safetensors")}
     assert rows == {name: {**vars(row), "split": ""} for name, row in read_manifest(corpus).items()}
 
@@ -80,6 +82,7 @@ def test_a_list_places_clips_and_folders_of_them(corpus, tmp_path):
     (["shares", "--val_speakers", "s7"], ["--val_speakers", "s7"]),
     (["shares", "--unseen_speakers", "published"], ["--unseen_speakers published", "name the speakers"]),
     (["shares", "--val_share", "2"], ["--val_share"]),
+    (["shares", "--val_share", "0.97"], ["--val_share", "sum below 1"]),
     (["shares", "--size", "64"], ["--size", "leave it out"]),
     (["LIST", "--val_share", "0.2"], ["--val_share", "--split shares"]),
     (["LIST"], ["line 2", "'s1/clip9'", "did you mean s1/clip"]),

@@ -22,7 +22,6 @@ from speech.waveform import load_waveform
 from tests.conftest import ROOT
 from tests.test_speech_mfa import mfa, utterance  # noqa: F401
 
-TEXT = (ROOT / "samples" / "speech.txt").read_text()
 # What the words of the sample would be called in a language that writes them in Cyrillic letters.
 SAID = {
     "мама": "m_ˈɑː_m_ə", "мэй": "m_eɪ", "ай": "aɪ", "бринг": "b_ɹ_ˈɪ_ŋ", "май": "m_aɪ", "мэп": "m_ˈæ_p", "тсен": "ts_ɛ_n",
@@ -110,16 +109,16 @@ def _text(folder, words, **how):
 
 
 def test_text_that_is_not_english_is_told_where_it_matters(tmp_path):
-    waveform = load_waveform(ROOT / "samples" / "speech.wav")
+    waveform = load_waveform(ROOT / "samples" / "speech.wav")[: round(2.3 * 16000)]
     with pytest.raises(AlignmentError, match=r"not English \(привет, мир\): give its language with --language, such as de"):
         align_speech(waveform, _text(tmp_path, "привет мир"))
-    german = _text(tmp_path, "zwölf freundliche hühner überqueren vorsichtig glänzende straßen")
+    german = _text(tmp_path, "zwölf freundliche hühner überqueren straßen")
     try:
         said = "\n".join(align_speech(waveform, german).notes)
     except AlignmentError as error:
         said = str(error)
     assert "words are in no English dictionary; if this is not English, give its language with --language" in said
-    assert not any("dictionary" in note for note in align_speech(waveform, _text(tmp_path, TEXT)).notes)
+    assert not any("dictionary" in note for note in align_speech(waveform, _text(tmp_path, "mama may I bring my map")).notes)
     with pytest.raises(InputError, match="--language de: give --transcript, too"):
         SpeechText(language="de")
 
@@ -149,7 +148,7 @@ def test_ipa_of_other_languages(ipa, phone):
     assert to_arpabet(ipa) == (phone, None)
 
 
-@pytest.mark.parametrize("language", ["de", "fr", "es", "ru", "ar", "hi", "tr", "ko", "vi"])
+@pytest.mark.parametrize("language", ["de", "fr", "ar", "hi", "vi"])
 def test_the_real_program(language):
     if shutil.which("espeak-ng") is None:
         pytest.skip("espeak-ng is not installed: no real phones of other languages")

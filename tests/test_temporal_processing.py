@@ -179,6 +179,7 @@ def bad(tmp_path, videos, phones):
         "rate zero": (("--audio", SPEECH, *words, "--fps", "0"), "--fps"),
         "faceless": ((*pair, "--video", tmp_path / "faceless.mp4"), "no face"),
         "picture": ((*pair, "--video", SPEECH), "speech.wav"),
+        "no generated video": ((*pair, "--video", videos / "real.mp4", "--generated", SPEECH), "speech.wav"),
         "out is a file": (("--audio", SPEECH, *words, "--out", phones), "is a file"),
     }
 
@@ -196,6 +197,12 @@ def test_bad_input_gives_one_line_and_exit_code_2(videos, phones, tmp_path, caps
         assert code == 2, f"{name}: exit code {code}"
         assert re.search(words, message[-1]), f"{name}: {message[-1]}"
         assert not any("Traceback" in line for line in message), name
+
+
+def test_both_videos_are_opened_before_any_work(videos, phones, tmp_path, monkeypatch):
+    monkeypatch.setattr("speech.waveform.load_waveform", lambda *_: pytest.fail("work began"))
+    assert process("--audio", videos / "real.mp4", "--align", phones, "--video", videos / "real.mp4", "--generated", SPEECH,
+                   "--out", tmp_path / "out") == 2  # fmt: skip
 
 
 @pytest.mark.media

@@ -31,6 +31,10 @@ def test_a_log_file_gets_a_line_a_minute(capsys):
     assert said.out.splitlines() == [f"texture: {done} of 10 clips, 25 s each, left 0:{left}" for done, left in
                                      ((3, "02:55"), (6, "01:40"), (9, "00:25"))]  # fmt: skip
     assert said.err == "a/b: no face\n"
+    with counting(None, "frame", clock=lambda: now[0]) as progress:
+        now[0] += 90
+        progress.update()
+    assert capsys.readouterr().out == "1 frames, 90 s each\n"
 
 
 def test_a_terminal_gets_a_bar_and_nothing_is_shown_of_nothing(monkeypatch):

@@ -36,7 +36,7 @@ def test_without_clips_to_validate_no_best_is_claimed_and_the_cure_is_said(unche
     assert run(train_script.main, [str(unchecked(losses=GATED)), "name=gated"]) == 2
     assert "--split shares --val_share" in capsys.readouterr().err
     assert run(train_script.main, [str(unchecked()), "train.init=" + str(folder / "best.safetensors"), "name=next"]) == 2
-    assert f"the run there chose no best weights (docs/training.md): take {folder / 'last.safetensors'}" in capsys.readouterr().err
+    assert f"has chosen no best weights (docs/training.md): take {folder / 'last.safetensors'}" in capsys.readouterr().err
 
 
 def test_a_metric_of_unseen_speakers_names_its_own_cure(tmp_path, capsys):
@@ -76,6 +76,17 @@ def test_changes_on_resume_are_told_once_and_start_the_best_anew(write_config, c
     same = run_of(path, "train.validate_every=1")
     Store(same).load()
     assert (same.best.step, same.changes, same.notes) == (1, {}, [])
+
+
+def test_a_gate_that_is_gone_holds_nothing_back_in_a_resumed_run(write_config, draws):
+    train(run_of(write_config(losses=GATED), "train.minutes=0"), lambda _: None)
+    for losses in ({"l1": {"weight": 1.0}}, {"l1": {"weight": 1.0}, "laplacian": {"weight": 1.0}}):
+        job = run_of(write_config(losses=losses))
+        Store(job).load()
+        assert job.criterion.open == dict.fromkeys(losses, True) and "losses.laplacian.enable_when.below" in job.changes
+    again = run_of(write_config(losses=GATED))
+    Store(again).load()
+    assert again.criterion.open == {"l1": True, "laplacian": False}
 
 
 def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tmp_path, draws):

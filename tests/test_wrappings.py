@@ -22,7 +22,7 @@ GENERATOR, EXPERT = state_of("wav2lip", 1.0), state_of("syncnet_color", 2.0)
 WRAPPED = {
     "bare": GENERATOR,
     "state_dict": {"state_dict": GENERATOR, "epoch": 3, "optimizer": {"state": {0: {"exp_avg": torch.zeros(2)}}}},
-    "deep": {"checkpoint": {"model": {"net": {"state_dict": GENERATOR}}}},
+    "deep": {"checkpoint": {"model": {"net": {"state_dict": {"a": {"b": {"c": {"d": {"e": {"f": GENERATOR}}}}}}}}}},
     "torch.compile": compiled(GENERATOR, "_orig_mod."),
     "DistributedDataParallel": {"model": compiled(GENERATOR, "module.")},
     "both": compiled(GENERATOR, "module.", "_orig_mod."),
@@ -43,6 +43,14 @@ def test_a_wrapped_network_is_found_under_its_own_names(form):
     name, state = find_network(WRAPPED[form], "weights.pth")
     assert name == "wav2lip"
     assert {key: float(value) for key, value in state.items()} == dict.fromkeys(GENERATOR, 1.0)
+
+
+def test_a_hostile_nest_of_dicts_is_read_in_no_time():
+    nest = GENERATOR
+    for _ in range(20):
+        nest = {str(number): nest for number in range(100)}
+    nest["itself"] = nest
+    assert find_network(nest, "weights.pth")[0] == "wav2lip"
 
 
 def test_the_expected_network_is_taken_of_several():

@@ -62,11 +62,11 @@ def rewritten(source, where, checkout):
         UnclearImport: `import room.module` without `as`, which binds the room's own name, or a string that is a module's name.
     """
     tree = ast.parse(source)
-    lines = source.splitlines(keepends=True)
+    lines = source.split("\n")  # as ast counts them
     edits = []  # (line, column in bytes, length in bytes, new text)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0 and _ours(node.module):
-            start, length = _module_of(lines, node)
+            start, length = _module_of(lines, node, where)
             edits.append((node.lineno, start, length, f"{NAME}.{node.module}"))
         elif isinstance(node, ast.Import):
             for alias in filter(lambda alias: _ours(alias.name), node.names):
@@ -79,19 +79,19 @@ def rewritten(source, where, checkout):
     for line, start, length, text in sorted(edits, reverse=True):
         raw = lines[line - 1].encode()
         lines[line - 1] = (raw[:start] + text.encode() + raw[start + length :]).decode()
-    return _commands("".join(lines))
+    return _commands("\n".join(lines))
 
 
 def _ours(name):
     return name.partition(".")[0] in OURS
 
 
-def _module_of(lines, node):
+def _module_of(lines, node, where):
     """(column, length) in bytes of the module's name in a `from` statement, which stands on the statement's first line."""
     raw = lines[node.lineno - 1].encode()
     found = re.compile(rb"from\s+([\w.]+)").match(raw, node.col_offset)
     if found is None or found[1].decode() != node.module:
-        raise UnclearImport(f"line {node.lineno}: the module does not follow `from` on the same line")
+        raise UnclearImport(f"{where}:{node.lineno}: write `from {node.module} import ...` on one line")
     return found.start(1), len(found[1])
 
 

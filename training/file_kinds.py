@@ -17,7 +17,7 @@ def kind_of(path):
     """
     last = Path(path).with_name("last.safetensors")
     if Path(path).name == "best.safetensors" and not Path(path).exists() and last.is_file():
-        raise InputError(f"{path}: no such file; the run there chose no best weights (docs/training.md): take {last}")
+        raise InputError(f"{path}: no such file; the run there has chosen no best weights (docs/training.md): take {last}")
     with open(require_file(path, "checkpoint"), "rb") as file:
         start = file.read(512)
     if start.startswith(_ZIP):

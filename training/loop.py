@@ -38,7 +38,7 @@ def train(run, report=print):
     begun = asked = time.monotonic()
     limit = None if settings["minutes"] is None else 60 * settings["minutes"]
     try:
-        with _signals() as stopped:
+        with _signals(engine.first) as stopped:
             told = log is None or _tell_estimate(run, log)
             done, asked = 0, time.monotonic()
             for step_batches in steps_left(run):
@@ -129,13 +129,17 @@ def _write_down(run, error):
 
 
 @contextmanager
-def _signals():
-    """A list that is filled when SIGINT or SIGTERM asks to stop: after the step, with a checkpoint. A third stops at once."""
+def _signals(first):
+    """A list that is filled when SIGINT or SIGTERM asks to stop: after the step, with a checkpoint. A third stops at once.
+
+    Args:
+        first: whether this process answers the first signal with a line.
+    """
     asked, before = [], {}
 
     def ask(number, _frame):
         asked.append(number)
-        if len(asked) == 1:
+        if len(asked) == 1 and first:
             os.write(2, _STOPPING)  # a step may take minutes; print is not for handlers of signals
         if len(asked) > 2:  # a launcher hands a terminal's signal on, so two are one
             raise KeyboardInterrupt

@@ -268,7 +268,7 @@ class Run:
         self.engine.load_scaler(state["scaler"])
         self.step = state["step"]
         self._load_best(state)
-        self.criterion.open.update(state["open"])
+        self.criterion.open |= {name: counts for name, counts in state["open"].items() if name in self.criterion.gates}
         self.criterion.remember(state["memory"])
 
     def _load_best(self, state):

@@ -1,6 +1,6 @@
 """Weights as other code wraps them: which dict of a loaded file is a network that is known, and by which names.
 
-    {"state_dict": ...}, {"model": ...}, {"generator": ..., "ema": ...}     dicts in dicts, to any depth
+    {"state_dict": ...}, {"model": ...}, {"generator": ..., "ema": ...}     dicts in dicts
     module.  (DistributedDataParallel)      _orig_mod.  (torch.compile)     at any place of a name
     generator.  model.  net.                one prefix that all names of the network share (Lightning)
 """
@@ -17,7 +17,7 @@ from models import MODELS
 _ADDED = {"module", "_orig_mod"}  # parts of a name that wrappers of torch add
 _COUNTERS = {"n_averaged"}  # of torch.optim.swa_utils.AveragedModel
 _AVERAGED = re.compile(r"(^|[_.])(ema|swa|avg|averaged?)($|[_.])", re.IGNORECASE)
-_DEEPEST = 8
+_DEEPEST = 32  # dicts in dicts
 _TO_GO_ON = {"optimizer", "average", "random", "step", "crop"}  # keys of checkpoint.pt, see training.run.Run.state
 _PUBLISHED = ("a Wav2Lip generator, its lip-sync expert, its quality discriminator, syncnet_v2.model, FID's Inception, or a "
               "checkpoint of this project")  # fmt: skip
@@ -42,7 +42,7 @@ def find_network(content, path, expect=None):
     """
     if isinstance(content, Mapping) and content.keys() >= _TO_GO_ON:
         raise InputError(f"{path}: is the state from which train.py goes on, not weights for use; give {_beside(Path(path))}")
-    dicts = list(_state_dicts(content))
+    dicts = list(_state_dicts(content, set()))
     if not dicts:
         raise InputError(f"{path}: holds no state dict ({_reason(content)}); give a checkpoint with named weights")
     found = []
@@ -64,10 +64,11 @@ def find_network(content, path, expect=None):
     raise InputError(f"{path}: weights of an unknown network (first names: {', '.join(list(state)[:3])}); give {wanted}")
 
 
-def _state_dicts(content, keys=(), depth=0):
-    """Yield (keys that lead there, {name: tensor}) for each dict that holds tensors, outer ones first."""
-    if not isinstance(content, Mapping) or depth > _DEEPEST:
+def _state_dicts(content, seen, keys=()):
+    """Yield (keys that lead there, {name: tensor}) for each dict that holds tensors, outer ones first, each dict once."""
+    if not isinstance(content, Mapping) or len(keys) > _DEEPEST or id(content) in seen:
         return
+    seen.add(id(content))
     tensors = {}
     for name, value in content.items():
         if isinstance(name, str) and isinstance(value, torch.Tensor) and name not in _COUNTERS:
@@ -75,7 +76,7 @@ def _state_dicts(content, keys=(), depth=0):
     if tensors:
         yield keys, tensors
     for name, value in content.items():
-        yield from _state_dicts(value, (*keys, str(name)), depth + 1)
+        yield from _state_dicts(value, seen, (*keys, str(name)))
 
 
 def _named_as(sign, state):

@@ -8,6 +8,7 @@ from benchmarks.alignment.material import false_texts
 from benchmarks.alignment.measure import HOP, slope_within, speech_level, spread, step_near
 from benchmarks.alignment.parts import against_false, summarise
 from benchmarks.alignment.run import align_cases
+from benchmarks.alignment.sound import against_sound, begins_sharply
 from speech.alignment.interval_files import GRID_RATE
 from speech.waveform import SAMPLE_RATE
 
@@ -36,6 +37,7 @@ def measure_grid(cases, facts, aligner, jobs):
         "suffixes": {},
         "unit": grid_unit(cases, facts, pairs),
         "disputed": judge_first_words(cases, pairs),
+        "sound": against_sound(cases, outcomes, "words", "", begins_sharply),
     }
     for suffix in sorted({one["suffix"] for one in facts.values()}):
         rows = summarise([case for case in cases if facts[case.id]["suffix"] == suffix], outcomes, "words")

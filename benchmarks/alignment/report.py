@@ -98,7 +98,7 @@ def _grid(figures):
         f"  first words that start over 100 ms apart: {disputed['count']}; by the level of the sound the aligner is wrong in "
         f"{disputed['aligner wrong']}, the file in {disputed['file wrong']}"
     ]
-    lines += _unit(figures["unit"])
+    lines += [*_unit(figures["unit"]), *_sound(figures["sound"])]
     for key in ("false texts", "false words"):
         lines += _false(figures[key], key) if key in figures else []
     return lines

@@ -3,11 +3,12 @@
 import numpy as np
 
 from benchmarks.alignment.measure import pair_labels
+from speech.arpabet import SILENCE
 from speech.waveform import SAMPLE_RATE
 
 HOP = 32  # samples between two spectra: 2 ms
 SIDE = 8  # hops on each side of a place whose mean spectra are compared: 16 ms
-REACH = 30  # hops searched on each side of a claim: 60 ms
+REACH = 15  # hops searched on each side of a claim: 30 ms
 APART = 0.05  # seconds; claims further apart are of no one event
 FEWEST = 100  # claims in a group, for a mean that has one peak
 _DRAWS = 200
@@ -30,11 +31,17 @@ def spectral_change(waveform):
     return change / max(np.median(change), 1e-9)
 
 
-def against_sound(cases, outcomes, tier="phones", silence="SIL"):
+def begins_sharply(word):
+    """Whether a word of GRID begins with a fricative: at these starts alone its words have one clear change of the sound."""
+    return len(word) > 1 and word[0] in "sfz"
+
+
+def against_sound(cases, outcomes, tier="phones", silence=SILENCE, judged=lambda label: True):
     """How early the reference and the aligner put starts, by the change of the sound around them.
 
     The change is laid over itself at all starts that both have, once as the reference has them and once as the aligner does;
     where the mean has its peak the sound changes. Nothing is searched start by start, which would pull the place to the claim.
+    Starts whose label `judged` refuses are left out.
 
     Returns:
         {"all", and each group of FEWEST starts: {"count", "reference_ms", "aligner_ms": how long after the start the sound
@@ -44,18 +51,20 @@ def against_sound(cases, outcomes, tier="phones", silence="SIL"):
     for case in cases:
         found = outcomes[case.id].alignment
         if found is not None:
-            profiles.setdefault(case.group, []).extend(_profiles(case, getattr(case, tier), getattr(found, tier), silence))
+            profiles.setdefault(case.group, []).extend(
+                _profiles(case, getattr(case, tier), getattr(found, tier), lambda label: label != silence and judged(label))
+            )
     profiles = {"all": [one for group in profiles.values() for one in group], **profiles}
     return {group: _judged(np.array(rows)) for group, rows in profiles.items() if len(rows) >= FEWEST}
 
 
-def _profiles(case, reference, found, silence):
+def _profiles(case, reference, found, judged):
     """(2, 2 REACH + 1) of each start that both have: the change around the reference's place, and around the aligner's."""
     change = spectral_change(case.waveform)
     pairs = pair_labels([one.label for one in reference], [one.label for one in found]).same
     for row, column in pairs:
         starts = (reference[row].start, found[column].start)
-        if reference[row].label == silence or abs(starts[0] - starts[1]) > APART:
+        if not judged(reference[row].label) or abs(starts[0] - starts[1]) > APART:
             continue
         places = [start * SAMPLE_RATE / HOP + 0.5 + np.arange(-REACH, REACH + 1) for start in starts]
         if all(0 <= one[0] and one[-1] <= len(change) - 1 for one in places):

@@ -31,8 +31,10 @@ def split_by_shares(folder, *, unseen_speakers=(), val_speakers=(), val_share=0.
         Lines for the user.
 
     Raises:
-        InputError: no prepared corpus, or an unknown speaker.
+        InputError: no prepared corpus, an unknown speaker, or shares that leave nothing to train.
     """
+    if not val_share + test_share < 1:
+        raise InputError(f"--val_share {val_share:g} and --test_share {test_share:g} leave nothing to train; lower one of them")
     corpus, rows = PreparedCorpus.open_folder(folder), read_manifest(folder)
     speakers = sorted({row.speaker for row in rows.values()})
     for flag, names in (("--unseen_speakers", unseen_speakers), ("--val_speakers", val_speakers)):

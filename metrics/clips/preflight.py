@@ -29,11 +29,13 @@ class Preflight:
     @cached_property
     def _found(self):
         """{path: VideoInfo, or the InputError that it raises}."""
-        paths = dict.fromkeys(item.real for item in self._items)
+        paths = dict.fromkeys((item.real for item in self._items), "real video")
         if self._sounds is None:
-            paths |= dict.fromkeys(variant.path for item in self._items for variant in item.variants)
+            made = (variant.path for item in self._items for variant in item.variants)
+            paths |= {path: "generated video" for path in made if path not in paths}
         with ThreadPoolExecutor(THREADS) as threads:
-            return dict(zip(paths, self._progress(threads.map(_probed, paths), len(paths)), strict=True))
+            found = threads.map(_probed, paths, paths.values())
+            return dict(zip(paths, self._progress(found, len(paths)), strict=True))
 
     @cached_property
     def problems(self):
@@ -115,10 +117,10 @@ class Preflight:
         return None if None in claims else sum(min(one, self._frames or one) for one in claims)
 
 
-def _probed(path):
+def _probed(path, what):
     """VideoInfo, or the InputError that says why there is none."""
     try:
-        info = probe(path)
+        info = probe(path, what)
     except InputError as error:
         return error
     return InputError(f"{path}: is a picture; a video is needed") if info.is_image else info

@@ -9,6 +9,7 @@ from metrics.rows import FRECHET, PROTOCOLS, Column
 
 DAGGER = "†"
 OVER_FITTED_NOTE = "better than real video: over-fitted to the expert, not a win"
+BEST_NOTE = "bold: the best of the systems that were driven in the same way; a value with a dagger is never the best"
 PUBLISHED_TITLE = "published numbers, measured by others under other protocols: do not compare across tables"
 LEAKAGE_TITLE = "unpaired - paired"
 MAIN_PROTOCOL = ("expert", "expert_sha256", "sync_crop", "track_rules", "sync_shifts", "frechet_network", "frechet_sha256",
@@ -106,24 +107,31 @@ def flagged(report):
     return any(cell["flag"] is not None for row in report["rows"] for cell in row["cells"].values())
 
 
-def footnotes(report, intervals=True):
-    """Sentences below the table, without the one of the dagger; `intervals`: the table shows them."""
-    notes = []
-    if intervals and any(cell["low"] is not None for row in report["rows"] for cell in row["cells"].values()):
+def footnotes(report, columns=None, *, intervals=True):
+    """Sentences below a table, without those of dagger and bold.
+
+    Args:
+        report: what `metrics.report.build.build_report` gave.
+        columns: those that the table shows; None: all of the report.
+        intervals: the table shows them.
+    """
+    columns, notes = columns_of(report) if columns is None else columns, []
+    shown = [row["cells"][column.key] for row in report["rows"] for column in columns]
+    counts = [cell["videos"] for cell in shown if cell["low"] is not None]
+    if intervals and counts:
         notes.append(f"mean over videos [{report['protocol'].get('interval', 'bootstrap interval')}]")
-        counts = [cell["videos"] for row in report["rows"] for cell in row["cells"].values() if cell["low"] is not None]
         if min(counts) < FEW:
             notes.append(f"some intervals come from fewer than {FEW} videos and are too narrow: read them as hints")
-    partial = sorted({column.label for row in report["rows"] for column in columns_of(report)
+    partial = sorted({column.label for row in report["rows"] for column in columns
                       if 0 < (row["cells"][column.key]["videos"] or 0) < row["videos"]})  # fmt: skip
     if partial:
         notes.append(f"defined in only a part of a row's videos: {', '.join(partial)}")
-    for row in report["rows"]:
-        cell = row["cells"].get(FRECHET, {})
-        if cell.get("reason"):
-            label = next(column.label for column in columns_of(report) if column.key == FRECHET)
-            notes.append(f"{label} of {plain(row['label'])} left out: {plain(cell['reason'])}")
-    return notes + [plain(note) for note in trust_notes(report)]
+    frechet = next((column for column in columns if column.key == FRECHET), None)
+    for row in report["rows"] if frechet else ():
+        if reason := row["cells"][FRECHET].get("reason"):
+            notes.append(f"{frechet.label} of {plain(row['label'])} left out: {plain(reason)}")
+    judged = frechet or any(column.expert for column in columns)
+    return notes + ([plain(note) for note in trust_notes(report)] if judged else [])
 
 
 def leakage(report):

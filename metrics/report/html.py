@@ -4,6 +4,7 @@ from base64 import b64encode
 from html import escape
 
 from metrics.report.cells import (
+    BEST_NOTE,
     DAGGER,
     LEAKAGE_TITLE,
     OVER_FITTED_NOTE,
@@ -97,6 +98,7 @@ def _text(text):
 
 def _result(report, columns):
     notes = [f'<span class="mark">{DAGGER}</span> {OVER_FITTED_NOTE}'] if flagged(report) else []
+    notes += [BEST_NOTE] if any(best_labels(report, column) for column in columns) else []
     notes += [_text(note) for note in footnotes(report)]
     notes += ["More measures stand to the right: scroll the table."] if len(columns) > SEEN else []
     return "\n".join([_table(report, columns), *(f'<p class="soft">{note}</p>' for note in notes)])

@@ -65,7 +65,7 @@ def _relation(one, other):
 
 
 def match_notes(matches):
-    """Sentences for below the comparison: how the systems were matched."""
+    """Sentences on how the systems were matched."""
     return [_note(match) for match in matches]
 
 

@@ -84,7 +84,7 @@ def _measured(report, style, name):
                                 *([] if even else [str(row["videos"])]), *texts]))  # fmt: skip
     notes = [f"{_DAGGER} {escape_tex(OVER_FITTED_NOTE)}"] if marked else []
     notes += [escape_tex(counts(report))] if report["failed"] else []
-    notes += map(escape_tex, footnotes(report, style.intervals))
+    notes += map(escape_tex, footnotes(report, columns, intervals=style.intervals))
     return [*lines, r"\bottomrule", r"\end{tabular}", *_notes(notes), r"\end{table}"]
 
 

@@ -4,6 +4,7 @@ import csv
 import re
 
 from metrics.report.cells import (
+    BEST_NOTE,
     DAGGER,
     LEAKAGE_TITLE,
     OVER_FITTED_NOTE,
@@ -48,7 +49,7 @@ def format_table(report, width=WIDTH, style=None):
     table += [[column.head, *(cell_of(row, column).line() for row in report["rows"])] for column in columns]
     lines = _blocks(labels, table, width)
     lines += [f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []
-    lines += footnotes(report)
+    lines += footnotes(report, columns)
     for system, changes in leakage(report):
         lines.append(f"{LEAKAGE_TITLE}: {plain(system)}: " + "; ".join(f"{label} {text}" for label, text in changes))
     lines.append(counts(report))
@@ -95,7 +96,9 @@ def markdown_page(report, published=None, style=None):
     style = style or TableStyle()
     columns = columns_of(report)
     lines = ["# Evaluation", "", *_measured(report, style.choose(report)), ""]
-    notes = ([f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []) + footnotes(report)
+    notes = [f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []
+    notes += [BEST_NOTE] if any(best_labels(report, column) for column in columns) else []
+    notes += footnotes(report)
     lines += [f"* {escape_markdown(note)}" for note in [*notes, counts(report)]]
     changes = leakage(report)
     if changes:

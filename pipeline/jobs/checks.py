@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from common.errors import InputError
 from common.places import place_key
-from pipeline.jobs.rows import Failed
+from pipeline.jobs.rows import failure
 from pipeline.options import Job
 from pipeline.playback.source import FaceSource
 
@@ -73,7 +73,7 @@ def require_sound(path):
 def look_at_all(jobs, look):
     """Look at the files of all jobs before the first is done.
 
-    Two jobs with one output are told apart by what the paths are, not by their spelling: the first that is right keeps it, and
+    Two jobs with one output are found by the file that the paths name, not by the text: the first that is right is done, and
     the others are refused. An output that is an input of any job is refused as well, so no job feeds another.
 
     Args:
@@ -99,6 +99,6 @@ def look_at_all(jobs, look):
                 raise InputError(f"{row.outfile}: the output is the same file as that of {taken[key]}; choose another outfile")
             ready.append((row, look.files(job)))
             taken[key] = row.label
-        except InputError as error:
-            failed.append(Failed(row.line, row.label, str(error)))
+        except Exception as error:  # as in run_rows: it must not cost the user the other jobs
+            failed.append(failure(row, error))
     return ready, sorted(failed)

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from common.errors import InputError
+from common.system_errors import explain
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +65,21 @@ class JobList:
         return len(self.rows) + len(self.bad)
 
 
+def failure(row, error):
+    """Failed of a Row, by the exception that ended it: what the user can mend, else a fault of the program, which is logged."""
+    message = explain(error) if isinstance(error, OSError) else str(error) if isinstance(error, InputError) else None
+    if message is None:
+        log.error("%s failed through a fault of this program", row.label, exc_info=error)
+        message = f"fault of this program: {type(error).__name__}: {error}"
+    return Failed(row.line, row.label, message)
+
+
 def run_rows(ready, run_one, say):
     """Run every job; what fails is kept for the report.
 
     Args:
         ready: list of (Row, what `run_one` takes).
-        run_one: does one job; raises InputError for what the user can mend.
+        run_one: does one job; raises InputError, or an error of the system, for what the user can mend.
         say: called with what `run_one` returned. A job is done by then, whatever becomes of the message.
 
     Returns:
@@ -82,14 +92,11 @@ def run_rows(ready, run_one, say):
     for done, (row, job) in enumerate(ready):
         try:
             result = run_one(job)
-        except InputError as error:
-            failed.append(Failed(row.line, row.label, str(error)))
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(f"{done - len(failed)} jobs are done and their results kept, the one in work left "
                                     "nothing; rows that are not done can be run again") from stop  # fmt: skip
         except Exception as error:  # a fault of ours in one row must not cost the user the others
-            log.exception("%s failed through a fault of this program", row.label)
-            failed.append(Failed(row.line, row.label, f"fault of this program: {type(error).__name__}: {error}"))
+            failed.append(failure(row, error))
         else:
             say(result)
     return failed

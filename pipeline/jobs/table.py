@@ -2,9 +2,11 @@
 
 import csv
 import io
+from pathlib import Path
 
 from common.errors import InputError
 from common.files import require_file
+from common.pipes import readable
 from common.suggest import refuse_unknown
 from pipeline.jobs.rows import Failed, JobList, Row
 
@@ -19,7 +21,7 @@ def read_jobs(path):
 
     A first line of column names, in any order and case, is a header: face, outfile, audio or drive or both, and pose if
     wanted. A row then fills audio or drive, and may leave pose empty. Without a header the columns are face, audio, outfile.
-    Empty lines and lines that begin with # are passed over. Cells are parted by commas, semicolons or tabs, whichever gives a
+    Empty lines and lines that begin with # are skipped. Cells are separated by commas, semicolons or tabs, whichever gives a
     header or the most rows of three cells, and may be quoted. UTF-8 or UTF-16, with or without a byte order mark.
 
     Returns:
@@ -28,7 +30,7 @@ def read_jobs(path):
     Raises:
         InputError: no such file, not text, a header that lacks a column, or no job in it.
     """
-    path = require_file(path, "list of jobs")
+    path = require_file(path, "list of jobs", pipes=True)
     text, separator = _without_hint(_text_of(path))
     order, lines = _table(text, separator, path)
     if not lines:
@@ -47,7 +49,7 @@ def read_jobs(path):
 
 def _text_of(path):
     """The file as text, by its mark; without one UTF-16 is seen by its many zeros, and all else is UTF-8."""
-    data = path.read_bytes()
+    data = Path(readable(path)).read_bytes()
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if encoding is None:
         zeros = [data[start::2].count(0) for start in (0, 1)]

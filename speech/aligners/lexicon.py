@@ -8,6 +8,7 @@ from speech.text.transcript import Words, transcript_words
 
 _FOREIGN = 0.6  # share of words that no English dictionary holds from which on a transcript hardly is English
 _ENOUGH = 5  # different words to tell by
+_HOW = "give its language with --language, such as de (needs espeak-ng, or --aligner mfa)"
 
 
 def build_lexicon(decoder, language="en"):
@@ -87,7 +88,8 @@ class ForeignLexicon:
         """Words of a transcript that can be spoken; what cannot is dropped."""
         found = language_words(text, self.language)
         new = [word for word in dict.fromkeys(found.words) if word not in self._phones]
-        self._phones |= zip(new, self._pronouncer.phones(new), strict=True) if new else ()
+        if new:
+            self._phones |= zip(new, self._pronouncer.phones(new), strict=True)
         mute = tuple(word for word in dict.fromkeys(found.words) if not self._phones[word])
         return Words(tuple(word for word in found.words if self._phones[word]), found.dropped + mute)
 
@@ -110,6 +112,3 @@ class ForeignLexicon:
     def doubt(self, words, failed=False):
         """Nothing."""
         return ""
-
-
-_HOW = "give its language with --language, such as de (needs espeak-ng, or --aligner mfa)"

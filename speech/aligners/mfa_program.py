@@ -93,7 +93,7 @@ def own_root(folder):
     MFA unpacks models below its root and deletes what an earlier run unpacked there, so two runs with one root clash.
     """
     folder.mkdir()
-    user = Path(os.environ.get("MFA_ROOT_DIR", "~/Documents/MFA")).expanduser().absolute()
+    user = Path(os.path.expanduser(os.environ.get("MFA_ROOT_DIR", "~/Documents/MFA"))).absolute()  # without a home: as it is
     if (user / "pretrained_models").is_dir():
         (folder / "pretrained_models").symlink_to(user / "pretrained_models", target_is_directory=True)
     return folder

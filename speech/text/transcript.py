@@ -29,7 +29,7 @@ _ABBREVIATIONS = {
     "rev": "reverend", "hon": "honorable", "inc": "incorporated", "ltd": "limited", "corp": "corporation", "dept": "department",
     "approx": "approximately", "ave": "avenue", "blvd": "boulevard", "jan": "january", "feb": "february", "aug": "august",
     "sept": "september", "oct": "october", "nov": "november", "dec": "december", "jr": "junior", "mt": "mount",
-    "fig": "figure", "vol": "volume", "mon": "monday", "tue": "tuesday", "wed": "wednesday", "thu": "thursday", "fri": "friday",
+    "vol": "volume", "mon": "monday", "tue": "tuesday", "thu": "thursday", "fri": "friday",
     "ph.d": "p h d", "phd": "p h d", "m.sc": "m s c", "b.sc": "b s c", "ed.d": "e d d", "d.phil": "d phil", "ll.m": "l l m",
     "ll.b": "l l b", "m.phil": "m phil",
 }  # fmt: skip

@@ -1,20 +1,21 @@
 """The options of all jobs of one call, checked, and the model, loaded when the first job needs it."""
 
+import os
 import sys
 from pathlib import Path
 
 from common.errors import InputError
 from common.files import require_file
 from faces.track import FaceSelection
-from pipeline.jobs.checks import FirstLook
+from pipeline.jobs.checks import FirstLook, look_at_all
 from pipeline.options import DriveOptions, FaceOptions, Transform, check_face, refuse_beside_compat
 from pipeline.tracking import TrackStore, default_cache
 from speech.labelling import SpeechText
 from training.file_kinds import kind_of
 
 
-class Work:
-    """What one call of inference.py does, cheap checks before dear ones.
+class JobRunner:
+    """Checks and does the jobs of one call of inference.py, cheap checks before expensive ones.
 
     Args:
         args: of `pipeline.jobs.arguments.parse`.
@@ -59,18 +60,21 @@ class Work:
         if args.detector_weights and not Path(args.detector_weights).is_dir():
             raise InputError(f"--detector_weights {args.detector_weights}: no such folder")
 
-    @property
-    def first_look(self):
-        """FirstLook at the files of jobs; the weights have been looked at before."""
-        for path in (self._checkpoint, self._drive.refiner):
-            if path is not None:
-                kind_of(path)
-        return self._look
-
     def look(self, row):
         """Ready of a Row: paths, then the kinds of all files."""
         job = self._look.paths(row)
-        return self.first_look.files(job)
+        self._check_weights()
+        return self._look.files(job)
+
+    def look_at_all(self, jobs):
+        """(list of (Row, Ready), list of Failed) of a JobList; wrong weights are no job's fault."""
+        self._check_weights()
+        return look_at_all(jobs, self._look)
+
+    def _check_weights(self):
+        for path in (self._checkpoint, self._drive.refiner):
+            if path is not None:
+                kind_of(path)
 
     def driver(self):
         """What the checkpoint draws with; loaded once."""
@@ -101,10 +105,10 @@ class Work:
     def preview(self, face, outfile):
         """One line on the picture that was written."""
         outfile = Path(outfile)
-        if outfile.name in ("", "..") or outfile.is_dir():
+        if outfile.name in ("", "..") or os.path.isdir(outfile):
             raise InputError(f"--outfile {outfile}: is a folder; give a file name for the output")
         face, outfile = check_face(face, outfile.with_suffix(".png"), keep=self._keep)
-        kind_of(self._checkpoint)
+        self._check_weights()
         driver = self.driver()
         from pipeline.preview import write_preview
 
