@@ -8,7 +8,7 @@ keeps for validation), as they are and with things drawn before the mouth (bench
 what covers a mouth moves its landmarks. While it learns, further shapes, beards, lights and stretched mouths are put over the
 pictures (tools.covering_changes).
 
-The released file learned so from 16 people in about 1,500 steps, with beards as the one kind of hair and without masks among the
+The released file learned so from 16 people in about 1,500 steps, with beards as the one kind of hair and no masks among the
 changes; with moustaches and masks it named fewer moustaches but more turned heads, and was left out.
 """
 
