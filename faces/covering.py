@@ -24,7 +24,7 @@ BATCH = 32
 
 # Scores are logits. A frame is covered where its score is above SURE; or above LIKELY, and more than RISE above what is usual
 # in its shot. Its neighbours are covered down to WEAK and half the rise.
-SURE, LIKELY, RISE, WEAK = 7.0, 5.5, 7.0, 1.0
+SURE, LIKELY, RISE, WEAK = 9.0, 7.5, 8.0, 1.0
 TURNED, PROFILE = 0.17, 80.0  # place of the nose's tip beside the middle from which on, and how much, a score is lessened
 NOSE_TIP = 30
 USUAL = 25  # percentile of a shot's scores

@@ -135,8 +135,6 @@ class _Follower:
         )  # fmt: skip
         _fill(track, self._max_gap)
         track.covered = track.present & covered_frames(self._mouths.scores(), fps, track.shots)
-        track.light[track.covered] = np.nan  # the colour of what covers the mouth, not of the skin
-        track.detail[track.covered] = np.nan
         return track
 
     def _detect(self, frame):

@@ -98,7 +98,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8, sour
     plan = replace(plan, codes=None)  # the drawing alone has them now, and lets go of what it needs no more
     undrawn = _write(job.outfile, plan, driving.sound, shots, tags, options.visible_mark)
     elapsed = time.perf_counter() - began
-    scene, kept = plan.scene, driver.keeps_covered(options)
+    scene, kept = plan.scene, plan.scene.shares is not None
     there = scene.covered if scene.count is None else scene.covered & scene.track.present
     covered = sorted({int(number) for number in scene.shown if there[number]}) if there.any() else []
     undrawn = sorted(set(undrawn) - set(covered if kept else ()))

@@ -89,7 +89,7 @@ class DriveOptions:
         source_gap: such a driver takes no pixel from within so many frames of the one that is drawn; None and 0 allow all.
         refiner: checkpoint of a lip refiner, for such a driver; None refines nothing.
         covered: "keep" leaves frames as they are in which something covers the mouth, "draw" draws over it; None is "keep",
-            and "draw" beside `--compat`.
+            and "draw" beside `--compat` and where no frame shows a free mouth.
     """
 
     pads: tuple[int, int, int, int] | None = None

@@ -100,7 +100,12 @@ def make_scene(source, track, frames, driver, options):
     looks = driver.looks_at(track, options.reference)
     shares = None
     if driver.keeps_covered(options) and track is not None and track.covered is not None and track.covered.any():
-        shares = drawn_shares(track.covered, source.fps)
+        free = (track.present & ~track.covered).any()
+        if free or options.covered == "keep":
+            shares = drawn_shares(track.covered, source.fps)
+        else:  # nothing would be drawn at all, which nobody has asked for
+            log.warning("%s: the mouth looks covered in every frame, so all are drawn; --covered keep leaves them as they are",
+                        source.path)  # fmt: skip
     return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options, left_out, shares)
 
 

@@ -74,6 +74,15 @@ def test_drawn_on_demand(kit):
     assert all(shot.face is not None for shot in draw_shots(plan, driver))
 
 
+@pytest.mark.parametrize(("covered", "kept"), [(None, False), ("keep", True), ("draw", False)])
+def test_a_mouth_that_is_covered_throughout_is_drawn_unless_it_shall_be_kept(kit, caplog, covered, kept):
+    folder, source, track = kit
+    driver = load_driver(folder / "own.safetensors", device="cpu", precision="fp32")
+    scene = make_scene(source, replace(track, covered=track.present.copy()), 24, driver, DriveOptions(covered=covered))
+    assert (scene.shares is not None) == kept and (not kept or not scene.shares.any())
+    assert ("covered in every frame" in caplog.text) == (covered is None)
+
+
 @pytest.mark.parametrize(("flags", "words"), [((), "left as they are (--covered draw draws them): 8-16"),
                                               (("--covered", "draw"), "drawn all the same: 8-16")])  # fmt: skip
 def test_the_last_line_names_them(kit, tmp_path, capfd, flags, words):

@@ -98,7 +98,7 @@ def build_parser(description=None):
     add("--source_gap", type=int, help="for measuring: draw with no own frame nearer than so many frames to the drawn one")
     add("--refiner", help="checkpoint of a lip refiner that corrects the drawn face, or none (default: none)")
     add("--covered", help="frames in which something covers the mouth: keep them as they are, or draw over it (default: keep;\n"
-        "draw with --compat)")
+        "draw with --compat, and where no frame shows the mouth)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")
     add("--preview", action="store_true", help="write one picture with box, crop and mask drawn, in place of the video")
 
