@@ -134,7 +134,7 @@ def test_a_worker_is_charged_for_its_items_and_not_for_its_start():
                 pass
             return index
 
-    assert 0.02 < loader_speed.load_through_a_worker(Slow(), list, [[0], *([number] * 4 for number in range(4))]) < 0.03
+    assert 0.019 < loader_speed.load_through_a_worker(Slow(), list, [[0], *([number] * 4 for number in range(4))]) < 0.03
 
 
 def test_loader_benchmark_asks_for_what_the_methods_ask_for(steps):

@@ -198,7 +198,7 @@ def test_frames_without_a_face_stay_as_they_are(job, tmp_path, capsys):
         (("--reference", 99), {}, "--reference 99"),
         (("--refiner", "nowhere.safetensors"), {}, "nowhere.safetensors"),
         (("--refiner", ROOT / "checkpoints" / "lip_landmarks.safetensors"), {}, "lip_landmarks.safetensors: "),
-        (("--refiner", "r.safetensors"), {"checkpoint": "mouth"}, "--refiner: mouth.safetensors draws pixels"),
+        (("--refiner", ROOT / "checkpoints" / "lip_refiner.safetensors"), {"checkpoint": "mouth"}, "--refiner: mouth.safetensors draws pixels"),
         (("--amplitude", 2), {"checkpoint": "mouth"}, "--amplitude: mouth.safetensors draws pixels"),
         (("--source_gap", 5), {"checkpoint": "mouth"}, "--source_gap: mouth.safetensors draws pixels"),
     ],

@@ -106,7 +106,7 @@ def test_a_run_writes_its_folder_and_its_weights_load(write_config, tmp_path):
         "mask_top": 0.5,
     }  # fmt: skip
     assert checkpoint.config["training"]["step"] == 4
-    assert run(train_script.main, [str(write_config())]) == 2  # nothing left to do, and it says so
+    assert run(train_script.main, [str(write_config())]) == 0  # nothing left to do, and it says so
 
 
 def test_state_of_another_network_is_refused(write_config, capsys):
