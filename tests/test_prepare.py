@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import prepare
 from common.cli import run
 from common.errors import InputError
 from datasets.prepared import ClipRow, PreparedCorpus
+from datasets.preparing.clips import longest_run
 from datasets.preparing.report import count_clips, reason_kind
 from datasets.preparing.requirements import check_sound, face_height
 from datasets.preparing.settings import PrepareSettings
@@ -207,6 +209,17 @@ def test_the_height_of_a_face_and_the_level_of_silence():
 )  # fmt: skip
 def test_reasons_are_counted_without_what_differs(text, source, kind):
     assert reason_kind(text, source) == kind
+
+
+def test_a_clip_is_the_longest_run_of_one_shot_that_shows_the_mouth():
+    track = SimpleNamespace(covered=np.zeros(20, bool), shots=np.repeat([0, 1], [12, 8]))
+    crops = [object()] * 20
+    assert longest_run(crops, track) == (0, 12)
+    track.covered[3] = True
+    assert longest_run(crops, track) == (4, 12)
+    crops[7] = None
+    assert longest_run(crops, track) == (12, 20)
+    assert longest_run([None] * 20, track) == (0, 0)
 
 
 def test_clips_are_counted():

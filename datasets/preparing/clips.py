@@ -155,7 +155,7 @@ def _arrays(path, settings, detector, row, measure):
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
         crops = plan_crops(track, spec, fps=settings.fps)
         row.covered = int(track.covered.sum())
-        run = _longest_run(crops, track.covered)
+        run = longest_run(crops, track)
         check_uncovered(run, row.covered, settings.fps, path)
         matrix = np.stack([crop.matrix for crop in crops[slice(*run)]])
         landmarks = apply_affine(matrix, track.landmarks[slice(*run)]).astype(np.float32)
@@ -213,9 +213,17 @@ def _sound_of(waveform, start, end, fps):
     return waveform[slice(*(int(round(edge * SAMPLE_RATE / fps)) for edge in (start, end)))]
 
 
-def _longest_run(crops, covered):
-    """(start, end) of the longest run of frames with a face whose mouth can be seen; the aligned sound is cut with it."""
+def longest_run(crops, track):
+    """The longest run of frames of one shot whose mouth can be seen; the aligned sound is cut with it.
+
+    Args:
+        crops: N crops, None where there is no face.
+        track: FaceTrack of the N frames.
+
+    Returns:
+        (start, end), end exclusive; (0, 0) where there is none.
+    """
     from faces.smoothing import segments
 
-    free = [crop is not None and not hidden for crop, hidden in zip(crops, covered, strict=True)]
-    return max(segments(free), key=lambda run: run[1] - run[0], default=(0, 0))
+    free = [crop is not None and not hidden for crop, hidden in zip(crops, track.covered, strict=True)]
+    return max(segments(free, track.shots), key=lambda run: run[1] - run[0], default=(0, 0))
