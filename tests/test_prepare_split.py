@@ -11,7 +11,7 @@ from common.folder_lock import FolderLock
 from datasets.corpora import ClipSource, assign_split, validation_from_training
 from datasets.prepared import read_manifest
 from datasets.preparing.settings import PrepareSettings
-from datasets.preparing.split import ensure_validation
+from datasets.preparing.split import _read_list, ensure_validation
 from tests.prepared_kit import make_corpus
 
 
@@ -77,6 +77,16 @@ def test_a_list_places_clips_and_folders_of_them(corpus, tmp_path):
                                  "s1/clip4": "val", "s2/clip5": "train"}  # fmt: skip
 
 
+def test_a_list_names_any_id(tmp_path):
+    """The split is taken off the end of a line; commas, blanks and `#` of the id stay."""
+    ids = ["Smith, John/take one", "take#1", "take #1", "a  b", "c;d", 'e"f"', "#1/x", '"g"', "val/test"]
+    quoted = [f'"{name.replace(chr(34), 2 * chr(34))}"' if name[0] in '#"' else name for name in ids]
+    for separator in (" ", ",", "\t", "; "):
+        lines = [f"{name}{separator}val{end}" for name, end in zip(quoted, ["", "  # a note", " ", ",", *[""] * 5], strict=True)]
+        (tmp_path / "list").write_text("\n".join(["# all of them", "id,split", *lines, "  # end"]), encoding="utf-8")
+        assert _read_list(tmp_path / "list") == [(number, name, "val") for number, name in enumerate(ids, 3)]
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
     (["nowhere.txt"], ["nowhere.txt: no such file", "--split"]),
     (["shares", "--val_speakers", "s7"], ["--val_speakers", "s7"]),
@@ -88,9 +98,11 @@ def test_a_list_places_clips_and_folders_of_them(corpus, tmp_path):
     (["LIST"], ["line 2", "'s1/clip9'", "did you mean s1/clip"]),
     (["BAD"], ["line 1", "'validation'", "train, val, test, unseen"]),
     (["EMPTY"], ["names no clip"]),
+    (["ALONE"], ["line 1", "'s1/clip0' names no split", "train, val, test, unseen"]),
 ])  # fmt: skip
 def test_a_split_that_cannot_be_is_refused_and_the_manifest_stays(corpus, tmp_path, capsys, arguments, words):
-    for name, text in (("LIST", "s1/clip0 val\ns1/clip9 val\n"), ("BAD", "s1/clip0 validation\n"), ("EMPTY", "# nothing\n")):
+    for name, text in (("LIST", "s1/clip0 val\ns1/clip9 val\n"), ("BAD", "s1/clip0 validation\n"), ("EMPTY", "# nothing\n"),
+                       ("ALONE", "s1/clip0\n")):  # fmt: skip
         (tmp_path / name).write_text(text)
     before = (corpus / "manifest.jsonl").read_bytes(), (corpus / "corpus.json").read_bytes()
     given = [str(tmp_path / one) if (tmp_path / one).is_file() else one for one in arguments]

@@ -4,6 +4,7 @@ A new split is written whole or not at all. Clips, side files and their places s
 """
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from datasets.prepared import PreparedCorpus, manifest_path, read_manifest
 from datasets.preparing.settings import store_settings
 
 SHARES = "shares"  # the value of --split that stands for no file
+# The split is the last word of a line, but for a comment; all before it is the id, which may hold blanks and commas.
+_LINE = re.compile(r"""("(?:[^"]|"")+"|.+?)[\s,;]+([^\s,;]+)[\s,;]*(?:\s\#.*)?""")
 
 
 def split_by_shares(folder, *, unseen_speakers=(), val_speakers=(), val_share=0.05, test_share=0.05, seed=0):
@@ -51,10 +54,11 @@ def split_by_shares(folder, *, unseen_speakers=(), val_speakers=(), val_share=0.
 
 
 def split_by_list(folder, path):
-    """Split a corpus as a text file says: the id of a clip and its split a line, apart by blanks, a tab or a comma.
+    """Split a corpus as a text file says: the id of a clip and its split a line, apart by blanks, a tab, a comma or a semicolon.
 
     An id that ends with a slash, such as `s1/`, stands for all clips whose ids begin with it; a later line counts more than an
-    earlier one. `#` begins a comment. Clips that no line names are for training.
+    earlier one. Clips that no line names are for training. `#` begins a comment at the start of a line, or after a blank behind
+    the split. An id may stand in double quotes, as spreadsheets write it.
 
     Args:
         folder: of the prepared corpus.
@@ -137,10 +141,18 @@ def _read_list(path):
         raise InputError(f"{path}: is not UTF-8; save it as UTF-8") from error
     found = []
     for number, line in enumerate(lines, 1):
-        text = line.partition("#")[0].replace(",", " ").replace("\t", " ").strip()
-        name, _, split = text.rpartition(" ")
-        if text and (split.lower() != "split" or found):  # a heading "id split" is passed over
-            found.append((number, name.strip(), split.lower()))
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        parts = _LINE.fullmatch(text)
+        if not parts:
+            raise InputError(f"{path}, line {number}: {text!r} names no split; write the id of a clip, then one of "
+                             f"{', '.join(SPLITS)}")  # fmt: skip
+        name, split = parts.groups()
+        if len(name) > 2 and name[0] == name[-1] == '"':
+            name = name[1:-1].replace('""', '"')
+        if split.lower() != "split" or found:  # a heading "id split" is passed over
+            found.append((number, name, split.lower()))
     if not found:
         raise InputError(f"{path}: names no clip; write the id of a clip and its split a line, such as  s1/bbaf2n val")
     return found
