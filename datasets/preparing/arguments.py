@@ -2,7 +2,7 @@
 
 from common.errors import InputError
 from common.places import check_folder, refuse_inputs
-from datasets.clip_ids import is_utf8, readable
+from datasets.clip_ids import is_utf8, printable
 from datasets.preparing.phones import WAYS, require_aligner
 from datasets.preparing.settings import SPLITTING
 from datasets.preparing.speech import MOST_VOICES
@@ -36,7 +36,7 @@ def check_arguments(args):
                          "without --corpus and --root, or prepare with --av_offset measure or correct")  # fmt: skip
     _check_effects(args, afterwards)
     if not is_utf8(args.out):
-        raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
+        raise InputError(f"--out {printable(args.out)}: the folder's name is not UTF-8; choose another one")
     check_folder(args.out)
     refuse_inputs(args.out, [args.root], "--out")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither

@@ -7,7 +7,7 @@ import numpy as np
 from common.errors import InputError
 from common.files import content_hash, require_file
 from datasets.clip_files import clip_path, write_clip
-from datasets.clip_ids import readable
+from datasets.clip_ids import printable
 from datasets.corpora import assign_split
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.preparing import av_rows
@@ -84,12 +84,12 @@ def _lost(job, reason):
     """(row, complaint) of a clip whose worker died, see `datasets.workers.pool.Task`."""
     clip, split, settings, *_ = job
     row = _row(clip, settings, split)
-    row.error = f"{readable(str(clip.path))}: the decoder {reason}"
+    row.error = f"{printable(str(clip.path))}: the decoder {reason}"
     return row, row.error
 
 
 def _row(clip, settings, split):
-    return ClipRow(clip.id, clip.speaker, split, clip.transcript, readable(clip.path.name), fps=float(settings.fps))
+    return ClipRow(clip.id, clip.speaker, split, clip.transcript, printable(clip.path.name), fps=float(settings.fps))
 
 
 def _time_limit(job):
@@ -123,7 +123,7 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0, mea
     row = _row(source, settings, split)
     row.sound_delay = float(sound_delay)
     if source.fault:
-        row.error = f"{readable(str(source.path))}: {source.fault}"
+        row.error = f"{printable(str(source.path))}: {source.fault}"
         return row
     try:
         require_file(source.path, "clip")
