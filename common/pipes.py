@@ -9,7 +9,7 @@ from common.errors import InputError
 
 MOST_BYTES = 2 << 30
 _BLOCK = 1 << 20
-_spooled = {}  # name of a pipe -> (path of its bytes, the file that is kept open)
+_spooled = {}  # name of a pipe -> (path of its bytes, the file that keeps them there)
 
 
 def spool(path, what):
@@ -32,6 +32,8 @@ def spool(path, what):
             place, kept = _temporary()
             size = _copy(pipe, kept, path)
             kept.flush()
+            if place == Path(kept.name):
+                kept.close()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not size:

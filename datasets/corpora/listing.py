@@ -99,7 +99,7 @@ def _hint(corpus, root):
 
 
 def _fits(corpus, place):
-    """Whether a folder near the root is laid out as a corpus; what cannot be read there is no matter of the user's."""
+    """Whether a folder near the root is laid out as a corpus; what cannot be read there gives no hint."""
     try:
         return _FITS[corpus](place)
     except OSError:

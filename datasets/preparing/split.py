@@ -134,7 +134,8 @@ def settle_split(folder):
     begun = json.loads(path.read_text(encoding="utf-8")).get(_BEGUN)
     if not begun:
         return
-    if content_hash(manifest_path(folder)) != begun["manifest"]:  # the end came before the manifest was in place
+    manifest = manifest_path(folder)
+    if not manifest.is_file() or content_hash(manifest) != begun["manifest"]:  # the end came before it was in place
         settings = {key: value for key, value in settings.items() if key not in SPLITTING} | begun["before"]
     store_settings(folder, settings)
 
