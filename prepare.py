@@ -33,9 +33,9 @@ from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.phones import align_corpus
 from datasets.preparing.report import write_report
 from datasets.preparing.requirements import MIN_FACE
-from datasets.preparing.settings import PrepareSettings, av_way, begin, begun_with
+from datasets.preparing.settings import PrepareSettings, av_way, begun_with
 from datasets.preparing.speech import VOICES, add_speech
-from datasets.preparing.split import SHARES, ensure_validation, split_by_list, split_by_shares
+from datasets.preparing.split import SHARES, ensure_validation, settle_split, split_by_list, split_by_shares
 from datasets.preparing.texture import add_texture
 from datasets.preparing.words import add_words
 from datasets.workers.cluster import ray_workers
@@ -134,9 +134,11 @@ def _workers(args):
 
 def _add_to(args, out, workers):
     """Add to clips that are prepared already."""
-    corpus = PreparedCorpus.open_folder(out)
+    if not (out / "corpus.json").is_file():
+        raise InputError(f"{out}: not a prepared corpus (no corpus.json); make one with prepare.py --corpus ... --root ...")
     with FolderLock(out, LOCK, cure="choose another --out"):
-        _add_all(args, out, workers, corpus)
+        settle_split(out)
+        _add_all(args, out, workers, PreparedCorpus.open_folder(out))
 
 
 def _add_all(args, out, workers, corpus):
@@ -174,23 +176,27 @@ def _split_again(args, out):
 
 def _prepare(args, out, workers):
     clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)
-    unseen, validation = begun_with(out, "unseen_speakers"), begun_with(out, "val_speakers")
+    held_out = {}
     if args.unseen_speakers:
-        unseen = unseen_speakers(args.corpus, args.unseen_speakers, clips)
+        held_out["unseen_speakers"] = unseen_speakers(args.corpus, args.unseen_speakers, clips)
     if args.val_speakers:
-        validation = held_out_names(args.val_speakers, clips, "--val_speakers", args.corpus)
-    clips = clips[: args.limit]
-    settings = PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, unseen_speakers=tuple(unseen),
-                               val_speakers=tuple(validation), val_share=_of_corpus(args, out, "val_share"),
-                               test_share=_of_corpus(args, out, "test_share"),
-                               split_seed=_of_corpus(args, out, "split_seed"),
-                               min_face=args.min_face, av_offset=args.av_offset or av_way(out))  # fmt: skip
-    if settings.av_offset == "off" and args.av_judge:
+        held_out["val_speakers"] = held_out_names(args.val_speakers, clips, "--val_speakers", args.corpus)
+    av_offset = args.av_offset or av_way(out)
+    if av_offset == "off" and args.av_judge:
         raise InputError("--av_judge: AV offsets are off in this corpus, so nothing would be measured; leave it out")
-    measure = None if settings.av_offset == "off" else _av_measure(args)
-    begin(out, settings)
+    measure = None if av_offset == "off" else _av_measure(args)
     with FolderLock(out, LOCK, cure="choose another --out"):
-        _prepare_all(args, out, workers, clips, settings, measure)
+        settle_split(out)
+        settings = _settings(args, out, held_out, av_offset)
+        _prepare_all(args, out, workers, clips[: args.limit], settings, measure)
+
+
+def _settings(args, out, held_out, av_offset):
+    """PrepareSettings: as the arguments say, else as the corpus was begun."""
+    speakers = {key: tuple(held_out.get(key, begun_with(out, key))) for key in ("unseen_speakers", "val_speakers")}
+    shares = {key: _of_corpus(args, out, key) for key in ("val_share", "test_share", "split_seed")}
+    return PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, **speakers, **shares,
+                           min_face=args.min_face, av_offset=av_offset)  # fmt: skip
 
 
 def _prepare_all(args, out, workers, clips, settings, measure):

@@ -19,10 +19,10 @@ _LONGEST_SUFFIX = 32  # of a temporary name
 def atomic_output(path):
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it when it does not.
 
-    The folder is made when it is missing. The temporary name is unique, hidden, and keeps the suffix, because writers choose
-    their format by it. An existing file at `path` stays untouched until the new one is whole. A link stays a link: the file
-    that it leads to is made or replaced. Any exception, KeyboardInterrupt included, leaves neither a new file nor a stray
-    temporary one.
+    The folder is made when it is missing. The temporary name is unique, hidden, and has the suffix of the file that is written,
+    because writers choose their format by it. An existing file at `path` stays untouched until the new one is whole. A link
+    stays a link: the file that it leads to is made or replaced, and the suffix is that file's, not the link's. Any exception,
+    KeyboardInterrupt included, leaves neither a new file nor a stray temporary one.
 
     Raises:
         InputError: the folder cannot be made or written, the name is too long, or `path` is a folder, a device or a pipe.

@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import stat
 import tempfile
 from pathlib import Path
 
@@ -10,16 +9,7 @@ from common.errors import InputError
 
 MOST_BYTES = 2 << 30
 _BLOCK = 1 << 20
-_spooled = {}
-
-
-def is_pipe(path):
-    """A path is a pipe, a socket or a device (`<(...)`, /dev/stdin, a named pipe), whose bytes come once."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+_spooled = {}  # name of a pipe -> (path of its bytes, the file that keeps them there)
 
 
 def spool(path, what):
@@ -39,14 +29,34 @@ def spool(path, what):
         with open(path, "rb", buffering=0) as pipe:
             if pipe.isatty():
                 raise InputError(f"{path}: is a terminal; {what} comes from a file or a pipe")
-            with tempfile.NamedTemporaryFile(prefix="piped-", delete=False) as kept:
-                atexit.register(Path(kept.name).unlink, missing_ok=True)
-                size = _copy(pipe, kept, path)
+            place, kept = _temporary()
+            size = _copy(pipe, kept, path)
+            kept.flush()
+            if place == Path(kept.name):
+                kept.close()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not size:
         raise InputError(f"{path}: the pipe is empty ({what})")
-    _spooled[name] = Path(kept.name)
+    _spooled[name] = place, kept
+
+
+def _temporary():
+    """(path, open file) of a temporary file that goes with the process.
+
+    Where the system shows open files as paths (Linux), its name is removed at once, so that no signal leaves it behind; the
+    file stays as long as it is open. Elsewhere the interpreter removes it as it ends.
+    """
+    kept = tempfile.NamedTemporaryFile(prefix="piped-", delete=False)
+    named, shown = Path(kept.name), Path(f"/proc/{os.getpid()}/fd/{kept.fileno()}")
+    try:
+        if os.path.samefile(named, shown):
+            named.unlink()
+            return shown, kept
+    except OSError:
+        pass
+    atexit.register(named.unlink, missing_ok=True)
+    return named, kept
 
 
 def _copy(pipe, kept, path):
@@ -61,4 +71,4 @@ def _copy(pipe, kept, path):
 
 def readable(path):
     """Path under which the bytes of a file can be read: itself, or the copy of a pipe that `spool` has read."""
-    return _spooled.get(os.path.abspath(path), path) if _spooled else path
+    return _spooled.get(os.path.abspath(path), (path,))[0] if _spooled else path

@@ -57,11 +57,6 @@ def place_key(path):
     return (found.st_dev, found.st_ino, *tail)
 
 
-def same_place(path, other):
-    """True where two paths are one file, see `place_key`."""
-    return place_key(path) == place_key(other)
-
-
 def ignores_case(folder):
     """True for a folder whose disk does not tell upper from lower case, as a name that is there shows; nothing is written."""
     for path in _names_of(Path(folder)):
@@ -141,7 +136,7 @@ def _check_room(place, path, flag):
         missing.append(folder.name)
         folder = folder.parent
     if not os.path.isdir(folder):
-        raise InputError(f"{_shown(path)}: cannot be written, for {folder} is a file, not a folder; choose another {flag}")
+        raise InputError(f"{_shown(path)}: cannot be written, because {folder} is a file, not a folder; choose another {flag}")
     longest, most = (_limit(folder, name, usual) for name, usual in (("PC_NAME_MAX", _NAME_MAX), ("PC_PATH_MAX", _PATH_MAX)))
     for name in missing:
         if (length := len(os.fsencode(name))) > longest:
@@ -149,7 +144,7 @@ def _check_room(place, path, flag):
     if len(os.fsencode(place)) >= most:
         raise InputError(f"{_shown(path)}: a path of {len(os.fsencode(place))} bytes is too long; give a shorter {flag}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{_shown(path)}: cannot be written, for {folder} may not be changed; choose another {flag}")
+        raise InputError(f"{_shown(path)}: you have no permission to write in {folder}; choose another {flag}")
 
 
 def _limit(folder, name, usual):

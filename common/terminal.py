@@ -1,4 +1,7 @@
-"""Progress on whatever a script writes to: a bar on a terminal, a line a minute in a log file."""
+"""Progress on standard error, so that results alone go to standard output: a bar on a terminal, a line a minute elsewhere.
+
+The lines that train.py writes of its steps are the log of the run, not its progress: they go to standard output.
+"""
 
 import datetime
 import os
@@ -23,11 +26,11 @@ def bar_size(stream):
 
 @contextmanager
 def counting(total, unit, what="", *, leave=True, clock=time.monotonic):
-    """Yield a Counter of `total` things, which shows a bar on standard error where that is a terminal, else lines.
+    """Yield a Counter of `total` things, which shows a bar on standard error where that is a terminal, else lines there.
 
     Args:
         total: int; nothing is shown where it is 0. None: not known.
-        unit: what is counted: "clip".
+        unit: what is counted, in the singular: "clip"; an "s" makes the plural.
         what: what is done, before the count; or "".
         leave: False takes the bar away at the end.
         clock: function without arguments -> seconds.
@@ -66,7 +69,8 @@ class Counter:
                 of = f" of {self._total}"
                 left = f", left {datetime.timedelta(seconds=round(each * max(0, self._total - self._done)))}"
             what = f"{self._what}: " if self._what else ""
-            print(f"{what}{self._done}{of} {self._unit}s, {each:.2g} s each{left}", flush=True)
+            unit = self._unit if (self._total or self._done) == 1 else f"{self._unit}s"
+            self.note(f"{what}{self._done}{of} {unit}, {each:.2g} s each{left}")
 
     def note(self, text):
         """One line on standard error, above the bar where there is one."""

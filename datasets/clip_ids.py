@@ -24,7 +24,7 @@ def why_no_id(text):
 def check_id(text):
     """Return an id; InputError for a text that would lead out of the corpus's folder, or cannot be stored."""
     if why := why_no_id(text):
-        raise InputError(f"{readable(str(text))!r}: no id of a clip, it {why}")
+        raise InputError(f"{printable(str(text))!r}: no id of a clip, it {why}")
     return text
 
 
@@ -33,7 +33,7 @@ def is_utf8(text):
     return not any(map(_is_surrogate, text))
 
 
-def readable(text):
+def printable(text):
     """A text that can be printed and stored: bytes of a file's name that are not UTF-8 become such as `\\xe9`."""
     return "".join(f"\\x{_byte(char):02x}" if _is_surrogate(char) else char for char in text)
 

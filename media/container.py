@@ -93,7 +93,7 @@ def picture_decoder(stream):
 
 
 def video_stream(container, path):
-    """The same; InputError when there is none."""
+    """The video stream that `video_stream_or_none` chooses; InputError when there is none, or none that can be decoded."""
     stream = video_stream_or_none(container)
     if stream is None:
         raise InputError(f"{path}: has no video track; give a video or a picture")

@@ -23,13 +23,12 @@ from media.container import (
 from media.deinterlace import is_interlaced, stated_order
 from media.notes import ALPHA, DOLBY, INTERLACED
 from media.pictures.animations import measure_animation
-from media.pictures.kinds import check_pixels, is_animation, open_picture
+from media.pictures.kinds import BY_FFMPEG, check_pixels, is_animation, open_picture
 from media.pictures.stills import read_still
 from media.pixels import BT709_LUMA, FrameConverter, is_transparent, luma_weights
 from media.rates import agreeing_rate, measured_rate, snap_rate
 
 _MEASURED_PACKETS = 200
-_ANIMATED = {"gif", "apng"}
 _DOLBY_TAGS = {"dvh1", "dvhe", "dva1", "dvav", "dav1"}  # sample entries of Dolby Vision in mp4
 STILL_FPS = Fraction(25)
 
@@ -99,7 +98,7 @@ def probe(path, what="video or picture"):
         first = _first_frame(container, stream, path)
         width, height, rotation = FrameConverter(stream.sample_aspect_ratio).size(first)
         notes = (*track_notes(container, stream), *_changes(first, stream))
-        moves = container.format.name in _ANIMATED
+        moves = container.format.name in BY_FFMPEG.values()
     if fps is None:
         fps = _measure(path)
     if seconds:

@@ -28,7 +28,7 @@ def packet_seconds(path):
 
 
 def require_sound(path):
-    """Raise InputError where a file cannot be opened or has no sound track; nothing is decoded."""
+    """Raise InputError where a file is no media file or has no sound track; nothing is decoded."""
     with open_input(path, "audio") as container:
         if audio_stream(container) is None:
-            raise InputError(f"{path}: has no sound track; give a file with sound")
+            raise InputError(f"{path}: has no sound track; give an audio file, or a video with sound")

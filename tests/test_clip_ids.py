@@ -13,7 +13,7 @@ import prepare
 from common.cli import run
 from common.errors import InputError
 from datasets.clip_files import clip_path, is_current, read_side, side_path, write_side
-from datasets.clip_ids import escaped_id, readable, why_no_id
+from datasets.clip_ids import escaped_id, printable, why_no_id
 from datasets.corpora import list_clips
 from datasets.prepared import ClipRow, PreparedCorpus, manifest_path, read_manifest
 from tests.conftest import ROOT
@@ -72,7 +72,7 @@ def test_every_name_can_be_stored_as_some_id(name):
     if not name:
         return
     assert why_no_id(escaped_id(name)) == ""
-    readable(name).encode()
+    printable(name).encode()
 
 
 def undecodable(folder, name):

@@ -1,6 +1,7 @@
 """Pipes as input: `<(...)`, /dev/stdin and named pipes."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,9 +12,11 @@ import pytest
 
 from common import pipes
 from common.errors import InputError
-from common.files import content_hash, require_file
+from common.files import content_hash
 from media import VideoReader, decode_audio, probe
+from pipeline.jobs.table import read_jobs
 from pipeline.options import Job
+from speech.text.files import read_text
 from tests.make_media import make_video, make_wav, numbered_frames, tone
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +59,28 @@ def test_a_job_takes_pipes(tmp_path):
     assert Job.of(tmp_path / "face.png", audio, tmp_path / "o.mp4").audio == audio
 
 
+def test_a_list_of_jobs_through_a_pipe(tmp_path):
+    (row,) = read_jobs(piped(tmp_path / "list", b"face,audio,outfile\na.mp4,a.wav,o.mp4\n")).rows
+    assert (row.face, row.audio, row.outfile) == ("a.mp4", "a.wav", "o.mp4")
+    with pytest.raises(InputError, match="list of jobs"):
+        read_jobs(piped(tmp_path / "empty", b""))
+
+
+def test_a_program_that_is_ended_leaves_nothing_behind(tmp_path):
+    """SIGTERM ends Python without a word; what came through the pipe goes with it, as it does when the signal cuts it short."""
+    (tmp_path / "tmp").mkdir()
+    code = "import time; from common.files import require_file; from common.pipes import readable\n"
+    code += "require_file('/dev/stdin', 'audio', pipes=True)\nprint(open(readable('/dev/stdin')).read(), flush=True)\n"
+    code += "time.sleep(60)"
+    how = {"cwd": ROOT, "env": {**os.environ, "TMPDIR": str(tmp_path / "tmp")}, "stdin": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, **how) as program:
+        program.stdin.write(b"whole\n")
+        program.stdin.close()
+        assert program.stdout.readline() == b"whole\n"
+        program.terminate()
+    assert program.returncode == -signal.SIGTERM and list((tmp_path / "tmp").iterdir()) == []
+
+
 def test_a_program_hears_stdin_and_leaves_nothing_behind(tmp_path):
     make_wav(tmp_path / "a.wav", tone(0.5), 16000)
     code = "from media import decode_audio; print(decode_audio('/dev/stdin')[0].shape, decode_audio('/dev/stdin')[1])"
@@ -72,8 +97,9 @@ def test_what_is_refused(tmp_path, monkeypatch):
         decode_audio(piped(tmp_path / "empty", b""))
     with pytest.raises(InputError, match="/dev/null: the pipe is empty"):
         decode_audio("/dev/null")
-    with pytest.raises(InputError, match="is a pipe or a device; list of jobs must be a file"):
-        require_file(piped(tmp_path / "list", b"face,audio"), "list of jobs")
+    os.mkfifo(tmp_path / "text")
+    with pytest.raises(InputError, match="text: is a pipe or a device; transcript must be a file"):
+        read_text(tmp_path / "text", "transcript")
     monkeypatch.setattr(pipes, "MOST_BYTES", 1000)
     with pytest.raises(InputError, match="through the pipe; write them to a file first"):
         decode_audio("/dev/zero")

@@ -17,7 +17,7 @@ from common.errors import InputError
 from datasets.prepared import ClipRow, PreparedCorpus
 from datasets.preparing.clips import longest_run
 from datasets.preparing.report import count_clips, reason_kind
-from datasets.preparing.requirements import check_sound, face_height
+from datasets.preparing.requirements import check_sound, check_uncovered, face_height
 from datasets.preparing.settings import PrepareSettings
 from speech.arpabet import NUMBER
 from speech.waveform import load_waveform
@@ -220,6 +220,18 @@ def test_a_clip_is_the_longest_run_of_one_shot_that_shows_the_mouth():
     crops[7] = None
     assert longest_run(crops, track) == (12, 20)
     assert longest_run([None] * 20, track) == (0, 0)
+
+
+def test_a_cover_is_blamed_only_where_the_clip_would_be_long_enough_without(tmp_path):
+    def check(shots, covered):
+        track = SimpleNamespace(covered=np.isin(np.arange(30), covered), shots=np.asarray(shots))
+        crops = [object()] * 30
+        check_uncovered(longest_run(crops, track), longest_run(crops, track, covered=True), len(covered), 25, "a.mp4")
+
+    check(np.zeros(30), [14])  # 15 frames in a row show it
+    check(np.arange(30) // 8, [3])  # cuts leave 8 frames at most, with the cover or without
+    with pytest.raises(InputError, match="a.mp4: the mouth is covered in 2 frames, and fewer than 12 in a row show it"):
+        check(np.zeros(30), [10, 20])
 
 
 def test_clips_are_counted():

@@ -8,9 +8,10 @@ import prepare
 from common.cli import run
 from common.errors import InputError
 from datasets.prepared import PreparedCorpus, read_manifest
-from datasets.preparing import settings as module
-from datasets.preparing.settings import TRACKING
+from datasets.preparing.cutting import made_with
 from faces.detectors.identity import detector_identity
+from faces.track import METHOD
+from media.reader import READER
 from tests.prepared_kit import make_corpus
 from tests.synthetic import make_talking_head
 
@@ -45,10 +46,10 @@ def change(path, **changes):
     path.write_text(json.dumps(stored))
 
 
-def test_version_and_tracking_are_noted(corpus_json):
+def test_version_tracking_and_reader_are_noted(corpus_json):
     stored = json.loads(corpus_json.read_text())["settings"]
     assert stored["detector_version"] == detector_identity("mediapipe")["version"] and stored["detector_weights"] == {}
-    assert stored["tracking"] == TRACKING
+    assert (stored["tracking"], stored["reader"]) == (METHOD, READER)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +57,10 @@ def test_version_and_tracking_are_noted(corpus_json):
     [
         ({"detector_version": "0.9.9"}, ("were cut with mediapipe 0.9.9", "install that version")),
         ({"detector_weights": {"net.pth": "0" * 64}}, ("other weights",)),
-        ({"tracking": TRACKING + 1}, ("follows faces in another way",)),
-        (dict.fromkeys(("detector_version", "detector_weights", "tracking")), ("does not say", "--trust_detector")),
+        ({"tracking": METHOD - 1}, ("follows faces in another way",)),
+        ({"tracking": 1, "reader": None}, ("follows faces in another way", f"(1, now {METHOD})")),  # as before `reader`
+        ({"reader": READER - 1}, ("reads videos in another way",)),
+        (dict.fromkeys(("detector_version", "detector_weights", "tracking", "reader")), ("does not say", "--trust_detector")),
     ],
 )
 def test_no_clip_is_cut_by_another_detector(begun, corpus_json, capsys, changes, words):
@@ -72,7 +75,7 @@ def test_no_clip_is_cut_by_another_detector(begun, corpus_json, capsys, changes,
 
 def test_an_older_corpus_opens_for_training_and_goes_on_when_its_owner_knows(begun, corpus_json, tmp_path):
     arguments, out = begun
-    change(corpus_json, detector_version=None, detector_weights=None, tracking=None)
+    change(corpus_json, detector_version=None, detector_weights=None, tracking=None, reader=None)
     assert [row.id for row in PreparedCorpus.open_folder(out).rows] == ["a"]
     assert run(prepare.main, [*arguments, "--trust_detector"]) == 0
     assert sorted(read_manifest(out)) == ["a", "b"]
@@ -88,9 +91,9 @@ def test_weights_count_by_their_content(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in (S3FD_FILE, FAN_FILE):
         (tmp_path / "hub" / "checkpoints" / name).write_bytes(b"weights")
-    first = module.made_with("face-alignment")
+    first = made_with("face-alignment")
     (tmp_path / "hub" / "checkpoints" / FAN_FILE).write_bytes(b"others!")
-    second = module.made_with("face-alignment")
+    second = made_with("face-alignment")
     assert first["detector_weights"][S3FD_FILE] == second["detector_weights"][S3FD_FILE]
     assert first["detector_weights"][FAN_FILE] != second["detector_weights"][FAN_FILE]
     with pytest.raises(InputError, match="dlib"):

@@ -28,13 +28,18 @@ def test_a_log_file_gets_a_line_a_minute(capsys):
             if number == 4:
                 progress.note("a/b: no face")
     said = capsys.readouterr()
-    assert said.out.splitlines() == [f"texture: {done} of 10 clips, 25 s each, left 0:{left}" for done, left in
-                                     ((3, "02:55"), (6, "01:40"), (9, "00:25"))]  # fmt: skip
-    assert said.err == "a/b: no face\n"
+    told = [f"texture: {done} of 10 clips, 25 s each, left 0:{left}" for done, left in
+            ((3, "02:55"), (6, "01:40"), (9, "00:25"))]  # fmt: skip
+    assert said.err.splitlines() == [told[0], "a/b: no face", *told[1:]] and said.out == "", "results alone go to stdout"
     with counting(None, "frame", clock=lambda: now[0]) as progress:
+        for _ in range(2):
+            now[0] += 90
+            progress.update()
+    assert capsys.readouterr().err == "1 frame, 90 s each\n2 frames, 90 s each\n"
+    with counting(1, "clip", clock=lambda: now[0]) as progress:
         now[0] += 90
         progress.update()
-    assert capsys.readouterr().out == "1 frames, 90 s each\n"
+    assert capsys.readouterr().err == "1 of 1 clip, 90 s each, left 0:00:00\n"
 
 
 def test_a_terminal_gets_a_bar_and_nothing_is_shown_of_nothing(monkeypatch):

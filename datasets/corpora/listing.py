@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import InputError
-from datasets.clip_ids import escaped_id, is_utf8, readable, why_no_id
+from datasets.clip_ids import escaped_id, is_utf8, printable, why_no_id
 from datasets.corpora import folder, grid, lrs2, lrw, tcd_timit
 from datasets.corpora.clips import folders_in
 from datasets.corpora.layout import describe
@@ -43,7 +43,7 @@ def list_clips(corpus, root):
     """
     root = Path(root)
     if not is_utf8(str(root)):
-        raise InputError(f"{readable(str(root))}: the folder's name is not UTF-8, which videos are opened by; rename it")
+        raise InputError(f"{printable(str(root))}: the folder's name is not UTF-8, which videos are opened by; rename it")
     if corpus not in _READERS:
         raise InputError(f"--corpus {corpus}: unknown; choose one of {', '.join(CORPORA)}")
     if not root.is_dir():
@@ -71,12 +71,12 @@ def _named(clip, taken):
     if not is_utf8(f"{clip.path}"):
         fault = "the name of the file, or of a folder above it, is not UTF-8; rename it"
     else:
-        fault = f"its name makes no id of a clip ({readable(clip.id)!r} {why}); rename the file"
+        fault = f"its name makes no id of a clip ({printable(clip.id)!r} {why}); rename the file"
     clip_id = escaped_id(clip.id)
     while clip_id in taken:
         clip_id += "%"
     taken.add(clip_id)
-    return replace(clip, id=clip_id, speaker=readable(clip.speaker), align=None, fault=fault)
+    return replace(clip, id=clip_id, speaker=printable(clip.speaker), align=None, fault=fault)
 
 
 def _looks_like(root):
@@ -92,7 +92,15 @@ def _hint(corpus, root):
     other = _looks_like(root)
     if other not in (None, "folder"):
         return f"; looks like {other}: use --corpus {other}"
-    near = next((place for place in (*folders_in(root), root.resolve().parent) if _FITS[corpus](place)), None)
+    near = next((place for place in (*folders_in(root), root.resolve().parent) if _fits(corpus, place)), None)
     if near is not None and corpus != "folder":
         return f"; {near} looks like {corpus}: use --root {near}"
     return "; --corpus folder takes videos that lie in any other way" if other else ""
+
+
+def _fits(corpus, place):
+    """Whether a folder near the root is laid out as a corpus; what cannot be read there gives no hint."""
+    try:
+        return _FITS[corpus](place)
+    except OSError:
+        return False

@@ -2,15 +2,15 @@
 
 from common.errors import InputError
 from common.places import check_folder, refuse_inputs
-from datasets.clip_ids import is_utf8, readable
+from datasets.clip_ids import is_utf8, printable
 from datasets.preparing.phones import WAYS, require_aligner
+from datasets.preparing.settings import SPLITTING
 from datasets.preparing.speech import MOST_VOICES
 from datasets.preparing.split import SHARES
 from faces.detectors import DETECTORS
 from faces.texture import TextureSpec, block_size
 
 MOST_DELAY = 2.0  # seconds
-SPLITTING = ("unseen_speakers", "val_speakers", "val_share", "test_share", "split_seed")  # options that decide the split
 PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay",
              "min_face", "trust_detector")  # options that decide how clips are prepared
 
@@ -36,7 +36,7 @@ def check_arguments(args):
                          "without --corpus and --root, or prepare with --av_offset measure or correct")  # fmt: skip
     _check_effects(args, afterwards)
     if not is_utf8(args.out):
-        raise InputError(f"--out {readable(args.out)}: the folder's name is not UTF-8; choose another one")
+        raise InputError(f"--out {printable(args.out)}: the folder's name is not UTF-8; choose another one")
     check_folder(args.out)
     refuse_inputs(args.out, [args.root], "--out")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither

@@ -7,12 +7,12 @@ import numpy as np
 from common.errors import InputError
 from common.files import content_hash, require_file
 from datasets.clip_files import clip_path, write_clip
-from datasets.clip_ids import readable
+from datasets.clip_ids import printable
 from datasets.corpora import assign_split
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.preparing import av_rows
+from datasets.preparing.cutting import begin, check_detector, detector_version
 from datasets.preparing.requirements import check_faces, check_length, check_sound, check_uncovered
-from datasets.preparing.settings import begin, check_detector, detector_version
 from datasets.workers.jobs import write_rows
 from datasets.workers.pool import Task
 
@@ -29,7 +29,7 @@ def prepare_corpus(clips, settings, folder, workers=1, retry_failed=False, trust
         clips: ClipSources; settings: PrepareSettings; folder: of the prepared corpus.
         workers: datasets.workers.jobs.Workers, or a number of processes.
         retry_failed: try the clips again that failed before.
-        trust_detector: see `datasets.preparing.settings.check_detector`.
+        trust_detector: see `datasets.preparing.cutting.check_detector`.
         sound_delay: seconds by which the sound of all these clips is known to trail the picture; it is made up for.
         measure: of AV offsets, see `datasets.preparing.av_rows`; needed but where the settings say "off".
 
@@ -84,12 +84,12 @@ def _lost(job, reason):
     """(row, complaint) of a clip whose worker died, see `datasets.workers.pool.Task`."""
     clip, split, settings, *_ = job
     row = _row(clip, settings, split)
-    row.error = f"{readable(str(clip.path))}: the decoder {reason}"
+    row.error = f"{printable(str(clip.path))}: the decoder {reason}"
     return row, row.error
 
 
 def _row(clip, settings, split):
-    return ClipRow(clip.id, clip.speaker, split, clip.transcript, readable(clip.path.name), fps=float(settings.fps))
+    return ClipRow(clip.id, clip.speaker, split, clip.transcript, printable(clip.path.name), fps=float(settings.fps))
 
 
 def _time_limit(job):
@@ -123,7 +123,7 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0, mea
     row = _row(source, settings, split)
     row.sound_delay = float(sound_delay)
     if source.fault:
-        row.error = f"{readable(str(source.path))}: {source.fault}"
+        row.error = f"{printable(str(source.path))}: {source.fault}"
         return row
     try:
         require_file(source.path, "clip")
@@ -156,7 +156,7 @@ def _arrays(path, settings, detector, row, measure):
         crops = plan_crops(track, spec, fps=settings.fps)
         row.covered = int(track.covered.sum())
         run = longest_run(crops, track)
-        check_uncovered(run, row.covered, settings.fps, path)
+        check_uncovered(run, longest_run(crops, track, covered=True), row.covered, settings.fps, path)
         matrix = np.stack([crop.matrix for crop in crops[slice(*run)]])
         landmarks = apply_affine(matrix, track.landmarks[slice(*run)]).astype(np.float32)
         start, end = _cut(run, waveform, 0, settings.fps, path)
@@ -213,17 +213,18 @@ def _sound_of(waveform, start, end, fps):
     return waveform[slice(*(int(round(edge * SAMPLE_RATE / fps)) for edge in (start, end)))]
 
 
-def longest_run(crops, track):
+def longest_run(crops, track, *, covered=False):
     """The longest run of frames of one shot whose mouth can be seen; the aligned sound is cut with it.
 
     Args:
         crops: N crops, None where there is no face.
         track: FaceTrack of the N frames.
+        covered: frames whose mouth is covered count, too.
 
     Returns:
         (start, end), end exclusive; (0, 0) where there is none.
     """
     from faces.smoothing import segments
 
-    free = [crop is not None and not hidden for crop, hidden in zip(crops, track.covered, strict=True)]
+    free = [crop is not None and (covered or not hidden) for crop, hidden in zip(crops, track.covered, strict=True)]
     return max(segments(free, track.shots), key=lambda run: run[1] - run[0], default=(0, 0))

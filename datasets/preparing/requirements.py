@@ -22,10 +22,15 @@ def check_faces(track, min_face, path):
         raise InputError(f"{path}: the face is {height:.0f} pixels high, {min_face} are needed (--min_face)")
 
 
-def check_uncovered(run, covered, fps, path):
-    """InputError when the longest run (start, end) of frames that show the mouth is short because of `covered` ones."""
+def check_uncovered(run, whole, covered, fps, path):
+    """InputError when a run of frames is too short because of `covered` ones, and not because of gaps or cuts.
+
+    Args:
+        run: (start, end) of the longest run that shows the mouth; whole: of the longest one where covered frames count, too.
+        covered: number of covered frames in the clip; fps, path: of the clip.
+    """
     least = int(fps * MIN_SECONDS)
-    if covered and run[1] - run[0] < least:
+    if run[1] - run[0] < least <= whole[1] - whole[0]:
         raise InputError(f"{path}: the mouth is covered in {covered} frames, and fewer than {least} in a row show it")
 
 

@@ -11,7 +11,7 @@ _PILLOW = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM", "GIF", "AVIF", "JPEG2000
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"mif1"}  # brands of pictures; msf1 and hevc are image sequences, read as videos
 _STILL_BRANDS = _HEIC | {b"avif", b"avis"}
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
-_BY_FFMPEG = ("PNG", "GIF")  # animations of these are read as videos
+BY_FFMPEG = {"PNG": "apng", "GIF": "gif"}  # animations of these are read as videos: Pillow's name -> FFmpeg's
 FAULTS = (OSError, ValueError, SyntaxError, RuntimeError, EOFError)
 _NO_PACKAGE = "{}: reading {} needs the package {} (pip install {}); or convert the picture to png"
 
@@ -51,7 +51,7 @@ def damaged(path, error):
 
 
 def _is_for_ffmpeg(image):
-    return image.format in _BY_FFMPEG and getattr(image, "is_animated", False)
+    return image.format in BY_FFMPEG and getattr(image, "is_animated", False)
 
 
 def _identified(file, head, path):

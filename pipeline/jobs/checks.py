@@ -46,6 +46,8 @@ class FirstLook:
         if job.face not in self._faces:
             self._faces[job.face] = FaceSource(job.face, self._options)
         if job.audio is not None and job.audio not in self._heard:
+            from media.length import require_sound
+
             require_sound(job.audio)
             self._heard.add(job.audio)
         for flag, path in (("--drive", job.drive), ("--pose", job.pose)):
@@ -55,19 +57,6 @@ class FirstLook:
                 open_driving(path, flag, self._options)
                 self._followed.add(path)
         return Ready(job, self._faces[job.face])
-
-
-def require_sound(path):
-    """Open an audio file, or a video with sound; nothing is decoded.
-
-    Raises:
-        InputError: not a media file, or one without a sound track.
-    """
-    from media.container import audio_stream, open_input
-
-    with open_input(path, "audio") as container:
-        if audio_stream(container) is None:
-            raise InputError(f"{path}: has no sound track; give an audio file, or a video with sound")
 
 
 def look_at_all(jobs, look):
