@@ -24,6 +24,13 @@ def bar_size(stream):
     return {"dynamic_ncols": True} if known else {"ncols": 100, "nrows": 24}
 
 
+def span(seconds):
+    """A length of time to read: "42 s", "7.5 min", "29.00 h"."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.2f} h"
+
+
 @contextmanager
 def counting(total, unit, what="", *, leave=True, clock=time.monotonic):
     """Yield a Counter of `total` things, which shows a bar on standard error where that is a terminal, else lines there.

@@ -11,7 +11,9 @@ from faces.skin import light_and_detail
 from faces.smoothing import segments
 from faces.tracked import FaceTrack
 
-METHOD = 4  # one more whenever detection or following changes: tracks that are stored under a smaller one are made anew
+# One more whenever detection, following, smoothing or crops change: stored tracks of a smaller one are made anew, and a corpus
+# that was begun with one takes no more clips.
+METHOD = 4
 MAX_GAP_SECONDS = 0.25
 MEASURED = 2  # light and sharpness are measured in every second frame: it costs time
 

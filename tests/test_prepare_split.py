@@ -63,6 +63,9 @@ def test_shares_speakers_and_seeds_place_clips_anew_and_nothing_else_changes(cor
     assert {found[name] for name in found if name.startswith("s1/")} == {"unseen"} and "val" in found.values()
     stored = json.loads((corpus / "corpus.json").read_text())["settings"]
     assert (stored["unseen_speakers"], stored["val_speakers"], stored["val_share"]) == (["s1"], [], 0.3)
+    capsys.readouterr()
+    assert split(corpus, "shares", "--val_share", "0") == 0
+    assert f"no clip is for validation now; to get some:  {command(corpus)}" in capsys.readouterr().out
     assert split(corpus, "shares", "--unseen_speakers", "none", "--val_share", "0.5", "--split_seed", "7") == 0
     assert splits_of(corpus) == {name: assign_split(name, name[:2], val_share=0.5, test_share=0, seed=7) for name in rows}
     assert split(corpus, "shares", "--test_share", "0.6") == 2  # with the half that validates

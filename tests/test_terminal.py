@@ -10,13 +10,18 @@ from types import SimpleNamespace
 import pytest
 
 from common.cli import EXIT_INTERRUPTED, run, when_interrupted
-from common.terminal import bar_size, counting
+from common.terminal import bar_size, counting, span
 from tests.conftest import ROOT
 
 
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (99, "99 s"), (450, "7.5 min"), (104400, "29.00 h")])
+def test_lengths_of_time_are_readable(seconds, text):
+    assert span(seconds) == text
 
 
 def test_a_log_file_gets_a_line_a_minute(capsys):

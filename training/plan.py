@@ -12,6 +12,7 @@ def plan(config):
     Raises:
         InputError: no corpus is named, or it cannot be read.
     """
+    from common.terminal import span
     from datasets.prepared import PreparedCorpus
 
     train, data = config["train"], config["data"]
@@ -27,4 +28,4 @@ def plan(config):
         corpus = PreparedCorpus.open_folder(data["corpus"])
         counts = {name: len(corpus.split(name)) for name in ("train", "val", "unseen", "test")}
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
-        yield f"corpus {data['corpus']}: {told} clips, {sum(row.seconds for row in corpus.rows) / 3600:.2f} h"
+        yield f"corpus {data['corpus']}: {told} clips, {span(sum(row.seconds for row in corpus.rows))}"

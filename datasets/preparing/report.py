@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 from common.files import atomic_output
+from common.terminal import span
 from datasets.prepared import read_manifest
 
 
@@ -78,7 +79,7 @@ def write_report(folder):
         path.write_text(json.dumps(counts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     splits = ", ".join(f"{name} {count}" for name, count in counts["splits"].items())
     kept = f"{counts['kept']} clips ({splits})" if splits else "0 clips"
-    lines = [f"{folder}: {kept}, {counts['hours']:.2f} h; {counts['left_out']} failed"]
+    lines = [f"{folder}: {kept}, {span(3600 * counts['hours'])}; {counts['left_out']} failed"]
     if counts["covered"]:
         lines.append(f"  {counts['covered']} frames left out of kept clips: something covers the mouth")
     lines += [f"  {count} x {reason}" for reason, count in counts["reasons"].items()]

@@ -153,7 +153,8 @@ def _write_split(folder, rows, splits, settings, rule):
     lines = [f"split: {sum(changed.values())} of {len(rows)} clips moved ({moves}); faces and side files are as they were"]
     used = {splits[name] for name, row in rows.items() if not row.error}
     empty = [what for what, name in (("training", "train"), ("validation", "val")) if name not in used]
-    return lines + [f"no clip is for {what} now" for what in empty]
+    cure = f"; to get some:  {command(folder)}" if empty == ["validation"] else ""
+    return lines + [f"no clip is for {what} now{cure}" for what in empty]
 
 
 def _lines_of(rows):
