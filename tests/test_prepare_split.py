@@ -13,7 +13,7 @@ from datasets.prepared import read_manifest
 from datasets.preparing import settings as settings_module
 from datasets.preparing import split as split_module
 from datasets.preparing.settings import PrepareSettings
-from datasets.preparing.split import _read_list, ensure_validation
+from datasets.preparing.split import _read_list, command, ensure_validation
 from tests.prepared_kit import make_corpus
 
 
