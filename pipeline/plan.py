@@ -102,7 +102,7 @@ def make_scene(source, track, frames, driver, options):
     if driver.keeps_covered(options) and track is not None and track.covered is not None and track.covered.any():
         free = (track.present & ~track.covered).any()
         if free or options.covered == "keep":
-            shares = drawn_shares(track.covered, source.fps)
+            shares = drawn_shares(track.covered, source.fps, track.shots)
         else:  # nothing would be drawn at all, which nobody has asked for
             log.warning("%s: the mouth looks covered in every frame, so all are drawn; --covered keep leaves them as they are",
                         source.path)  # fmt: skip

@@ -87,6 +87,15 @@ def test_shares_are_0_where_covered_and_come_back_over_a_tenth_of_a_second(cover
     assert any(covered) or (shares == 1).all()
 
 
+def test_the_fade_beside_covered_frames_ends_at_a_cut():
+    covered, shots = np.zeros(20, bool), np.repeat([0, 1], 10)
+    covered[8:10] = True
+    shares = drawn_shares(covered, 25, shots)
+    assert (shares[10:] == 1).all() and 0 < shares[7] < 1
+    assert (drawn_shares(~covered, 25, shots)[8:10] > 0).all() and not drawn_shares(~covered, 25, shots)[10:].any()
+    np.testing.assert_array_equal(shares[:10], drawn_shares(covered[:10], 25))
+
+
 def test_a_watch_keeps_a_number_a_frame_and_takes_faces_anywhere():
     watch, frame = CoverWatch(), np.full((60, 80, 3), 90, np.uint8)
     lost = np.full((68, 2), np.nan)
