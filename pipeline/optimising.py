@@ -32,7 +32,7 @@ def build_optimiser(scene, driver):
     """
     if not scene.looks:
         looks = (0,) if scene.track is None else tuple(choose_references(scene.track).values())
-        scene = replace(scene, looks=looks, album={})
+        scene = replace(scene, looks=looks)
     if driver.crop.kind == "window":
         return _InPlace(scene)
     return _Aligned(scene, driver.crop.kind)

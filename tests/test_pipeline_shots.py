@@ -1,15 +1,21 @@
 """A video of several shots, and one whose light drifts, on its way through a driver."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
+from faces.tracked import FaceTrack
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
+from pipeline.reference_pictures import ReferencePictures
+from pipeline.scene import Scene
 from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
@@ -152,3 +158,39 @@ def test_a_shot_without_a_face_is_left_as_it_is(kit, tmp_path):
     track = prepare(FaceSource(tmp_path / "gap.mp4", face), face, store=TrackStore(None))
     assert track.cuts() == [12] and track.present.tolist() == [True] * 8 + [False] * 4 + [True] * 10
     assert not track.interpolated.any() and len(np.unique(track.shots)) == 3
+
+
+def track_with(shots):
+    count = len(shots)
+    return FaceTrack(np.zeros((count, 68, 2), np.float32), np.ones(count, bool), np.zeros(count, bool), 8, 8, shots=shots)
+
+
+def test_pictures_of_many_references_are_read_forward_and_few_are_held(monkeypatch):
+    count, side, passes = 40, 8, []
+
+    def frames(start=0, stop=None):
+        passes.append(start)
+        yield from (np.full((side, side, 3), number, np.uint8) for number in range(start, count if stop is None else stop))
+
+    monkeypatch.setattr(ReferencePictures, "GROUP", 4)
+    track = track_with(np.arange(count) // 2)
+    crop = SimpleNamespace(extract=lambda frame: frame.copy())
+    source = SimpleNamespace(frames=frames, path="a.mp4", still=False)
+    references = tuple(range(0, count, 2))
+    scene = Scene(source, track, [crop] * count, side, count, "pingpong", references)
+    for number in references:
+        one = scene.of_look(scene.look_of(number + 1))
+        assert one.looks == (number,) and (one.pictures([number]) == number).all()
+        assert len(scene.reference_pictures) <= 8
+    assert passes == [0], "one pass serves all groups as long as shots come in order"
+    for number in reversed(references):
+        assert (scene.of_look(number).pictures([number]) == number).all()
+    assert len(passes) == 1 + (len(references) - 8) // 4 and len(scene.reference_pictures) <= 8
+
+
+def test_a_reference_that_the_source_does_not_have_is_named():
+    source = SimpleNamespace(frames=lambda first: (np.zeros((8, 8, 3), np.uint8) for _ in range(1)), path="a.mp4", still=False)
+    crops = [SimpleNamespace(extract=lambda frame: frame)] * 3
+    scene = Scene(source, track_with(np.arange(3)), crops, 8, 3, "hold", (0, 1, 2))
+    with pytest.raises(InputError, match="frame 1 of a.mp4: .*no such frame"):
+        scene.of_look(0).pictures([0])

@@ -31,7 +31,7 @@ def own_bank(scene):
     if scene.looks:
         usable = np.zeros(len(track), bool)
         usable[[number for number in scene.looks if number < len(track)]] = True
-        scene.pictures(scene.looks)  # what is wrong with the number of a frame is said there
+        scene.pictures(scene.looks[:1])  # what is wrong with the number of a frame is said there
         shots = np.where(np.isin(shots, shots[usable]), shots, -1)
     else:
         usable = _first_stretch(found, shots, track.width * track.height)
