@@ -88,7 +88,7 @@ class Scene:
         return self._looks.get(int(self.track.shots[number]), self.looks[0])
 
     def of_look(self, look):
-        """The scene with one of `looks` alone, as `Driver.look` is shown it; its picture is read with those of the next shots."""
+        """The scene with one of `looks` alone, as `Driver.look` is shown it; its picture is read with those near it."""
         if len(self.looks) < 2:
             return self
         return replace(self, looks=(look,), shared_pictures=self.reference_pictures)
