@@ -1,6 +1,5 @@
 """What will be drawn where: everything that is decided before the pass over the video."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,11 +11,11 @@ from faces.paste import first_row
 from models.precision import exact_products
 from pipeline.light import LightOfFrames, light_of
 from pipeline.masks import Masks
+from pipeline.notes import say_note
 from pipeline.optimising import build_optimiser
 from pipeline.scene import Scene
 
 MOST_TOLD = 8  # cuts that are told one by one
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def make_plan(source, track, driving, frames, driver, options):
         options: DriveOptions.
     """
     scene = make_scene(source, track, frames, driver, options)
-    tell_shots(scene)
+    say_shots(scene)
     with exact_products(driver.precision == "fp32"):
         codes = driver.listen(driving, source.fps, frames)
     return Plan(
@@ -104,18 +103,20 @@ def make_scene(source, track, frames, driver, options):
         if free or options.covered == "keep":
             shares = drawn_shares(track.covered, source.fps, track.shots)
         else:  # nothing would be drawn at all, which nobody has asked for
-            log.warning("%s: the mouth looks covered in every frame, so all are drawn; --covered keep leaves them as they are",
-                        source.path)  # fmt: skip
+            say_note(f"{source.path}: the mouth looks covered in every frame, so all are drawn; --covered keep leaves them as "
+                     "they are")  # fmt: skip
     return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options, left_out, shares)
 
 
-def tell_shots(scene):
-    """One line where the source has several shots with a face."""
+def say_shots(scene):
+    """A note where the source has several shots with a face: how many, where they begin, and what serves them."""
     cuts = [] if scene.track is None else scene.track.cuts()
     if cuts:
         where = ", ".join(map(str, cuts[:MOST_TOLD])) + (" ..." if len(cuts) > MOST_TOLD else "")
-        log.warning("%s: %d shots, cut at frame%s %s; in each the face is chosen and drawn by itself", scene.source.path,
-                    len(cuts) + 1, "" if len(cuts) == 1 else "s", where)  # fmt: skip
+        reference = scene.options.reference
+        served = f"; one reference (frame {reference}) serves all" if isinstance(reference, int) else ""
+        say_note(f"{scene.source.path}: {len(cuts) + 1} shots, cut at frame{'' if len(cuts) == 1 else 's'} {where}; the face is "
+                 f"chosen anew in each{served}")  # fmt: skip
 
 
 def lay_crops(source, track, driver, options):

@@ -9,6 +9,7 @@ from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
 from faces.tracked import FaceTrack
+from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.options import DriveOptions, FaceOptions
@@ -67,11 +68,10 @@ def planned(kit, video, checkpoint="own.safetensors", compat=None, **options):
     return make_plan(source, track, driving, frames, driver, options), driver
 
 
-def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch, caplog):
+def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch):
     plan, driver = planned(kit, "cut.mp4")
     first, second = plan.scene.looks
     assert first < CUT <= second and plan.scene.track.cuts() == [CUT]
-    assert caplog.text.count("2 shots, cut at frame 7") == 1
     states, drawn = [], []
     look = driver.look
 
@@ -143,13 +143,16 @@ def test_the_crops_of_another_program_reach_over_cuts_as_it_does(kit):
         assert (whole == alone) == same
 
 
-def test_a_result_says_once_that_there_are_shots(kit, tmp_path, caplog):
-    given = ("--face", kit / "cut.mp4", "--audio", kit / "a.wav", "--checkpoint_path", kit / "own.safetensors")
+@pytest.mark.parametrize(("flags", "served"), [((), ""), (("--reference", "5"), "; one reference (frame 5) serves all")])
+def test_a_result_says_once_that_there_are_shots(kit, tmp_path, capfd, monkeypatch, flags, served):
+    monkeypatch.setattr(notes, "_said", set())
+    given = ("--face", kit / "cut.mp4", "--audio", kit / "a.wav", "--checkpoint_path", kit / "own.safetensors", *flags)
     assert infer(*given, "--outfile", tmp_path / "o.mp4", "--cache_dir", kit / "cache") == 0
-    assert caplog.text.count("2 shots, cut at frame 7; in each the face is chosen and drawn by itself") == 1
-    caplog.clear()
+    assert infer(*given, "--outfile", tmp_path / "p.mp4", "--cache_dir", kit / "cache") == 0
+    lines = [line for line in capfd.readouterr().err.splitlines() if "shots" in line]
+    assert lines == [f"note: {kit / 'cut.mp4'}: 2 shots, cut at frame 7; the face is chosen anew in each{served}"]
     planned(kit, "even.mp4")
-    assert "cut at" not in caplog.text
+    assert "cut at" not in capfd.readouterr().err
 
 
 def test_a_shot_without_a_face_is_left_as_it_is(kit, tmp_path):
