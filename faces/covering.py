@@ -63,7 +63,7 @@ def lower_face(frame, landmarks):
     return np.dstack([picture, lips, face])
 
 
-class CoverWatch:
+class CoverDetector:
     """Looks at the mouths of a track while it is made; keeps a number a frame.
 
     Frames are told in order. One without a face is looked at where the face was last: what covers a mouth may hide the face.
@@ -145,7 +145,7 @@ def covered_frames(scores, fps, shots=None):
     """Decide which frames are covered.
 
     Args:
-        scores: (N,) float, see `CoverWatch.scores`.
+        scores: (N,) float, see `CoverDetector.scores`.
         fps: frames a second.
         shots: (N,) int, number of the shot of each frame; None: all are of one.
 
@@ -181,7 +181,7 @@ def _covered_in_shot(scores, fps):
     return covered
 
 
-def drawn_shares(covered, fps, shots=None):
+def paste_opacity(covered, fps, shots=None):
     """How much of a drawn mouth is laid over each frame, so that it does not pop: 0 where it is covered, 1 away from there.
 
     Args:

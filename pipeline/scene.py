@@ -27,12 +27,12 @@ class Scene:
         size: S, side of the crops; all have one.
         frames: of the result.
         loop: what follows the end of the source, see `pipeline.playback.timeline.loop_index`.
-        looks: numbers of the source frames that `Driver.looks_at` has named; one, or one for each shot, or none.
+        references: numbers of the source frames that `Driver.reference_frames` has named; one, or one for each shot, or none.
         options: DriveOptions of the job.
         left_out: numbers of the source frames in which a face was found that is not drawn, see `Driver.leaves_out`.
-        shares: (N,) float32 in [0, 1], how much of a drawn face is laid over each source frame: 0 where the mouth is covered
+        opacity: (N,) float32 in [0, 1], how much of a drawn face is laid over each source frame: 0 where the mouth is covered
             and stays as it is, less than 1 beside such frames; None where that is 1 for all.
-        shared_pictures: ReferencePictures of the scene whose shot this is, see `of_look`; None: this is no single shot.
+        shared_pictures: ReferencePictures of the scene whose shot this is, see `for_reference`; None: this is no single shot.
     """
 
     source: FaceSource
@@ -41,10 +41,10 @@ class Scene:
     size: int
     frames: int
     loop: str
-    looks: tuple = ()
+    references: tuple = ()
     options: DriveOptions = DriveOptions()
     left_out: frozenset = frozenset()
-    shares: np.ndarray | None = None
+    opacity: np.ndarray | None = None
     shared_pictures: ReferencePictures | None = field(default=None, compare=False)
 
     @property
@@ -68,9 +68,9 @@ class Scene:
         known = self.track is not None and self.track.covered is not None
         return self.track.covered if known else np.zeros(self.count or 0, bool)
 
-    def share(self, number):
-        """How much of a drawn face is laid over a source frame, see `shares`."""
-        return 1.0 if self.shares is None else float(self.shares[number])
+    def opacity_of(self, number):
+        """How much of a drawn face is laid over a source frame, see `opacity`."""
+        return 1.0 if self.opacity is None else float(self.opacity[number])
 
     @cached_property
     def shown(self):
@@ -81,27 +81,27 @@ class Scene:
             return None
         return np.array([loop_index(t, self.count, self.loop) for t in range(self.frames)], np.int64)
 
-    def look_of(self, number):
-        """Which of `looks` serves a source frame: that of its shot, else the first; None where there is none."""
-        if len(self.looks) < 2:
-            return self.looks[0] if self.looks else None
-        return self._looks.get(int(self.track.shots[number]), self.looks[0])
+    def reference_of(self, number):
+        """Which of `references` serves a source frame: that of its shot, else the first; None where there is none."""
+        if len(self.references) < 2:
+            return self.references[0] if self.references else None
+        return self._of_shot.get(int(self.track.shots[number]), self.references[0])
 
-    def of_look(self, look):
-        """The scene with one of `looks` alone, as `Driver.look` is shown it; its picture is read with those near it."""
-        if len(self.looks) < 2:
+    def for_reference(self, reference):
+        """The scene with one of `references` alone, as `Driver.look` is shown it; its picture is read with those near it."""
+        if len(self.references) < 2:
             return self
-        return replace(self, looks=(look,), shared_pictures=self.reference_pictures)
+        return replace(self, references=(reference,), shared_pictures=self.reference_pictures)
 
     @cached_property
     def reference_pictures(self):
-        """ReferencePictures of `looks`."""
-        return ReferencePictures(tuple(sorted(self.looks)), self._read)
+        """ReferencePictures of `references`."""
+        return ReferencePictures(tuple(sorted(self.references)), self._read)
 
     @cached_property
-    def _looks(self):
-        """{number of a shot: the look that serves it}."""
-        return {int(self.track.shots[look]): look for look in self.looks}
+    def _of_shot(self):
+        """{number of a shot: the reference that serves it}."""
+        return {int(self.track.shots[reference]): reference for reference in self.references}
 
     def landmarks(self, numbers):
         """Landmarks of source frames in the pixels of their crops.
@@ -130,7 +130,7 @@ class Scene:
         Raises:
             InputError: such a frame does not exist, or has no face.
         """
-        if len(numbers) == 1 and self.shared_pictures is not None and int(numbers[0]) in self.looks:
+        if len(numbers) == 1 and self.shared_pictures is not None and int(numbers[0]) in self.references:
             return self.shared_pictures[int(numbers[0])][None]
         if not len(numbers):
             return np.empty((0, *(self.size,) * 2, 3), np.uint8)

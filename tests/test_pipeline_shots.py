@@ -12,12 +12,12 @@ from faces.tracked import FaceTrack
 from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
+from pipeline.frames import draw_frames
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
 from pipeline.reference_pictures import ReferencePictures
 from pipeline.scene import Scene
-from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from tests.inference_kit import (
@@ -70,37 +70,37 @@ def planned(kit, video, checkpoint="own.safetensors", compat=None, **options):
 
 def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch):
     plan, driver = planned(kit, "cut.mp4")
-    first, second = plan.scene.looks
+    first, second = plan.scene.references
     assert first < CUT <= second and plan.scene.track.cuts() == [CUT]
     states, drawn = [], []
     look = driver.look
 
     def looking(scene, codes):
-        states.append((scene.looks, look(scene, codes)))
+        states.append((scene.references, look(scene, codes)))
         return states[-1][1]
 
     def drawing(state, codes, frames, numbers):
-        drawn.append((next(looks for looks, own in states if own is state), list(numbers)))
+        drawn.append((next(references for references, own in states if own is state), list(numbers)))
         return frames.copy()
 
     monkeypatch.setattr(driver, "look", looking)
     monkeypatch.setattr(driver, "draw", drawing)
     passes, frames_of = [], plan.scene.source.frames
     monkeypatch.setattr(plan.scene.source, "frames", lambda *span: passes.append(span) or frames_of(*span))
-    assert len(list(draw_shots(plan, driver))) == FRAMES
-    assert [looks for looks, _ in states] == [(first,), (second,)]
+    assert len(list(draw_frames(plan, driver))) == FRAMES
+    assert [references for references, _ in states] == [(first,), (second,)]
     assert len(passes) == 2, "the references of all shots are read in one pass, then comes that over the video"
-    for looks, numbers in drawn:
-        assert all((number >= CUT) == (looks == (second,)) for number in numbers)
+    for references, numbers in drawn:
+        assert all((number >= CUT) == (references == (second,)) for number in numbers)
     assert sorted(number for _, numbers in drawn for number in numbers) == list(range(FRAMES))
-    pictures = plan.scene.pictures(plan.scene.looks)
+    pictures = plan.scene.pictures(plan.scene.references)
     for (_, state), picture in zip(states, pictures, strict=True):
         np.testing.assert_array_equal(state.reference[0], picture)
 
 
 def test_one_frame_that_is_named_serves_all_shots(kit):
     plan, _ = planned(kit, "cut.mp4", reference=12)
-    assert plan.scene.looks == (12,) and plan.scene.look_of(0) == plan.scene.look_of(15) == 12
+    assert plan.scene.references == (12,) and plan.scene.reference_of(0) == plan.scene.reference_of(15) == 12
 
 
 def test_texture_is_taken_from_the_shots_own_reference(kit):
@@ -117,7 +117,7 @@ def test_light_that_rises_is_shown_to_the_network_as_one_and_comes_back(kit, mon
     plan, driver = planned(kit, "fade.mp4")
     seen = []
     monkeypatch.setattr(driver, "draw", lambda state, codes, frames, numbers: seen.extend(frames) or frames.copy())
-    shots = list(draw_shots(plan, driver))
+    shots = list(draw_frames(plan, driver))
     light = np.array([face[:48].mean() for face in seen])
     assert np.abs(np.log(light / np.median(light)))[1:].max() < 0.06
     for shot in shots:
@@ -129,7 +129,7 @@ def test_even_light_and_another_programs_pixels_are_left_alone(kit):
     assert planned(kit, "even.mp4")[0].light is None
     assert planned(kit, "fade.mp4", reference="same")[0].light is None
     plan, _ = planned(kit, "fade.mp4", "public.safetensors", "wav2lip")
-    assert plan.light is None and plan.scene.looks == ()
+    assert plan.light is None and plan.scene.references == ()
 
 
 def test_the_crops_of_another_program_reach_over_cuts_as_it_does(kit):
@@ -182,12 +182,12 @@ def test_pictures_of_many_references_are_read_forward_and_few_are_held(monkeypat
     references = tuple(range(0, count, 2))
     scene = Scene(source, track, [crop] * count, side, count, "pingpong", references)
     for number in references:
-        one = scene.of_look(scene.look_of(number + 1))
-        assert one.looks == (number,) and (one.pictures([number]) == number).all()
+        one = scene.for_reference(scene.reference_of(number + 1))
+        assert one.references == (number,) and (one.pictures([number]) == number).all()
         assert len(scene.reference_pictures) <= 8
     assert passes == [0], "one pass serves all groups as long as shots come in order"
     for number in reversed(references):
-        assert (scene.of_look(number).pictures([number]) == number).all()
+        assert (scene.for_reference(number).pictures([number]) == number).all()
     assert len(passes) == 1 + (len(references) - 8) // 4 and len(scene.reference_pictures) <= 8
 
 
@@ -196,4 +196,4 @@ def test_a_reference_that_the_source_does_not_have_is_named():
     crops = [SimpleNamespace(extract=lambda frame: frame)] * 3
     scene = Scene(source, track_with(np.arange(3)), crops, 8, 3, "hold", (0, 1, 2))
     with pytest.raises(InputError, match="frame 1 of a.mp4: .*no such frame"):
-        scene.of_look(0).pictures([0])
+        scene.for_reference(0).pictures([0])

@@ -90,8 +90,8 @@ class Driver(ABC):
         """What the person looks like: done once for each shot of the source, or once a job with `every_shot`.
 
         Args:
-            scene: pipeline.scene.Scene; `scene.looks` are those of the frames that `looks_at` has named that serve this shot,
-                `scene.pictures(scene.looks)` their crops.
+            scene: pipeline.scene.Scene; of the frames that `reference_frames` has named `scene.references` are those that serve
+                this shot, `scene.pictures(scene.references)` their crops.
             codes: what `listen` gave, of all frames.
 
         Returns:
@@ -149,8 +149,8 @@ class Driver(ABC):
         """
         return Masks(scene, self)(number)
 
-    def looks_at(self, track, reference=None):
-        """Numbers of the source frames that are shown to `look`, as `scene.looks`; the default is one picture for each shot.
+    def reference_frames(self, track, reference=None):
+        """Numbers of the source frames that are shown to `look`, as `scene.references`; the default is one for each shot.
 
         Args:
             track: FaceTrack of the source, present where there is a crop; None where the place of the face is given by hand.
