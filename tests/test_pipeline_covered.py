@@ -88,7 +88,7 @@ def test_a_mouth_that_is_covered_throughout_is_drawn_unless_it_shall_be_kept(kit
 
 
 @pytest.mark.parametrize(("flags", "words"), [((), "left as they are (--covered draw draws them): 8-16"),
-                                              (("--covered", "draw"), "drawn all the same: 8-16")])  # fmt: skip
+                                              (("--covered", "draw"), "drawn nevertheless: 8-16")])  # fmt: skip
 def test_the_last_line_names_them(kit, tmp_path, capfd, flags, words):
     folder, *_ = kit
     paths = ("--face", folder / "face.mp4", "--audio", folder / "a.wav", "--outfile", tmp_path / "r.mp4")

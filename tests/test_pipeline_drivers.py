@@ -240,7 +240,7 @@ def test_jobs_name_driving_videos(kit, whole, tmp_path, capsys):
     said = capsys.readouterr()
     assert "2 of 4 jobs done" in said.out and len(whole_face_kit.MADE) == 1
     assert "line 4: failed: whole.safetensors follows a video of somebody who speaks" in said.err
-    assert "line 5: failed: fills both audio and drive" in said.err
+    assert "line 5: cannot start: fills both audio and drive" in said.err
     assert sorted(path.name for path in tmp_path.glob("*.mp4")) == ["a.mp4", "b.mp4"]
     assert probe(tmp_path / "a.mp4").width == SIDE
 

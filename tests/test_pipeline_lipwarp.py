@@ -321,7 +321,8 @@ def test_a_frame_that_is_not_drawn_is_no_reference(job, dropped, flags, capfd):
     assert job(*flags) == 0
     said = capfd.readouterr().out
     if "--preview" not in flags:
-        assert "not drawn in 2 frames, left as they are, for the face jumps in size, or is outside the frame: 3-4" in said
+        why = "because the face changes its size abruptly or lies outside the frame"
+        assert f"not drawn in 2 frames, left as they are, {why}: 3-4" in said
         assert "no face" not in said
     else:
         assert ": frame 0 with the crop" in said
