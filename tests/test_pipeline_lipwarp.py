@@ -246,14 +246,14 @@ def test_at_25_frames_a_second_nothing_is_smoothed():
     np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
 
 
-def test_each_person_of_a_cut_video_has_frames_and_a_rest_position_of_their_own(kit, driver, caplog):
+def test_each_person_of_a_cut_video_has_frames_and_a_rest_position_of_their_own(kit, driver, capfd):
     frames = moving_portrait(16)
     others = [np.clip(255 - 0.8 * (255.0 - frame) ** 1.02, 0, 255).astype(np.uint8)[..., ::-1] for frame in frames]
     write_video(kit / "cut.mp4", [*frames[:8], *[blank()] * 12, *others[8:]])
     plan = planned(kit, driver, "cut.mp4")
     state = driver.look(plan.scene, plan.codes)
     bank = state.own.bank
-    assert len(np.unique(bank.shots)) == 2 and caplog.text.count("2 shots") == 1
+    assert len(np.unique(bank.shots)) == 2 and capfd.readouterr().err.count("2 shots") == 1
     assert state.speaker_of(2) is state.speaker_of(5) and state.speaker_of(2) is not state.speaker_of(24)
     drawn_from = [{int(bank.numbers[entry] >= 20) for entry, _ in state.own.of(number)[1]} for number in (3, 24)]
     assert drawn_from == [{0}, {1}]
