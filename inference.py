@@ -37,19 +37,28 @@ def main(argv):
 
 
 def _run_all(runner, jobs):
-    """Look at all jobs, then do those that can be done; the exit code is 1 when one failed, with a line for each at the end."""
+    """Look at all jobs, then do those that can start; the exit code is 1 when one is not done.
+
+    A job that cannot start is named at once, one that failed at the end; the last line counts both.
+    """
     for note in jobs.notes:
         print(f"note: {one_line(note)}", file=sys.stderr)
-    ready, failed = runner.look_at_all(jobs)
-    for one in failed:
-        print(one_line(f"{one.label}: cannot be done: {one.message}"), file=sys.stderr, flush=True)
+    ready, unready = runner.look_at_all(jobs)
+    for one in unready:
+        print(one_line(f"{one.label}: cannot start: {one.message}"), file=sys.stderr, flush=True)
     if ready:
         runner.driver()  # a bad checkpoint is no job's fault
-    failed += run_rows(ready, runner.run, lambda report: print(_summary(report), flush=True))
+    failed = run_rows(ready, runner.run, lambda report: print(_summary(report), flush=True))
     for one in sorted(failed):
         print(one_line(f"{one.label}: failed: {one.message}"), file=sys.stderr)
-    print(f"{jobs.source}: {len(jobs) - len(failed)} of {len(jobs)} jobs done")
-    return EXIT_FAILED_JOB if failed else None
+    counts = "".join(f"; {len(some)} {what}" for some, what in ((unready, "could not start"), (failed, "failed")) if some)
+    print(f"{jobs.source}: {len(jobs) - len(unready) - len(failed)} of {_counted(jobs, 'job')} done{counts}")
+    return EXIT_FAILED_JOB if unready or failed else None
+
+
+def _counted(things, noun):
+    """How many things there are, with their noun: "1 frame", "2 frames"."""
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _summary(report):
@@ -61,15 +70,16 @@ def _summary(report):
     faceless = "" if quiet else "; a face in every frame"
     become = "left as they are" if report.output == "frame" else "black in the result"
     if report.faceless:
-        faceless += f"; no face in {len(report.faceless)} frames of the face video, {become}: {ranges(report.faceless)}"
+        faceless += f"; no face in {_counted(report.faceless, 'frame')} of the face video, {become}: {ranges(report.faceless)}"
     if report.left_out:
-        faceless += f"; not drawn in {len(report.left_out)} frames, {become}, for {report.why}: {ranges(report.left_out)}"
+        where = ranges(report.left_out)
+        faceless += f"; not drawn in {_counted(report.left_out, 'frame')}, {become}, because {report.why}: {where}"
     if report.covered:
-        what = "left as they are (--covered draw draws them)" if report.kept else "drawn all the same"
-        faceless += f"; the mouth is covered in {len(report.covered)} frames, {what}: {ranges(report.covered)}"
+        what = "left as they are (--covered draw draws them)" if report.kept else "drawn nevertheless"
+        faceless += f"; the mouth is covered in {_counted(report.covered, 'frame')}, {what}: {ranges(report.covered)}"
     return (
-        f"{report.outfile}: {report.frames} frames, {report.video_seconds:.2f} s of video in {report.elapsed:.1f} s "
-        f"({speed:.1f} frames/s){faceless}"
+        f"{report.outfile}: {_counted(range(report.frames), 'frame')}, {report.video_seconds:.2f} s of video in "
+        f"{report.elapsed:.1f} s ({speed:.1f} frames/s){faceless}"
     )
 
 

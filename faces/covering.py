@@ -63,7 +63,7 @@ def lower_face(frame, landmarks):
     return np.dstack([picture, lips, face])
 
 
-class CoverWatch:
+class CoverDetector:
     """Looks at the mouths of a track while it is made; keeps a number a frame.
 
     Frames are told in order. One without a face is looked at where the face was last: what covers a mouth may hide the face.
@@ -145,7 +145,7 @@ def covered_frames(scores, fps, shots=None):
     """Decide which frames are covered.
 
     Args:
-        scores: (N,) float, see `CoverWatch.scores`.
+        scores: (N,) float, see `CoverDetector.scores`.
         fps: frames a second.
         shots: (N,) int, number of the shot of each frame; None: all are of one.
 
@@ -181,24 +181,27 @@ def _covered_in_shot(scores, fps):
     return covered
 
 
-def drawn_shares(covered, fps):
+def paste_opacity(covered, fps, shots=None):
     """How much of a drawn mouth is laid over each frame, so that it does not pop: 0 where it is covered, 1 away from there.
 
     Args:
         covered: (N,) bool.
         fps: frames a second; the way from 0 to 1 is FADE_SECONDS long.
+        shots: (N,) int, number of the shot of each frame; None: all are of one. What is covered changes nothing beyond a cut.
 
     Returns:
         (N,) float32 in [0, 1].
     """
     covered = np.asarray(covered, bool)
-    if not covered.any():
-        return np.ones(len(covered), np.float32)
-    numbers = np.arange(len(covered))
-    there = np.flatnonzero(covered)
-    after = np.searchsorted(there, numbers).clip(0, len(there) - 1)
-    away = np.minimum(np.abs(there[after] - numbers), np.abs(there[np.maximum(after - 1, 0)] - numbers))
-    return np.minimum(away / (max(1, round(FADE_SECONDS * float(fps))) + 1), 1).astype(np.float32)
+    opacity, steps = np.ones(len(covered), np.float32), max(1, round(FADE_SECONDS * float(fps))) + 1
+    for start, end in segments(np.ones(len(covered), bool), shots):
+        there = np.flatnonzero(covered[start:end])
+        if len(there):
+            numbers = np.arange(end - start)
+            after = np.searchsorted(there, numbers).clip(0, len(there) - 1)
+            away = np.minimum(np.abs(there[after] - numbers), np.abs(there[np.maximum(after - 1, 0)] - numbers))
+            opacity[start:end] = np.minimum(away / steps, 1)
+    return opacity
 
 
 def _median(values, width):

@@ -25,11 +25,11 @@ LEAST_FACE = 0.3  # as LEAST, in the surroundings of the face
 BLANK, CLEAR = 3.0, 8.0  # grey levels of spread below which a picture shows nothing, and above which it shows enough
 OTHER = 0.35  # pictures before and after a gap without a picture that differ by more show two scenes
 AROUND = 0.9  # half the side of the surroundings, over the size of the face
-STIRRED = 0.25  # change of the surroundings, over their spread, below which they are not looked at closer
+CHANGED = 0.25  # change of the surroundings, over their spread, below which they are not looked at closer
 LEVELS = np.arange(256, dtype=np.float32)
 
 
-class Watch:
+class CutDetector:
     """Frames one after the other, and whether the one at hand is the first of a shot.
 
     Args:
@@ -81,7 +81,7 @@ class Watch:
         if _is_cut(self._before, after, None, LEAST):
             return True
         place = None if face is None else views[0].place(face)
-        if place is None or not views[0].stirred(self._before[-1], place):
+        if place is None or not views[0].changed(self._before[-1], place):
             return False
         return _is_cut(self._before, after, place, LEAST_FACE)
 
@@ -114,13 +114,13 @@ class _View:
             return self._of_whole
         return _detail(cv2.resize(self._small[place], (SIDE, SIDE), interpolation=cv2.INTER_AREA))
 
-    def stirred(self, before, place):
+    def changed(self, before, place):
         """Whether a place looks otherwise than in the view before: a rough and quick test."""
         import cv2
 
         own = self._small[place]
         change = cv2.norm(own, before._small[place], cv2.NORM_L1) / own.size
-        return change > STIRRED * float(cv2.meanStdDev(own)[1][0, 0])
+        return change > CHANGED * float(cv2.meanStdDev(own)[1][0, 0])
 
     def place(self, face):
         """(rows, columns) slices of the surroundings of a Face, or None where they are too small to tell anything."""

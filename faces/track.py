@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from faces.covering import CoverWatch, covered_frames
-from faces.cuts import Watch
+from faces.covering import CoverDetector, covered_frames
+from faces.cuts import CutDetector
 from faces.skin import light_and_detail
 from faces.smoothing import segments
 from faces.tracked import FaceTrack
@@ -75,10 +75,10 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
     """
     selection = selection or FaceSelection()
     follower = _Follower(detector, selection, max(0, int(round(float(fps) * max_gap_seconds))))
-    watch, shape = Watch(frames), None
-    for frame in watch:
+    cuts, shape = CutDetector(frames), None
+    for frame in cuts:
         shape = frame.shape
-        follower.step(frame, watch)
+        follower.step(frame, cuts)
         if on_frame:
             on_frame()
     if shape is None:
@@ -100,14 +100,14 @@ class _Follower:
     def __init__(self, detector, selection, max_gap):
         self._detector, self._selection, self._max_gap = detector, selection, max_gap
         self.found, self.begins, self.measures, self.most_faces = [], [], [], 0
-        self._mouths = CoverWatch()
+        self._mouths = CoverDetector()
         self._last, self._gap = None, 0  # the last face of this shot, and frames since it was seen
 
-    def step(self, frame, watch):
+    def step(self, frame, cuts):
         """One frame further."""
-        cut = watch.cut(self._last if self._gap == 0 else None)
+        cut = cuts.cut(self._last if self._gap == 0 else None)
         if cut:
-            face = self._begin(frame, watch.gap)
+            face = self._begin(frame, cuts.gap)
         else:
             face = self._detector.follow(frame, self._last) if self._last is not None and self._gap == 0 else None
             if face is None:

@@ -14,13 +14,13 @@ from common.errors import InputError
 from media import VideoWriter, probe
 from media.notes import say_notes
 from pipeline.driving import Driving, DrivingVideo, open_driving
+from pipeline.frames import QUEUE_BYTES, draw_frames
 from pipeline.marking import draw_mark, driver_tags
 from pipeline.output import output_of
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar
-from pipeline.shots import QUEUE_BYTES, draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import prepare
 from speech.waveform import SAMPLE_RATE
@@ -94,11 +94,11 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8, sour
         driving = replace(driving, pose=pose)
     plan = make_plan(source, track, driving, frames, driver, options)
     tags = {**driver_tags(driver), **driver.tags(options)}
-    shots = draw_shots(plan, driver, options.batch_size)
+    drawn = draw_frames(plan, driver, options.batch_size)
     plan = replace(plan, codes=None)  # the drawing alone has them now, and lets go of what it needs no more
-    undrawn = _write(job.outfile, plan, driving.sound, shots, tags, options.visible_mark)
+    undrawn = _write(job.outfile, plan, driving.sound, drawn, tags, options.visible_mark)
     elapsed = time.perf_counter() - began
-    scene, kept = plan.scene, plan.scene.shares is not None
+    scene, kept = plan.scene, plan.scene.opacity is not None
     there = scene.covered if scene.count is None else scene.covered & scene.track.present
     covered = sorted({int(number) for number in scene.shown if there[number]}) if there.any() else []
     undrawn = sorted(set(undrawn) - set(covered if kept else ()))
@@ -119,20 +119,20 @@ def _speech(job, driver, face_options, options, how):
     return Driving(sound, options.speech, DrivingVideo.follow(job.drive, "--drive", face_options, seconds=seconds, **how))
 
 
-def _write(outfile, plan, sound, shots, tags, mark):
-    """Paste and encode all shots; returns the numbers of the source frames that were shown and not drawn."""
+def _write(outfile, plan, sound, drawn, tags, mark):
+    """Paste and encode all frames; returns the numbers of the source frames that were shown and not drawn."""
     output, undrawn = output_of(plan), set()
     size = {"width": output.width, "height": output.height, "fps": plan.scene.fps}
     heard = {} if sound is None else {"audio": sound.samples, "sample_rate": sound.rate}
     with (
         bar("drawing", plan.scene.frames) as progress,
         VideoWriter(outfile, **size, **heard, metadata=tags) as writer,
-        closing(prefetch(shots, QUEUE_BYTES, lambda shot: shot.nbytes)) as ready,
+        closing(prefetch(drawn, QUEUE_BYTES, lambda one: one.nbytes)) as ready,
     ):
-        for shot in ready:
-            if shot.face is None:
-                undrawn.add(shot.index)
-            picture = output(shot)
+        for one in ready:
+            if one.face is None:
+                undrawn.add(one.index)
+            picture = output(one)
             writer.write(draw_mark(picture, plan.pastes or "face") if mark else picture)
             progress.update()
     return sorted(undrawn)

@@ -32,12 +32,12 @@ def light_of(scene):
     Args:
         scene: pipeline.scene.Scene.
     """
-    if scene.track is None or scene.still or not scene.looks:
+    if scene.track is None or scene.still or not scene.references:
         return None
     track, factors = scene.track, np.ones((len(scene.track), 3), np.float32)
     if track.light is not None and scene.covered.any():  # what covers a mouth is not how the face is lit
         track = replace(track, light=np.where(scene.covered[:, None], np.float32(np.nan), track.light))
-    for look in scene.looks:
-        if look < len(track):
-            factors *= light_factors(track, look, scene.fps)
+    for reference in scene.references:
+        if reference < len(track):
+            factors *= light_factors(track, reference, scene.fps)
     return None if (factors == 1).all() else LightOfFrames(factors)

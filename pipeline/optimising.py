@@ -30,9 +30,9 @@ def build_optimiser(scene, driver):
     Raises:
         InputError: the reference has no face.
     """
-    if not scene.looks:
-        looks = (0,) if scene.track is None else tuple(choose_references(scene.track).values())
-        scene = replace(scene, looks=looks, album={})
+    if not scene.references:
+        references = (0,) if scene.track is None else tuple(choose_references(scene.track).values())
+        scene = replace(scene, references=references)
     if driver.crop.kind == "window":
         return _InPlace(scene)
     return _Aligned(scene, driver.crop.kind)
@@ -44,14 +44,14 @@ class _Aligned:
     def __init__(self, scene, kind):
         self._scene, self._kind = scene, kind
         self._of = lru_cache(KEPT)(self._make)
-        self._of(scene.looks[0])
+        self._of(scene.references[0])
 
     def __call__(self, face, number):
-        return self._of(self._scene.look_of(number))(face)
+        return self._of(self._scene.reference_of(number))(face)
 
-    def _make(self, look):
-        scene = self._scene.of_look(look)
-        (picture,), (landmarks,) = scene.pictures([look]), scene.landmarks([look])
+    def _make(self, reference):
+        scene = self._scene.for_reference(reference)
+        (picture,), (landmarks,) = scene.pictures([reference]), scene.landmarks([reference])
         known = landmarks if np.isfinite(landmarks).all() else None
         return FaceOptimiser(picture, texture_modules(picture), known, kind=self._kind)
 
@@ -63,23 +63,23 @@ class _InPlace:
         self._scene = scene
         self._aligned = plan_crops(scene.track, CropSpec("aligned", scene.size), fps=scene.fps)
         self._of = lru_cache(KEPT)(self._make)
-        self._of(scene.looks[0])
+        self._of(scene.references[0])
 
     def __call__(self, face, number):
         import cv2
 
         place = self._place(number)
         cut = place.extract(face)
-        change = self._of(self._scene.look_of(number))(cut).astype(np.float32) - cut
+        change = self._of(self._scene.reference_of(number))(cut).astype(np.float32) - cut
         back = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         change = cv2.warpAffine(change, place.matrix, face.shape[1::-1], flags=back, borderMode=cv2.BORDER_CONSTANT)
         return np.clip(np.rint(face + change), 0, 255).astype(np.uint8)
 
-    def _make(self, look):
-        (picture,) = self._scene.of_look(look).pictures([look])
-        cut = self._place(look).extract(picture)
-        landmarks = self._scene.track.landmarks[look].astype(np.float64)
-        return FaceOptimiser(cut, texture_modules(cut), apply_affine(self._aligned[look].matrix, landmarks))
+    def _make(self, reference):
+        (picture,) = self._scene.for_reference(reference).pictures([reference])
+        cut = self._place(reference).extract(picture)
+        landmarks = self._scene.track.landmarks[reference].astype(np.float64)
+        return FaceOptimiser(cut, texture_modules(cut), apply_affine(self._aligned[reference].matrix, landmarks))
 
     def _place(self, number):
         """AlignedCrop that cuts the aligned face out of the window of a source frame."""

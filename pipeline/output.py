@@ -1,4 +1,4 @@
-"""What is written of a drawn shot: the whole frame with the face laid over it, or the driver's crop alone."""
+"""What is written of a drawn frame: the whole frame with the face laid over it, or the driver's crop alone."""
 
 import numpy as np
 
@@ -20,11 +20,11 @@ class FrameOutput:
         self.width, self.height = plan.scene.source.width, plan.scene.source.height
         self._plan, self._paste = plan, Paster(plan.paste)
 
-    def __call__(self, shot):
-        """(H, W, 3) uint8 RGB of a drawn Shot."""
-        if shot.face is None:
-            return shot.frame
-        return self._paste(shot.crop, shot.frame, self._plan.finish(shot), shot.mask)
+    def __call__(self, drawn):
+        """(H, W, 3) uint8 RGB of a DrawnFrame."""
+        if drawn.face is None:
+            return drawn.frame
+        return self._paste(drawn.crop, drawn.frame, self._plan.finish(drawn), drawn.mask)
 
 
 class CropOutput:
@@ -45,16 +45,16 @@ class CropOutput:
         self._plan, self._itself = plan, WindowCrop(0, 0, plan.scene.size)
         self._paste = Paster(plan.paste) if plan.pastes == "mouth" else None
 
-    def __call__(self, shot):
-        """(S, S, 3) uint8 RGB of a drawn Shot."""
-        if shot.face is None and shot.crop is not None:
-            return shot.crop.extract(shot.frame)
-        if shot.face is None:
+    def __call__(self, drawn):
+        """(S, S, 3) uint8 RGB of a DrawnFrame."""
+        if drawn.face is None and drawn.crop is not None:
+            return drawn.crop.extract(drawn.frame)
+        if drawn.face is None:
             return np.zeros((self.height, self.width, 3), np.uint8)
-        face = self._plan.finish(shot)
+        face = self._plan.finish(drawn)
         if self._paste is None:
             return face
-        return self._paste(self._itself, shot.crop.extract(shot.frame), face, shot.mask)
+        return self._paste(self._itself, drawn.crop.extract(drawn.frame), face, drawn.mask)
 
 
 def output_of(plan):

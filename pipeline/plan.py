@@ -1,22 +1,21 @@
 """What will be drawn where: everything that is decided before the pass over the video."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faces.covering import drawn_shares
+from faces.covering import paste_opacity
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.paste import first_row
 from models.precision import exact_products
 from pipeline.light import LightOfFrames, light_of
 from pipeline.masks import Masks
+from pipeline.notes import say_note
 from pipeline.optimising import build_optimiser
 from pipeline.scene import Scene
 
 MOST_TOLD = 8  # cuts that are told one by one
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,14 @@ class Plan:
         face = crop.extract(frame)
         return face if self.light is None else self.light.to_reference(face, number)
 
-    def finish(self, shot):
+    def finish(self, drawn):
         """The drawn face (S, S, 3) uint8, optimised where that is wanted, in the light of its frame; what lies above the drawn
         rows is not optimised."""
-        face = shot.face
+        face = drawn.face
         if self.optimiser is not None:
-            face = self.optimiser(shot.face, shot.index)
-            face[: self.first_row] = shot.face[: self.first_row]
-        return face if self.light is None else self.light.to_frame(face, shot.index)
+            face = self.optimiser(drawn.face, drawn.index)
+            face[: self.first_row] = drawn.face[: self.first_row]
+        return face if self.light is None else self.light.to_frame(face, drawn.index)
 
 
 def make_plan(source, track, driving, frames, driver, options):
@@ -72,7 +71,7 @@ def make_plan(source, track, driving, frames, driver, options):
         options: DriveOptions.
     """
     scene = make_scene(source, track, frames, driver, options)
-    tell_shots(scene)
+    say_shots(scene)
     with exact_products(driver.precision == "fp32"):
         codes = driver.listen(driving, source.fps, frames)
     return Plan(
@@ -97,25 +96,27 @@ def make_scene(source, track, frames, driver, options):
         drawn = np.array([crop is not None for crop in crops], bool)
         left_out = frozenset(np.flatnonzero(track.present & ~drawn).tolist())
         track = replace(track, present=track.present & drawn)
-    looks = driver.looks_at(track, options.reference)
-    shares = None
+    references = driver.reference_frames(track, options.reference)
+    opacity = None
     if driver.keeps_covered(options) and track is not None and track.covered is not None and track.covered.any():
         free = (track.present & ~track.covered).any()
         if free or options.covered == "keep":
-            shares = drawn_shares(track.covered, source.fps)
+            opacity = paste_opacity(track.covered, source.fps, track.shots)
         else:  # nothing would be drawn at all, which nobody has asked for
-            log.warning("%s: the mouth looks covered in every frame, so all are drawn; --covered keep leaves them as they are",
-                        source.path)  # fmt: skip
-    return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, looks, options, left_out, shares)
+            say_note(f"{source.path}: the mouth looks covered in every frame, so all are drawn; --covered keep leaves them as "
+                     "they are")  # fmt: skip
+    return Scene(source, track, crops, laid.size, frames, options.loop or driver.loop, references, options, left_out, opacity)
 
 
-def tell_shots(scene):
-    """One line where the source has several shots with a face."""
+def say_shots(scene):
+    """A note where the source has several shots with a face: how many, where they begin, and what serves them."""
     cuts = [] if scene.track is None else scene.track.cuts()
     if cuts:
         where = ", ".join(map(str, cuts[:MOST_TOLD])) + (" ..." if len(cuts) > MOST_TOLD else "")
-        log.warning("%s: %d shots, cut at frame%s %s; in each the face is chosen and drawn by itself", scene.source.path,
-                    len(cuts) + 1, "" if len(cuts) == 1 else "s", where)  # fmt: skip
+        reference = scene.options.reference
+        served = f"; one reference (frame {reference}) serves all" if isinstance(reference, int) else ""
+        frames = f"frame{'' if len(cuts) == 1 else 's'} {where}"
+        say_note(f"{scene.source.path}: {len(cuts) + 1} shots, cut at {frames}; the face is chosen anew in each{served}")
 
 
 def lay_crops(source, track, driver, options):

@@ -23,10 +23,15 @@ def choose_references(track):
     Raises:
         InputError: no frame has a face.
     """
-    shots = np.unique(track.shots[track.present])
-    if not len(shots):
+    present = np.flatnonzero(track.present)
+    if not len(present):
         raise InputError("no frame has a face that could serve as reference")
-    return {int(shot): _best(track, track.present & (track.shots == shot)) for shot in shots}
+    preferred = [track.seen(), track.whole()] + ([] if track.covered is None else [~track.covered])
+    motion = _motion(track)
+    order = present[np.argsort(track.shots[present], kind="stable")]
+    shots, begins = np.unique(track.shots[order], return_index=True)
+    parts = np.split(order, begins[1:])
+    return {int(shot): _best(track, part, preferred, motion) for shot, part in zip(shots, parts, strict=True)}
 
 
 def choose_reference(track):
@@ -36,36 +41,39 @@ def choose_reference(track):
         InputError: no frame has a face.
     """
     references = choose_references(track)
-    return references[max(references, key=lambda shot: int((track.present & (track.shots == shot)).sum()))]
+    shots, counts = np.unique(track.shots[track.present], return_counts=True)
+    return references[int(shots[np.argmax(counts)])]
 
 
-def _best(track, frames):
+def _best(track, frames, preferred, motion):
     """A frame with the mouth nearly at rest and the head posed and sized as it usually is, sharp, still, and lit as usual.
 
     One frame for a shot: a reference that changes with the target would tell the model the mouth that it must make up from the
     audio. Frames whose face was really found, lies whole inside the picture and is not covered come first.
 
     Args:
-        track: FaceTrack. frames: (N,) bool, those of which one is chosen.
+        track: FaceTrack.
+        frames: (n,) int, numbers of those of which one is chosen, ascending.
+        preferred: list of (N,) bool: frames that come first where there are such, the more important quality before.
+        motion: (N,) float, see `_motion`.
 
     Returns:
         int.
     """
-    for wanted in (track.seen(), track.whole(), None if track.covered is None else ~track.covered):
-        if wanted is not None and (frames & wanted).any():
-            frames = frames & wanted
-    found = np.flatnonzero(frames)
-    landmarks = track.landmarks[found].astype(np.float64)
+    for wanted in preferred:
+        if wanted[frames].any():
+            frames = frames[wanted[frames]]
+    landmarks = track.landmarks[frames].astype(np.float64)
     opening, size, pose = mouth_opening(landmarks), interocular(landmarks), _pose(landmarks)
     cost = np.abs(opening - np.percentile(opening, REST_PERCENTILE)) / _spread(opening)
     for values in (np.log(np.maximum(size, 1e-6)), *pose.T):
         cost = cost + np.abs(values - np.median(values)) / _spread(values)
-    cost = cost + MOTION_COST * np.maximum(_motion(track)[found] - MOTION_FREE, 0)
+    cost = cost + MOTION_COST * np.maximum(motion[frames] - MOTION_FREE, 0)
     if track.detail is not None:
-        cost = cost + BLUR_COST * np.maximum(-_unusual(track.detail[found, None])[:, 0] - BLUR_FREE, 0)
+        cost = cost + BLUR_COST * np.maximum(-_unusual(track.detail[frames, None])[:, 0] - BLUR_FREE, 0)
     if track.light is not None:
-        cost = cost + LIGHT_COST * np.maximum(np.abs(_unusual(track.light[found] + DARK)).max(1) - LIGHT_FREE, 0)
-    return int(found[int(np.argmin(cost))])
+        cost = cost + LIGHT_COST * np.maximum(np.abs(_unusual(track.light[frames] + DARK)).max(1) - LIGHT_FREE, 0)
+    return int(frames[int(np.argmin(cost))])
 
 
 def _unusual(values):

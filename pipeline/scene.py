@@ -1,5 +1,6 @@
 """The source of a result as a driver sees it: where the face is in each frame, and pictures of the frames that it asks for."""
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -12,6 +13,7 @@ from faces.track import FaceTrack
 from pipeline.options import DriveOptions
 from pipeline.playback.source import FaceSource
 from pipeline.playback.timeline import loop_index
+from pipeline.reference_pictures import ReferencePictures
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,12 @@ class Scene:
         size: S, side of the crops; all have one.
         frames: of the result.
         loop: what follows the end of the source, see `pipeline.playback.timeline.loop_index`.
-        looks: numbers of the source frames that `Driver.looks_at` has named; one, or one for each shot, or none.
+        references: numbers of the source frames that `Driver.reference_frames` has named; one, or one for each shot, or none.
         options: DriveOptions of the job.
         left_out: numbers of the source frames in which a face was found that is not drawn, see `Driver.leaves_out`.
-        shares: (N,) float32 in [0, 1], how much of a drawn face is laid over each source frame: 0 where the mouth is covered
+        opacity: (N,) float32 in [0, 1], how much of a drawn face is laid over each source frame: 0 where the mouth is covered
             and stays as it is, less than 1 beside such frames; None where that is 1 for all.
-        album: {number: (S, S, 3) uint8 RGB}, those of `looks` once they are read, where there are several.
+        shared_pictures: ReferencePictures of the scene whose shot this is, see `for_reference`; None: this is no single shot.
     """
 
     source: FaceSource
@@ -39,11 +41,11 @@ class Scene:
     size: int
     frames: int
     loop: str
-    looks: tuple = ()
+    references: tuple = ()
     options: DriveOptions = DriveOptions()
     left_out: frozenset = frozenset()
-    shares: np.ndarray | None = None
-    album: dict = field(default_factory=dict, compare=False)
+    opacity: np.ndarray | None = None
+    shared_pictures: ReferencePictures | None = field(default=None, compare=False)
 
     @property
     def fps(self) -> Fraction:
@@ -66,9 +68,9 @@ class Scene:
         known = self.track is not None and self.track.covered is not None
         return self.track.covered if known else np.zeros(self.count or 0, bool)
 
-    def share(self, number):
-        """How much of a drawn face is laid over a source frame, see `shares`."""
-        return 1.0 if self.shares is None else float(self.shares[number])
+    def opacity_of(self, number):
+        """How much of a drawn face is laid over a source frame, see `opacity`."""
+        return 1.0 if self.opacity is None else float(self.opacity[number])
 
     @cached_property
     def shown(self):
@@ -79,24 +81,27 @@ class Scene:
             return None
         return np.array([loop_index(t, self.count, self.loop) for t in range(self.frames)], np.int64)
 
-    def look_of(self, number):
-        """Which of `looks` serves a source frame: that of its shot, else the first; None where there is none."""
-        if len(self.looks) < 2:
-            return self.looks[0] if self.looks else None
-        return self._looks.get(int(self.track.shots[number]), self.looks[0])
+    def reference_of(self, number):
+        """Which of `references` serves a source frame: that of its shot, else the first; None where there is none."""
+        if len(self.references) < 2:
+            return self.references[0] if self.references else None
+        return self._of_shot.get(int(self.track.shots[number]), self.references[0])
 
-    def of_look(self, look):
-        """The scene with one of `looks` alone, as `Driver.look` is shown it; the pictures of all are read in one pass."""
-        if len(self.looks) < 2:
+    def for_reference(self, reference):
+        """The scene with one of `references` alone, as `Driver.look` is shown it; its picture is read with those near it."""
+        if len(self.references) < 2:
             return self
-        if not self.album:
-            self.album.update(zip(self.looks, self.pictures(self.looks), strict=True))
-        return replace(self, looks=(look,))
+        return replace(self, references=(reference,), shared_pictures=self.reference_pictures)
 
     @cached_property
-    def _looks(self):
-        """{number of a shot: the look that serves it}."""
-        return {int(self.track.shots[look]): look for look in self.looks}
+    def reference_pictures(self):
+        """ReferencePictures of `references`."""
+        return ReferencePictures(tuple(sorted(self.references)), self._read)
+
+    @cached_property
+    def _of_shot(self):
+        """{number of a shot: the reference that serves it}."""
+        return {int(self.track.shots[reference]): reference for reference in self.references}
 
     def landmarks(self, numbers):
         """Landmarks of source frames in the pixels of their crops.
@@ -125,20 +130,39 @@ class Scene:
         Raises:
             InputError: such a frame does not exist, or has no face.
         """
-        if len(numbers) and all(number in self.album for number in numbers):
-            return np.stack([self.album[number] for number in numbers])
-        found, wanted = {}, {int(number) for number in numbers}
-        if wanted:
-            first = min(wanted)
-            for number, frame in enumerate(self.source.frames(first, max(wanted) + 1), first):
-                if number in wanted and (self.count is None or number < self.count):
-                    if self.crops[number] is None:
-                        raise InputError(f"{self._named(number)}: no face in that frame; choose another")
-                    found[number] = self.crops[number].extract(frame)
+        if len(numbers) == 1 and self.shared_pictures is not None and int(numbers[0]) in self.references:
+            return self.shared_pictures[int(numbers[0])][None]
+        if not len(numbers):
+            return np.empty((0, *(self.size,) * 2, 3), np.uint8)
+        found, reading = self._read(sorted({int(number) for number in numbers}))
+        reading.close()
+        return np.stack([found[int(number)] for number in numbers])
+
+    def _read(self, numbers, going_on=None):
+        """({number: crop} of source frames with these ascending numbers, the pass over the source behind the last of them).
+
+        Args:
+            numbers: list of int.
+            going_on: such a pass, which has not yet reached the first of them; None begins one.
+        """
+        reading = going_on or self._numbered(numbers[0])
+        found, wanted = {}, set(numbers)
+        for number, frame in reading:
+            if number in wanted and (self.count is None or number < self.count):
+                if self.crops[number] is None:
+                    raise InputError(f"{self._named(number)}: no face in that frame; choose another")
+                found[number] = self.crops[number].extract(frame)
+            if number == numbers[-1]:
+                break
         missing = sorted(wanted - set(found))
         if missing:
             raise InputError(f"{self._named(missing[0])}: the face video has no such frame among those that are used")
-        return np.stack([found[int(number)] for number in numbers]) if wanted else np.empty((0, *(self.size,) * 2, 3), np.uint8)
+        return found, reading
+
+    def _numbered(self, first):
+        """Generator of (number, frame) of the source from a number on; closing it closes the source."""
+        with closing(self.source.frames(first)) as frames:
+            yield from enumerate(frames, first)
 
     def _named(self, number):
         """A source frame as the user knows it."""

@@ -1,7 +1,8 @@
 """Prepare a face video once: decode, find and follow the face; keep the track under the content of the file.
 
 What is stored are landmarks, not pictures: a few hundred bytes a frame. The key covers all that decides the track (content,
-transform, detector and its version, choice of the face), so a stale track cannot be taken; a damaged one is made again.
+transform, detector, its version and weights, choice of the face), so a stale track cannot be
+taken; a damaged one is made again.
 """
 
 import dataclasses
@@ -10,14 +11,15 @@ import json
 import logging
 import os
 import zipfile
+from collections import OrderedDict
 from contextlib import closing
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.errors import InputError
 from common.files import atomic_output, content_hash
 from common.version import __version__
 from faces.detectors import DETECTORS, build_detector
+from faces.detectors.identity import detector_identity
 from faces.track import METHOD, track_face
 from faces.tracked import FORMAT, FaceTrack
 from media.reader import READER
@@ -51,15 +53,21 @@ class StoredTrack:
 
 
 class TrackStore:
-    """Tracks by key: in memory while the program runs, and in a folder unless there is none.
+    """Tracks by key: the last few in memory while the program runs, and all in a folder unless there is none.
 
     Args:
         folder: path, made when the first track is stored; None keeps nothing on disk.
     """
 
+    KEPT = 4  # tracks in memory: those of one job, and what the next may share
+
     def __init__(self, folder):
         self._folder = Path(folder) / "tracks" if folder else None
-        self._memory = {}
+        self._memory = OrderedDict()
+
+    def __len__(self):
+        """Tracks that are held in memory."""
+        return len(self._memory)
 
     def get(self, key):
         """StoredTrack, or None where there is none that can be read."""
@@ -68,14 +76,22 @@ class TrackStore:
                 details = json.loads((self._folder / f"{key}.json").read_text())
                 track = FaceTrack.load(self._folder / details["track"])
                 if len(track) == details["frames"]:
-                    self._memory[key] = StoredTrack(track, bool(details["complete"]))
+                    self._remember(key, StoredTrack(track, bool(details["complete"])))
             except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
                 return None
+        if key in self._memory:
+            self._memory.move_to_end(key)
         return self._memory.get(key)
+
+    def _remember(self, key, stored):
+        self._memory[key] = stored
+        self._memory.move_to_end(key)
+        if len(self._memory) > self.KEPT:
+            self._memory.popitem(last=False)
 
     def put(self, key, stored):
         """Keep a track; a folder that cannot be written costs a warning, not the job."""
-        self._memory[key] = stored
+        self._remember(key, stored)
         if not self._folder:
             return
         name = f"{key}-{len(stored.track)}.npz"
@@ -91,16 +107,15 @@ class TrackStore:
 
 
 def track_key(path, options):
-    """Name under which the track of this file with these FaceOptions is stored: 64 hexadecimal digits."""
-    package = "mediapipe" if options.detector == "mediapipe" else "face_alignment"
-    try:
-        detector_version = version(package)
-    except PackageNotFoundError:
-        detector_version = "absent"
+    """Name under which the track of this file with these FaceOptions is stored: 64 hexadecimal digits.
+
+    Raises:
+        InputError: the file cannot be read, or the detector is not installed or lacks its weights.
+    """
     parts = {
         "content": content_hash(path),
-        "options": dataclasses.asdict(options),
-        "detector": detector_version,
+        "options": dataclasses.asdict(dataclasses.replace(options, detector_weights=None)),  # their content is in the next line
+        "detector": detector_identity(options.detector, options.detector_weights),
         "format": FORMAT,
         "method": METHOD,
         "reader": READER,
@@ -135,13 +150,15 @@ def prepare(source, options, *, store, frames=None, device="cpu", batch_size=8, 
     track = stored.track if frames is None else stored.track.first(frames)
     if not track.present.any():
         where = "the picture" if source.is_image else "the first frame" if source.still else f"any of the {len(track)} frames"
-        raise InputError(f"{source.path}: no face found in {where}; {advice or _advice(track, options)}")
+        raise InputError(f"{source.path}: no face found in {where}; {advice or _advice(track, options, source.is_image)}")
     return track
 
 
-def _advice(track, options):
+def _advice(track, options, is_image):
     """What to do where no face is found in frames of this size."""
     size, transform, ways = f"{track.width}x{track.height}", options.transform, []
+    if options.static and not is_image:
+        ways.append("leave --static out, so that all frames are searched")
     if transform.resize_factor > 1:
         ways.append(f"leave --resize_factor {transform.resize_factor} out")
     if tuple(transform.crop) != (0, -1, 0, -1):

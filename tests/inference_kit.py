@@ -106,7 +106,7 @@ def write_float_wav(path, samples, rate=16000):
 
 def shown(pictures):
     """A scene that holds nothing but (R, S, S, 3) crops for `Driver.look`."""
-    return SimpleNamespace(looks=tuple(range(len(pictures))), pictures=lambda numbers: pictures[list(numbers)])
+    return SimpleNamespace(references=tuple(range(len(pictures))), pictures=lambda numbers: pictures[list(numbers)])
 
 
 def infer(*arguments):

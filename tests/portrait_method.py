@@ -45,7 +45,7 @@ class PortraitDriver(Driver):  # pipeline/drivers/portrait.py, and its name in p
         return torch.from_numpy(loudness).to(self.device, self.dtype)
 
     def look(self, scene, codes):
-        pictures = torch.from_numpy(scene.pictures(scene.looks))
+        pictures = torch.from_numpy(scene.pictures(scene.references))
         return pictures.to(self.device, self.dtype).permute(0, 3, 1, 2) / 255
 
     @torch.inference_mode()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.faces.covers import KINDS, Thing
-from faces.covering import LIKELY, RISE, SIDE, SURE, CoverWatch, cover_scores, covered_frames, drawn_shares, lower_face
+from faces.covering import LIKELY, RISE, SIDE, SURE, CoverDetector, cover_scores, covered_frames, lower_face, paste_opacity
 from faces.detectors import build_detector
 from faces.track import track_face
 from faces.tracked import FaceTrack
@@ -79,23 +79,32 @@ def test_a_single_wrong_score_names_nothing_and_a_short_gap_is_closed():
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.booleans(), max_size=60), st.floats(5, 120))
 def test_shares_are_0_where_covered_and_come_back_over_a_tenth_of_a_second(covered, fps):
-    shares = drawn_shares(covered, fps)
-    assert shares.dtype == np.float32 and len(shares) == len(covered)
-    np.testing.assert_array_equal(shares == 0, np.asarray(covered, bool))
+    opacity = paste_opacity(covered, fps)
+    assert opacity.dtype == np.float32 and len(opacity) == len(covered)
+    np.testing.assert_array_equal(opacity == 0, np.asarray(covered, bool))
     step = 1 / (max(1, round(0.12 * fps)) + 1)
-    assert np.abs(np.diff(shares)).max(initial=0) <= step + 1e-6
-    assert any(covered) or (shares == 1).all()
+    assert np.abs(np.diff(opacity)).max(initial=0) <= step + 1e-6
+    assert any(covered) or (opacity == 1).all()
+
+
+def test_the_fade_beside_covered_frames_ends_at_a_cut():
+    covered, shots = np.zeros(20, bool), np.repeat([0, 1], 10)
+    covered[8:10] = True
+    opacity = paste_opacity(covered, 25, shots)
+    assert (opacity[10:] == 1).all() and 0 < opacity[7] < 1
+    assert (paste_opacity(~covered, 25, shots)[8:10] > 0).all() and not paste_opacity(~covered, 25, shots)[10:].any()
+    np.testing.assert_array_equal(opacity[:10], paste_opacity(covered[:10], 25))
 
 
 def test_a_watch_keeps_a_number_a_frame_and_takes_faces_anywhere():
-    watch, frame = CoverWatch(), np.full((60, 80, 3), 90, np.uint8)
+    detector, frame = CoverDetector(), np.full((60, 80, 3), 90, np.uint8)
     lost = np.full((68, 2), np.nan)
     places = [plain_face(40, 25, 15), None, plain_face(-400, 9000, 2), lost, np.zeros((68, 2)), plain_face(40, 25, 4000)]
     for points in places * 12:
-        watch.add(frame, points)
-    scores = watch.scores()
+        detector.add(frame, points)
+    scores = detector.scores()
     assert scores.shape == (72,) and scores.dtype == np.float32
     known = [points is not None and bool(np.isfinite(points).all()) for points in places]
     np.testing.assert_array_equal(np.isfinite(scores), known * 12)
     assert lower_face(frame, places[0]).shape == (SIDE, SIDE, 5)
-    assert CoverWatch().scores().shape == (0,)
+    assert CoverDetector().scores().shape == (0,)

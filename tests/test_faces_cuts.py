@@ -1,10 +1,10 @@
-"""Where a video is cut: the watch over its pictures, and the tracker that begins anew."""
+"""Where a video is cut: the detector over its pictures, and the tracker that begins anew."""
 
 import numpy as np
 import pytest
 
 from faces.crops import CropSpec, plan_crops
-from faces.cuts import Watch
+from faces.cuts import CutDetector
 from faces.detectors import Face
 from faces.track import FaceSelection, FaceTrack, track_face
 from tests.faces_kit import plain_face, track_of
@@ -29,9 +29,9 @@ def faded(picture, shares):
 
 
 def begins(frames):
-    """Numbers of the frames at which the watch sees a shot begin; of one through black, of the first after it."""
-    watch = Watch(frames)
-    return [number for number, _ in enumerate(watch) if watch.cut()]
+    """Numbers of the frames at which the detector sees a shot begin; of one through black, of the first after it."""
+    detector = CutDetector(frames)
+    return [number for number, _ in enumerate(detector) if detector.cut()]
 
 
 ONE, TWO = scene(1), scene(2)
@@ -41,8 +41,8 @@ BLACK = [np.zeros_like(ONE)]
 
 def test_frames_come_in_order_and_all():
     frames = [np.full((40, 50, 3), number, np.uint8) for number in range(9)]
-    assert [int(frame[0, 0, 0]) for frame in Watch(iter(frames))] == list(range(9))
-    assert not list(Watch([])) and not begins(frames[:1])
+    assert [int(frame[0, 0, 0]) for frame in CutDetector(iter(frames))] == list(range(9))
+    assert not list(CutDetector([])) and not begins(frames[:1])
 
 
 @pytest.mark.parametrize("at", [4, 9])
@@ -81,10 +81,10 @@ def test_two_scenes_with_black_between(kind):
     frames = [ONE] * 5 + BLACK * 4 + [TWO] * 6
     if kind == "fade":
         frames = [ONE] * 4 + faded(ONE, DOWN) + BLACK * 2 + faded(TWO, DOWN[::-1]) + [TWO] * 6
-    watch, found = Watch(frames), []
-    for number, _ in enumerate(watch):
-        if watch.cut():
-            found.append((number, watch.gap))
+    detector, found = CutDetector(frames), []
+    for number, _ in enumerate(detector):
+        if detector.cut():
+            found.append((number, detector.gap))
     assert len(found) == 1
     assert (found[0] == (9, 4)) if kind == "black" else found[0][1] > 2
 
@@ -94,8 +94,8 @@ def test_another_face_before_the_same_wall_is_found_by_its_surroundings():
     head = slice(38, 62), slice(58, 82)
     first[head], second[head] = scene(3, 24)[head], scene(4, 24)[head]
     face = Face(np.float32([62, 42, 78, 58]), np.zeros((68, 2), np.float32), 1.0)
-    watch = Watch([first] * 6 + [second] * 6)
-    assert [number for number, _ in enumerate(watch) if watch.cut(face)] == [6]
+    detector = CutDetector([first] * 6 + [second] * 6)
+    assert [number for number, _ in enumerate(detector) if detector.cut(face)] == [6]
     assert begins([first] * 6 + [second] * 6) == []
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from faces.detectors import build_detector
 from faces.detectors.quiet import silent_stderr
-from faces.detectors.tiles import Patience, levels
+from faces.detectors.tiles import SearchDepth, levels
 from faces.detectors.views import roll_of
 from faces.landmarks import INNER_LIP_TOP, JAW, LEFT_EYE, MOUTH, RIGHT_EYE, apply_affine, interocular
 from faces.mouth import mouth_opening
@@ -94,13 +94,13 @@ def test_a_head_of_60_pixels_in_3840x2160_is_found(detector, upright):
 
 
 def test_a_video_without_a_face_is_searched_deeply_now_and_then_alone(monkeypatch):
-    patience, deep = Patience(), []
+    depth, deep = SearchDepth(), []
     for _ in range(40):
-        deep.append(patience.deep())
-        patience.tell([])
+        deep.append(depth.deep())
+        depth.update([])
     assert np.flatnonzero(deep).tolist() == [0, 1, 2, 12, 24, 36]
-    patience.tell(["a face"])
-    assert patience.deep()
+    depth.update(["a face"])
+    assert depth.deep()
 
 
 @settings(deadline=None)

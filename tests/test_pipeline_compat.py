@@ -8,10 +8,10 @@ import torch
 from pipeline.drivers import load_driver
 from pipeline.drivers.wav2lip_script import smooth_boxes, smooth_crops
 from pipeline.driving import Driving
+from pipeline.frames import draw_frames
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
-from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from tests.inference_kit import PUBLIC, moving_portrait, read_video, save_tiny, tone, write_video, write_wav
 from training.checkpoint import load_checkpoint
@@ -63,7 +63,7 @@ def test_the_same_faces_to_one_grey_level_and_the_same_paste(tmp_path, fps, seco
     driver, driving = load_driver(checkpoint, device="cpu", compat="wav2lip"), Driving(sound)
     source = FaceSource(video, FaceOptions())
     plan = make_plan(source, None, driving, driver.frames(driving, source.fps), driver, DriveOptions(box=BOX))
-    shots = list(draw_shots(plan, driver, batch_size=4))
+    shots = list(draw_frames(plan, driver, batch_size=4))
 
     assert len(shots) == len(frames)
     assert np.ptp(faces) > 20, "a flat picture would prove nothing"

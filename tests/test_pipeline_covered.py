@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from faces.outline import lower_face_mask
+from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
+from pipeline.frames import draw_frames
 from pipeline.light import light_of
 from pipeline.masks import Masks
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.output import CropOutput, FrameOutput
 from pipeline.plan import make_plan, make_scene
 from pipeline.playback.source import FaceSource
-from pipeline.shots import draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from tests.inference_kit import PUBLIC, infer, moving_portrait, read_video, save_tiny, tone, write_video, write_wav
@@ -45,9 +46,9 @@ def planned(kit, **options):
 
 def test_covered_frames_stay_to_the_last_bit_and_the_mouth_is_blended_out_and_in(kit):
     driver, plan = planned(kit)
-    assert not set(plan.scene.looks) & set(HIDDEN)  # nor is one of them the reference
+    assert not set(plan.scene.references) & set(HIDDEN)  # nor is one of them the reference
     frames, crops = FrameOutput(plan), CropOutput(plan)
-    for shot in draw_shots(plan, driver):
+    for shot in draw_frames(plan, driver):
         made, cut = frames(shot), crops(shot)
         away = min(abs(shot.index - at) for at in HIDDEN)
         if away == 0:
@@ -70,21 +71,24 @@ def test_what_covers_a_mouth_does_not_tell_how_the_face_is_lit(kit):
 
 def test_drawn_on_demand(kit):
     driver, plan = planned(kit, covered="draw")
-    assert plan.scene.shares is None and not set(plan.scene.looks) & set(HIDDEN)
-    assert all(shot.face is not None for shot in draw_shots(plan, driver))
+    assert plan.scene.opacity is None and not set(plan.scene.references) & set(HIDDEN)
+    assert all(shot.face is not None for shot in draw_frames(plan, driver))
 
 
 @pytest.mark.parametrize(("covered", "kept"), [(None, False), ("keep", True), ("draw", False)])
-def test_a_mouth_that_is_covered_throughout_is_drawn_unless_it_shall_be_kept(kit, caplog, covered, kept):
+def test_a_mouth_that_is_covered_throughout_is_drawn_unless_it_shall_be_kept(kit, capfd, monkeypatch, covered, kept):
+    monkeypatch.setattr(notes, "_said", set())
     folder, source, track = kit
     driver = load_driver(folder / "own.safetensors", device="cpu", precision="fp32")
     scene = make_scene(source, replace(track, covered=track.present.copy()), 24, driver, DriveOptions(covered=covered))
-    assert (scene.shares is not None) == kept and (not kept or not scene.shares.any())
-    assert ("covered in every frame" in caplog.text) == (covered is None)
+    assert (scene.opacity is not None) == kept and (not kept or not scene.opacity.any())
+    said = capfd.readouterr().err
+    assert said == ("" if covered else f"note: {source.path}: the mouth looks covered in every frame, so all are drawn; "
+                    "--covered keep leaves them as they are\n")  # fmt: skip
 
 
 @pytest.mark.parametrize(("flags", "words"), [((), "left as they are (--covered draw draws them): 8-16"),
-                                              (("--covered", "draw"), "drawn all the same: 8-16")])  # fmt: skip
+                                              (("--covered", "draw"), "drawn nevertheless: 8-16")])  # fmt: skip
 def test_the_last_line_names_them(kit, tmp_path, capfd, flags, words):
     folder, *_ = kit
     paths = ("--face", folder / "face.mp4", "--audio", folder / "a.wav", "--outfile", tmp_path / "r.mp4")

@@ -17,11 +17,11 @@ from pipeline import drivers
 from pipeline.drivers import load_driver
 from pipeline.drivers.mouth import MouthDriver
 from pipeline.driving import DrivingVideo
+from pipeline.frames import DrawnFrame
 from pipeline.options import FaceOptions
 from pipeline.output import CropOutput
 from pipeline.plan import Plan
 from pipeline.playback.source import FaceSource
-from pipeline.shots import Shot
 from pipeline.tracking import TrackStore, prepare
 from speech.windows import frame_count
 from tests import whole_face_kit
@@ -225,7 +225,7 @@ def test_the_crop_of_a_mouth_driver_is_what_would_lie_in_the_frame(job, kit, tmp
 def test_laying_a_crop_over_itself_keeps_every_pixel():
     plan = Plan(SimpleNamespace(size=96), None, None)
     face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    shot = Shot(0, 0, 255 - face, AlignedCrop(np.eye(2, 3), 96), face, np.ones((96, 96), np.float32))
+    shot = DrawnFrame(0, 0, 255 - face, AlignedCrop(np.eye(2, 3), 96), face, np.ones((96, 96), np.float32))
     np.testing.assert_array_equal(CropOutput(plan)(shot), face)
 
 
@@ -240,7 +240,7 @@ def test_jobs_name_driving_videos(kit, whole, tmp_path, capsys):
     said = capsys.readouterr()
     assert "2 of 4 jobs done" in said.out and len(whole_face_kit.MADE) == 1
     assert "line 4: failed: whole.safetensors follows a video of somebody who speaks" in said.err
-    assert "line 5: failed: fills both audio and drive" in said.err
+    assert "line 5: cannot start: fills both audio and drive" in said.err
     assert sorted(path.name for path in tmp_path.glob("*.mp4")) == ["a.mp4", "b.mp4"]
     assert probe(tmp_path / "a.mp4").width == SIDE
 

@@ -21,12 +21,12 @@ from pipeline.drivers.lipwarp import GROW, LipwarpDriver
 from pipeline.drivers.own_frames import PIECE, OwnFrames
 from pipeline.drivers.speech_codes import BEYOND, SpeechCodes, cubic
 from pipeline.driving import Driving
+from pipeline.frames import DrawnFrame, draw_frames
 from pipeline.masks import Masks
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.output import FrameOutput
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
-from pipeline.shots import Shot, draw_shots
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from speech.arpabet import NUMBER
@@ -102,7 +102,7 @@ def test_nothing_but_the_lower_face_changes_to_the_last_bit(kit, driver):
     plan = planned(kit, driver, "face.mp4")
     output, moved = FrameOutput(plan), 0
     state = driver.look(plan.scene, plan.codes)
-    for shot in draw_shots(plan, driver):
+    for shot in draw_frames(plan, driver):
         made, points = output(shot), plan.scene.track.landmarks[shot.index].astype(np.float64)
         unit = np.linalg.norm(points[45] - points[36]) / 1.4
         wanted = state.own.of(shot.t)[0]
@@ -130,7 +130,7 @@ def test_one_frame_or_each_frame_itself_serves_on_demand(kit, driver):
     assert len(driver.look(plan.scene, plan.codes).own.bank) == 1
     plan = planned(kit, driver, "face.mp4", "short.wav", reference="same")
     assert driver.look(plan.scene, plan.codes).own.bank is None
-    assert sum(shot.face is not None for shot in draw_shots(plan, driver)) == 5
+    assert sum(shot.face is not None for shot in draw_frames(plan, driver)) == 5
 
 
 def test_a_gated_network_is_given_the_phonemes(kit, tmp_path):
@@ -150,7 +150,7 @@ def test_a_gated_network_is_given_the_phonemes(kit, tmp_path):
 
 def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit, driver):
     plan, plain = (planned(kit, driver, "face.mp4", "short.wav", optimise_face=on) for on in (True, False))
-    for shot in draw_shots(plan, driver):
+    for shot in draw_frames(plan, driver):
         made, drawn = plan.finish(shot).astype(int), plain.finish(shot)
         assert 0 < np.abs(made - drawn).mean() < 3
         mouth = np.rint(plan.scene.landmarks([shot.index])[0, 60:68].mean(0)).astype(int)
@@ -159,7 +159,7 @@ def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit,
 
 def test_a_refiner_goes_over_the_lower_face_alone(kit, driver):
     plan, plain = (planned(kit, driver, "face.mp4", "short.wav", refiner=path) for path in (kit / "refiner.safetensors", None))
-    for shot, other in zip(draw_shots(plan, driver), draw_shots(plain, driver), strict=True):
+    for shot, other in zip(draw_frames(plan, driver), draw_frames(plain, driver), strict=True):
         made, drawn = plan.finish(shot), plain.finish(other)
         eyes = int(plan.scene.landmarks([shot.index])[0, 36:48, 1].max())
         assert (made != drawn).any() and (made[:eyes] == drawn[:eyes]).all()
@@ -246,14 +246,14 @@ def test_at_25_frames_a_second_nothing_is_smoothed():
     np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
 
 
-def test_each_person_of_a_cut_video_has_frames_and_a_rest_position_of_their_own(kit, driver, caplog):
+def test_each_person_of_a_cut_video_has_frames_and_a_rest_position_of_their_own(kit, driver, capfd):
     frames = moving_portrait(16)
     others = [np.clip(255 - 0.8 * (255.0 - frame) ** 1.02, 0, 255).astype(np.uint8)[..., ::-1] for frame in frames]
     write_video(kit / "cut.mp4", [*frames[:8], *[blank()] * 12, *others[8:]])
     plan = planned(kit, driver, "cut.mp4")
     state = driver.look(plan.scene, plan.codes)
     bank = state.own.bank
-    assert len(np.unique(bank.shots)) == 2 and caplog.text.count("2 shots") == 1
+    assert len(np.unique(bank.shots)) == 2 and capfd.readouterr().err.count("2 shots") == 1
     assert state.speaker_of(2) is state.speaker_of(5) and state.speaker_of(2) is not state.speaker_of(24)
     drawn_from = [{int(bank.numbers[entry] >= 20) for entry, _ in state.own.of(number)[1]} for number in (3, 24)]
     assert drawn_from == [{0}, {1}]
@@ -284,9 +284,10 @@ def test_what_was_drawn_is_kept_until_the_next_batch_alone(kit, driver):
     assert driver.mask(state, [3, 4]).shape == faces.shape[:3]
 
 
-def test_a_shot_counts_all_its_pictures():
+def test_a_frame_counts_all_its_pictures():
     frame, face, mask = np.zeros((20, 30, 3), np.uint8), np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.float32)
-    assert Shot(0, 0, frame, None, None).nbytes == 1800 and Shot(0, 0, frame, None, face, mask).nbytes == 1800 + 192 + 256
+    assert DrawnFrame(0, 0, frame, None, None).nbytes == 1800
+    assert DrawnFrame(0, 0, frame, None, face, mask).nbytes == 1800 + 192 + 256
 
 
 def test_threads_are_as_many_as_are_said(kit, monkeypatch):
@@ -320,7 +321,8 @@ def test_a_frame_that_is_not_drawn_is_no_reference(job, dropped, flags, capfd):
     assert job(*flags) == 0
     said = capfd.readouterr().out
     if "--preview" not in flags:
-        assert "not drawn in 2 frames, left as they are, for the face jumps in size, or is outside the frame: 3-4" in said
+        why = "because the face changes its size abruptly or lies outside the frame"
+        assert f"not drawn in 2 frames, left as they are, {why}: 3-4" in said
         assert "no face" not in said
     else:
         assert ": frame 0 with the crop" in said

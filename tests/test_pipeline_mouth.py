@@ -10,7 +10,7 @@ from models.devices import choose_device
 from pipeline.drivers import load_driver
 from pipeline.drivers.mouth import MouthCodes
 from pipeline.drivers.precision import choose_precision
-from pipeline.shots import draw_faces
+from pipeline.frames import draw_faces
 from tests.inference_kit import OWN, PUBLIC, save_tiny, shown
 from training.checkpoint import load_checkpoint, save_checkpoint
 

@@ -1,16 +1,23 @@
 """A video of several shots, and one whose light drifts, on its way through a driver."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from faces.crops import CropSpec
 from faces.track import FaceSelection
+from faces.tracked import FaceTrack
+from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
+from pipeline.frames import draw_frames
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
-from pipeline.shots import draw_shots
+from pipeline.reference_pictures import ReferencePictures
+from pipeline.scene import Scene
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from tests.inference_kit import (
@@ -61,40 +68,39 @@ def planned(kit, video, checkpoint="own.safetensors", compat=None, **options):
     return make_plan(source, track, driving, frames, driver, options), driver
 
 
-def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch, caplog):
+def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch):
     plan, driver = planned(kit, "cut.mp4")
-    first, second = plan.scene.looks
+    first, second = plan.scene.references
     assert first < CUT <= second and plan.scene.track.cuts() == [CUT]
-    assert caplog.text.count("2 shots, cut at frame 7") == 1
     states, drawn = [], []
     look = driver.look
 
     def looking(scene, codes):
-        states.append((scene.looks, look(scene, codes)))
+        states.append((scene.references, look(scene, codes)))
         return states[-1][1]
 
     def drawing(state, codes, frames, numbers):
-        drawn.append((next(looks for looks, own in states if own is state), list(numbers)))
+        drawn.append((next(references for references, own in states if own is state), list(numbers)))
         return frames.copy()
 
     monkeypatch.setattr(driver, "look", looking)
     monkeypatch.setattr(driver, "draw", drawing)
     passes, frames_of = [], plan.scene.source.frames
     monkeypatch.setattr(plan.scene.source, "frames", lambda *span: passes.append(span) or frames_of(*span))
-    assert len(list(draw_shots(plan, driver))) == FRAMES
-    assert [looks for looks, _ in states] == [(first,), (second,)]
+    assert len(list(draw_frames(plan, driver))) == FRAMES
+    assert [references for references, _ in states] == [(first,), (second,)]
     assert len(passes) == 2, "the references of all shots are read in one pass, then comes that over the video"
-    for looks, numbers in drawn:
-        assert all((number >= CUT) == (looks == (second,)) for number in numbers)
+    for references, numbers in drawn:
+        assert all((number >= CUT) == (references == (second,)) for number in numbers)
     assert sorted(number for _, numbers in drawn for number in numbers) == list(range(FRAMES))
-    pictures = plan.scene.pictures(plan.scene.looks)
+    pictures = plan.scene.pictures(plan.scene.references)
     for (_, state), picture in zip(states, pictures, strict=True):
         np.testing.assert_array_equal(state.reference[0], picture)
 
 
 def test_one_frame_that_is_named_serves_all_shots(kit):
     plan, _ = planned(kit, "cut.mp4", reference=12)
-    assert plan.scene.looks == (12,) and plan.scene.look_of(0) == plan.scene.look_of(15) == 12
+    assert plan.scene.references == (12,) and plan.scene.reference_of(0) == plan.scene.reference_of(15) == 12
 
 
 def test_texture_is_taken_from_the_shots_own_reference(kit):
@@ -111,7 +117,7 @@ def test_light_that_rises_is_shown_to_the_network_as_one_and_comes_back(kit, mon
     plan, driver = planned(kit, "fade.mp4")
     seen = []
     monkeypatch.setattr(driver, "draw", lambda state, codes, frames, numbers: seen.extend(frames) or frames.copy())
-    shots = list(draw_shots(plan, driver))
+    shots = list(draw_frames(plan, driver))
     light = np.array([face[:48].mean() for face in seen])
     assert np.abs(np.log(light / np.median(light)))[1:].max() < 0.06
     for shot in shots:
@@ -123,7 +129,7 @@ def test_even_light_and_another_programs_pixels_are_left_alone(kit):
     assert planned(kit, "even.mp4")[0].light is None
     assert planned(kit, "fade.mp4", reference="same")[0].light is None
     plan, _ = planned(kit, "fade.mp4", "public.safetensors", "wav2lip")
-    assert plan.light is None and plan.scene.looks == ()
+    assert plan.light is None and plan.scene.references == ()
 
 
 def test_the_crops_of_another_program_reach_over_cuts_as_it_does(kit):
@@ -137,13 +143,16 @@ def test_the_crops_of_another_program_reach_over_cuts_as_it_does(kit):
         assert (whole == alone) == same
 
 
-def test_a_result_says_once_that_there_are_shots(kit, tmp_path, caplog):
-    given = ("--face", kit / "cut.mp4", "--audio", kit / "a.wav", "--checkpoint_path", kit / "own.safetensors")
+@pytest.mark.parametrize(("flags", "served"), [((), ""), (("--reference", "5"), "; one reference (frame 5) serves all")])
+def test_a_result_says_once_that_there_are_shots(kit, tmp_path, capfd, monkeypatch, flags, served):
+    monkeypatch.setattr(notes, "_said", set())
+    given = ("--face", kit / "cut.mp4", "--audio", kit / "a.wav", "--checkpoint_path", kit / "own.safetensors", *flags)
     assert infer(*given, "--outfile", tmp_path / "o.mp4", "--cache_dir", kit / "cache") == 0
-    assert caplog.text.count("2 shots, cut at frame 7; in each the face is chosen and drawn by itself") == 1
-    caplog.clear()
+    assert infer(*given, "--outfile", tmp_path / "p.mp4", "--cache_dir", kit / "cache") == 0
+    lines = [line for line in capfd.readouterr().err.splitlines() if "shots" in line]
+    assert lines == [f"note: {kit / 'cut.mp4'}: 2 shots, cut at frame 7; the face is chosen anew in each{served}"]
     planned(kit, "even.mp4")
-    assert "cut at" not in caplog.text
+    assert "cut at" not in capfd.readouterr().err
 
 
 def test_a_shot_without_a_face_is_left_as_it_is(kit, tmp_path):
@@ -152,3 +161,39 @@ def test_a_shot_without_a_face_is_left_as_it_is(kit, tmp_path):
     track = prepare(FaceSource(tmp_path / "gap.mp4", face), face, store=TrackStore(None))
     assert track.cuts() == [12] and track.present.tolist() == [True] * 8 + [False] * 4 + [True] * 10
     assert not track.interpolated.any() and len(np.unique(track.shots)) == 3
+
+
+def track_with(shots):
+    count = len(shots)
+    return FaceTrack(np.zeros((count, 68, 2), np.float32), np.ones(count, bool), np.zeros(count, bool), 8, 8, shots=shots)
+
+
+def test_pictures_of_many_references_are_read_forward_and_few_are_held(monkeypatch):
+    count, side, passes = 40, 8, []
+
+    def frames(start=0, stop=None):
+        passes.append(start)
+        yield from (np.full((side, side, 3), number, np.uint8) for number in range(start, count if stop is None else stop))
+
+    monkeypatch.setattr(ReferencePictures, "GROUP", 4)
+    track = track_with(np.arange(count) // 2)
+    crop = SimpleNamespace(extract=lambda frame: frame.copy())
+    source = SimpleNamespace(frames=frames, path="a.mp4", still=False)
+    references = tuple(range(0, count, 2))
+    scene = Scene(source, track, [crop] * count, side, count, "pingpong", references)
+    for number in references:
+        one = scene.for_reference(scene.reference_of(number + 1))
+        assert one.references == (number,) and (one.pictures([number]) == number).all()
+        assert len(scene.reference_pictures) <= 8
+    assert passes == [0], "one pass serves all groups as long as shots come in order"
+    for number in reversed(references):
+        assert (scene.for_reference(number).pictures([number]) == number).all()
+    assert len(passes) == 1 + (len(references) - 8) // 4 and len(scene.reference_pictures) <= 8
+
+
+def test_a_reference_that_the_source_does_not_have_is_named():
+    source = SimpleNamespace(frames=lambda first: (np.zeros((8, 8, 3), np.uint8) for _ in range(1)), path="a.mp4", still=False)
+    crops = [SimpleNamespace(extract=lambda frame: frame)] * 3
+    scene = Scene(source, track_with(np.arange(3)), crops, 8, 3, "hold", (0, 1, 2))
+    with pytest.raises(InputError, match="frame 1 of a.mp4: .*no such frame"):
+        scene.for_reference(0).pictures([0])

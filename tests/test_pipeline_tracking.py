@@ -6,6 +6,7 @@ import pytest
 
 from common.errors import InputError
 from faces.detectors import Face
+from faces.detectors.s3fd_fan import FAN_FILE, S3FD_FILE
 from faces.track import FaceSelection
 from pipeline import tracking
 from pipeline.options import FaceOptions, Transform
@@ -76,7 +77,8 @@ def test_only_as_much_is_tracked_as_the_audio_needs(tmp_path, video, asked):
     assert len(list((tmp_path / "cache" / "tracks").iterdir())) == 2
 
 
-def test_whatever_decides_the_track_is_part_of_its_key(video):
+def test_whatever_decides_the_track_is_part_of_its_key(video, monkeypatch):
+    monkeypatch.setattr(tracking, "detector_identity", lambda name, weights: {"version": "1", "weights": {name: "2"}})
     plain = FaceOptions()
     changed = [
         {"transform": Transform(resize_factor=2)},
@@ -123,11 +125,45 @@ def test_without_a_folder_nothing_is_written(tmp_path, video, asked):
     assert list(tmp_path.iterdir()) == [video]
 
 
+def test_of_many_videos_the_last_tracks_are_held_in_memory(tmp_path, asked):
+    store, videos = TrackStore(tmp_path / "cache"), [tmp_path / f"{number}.mp4" for number in range(6)]
+    for number, path in enumerate(videos):
+        tracked(write_video(path, moving_portrait(2 + number)), store)
+    seen = asked()
+    assert len(store) == 4
+    tracked(videos[0], store)
+    assert asked() == seen and len(store) == 4, "the folder has the others"
+
+
+def test_other_weights_of_the_detector_are_another_track(tmp_path, video, monkeypatch):
+    from faces.detectors import identity
+
+    monkeypatch.setattr(identity, "version", lambda package: "1.4")
+    folders = []
+    for name, content in (("a", b"one"), ("same", b"one"), ("other", b"two")):
+        folders.append(tmp_path / name)
+        folders[-1].mkdir()
+        for file in (S3FD_FILE, FAN_FILE):
+            (folders[-1] / file).write_bytes(content)
+    first, same, other = (
+        track_key(video, FaceOptions(detector="face-alignment", detector_weights=str(folder))) for folder in folders
+    )
+    assert first == same != other
+    (folders[0] / FAN_FILE).write_bytes(b"three")
+    assert track_key(video, FaceOptions(detector="face-alignment", detector_weights=str(folders[0]))) not in (first, other)
+
+
 def test_no_face_anywhere_names_the_file_and_the_ways_out(tmp_path, asked):
     video = write_video(tmp_path / "wall.mp4", [blank()] * 5)
     with pytest.raises(InputError, match="wall.mp4: no face found in any of the 5 frames.*--box"):
         tracked(video, TrackStore(None))
     with pytest.raises(InputError, match="first frame"):
+        tracked(video, TrackStore(None), static=True)
+
+
+def test_where_one_frame_of_a_video_has_no_face_the_others_are_named_first(tmp_path, asked):
+    video = write_video(tmp_path / "late.mp4", [blank()] * 2 + moving_portrait(3))
+    with pytest.raises(InputError, match="the first frame; leave --static out, so that all frames are searched"):
         tracked(video, TrackStore(None), static=True)
 
 
@@ -163,8 +199,8 @@ def test_the_folder_of_weights_reaches_the_detector(tmp_path, monkeypatch):
         return CountingDetector()
 
     monkeypatch.setattr(tracking, "build_detector", build)
+    monkeypatch.setattr(tracking, "detector_identity", lambda name, weights: asked_for.update(identity=weights) or {})
     video = write_video(tmp_path / "a.mp4", moving_portrait(3))
     options = FaceOptions(detector="face-alignment", detector_weights=str(tmp_path))
     prepare(FaceSource(video, options), options, store=TrackStore(None))
-    assert asked_for["name"] == "face-alignment" and asked_for["weights"] == str(tmp_path)
-    assert track_key(video, options) != track_key(video, FaceOptions(detector="face-alignment"))
+    assert asked_for["name"] == "face-alignment" and asked_for["weights"] == asked_for["identity"] == str(tmp_path)

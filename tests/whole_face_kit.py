@@ -60,7 +60,7 @@ class WholeFaceDriver(Driver):
 
     @torch.inference_mode()
     def look(self, scene, codes):
-        frames = scene.pictures(scene.looks)
+        frames = scene.pictures(scene.references)
         self.log.append(("look", frames.shape, torch.backends.cudnn.allow_tf32))
         return self._planes(frames)
 

@@ -116,16 +116,16 @@ def drawn_by_us(face, audio, weights, box):
     """(N, 96, 96, 3) uint8: the faces that inference.py --compat wav2lip would paste."""
     from pipeline.drivers import load_driver
     from pipeline.driving import Driving
+    from pipeline.frames import draw_frames
     from pipeline.options import DriveOptions, FaceOptions
     from pipeline.plan import make_plan
     from pipeline.playback.source import FaceSource
-    from pipeline.shots import draw_shots
     from pipeline.sound import Sound
 
     driver, driving = load_driver(weights, device="cpu", compat="wav2lip"), Driving(Sound.read(audio))
     source = FaceSource(face, FaceOptions())
     plan = make_plan(source, None, driving, driver.frames(driving, source.fps), driver, DriveOptions(box=tuple(box)))
-    return np.stack([shot.face for shot in draw_shots(plan, driver)])
+    return np.stack([shot.face for shot in draw_frames(plan, driver)])
 
 
 def time_rounds(peer, args, box):

@@ -16,7 +16,7 @@ from common.errors import InputError
 from faces.crops import inverse
 from faces.detectors import Face
 from faces.detectors.quiet import silent_stderr
-from faces.detectors.tiles import Patience, levels
+from faces.detectors.tiles import SearchDepth, levels
 from faces.detectors.views import LEAN, Window, between, roll_of, turned_views
 from faces.landmarks import MESH_TO_68, apply_affine
 
@@ -59,7 +59,7 @@ class MeshDetector:
             self._moving = solutions.face_mesh.FaceMesh(static_image_mode=False, **options)
             for graph in (self._finder, self._still, self._moving):
                 graph.process(_nothing_to_see())
-        self._patience = Patience()
+        self._depth = SearchDepth()
         self._window = None  # the standing window
         self._window_size = 0.0  # size of the face when the window was laid
         self._last_view = None
@@ -73,7 +73,7 @@ class MeshDetector:
             faces.append(next((face for face in seen if face is not None), None))
         faces = _distinct([face for face in faces if face is not None and face.size >= MIN_FACE])
         self._window = None
-        self._patience.tell(faces)
+        self._depth.update(faces)
         return sorted(faces, key=lambda face: -face.size)
 
     def follow(self, frame, face):
@@ -157,7 +157,7 @@ class MeshDetector:
         """
         found = self._boxes_in(frame, 0, 0)
         tiles = levels(*frame.shape[:2])
-        for level in tiles if self._patience.deep() else tiles[:1]:
+        for level in tiles if self._depth.deep() else tiles[:1]:
             if found:
                 break
             for top, left, rows, columns in level:

@@ -33,7 +33,7 @@ def _squares(height, width, side, counts):
     return [(int(top), int(left), side, side) for top in tops for left in lefts]
 
 
-class Patience:
+class SearchDepth:
     """How deep to search each frame: to the finest level in the first frames without a face, then in one of EVERY."""
 
     def __init__(self):
@@ -43,6 +43,6 @@ class Patience:
         """True when the next search is worth all levels."""
         return self._misses < EAGER or self._misses % EVERY == 0
 
-    def tell(self, found):
+    def update(self, found):
         """What the search came to."""
         self._misses = 0 if found else self._misses + 1

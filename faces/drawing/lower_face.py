@@ -18,7 +18,6 @@ TOP, FULL = 0.26, 0.62  # below the eyes: where the sources begin, and where the
 NOSE_FADE = 0.10
 BAND, BAND_WAY = 0.10, 2.2  # beside the jaw line what is bent with it, and the same in ways that the jaw moves
 SOFT_NEAREST = 0.12  # way over which the movements of neighbouring points of the jaw mix
-MASK_EDGE = 0.03
 STILL = 0.05  # pixels: a jaw that moves less is not moved
 
 

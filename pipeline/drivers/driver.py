@@ -40,8 +40,8 @@ class Driver(ABC):
         moves: it moves the landmarks of lips and draws with the person's own frames (`--amplitude`, `--source_gap`).
         uses_words: it asks for the words that are said (`driving.words`).
         loop: what follows the end of a face video that is too short, unless the user says otherwise.
-        leaves_out: why `lay_crops` gives no crop to some faces that were found, as words after "for".
-        every_shot: `look` is shown all shots of the video at once, and draws in the light of each frame by itself.
+        leaves_out: why `lay_crops` gives no crop to some faces that were found, as words after "because".
+        every_shot: `look` is called once, with a scene of all shots, and the driver itself draws in the light of each frame.
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
 
     Attributes (of the object):
@@ -56,7 +56,7 @@ class Driver(ABC):
     moves = False
     uses_words = False
     loop = "pingpong"
-    leaves_out = "the face jumps in size, or is outside the frame"
+    leaves_out = "the face changes its size abruptly or lies outside the frame"
     every_shot = False
     compats = ()
 
@@ -90,8 +90,8 @@ class Driver(ABC):
         """What the person looks like: done once for each shot of the source, or once a job with `every_shot`.
 
         Args:
-            scene: pipeline.scene.Scene; `scene.looks` are those of the frames that `looks_at` has named that serve this shot,
-                `scene.pictures(scene.looks)` their crops.
+            scene: pipeline.scene.Scene; of the frames that `reference_frames` has named `scene.references` are those that serve
+                this shot, `scene.pictures(scene.references)` their crops.
             codes: what `listen` gave, of all frames.
 
         Returns:
@@ -149,8 +149,8 @@ class Driver(ABC):
         """
         return Masks(scene, self)(number)
 
-    def looks_at(self, track, reference=None):
-        """Numbers of the source frames that are shown to `look`, as `scene.looks`; the default is one picture for each shot.
+    def reference_frames(self, track, reference=None):
+        """Numbers of the source frames that are shown to `look`, as `scene.references`; the default is one for each shot.
 
         Args:
             track: FaceTrack of the source, present where there is a crop; None where the place of the face is given by hand.

@@ -135,9 +135,9 @@ class LipwarpDriver(Driver):
         _, mask = draw_lower_face(crop, landmarks, landmarks, [(crop, landmarks, 1.0)])
         return mask * self.outline(landmarks, len(crop), scene.crops[number].smear, landmarks)
 
-    def looks_at(self, track, reference=None):
+    def reference_frames(self, track, reference=None):
         """The one frame that `--reference` names; none where the bank is chosen here, or each frame serves itself."""
-        return () if reference in (None, "same") else super().looks_at(track, reference)
+        return () if reference in (None, "same") else super().reference_frames(track, reference)
 
     def listen(self, driving, fps, frames):
         """SpeechCodes of the whole sound, and its phonemes where the network has an audio gate."""

@@ -109,10 +109,10 @@ class MouthDriver(Driver):
         crops = super().lay_crops(track, spec, fps, smooth and not self.compat)
         return smooth_crops(crops) if self.compat and smooth else crops
 
-    def looks_at(self, track, reference=None):
+    def reference_frames(self, track, reference=None):
         """The one reference; none where each frame is its own."""
         reference = self.data["reference"] if reference is None else reference
-        return () if self.compat or reference == "same" else super().looks_at(track, reference)
+        return () if self.compat or reference == "same" else super().reference_frames(track, reference)
 
     def check_reference(self, reference):
         """The public script knows one way alone."""
@@ -139,7 +139,7 @@ class MouthDriver(Driver):
 
     def look(self, scene, codes):
         """MouthState."""
-        return MouthState(scene.pictures(scene.looks) if scene.looks else None)
+        return MouthState(scene.pictures(scene.references) if scene.references else None)
 
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: the source's crops with their mouths drawn; rows above what is pasted are left as they are."""

@@ -28,10 +28,10 @@ def own_bank(scene):
     for better in (track.whole(), None if track.covered is None else ~track.covered):
         found = found & better if better is not None and (found & better).any() else found
     shots = track.shots
-    if scene.looks:
+    if scene.references:
         usable = np.zeros(len(track), bool)
-        usable[[number for number in scene.looks if number < len(track)]] = True
-        scene.pictures(scene.looks)  # what is wrong with the number of a frame is said there
+        usable[[number for number in scene.references if number < len(track)]] = True
+        scene.pictures(scene.references[:1])  # what is wrong with the number of a frame is said there
         shots = np.where(np.isin(shots, shots[usable]), shots, -1)
     else:
         usable = _first_stretch(found, shots, track.width * track.height)

@@ -18,7 +18,7 @@ CPU_BATCH, GPU_BATCH = 16, 128
 
 
 @dataclass(frozen=True)
-class Shot:
+class DrawnFrame:
     """One frame on its way.
 
     Attributes:
@@ -43,8 +43,8 @@ class Shot:
         return sum(part.nbytes for part in (self.frame, self.face, self.mask) if part is not None)
 
 
-def draw_shots(plan, driver, batch_size=None):
-    """Yield a Shot for each frame of the result, in order, with the face drawn where there is one.
+def draw_frames(plan, driver, batch_size=None):
+    """Yield a DrawnFrame for each frame of the result, in order, with the face drawn where there is one.
 
     Args:
         plan: pipeline.plan.Plan.
@@ -54,23 +54,23 @@ def draw_shots(plan, driver, batch_size=None):
     codes, states = plan.codes, _States(plan, driver)
     most = batch_size or (CPU_BATCH if driver.device.type == "cpu" else GPU_BATCH)
     most = max(1, min(most, BATCH_BYTES // plan.scene.source.frame_bytes))
-    with closing(prefetch(_cut(plan), QUEUE_BYTES, lambda shot: shot.nbytes)) as cut:
-        for shots in _batches(cut, most, states.key):
-            seen = [at for at, shot in enumerate(shots) if shot.face is not None]
+    with closing(prefetch(_cut(plan), QUEUE_BYTES, lambda one: one.nbytes)) as cut:
+        for batch in _batches(cut, most, states.key):
+            seen = [at for at, one in enumerate(batch) if one.face is not None]
             if seen:
-                crops = [shots[at].face for at in seen]
+                crops = [batch[at].face for at in seen]
                 crops = np.stack(crops[:1] if plan.scene.still else crops)
-                numbers = [shots[at].t for at in seen]
-                faces, masks = draw_faces(driver, states.of(shots[seen[0]]), codes, numbers, crops)
-                masks = _masks(plan, masks, [shots[at].index for at in seen])
+                numbers = [batch[at].t for at in seen]
+                faces, masks = draw_faces(driver, states.of(batch[seen[0]]), codes, numbers, crops)
+                masks = _masks(plan, masks, [batch[at].index for at in seen])
                 for at, face, mask in zip(seen, faces, masks, strict=True):
-                    shots[at] = replace(shots[at], face=face, mask=mask)
-            while shots:
-                yield shots.popleft()
+                    batch[at] = replace(batch[at], face=face, mask=mask)
+            while batch:
+                yield batch.popleft()
 
 
 class _States:
-    """What the driver makes of the person, once for each of the scene's looks; the last few are kept."""
+    """What the driver makes of the person, once for each of the scene's references; the last few are kept."""
 
     KEPT = 4
 
@@ -78,19 +78,22 @@ class _States:
         self._scene, self._codes, self._driver, self._made = plan.scene, plan.codes, driver, {}
         self.of(None)  # a mistake is told before the first frame
 
-    def key(self, shot):
+    def key(self, one):
         """Frames of the result with the same key are drawn together."""
-        return None if self._driver.every_shot else self._scene.look_of(shot.index)
+        return None if self._driver.every_shot else self._scene.reference_of(one.index)
 
-    def of(self, shot):
-        """The driver's state for a Shot; None: for the beginning."""
+    def of(self, one):
+        """The driver's state for a DrawnFrame; None: for the beginning."""
         scene = self._scene
-        key = self.key(shot) if shot is not None else None if self._driver.every_shot or not scene.looks else scene.looks[0]
+        if one is not None:
+            key = self.key(one)
+        else:
+            key = None if self._driver.every_shot or not scene.references else scene.references[0]
         if key not in self._made:
             if len(self._made) == self.KEPT:
                 del self._made[next(iter(self._made))]
             with exact_products(self._driver.precision == "fp32"):
-                self._made[key] = self._driver.look(scene if key is None else scene.of_look(key), self._codes)
+                self._made[key] = self._driver.look(scene if key is None else scene.for_reference(key), self._codes)
         return self._made[key]
 
 
@@ -119,32 +122,32 @@ def draw_faces(driver, state, codes, numbers, crops):
 
 
 def _masks(plan, own, indices):
-    """The weights of some shots: the driver's own, or those of the outlines of the source frames `indices`."""
+    """The weights of some frames: the driver's own, or those of the outlines of the source frames `indices`."""
     if plan.masks is None:
         return [None] * len(indices)
     weights = [plan.masks(index) for index in indices] if own is None else own
-    shares = [plan.scene.share(index) for index in indices]
-    return [mask if share == 1 else mask * np.float32(share) for mask, share in zip(weights, shares, strict=True)]
+    opacity = [plan.scene.opacity_of(index) for index in indices]
+    return [mask if share == 1 else mask * np.float32(share) for mask, share in zip(weights, opacity, strict=True)]
 
 
 def _cut(plan):
-    """Yield Shots with the face as it is cut out of the source."""
+    """Yield DrawnFrames with the face as it is cut out of the source."""
     scene = plan.scene
     for t, (index, frame) in enumerate(scene.source.play(scene.frames, scene.loop, scene.count)):
         crop = scene.crops[index]
-        drawn = crop is not None and scene.share(index) > 0
-        yield Shot(t, index, frame, crop, plan.cut(crop, frame, index) if drawn else None)
+        drawn = crop is not None and scene.opacity_of(index) > 0
+        yield DrawnFrame(t, index, frame, crop, plan.cut(crop, frame, index) if drawn else None)
 
 
-def _batches(shots, most, key):
-    """Yield deques of at most `most` shots, all with the same `key`; one without a face joins any."""
+def _batches(frames, most, key):
+    """Yield deques of at most `most` frames, all with the same `key`; one without a face joins any."""
     batch, last = deque(), None
-    for shot in shots:
-        own = last if shot.face is None else key(shot)
+    for one in frames:
+        own = last if one.face is None else key(one)
         if batch and (len(batch) == most or last is not None and own != last):
             yield batch
             batch = deque()
-        batch.append(shot)
+        batch.append(one)
         last = own
     if batch:
         yield batch

@@ -1,0 +1,19 @@
+"""What a job says beside its result: things that the user may want to know, and has nothing to mend about."""
+
+import sys
+
+from common.cli import one_line
+
+_said = set()
+
+
+def say_note(note, file=None):
+    """Print "note: ..." in one line, unless this process has said the same before.
+
+    Args:
+        note: text.
+        file: text stream; None is stderr.
+    """
+    if note not in _said:
+        _said.add(note)
+        print(one_line(f"note: {note}"), file=file or sys.stderr, flush=True)
