@@ -1,4 +1,4 @@
-"""Where a video is cut, told from its pictures while they stream by (docs/methods.md, last section; ours).
+"""Where a video is cut, told from its pictures while they stream by (docs/methods.md, section 18; ours).
 
 A cut is a step between two frames that is large beside the steps around it: a fast camera, a fast head or a film of held frames
 makes large steps everywhere. Frames further away are compared too, so that a flash, after which the picture is as before, is no

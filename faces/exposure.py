@@ -1,5 +1,5 @@
 """Light that drifts inside a shot (a fade, a lamp, auto exposure), matched between a reference and each frame
-(docs/methods.md, last section; ours).
+(docs/methods.md, section 18; ours).
 """
 
 import numpy as np
