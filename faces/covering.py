@@ -1,4 +1,4 @@
-"""Which frames of a track show a mouth that something covers: a hand, a microphone, a mask, a box (docs/methods.md, section 19).
+"""Which frames of a track show a covered mouth: a hand, a microphone, a mask, a box (docs/methods.md, section 19).
 
 A small network looks at each lower face, brought upright and cut out along its outline, with the place of the lips as the
 landmarks have it, and says how much it looks covered. A face that looks so all along is judged more strictly than one that
