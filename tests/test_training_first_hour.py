@@ -9,6 +9,7 @@ from losses.criterion import build_criterion
 from tests.prepared_kit import make_corpus
 from tests.training_kit import GAN, SMALL, run_of, small_config, step, stored, write_yaml
 from training import loop, speed
+from training.changes import changed_settings, of_validation
 from training.logging.rows import read_rows
 from training.loop import MINUTES, STEPS, train
 from training.storage.store import Store
@@ -76,6 +77,27 @@ def test_changes_on_resume_are_told_once_and_start_the_best_anew(write_config, c
     same = run_of(path, "train.validate_every=1")
     Store(same).load()
     assert (same.best.step, same.changes, same.notes) == (1, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("setting", "anew", "told"),
+    [("data.workers", False, False), ("data.augment.flip", False, True), ("data.corpus", False, True),
+     ("data.balance", False, True), ("clips.train", False, True), ("clips.val", True, True), ("data.mask_top", True, True),
+     ("data.negatives.near", True, True)],
+)  # fmt: skip
+def test_what_touches_no_validation_keeps_the_best(setting, anew, told):
+    section, *rest = setting.split(".")
+    before, now = ({section: {rest[0]: {rest[1]: value}} if rest[1:] else {rest[0]: value}} for value in (1, 2))
+    changes = changed_settings(before, now)
+    assert changes == ({setting: [1, 2]} if told else {}) and of_validation({setting: [1, 2]}) is anew
+
+
+def test_a_resume_with_other_workers_keeps_the_best(write_config, draws):
+    path = write_config()
+    train(run_of(path, "train.minutes=0", "train.validate_every=1"), lambda _: None)
+    job = run_of(path, "train.validate_every=1", "data.workers=1", "data.augment.flip=0")
+    Store(job).load()
+    assert job.best.step == 1 and list(job.changes) == ["data.augment.flip"] and job.notes == []
 
 
 def test_a_gate_that_is_gone_holds_nothing_back_in_a_resumed_run(write_config, draws):

@@ -4,9 +4,13 @@ from common.schema import shown
 
 # Settings that change nothing of what is learned, measured or timed.
 _OUTSIDE = {"train.minutes", "train.runs", "train.keep", "train.checkpoint_every", "train.progress", "train.print_every",
-            "train.tensorboard", "train.wandb", "train.init", "train.cpu_config", "name"}  # fmt: skip
-# Settings, or beginnings of their names, that decide what a value of validation means.
-_OF_VALIDATION = ("losses.", "data.", "train.batch_size", "train.validate_batches", "train.best", "clips.")
+            "train.tensorboard", "train.wandb", "train.init", "train.cpu_config", "data.workers", "name"}  # fmt: skip
+# Settings, or beginnings of their names, that decide what a value of validation means. Clips that a setting takes or leaves are
+# compared themselves (clips.val, clips.unseen); the negatives are those that an expert is validated with, too.
+_OF_VALIDATION = (
+    "losses.", "data.window", "data.longest", "data.phonemes", "data.audio_window", "data.mask_top", "data.texture.",
+    "data.negatives.", "train.batch_size", "train.validate_batches", "train.best", "clips.val", "clips.unseen",
+)  # fmt: skip
 _SPLITS = ("train", "val", "unseen")
 
 
