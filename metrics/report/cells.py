@@ -102,9 +102,9 @@ def plain(text):
     return "".join(one if one.isprintable() else " " for one in str(text))
 
 
-def flagged(report):
-    """True when any cell is marked as over-fitted."""
-    return any(cell["flag"] is not None for row in report["rows"] for cell in row["cells"].values())
+def flagged(report, columns):
+    """True when any cell of these columns is marked as over-fitted."""
+    return any(row["cells"][column.key]["flag"] is not None for row in report["rows"] for column in columns)
 
 
 def footnotes(report, columns=None, *, intervals=True):
