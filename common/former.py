@@ -1,0 +1,34 @@
+"""Files that a former run left in a folder of outputs, and that this run does not write again."""
+
+import re
+from pathlib import Path
+
+
+class FormerFiles:
+    """What a folder holds when a run begins.
+
+    Args:
+        folder: of the outputs; it may be missing.
+        pattern: regular expression of the whole names of the files that such runs write; others are left alone.
+
+    Attributes:
+        names: of the files that are there, sorted.
+    """
+
+    def __init__(self, folder, pattern):
+        folder = Path(folder)
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        self._seen = {path: _state(path) for path in found if re.fullmatch(pattern, path.name) and path.is_file()}
+        self.names = [path.name for path in self._seen]
+
+    def remove_stale(self):
+        """Remove those that nobody has written since; returns their names."""
+        stale = [path for path, state in self._seen.items() if path.is_file() and _state(path) == state]
+        for path in stale:
+            path.unlink()
+        return [path.name for path in stale]
+
+
+def _state(path):
+    found = path.lstat()
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
