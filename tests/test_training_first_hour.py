@@ -9,7 +9,7 @@ from losses.criterion import build_criterion
 from tests.prepared_kit import make_corpus
 from tests.training_kit import GAN, SMALL, run_of, small_config, step, stored, write_yaml
 from training import loop, speed
-from training.changes import changed_settings, of_validation
+from training.changes import changed_settings, describe_changes, of_validation
 from training.logging.rows import read_rows
 from training.loop import MINUTES, STEPS, train
 from training.storage.store import Store
@@ -52,7 +52,7 @@ def test_a_gate_that_stays_shut_leaves_no_best_weights(write_config, capsys, dra
     assert "no best.safetensors is chosen: not all losses were switched on" in capsys.readouterr().out
 
 
-def test_losses_that_learn_themselves_choose_no_best_weights(write_config):
+def test_losses_with_trainable_parts_choose_no_best_weights(write_config):
     job = run_of(write_config(losses=GAN))
     assert job.best.metric == "val/steady"
     metrics, _ = loop.validate(job)
@@ -120,14 +120,20 @@ def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tm
     job = run_of(path)
     Store(job).load()
     assert job.changes == {"clips.train": [3, 2], "clips.val": [1, 2]}
-    assert any("1 clips that this run has learned from validate now (s1/clip0)" in line for line in job.notes)
+    assert describe_changes(job.changes) == "3 -> 2 clips of split train, 1 -> 2 clips of split val"
+    assert describe_changes({"clips.val": [1, 1]}) == "other clips of split val (1 as before)"
+    assert any("validation now holds 1 clip from which this run has learned (s1/clip0)" in line for line in job.notes)
 
 
-def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_path, draws):
+def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_path, draws, capsys, monkeypatch):
+    monkeypatch.setattr("training.dry_run.TIMED", 1)
     start = stored(tmp_path / "start.safetensors", SMALL)
     path = write_config()
     assert train(run_of(path, f"train.init={start}", "train.minutes=0"), lambda _: None) == MINUTES
     start.unlink()
+    assert run(train_script.main, [str(path), "--dry_run", f"train.init={start}"]) == 0
+    said = capsys.readouterr().out
+    assert f"goes on from {tmp_path}/runs/try/checkpoint.pt at step 1" in said and "weights to begin from" not in said
     job = run_of(path, f"train.init={start}")
     assert Store(job).load() == 1 and train(job, lambda _: None) == STEPS
     with pytest.raises(InputError, match="start.safetensors: no such file"):

@@ -53,9 +53,16 @@ def of_validation(changes):
     return any(key.startswith(_OF_VALIDATION) for key in changes)
 
 
-def told(changes):
-    """Changes in words: "optim.lr 0.0001 -> 2e-05, train.batch_size 16 -> 8"."""
-    return ", ".join(f"{key} {_word(old)} -> {_word(new)}" for key, (old, new) in changes.items())
+def describe_changes(changes):
+    """Changes in words: "optim.lr 0.0001 -> 2e-05, 900 -> 1000 clips of split train"."""
+    return ", ".join(_change(key, old, new) for key, (old, new) in changes.items())
+
+
+def _change(key, old, new):
+    kind, _, split = key.partition(".")
+    if kind == "clips":
+        return f"other clips of split {split} ({new} as before)" if old == new else f"{old} -> {new} clips of split {split}"
+    return f"{key} {_word(old)} -> {_word(new)}"
 
 
 def _word(value):
