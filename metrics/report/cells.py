@@ -84,9 +84,9 @@ def best_labels(report, column):
         rows = [(row["label"], row["cells"][column.key]) for row in report["rows"]
                 if row["row"]["kind"] == "generated" and row["row"]["protocol"] == protocol]  # fmt: skip
         rows = [(label, cell) for label, cell in rows if cell["mean"] is not None]
-        able = {label: round(badness(round(cell["mean"], column.digits)), column.digits) for label, cell in rows
+        eligible = {label: round(badness(round(cell["mean"], column.digits)), column.digits) for label, cell in rows
                 if cell["flag"] is None}  # fmt: skip
-        best = {label for label, value in able.items() if value == min(able.values())}
+        best = {label for label, value in eligible.items() if value == min(eligible.values())}
         found |= best if len(best) < len(rows) else set()
     return found
 
