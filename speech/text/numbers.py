@@ -57,8 +57,8 @@ def spell_numbers(text):
     four), decades ("1980s", "80s"), times ("10:30", "3:45pm"), dates ("2020-01-15"), fractions ("3/4", "2 1/2"; "24/7" is
     twenty four seven), telephone numbers (digit by digit: "555-0199", "(020) 7946 0958", ten or eleven digits in a row that are
     no round number, "555 0199" after such words as call or number, "911" after call or dial), versions
-    ("2.0.1"), percentages, units ("5km"), ranges ("10-12"), and money ("$3.50", "£2 million", "50¢"). Digits beside letters ("mp3", "B2B") stand as words of their own; rows
-    that begin with a zero or are longer than 15 digits are read digit by digit.
+    ("2.0.1"), percentages, units ("5km"), ranges ("10-12"), and money ("$3.50", "£2 million", "50¢"). Digits beside letters
+    ("mp3", "B2B") stand as words of their own; rows of more than 15 digits, or with a zero first, are read digit by digit.
     """
     spelt, at = [], 0
     for match in _PATTERN.finditer(text):
