@@ -1,6 +1,7 @@
 """Files that a former run left in a folder of outputs, and that this run does not write again."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,8 +17,9 @@ class FormerFiles:
     """
 
     def __init__(self, folder, pattern):
-        folder = Path(folder)
-        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        found = []
+        with suppress(OSError, ValueError):  # nothing is there, or nothing that can be: who checks the folder says so
+            found = sorted(Path(folder).iterdir())
         self._seen = {path: _state(path) for path in found if re.fullmatch(pattern, path.name) and path.is_file()}
         self.names = [path.name for path in self._seen]
 
