@@ -34,7 +34,7 @@ FIVES, TO_SEVEN = "five five five", "one two three four five six seven"
         ("dial 212 555 0199", f"dial two one two {FIVES} zero one nine nine"),
         ("text me on 555 0199", f"text me on {FIVES} zero one nine nine"),
         ("call 911 or dial 112; 911 people", "call nine one one or dial one one two nine hundred and eleven people"),
-        ("two PhDs, a Ph. D. and an M. Sc.", "two p h d's a p h d and an m s c"),
+        ("two PhDs, a Ph. D., a PhD's and an M. Sc.", "two p h d's a p h d a p h d's and an m s c"),
         ("100-1500 in 1999-2003", "one hundred to fifteen hundred in nineteen ninety nine to two thousand and three"),
         ("a Ph.D. and a B.Sc., e.g. hers", "a p h d and a b s c for example hers"),
         ("Dr. Smith of Maple Dr.", "doctor smith of maple drive"),

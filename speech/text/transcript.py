@@ -31,11 +31,12 @@ _ABBREVIATIONS = {
     "sept": "september", "oct": "october", "nov": "november", "dec": "december", "jr": "junior", "mt": "mount",
     "vol": "volume", "mon": "monday", "tue": "tuesday", "thu": "thursday", "fri": "friday",
     "ph.d": "p h d", "phd": "p h d", "phds": "p h d's", "ph.ds": "p h d's", "ph.d.s": "p h d's",
+    "phd's": "p h d's", "ph.d's": "p h d's",
     "m.sc": "m s c", "b.sc": "b s c", "ed.d": "e d d", "d.phil": "d phil", "ll.m": "l l m",
     "ll.b": "l l b", "m.phil": "m phil",
 }  # fmt: skip
 _TITLES = {"dr": ("doctor", "drive"), "st": ("saint", "street")}  # before a name, after one
-_WITHOUT_POINT = {"mr", "mrs", "prof", "vs", "etc", "sgt", "lt", "ltd", "phd", "phds"}  # of these, what is no word in itself
+_WITHOUT_POINT = {"mr", "mrs", "prof", "vs", "etc", "sgt", "lt", "ltd", "phd", "phds", "phd's"}  # of these, what is no word in itself
 _POINTED = re.compile(r"(?<![\w'])([a-z]+)\.(?!\w)")
 _TITLE = re.compile(
     r"(?P<before>[A-Z0-9][\w']*\s+)?(?<![\w'.])(?P<title>[Dd][Rr]|[Ss][Tt])\b\.?(?!['\w])(?=(?P<after>\s*\w)?)"
