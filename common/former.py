@@ -32,5 +32,5 @@ class FormerFiles:
 
 
 def _state(path):
-    found = path.lstat()
+    found = path.stat()  # of the file that a link leads to, for that is what is written
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns

@@ -50,7 +50,9 @@ def folder(tmp_path_factory):
 
 def test_a_picture_step_by_step(folder, tmp_path, capsys):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "loss.json").write_text("of an earlier run")
+    for name in ("out/loss.json", "elsewhere.png"):
+        (tmp_path / name).write_text("of an earlier run")
+    (tmp_path / "out" / "blocks.png").symlink_to(tmp_path / "elsewhere.png")  # written through, so not stale
     assert process("--image", folder / "small.png", "--clusters", 20, "--out", tmp_path / "out") == 0
     told = capsys.readouterr().out
     assert told.endswith("removed, of an earlier run: loss.json\n")

@@ -36,7 +36,7 @@ _ABBREVIATIONS = {
     "ll.b": "l l b", "m.phil": "m phil",
 }  # fmt: skip
 _TITLES = {"dr": ("doctor", "drive"), "st": ("saint", "street")}  # before a name, after one
-_WITHOUT_POINT = {"mr", "mrs", "prof", "vs", "etc", "sgt", "lt", "ltd", "phd", "phds", "phd's"}  # of these, what is no word in itself
+_WITHOUT_POINT = {"mr", "mrs", "prof", "vs", "etc", "sgt", "lt", "ltd", "phd", "phds", "phd's"}  # no words
 _POINTED = re.compile(r"(?<![\w'])([a-z]+)\.(?!\w)")
 _TITLE = re.compile(
     r"(?P<before>[A-Z0-9][\w']*\s+)?(?<![\w'.])(?P<title>[Dd][Rr]|[Ss][Tt])\b\.?(?!['\w])(?=(?P<after>\s*\w)?)"
