@@ -22,6 +22,7 @@ from pathlib import Path
 from common import cli
 from common.errors import InputError
 from common.places import check_folder, check_output
+from common.plot_formats import PLOT_FORMATS
 
 DEFAULT_EXPERT = Path(__file__).resolve().parent / "checkpoints" / "lip_sync_b.safetensors"
 
@@ -91,7 +92,7 @@ def parse(argv):
     add("--intervals", action="store_true", help="LaTeX: the interval below each mean")
     add("--caption", help="LaTeX: caption of the table, as LaTeX")
     add("--label", help="LaTeX: label of the table (tab:NAME of --out)")
-    add("--figures", nargs="+", choices=("pdf", "svg", "png"), default=(), help="write the plots as files, too")
+    add("--figures", nargs="+", choices=PLOT_FORMATS, default=(), help="write the plots as files, too")
     add("--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two tables side by side, with paired differences")
     add("--with_published", help="print published numbers of a data set beneath, marked: lrs2 or grid")
     return parser.parse_args(argv)
@@ -193,6 +194,8 @@ def main(argv):
     report = evaluation.report(results)
     paths = write_report(report, args.out, results.pictures(), published, style, args.figures)
     progress.remove()
+    if args.figures and not any(path.suffix[1:] in PLOT_FORMATS for path in paths):
+        print_note("--figures: no figure is written, for the plots show what a sync judge measures, and there is nothing of it")
     print(format_table(report, style=style))
     if published:
         print(format_published_table(published))
@@ -235,8 +238,8 @@ def given_videos(args, note):
 
     tags = [folder_tags(path) for path in args.generated]
     systems = args.names or system_names(args.generated, [one.run for one in tags])
-    items, lonely = match_items(args.generated, args.unpaired, args.real, systems, args.protocol)
-    unmatched = {str(folder): names for folder, names in lonely}
+    items, left_out = match_items(args.generated, args.unpaired, args.real, systems, args.protocol)
+    unmatched = {str(folder): names for folder, names in left_out}
     for folder, names in unmatched.items():
         note(f"{folder}: {len(names)} video(s) without a partner, left out: {', '.join(names)}")
     weights = {system: one.weights for system, one in zip(systems, tags, strict=True) if one.weights}

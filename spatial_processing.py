@@ -7,17 +7,21 @@
 
 Writes blocks.png, distance.png, modules.png, modules.json (statistics), modules.npz (labels) and spatial.png, all side by side;
 of a video the labels of all frames and modules.mp4, too; with a generated picture or video also loss.json and optimised.*.
+Of these, what an earlier run has left and this one does not write is removed.
 The formulas are in docs/methods.md, section 8; the published script is a stub, so that they are inferred.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
 from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.files import require_file
+from common.former import FormerFiles
 from common.places import check_folder
+from common.plot_formats import PLOT_FORMATS
 
 WRITTEN = ("blocks.png", "distance.png", "modules.png", "modules.json", "modules.npz", "modules.mp4", "loss.json",
            "optimised.png", "optimised.mp4")  # fmt: skip
@@ -41,7 +45,7 @@ def parse(argv):
     add("--frame", type=int, default=0, help="of a video: the frame that is shown in the pictures (%(default)s)")
     add("--frames", type=int, help="of a video: this many from the start alone")
     add("--out", type=Path, default=Path("results/spatial"), help="folder (%(default)s)")
-    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plot of all steps (%(default)s)")
+    add("--format", choices=PLOT_FORMATS, default="png", help="of the plot of all steps (%(default)s)")
     add("--detector", default="mediapipe", help="mediapipe or face-alignment (%(default)s)")
     add("--detector_weights", help="folder with face-alignment's weight files")
     return parser.parse_args(argv)
@@ -56,6 +60,7 @@ def main(argv):
 
 def _write_all(args):
     spec = _check(args)
+    former = FormerFiles(args.out, "|".join(map(re.escape, WRITTEN)))
     from media.notes import say_notes
     from pipeline.texture.files import write_summary
     from pipeline.texture.frames import Pair
@@ -74,7 +79,10 @@ def _write_all(args):
     where = "" if pair.is_image else f", frame {summary.shown.index}"
     title = f"{' and '.join(names.values())}{where}: k = {spec.clusters}, m = {spec.compactness:g}"
     write_plot(args.out / f"spatial.{args.format}", summary.shown, title=title, losses=summary.losses)
+    stale = former.remove_stale()
     print(f"\nwritten: {', '.join(sorted(file.name for file in args.out.iterdir() if file.is_file()))} in {args.out}")
+    if stale:
+        print(f"removed, of an earlier run: {', '.join(stale)}")
     return None
 
 

@@ -6,8 +6,9 @@
     python temporal_processing.py --audio y.mp4                        # no words known: phones are recognised
 
 Writes alignment.TextGrid (words, phones, modules; opens in Praat), alignment.json, modules.json, with two videos lips.json, and
-temporal.png: of a long sound one plot for each ten seconds or so, with --format pdf the pages of one file. The formulas are in
-docs/methods.md, section 7; the published script is a stub, so that they are inferred.
+temporal.png: of a long sound one plot for each ten seconds or so, with --format pdf the pages of one file. Plots of this format
+and lips.json that an earlier run has left are removed where this one does not write them.
+The formulas are in docs/methods.md, section 7; the published script is a stub, so that they are inferred.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from pathlib import Path
 from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from common.former import FormerFiles
 from common.places import check_folder
+from common.plot_formats import PLOT_FORMATS
 
 WRITTEN = ("alignment.TextGrid", "alignment.json", "modules.json", "lips.json")
 
@@ -36,7 +39,7 @@ def parse(argv):
     add("--video", help="real video: mouth opening, and its frame rate")
     add("--generated", help="generated video of the same clip: lip loss and weight")
     add("--out", type=Path, default=Path("results/temporal"), help="folder (%(default)s)")
-    add("--format", choices=("png", "svg", "pdf"), default="png", help="of the plots (%(default)s)")
+    add("--format", choices=PLOT_FORMATS, default="png", help="of the plots (%(default)s)")
     add("--aligner", default="pocketsphinx", help="pocketsphinx or mfa (%(default)s)")
     add("--language", default="en", help="of the words, such as de: needs espeak-ng, or --aligner mfa (%(default)s)")
     add("--strict", action="store_true", help="refuse a transcript that fits the sound poorly")
@@ -62,7 +65,7 @@ def main(argv):
 
 
 def _write_all(args):
-    _check(args)
+    former = _check(args)
     from speech.labelling import SpeechText
     from speech.waveform import load_waveform
 
@@ -87,11 +90,13 @@ def _write_all(args):
                         report=report, title=title)  # fmt: skip
     names = ["alignment.TextGrid", "alignment.json", "modules.json", *(["lips.json"] if report else [])]
     print(f"\nwritten: {', '.join([*names, *(path.name for path in plots)])} in {args.out}")
+    if stale := former.remove_stale():
+        print(f"removed, of an earlier run: {', '.join(stale)}")
     return None
 
 
 def _check(args):
-    """Refuse what cannot work before any work begins."""
+    """Refuse what cannot work before any work begins; FormerFiles of the folder."""
     from common.suggest import refuse_unknown
     from faces.detectors import DETECTORS
     from media import probe
@@ -106,7 +111,8 @@ def _check(args):
         if getattr(args, flag) is not None:
             require_file(getattr(args, flag), what, pipes=flag in ("audio", "video", "generated"))
     read = (args.audio, args.transcript, args.align, args.textgrid, args.video, args.generated)
-    check_folder(args.out, (*WRITTEN, f"temporal.{args.format}"), read)
+    former = FormerFiles(args.out, rf"temporal(_\d+)?\.{args.format}|lips\.json")
+    check_folder(args.out, (*WRITTEN, f"temporal.{args.format}", *former.names), read)
     for path, what in ((args.video, "real video"), (args.generated, "generated video")):
         if path is not None and probe(path, what).is_image:
             raise InputError(f"{path}: is a picture; the lips of a video are needed")
@@ -114,6 +120,7 @@ def _check(args):
 
     refuse_unknown([args.similarity], SIMILARITIES, "--similarity")
     refuse_unknown([args.mode], MODES, "--mode")
+    return former
 
 
 def align(args, waveform, text):

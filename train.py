@@ -60,7 +60,7 @@ def _kept(job, dry_run):
 
 
 def _work(job, dry_run):
-    from training.best import told
+    from training.best import describe_end
     from training.dry_run import describe, measure
     from training.loop import MINUTES, SIGNAL, train
     from training.run import NotFinite
@@ -92,7 +92,7 @@ def _work(job, dry_run):
         say(f"stopped at {at}, which is stored in {job.folder / 'checkpoint.pt'}; the same command goes on")
     if ended == MINUTES:
         say(f"train.minutes={job.config['train']['minutes']:g} ended this start at {at}; the same command goes on")
-    say(told(job.best, job.folder, bool(job.validation)))
+    say(describe_end(job.best, job.folder, bool(job.validation)))
     if ended == SIGNAL:
         return EXIT_INTERRUPTED
     return None

@@ -16,7 +16,7 @@ from models.audio_gate import AudioGate
 from models.blocks import check_flag, check_share, check_whole
 from models.network import Network
 from models.precision import outside_autocast
-from speech.features import FRAME_RATE, width_of
+from speech.features import width_of
 from speech.features.embedding import EMBEDDING, MID
 
 DILATIONS = (1, 2, 4, 6)
@@ -108,11 +108,6 @@ class LipMotion(Network):
     def field_options(self):
         """The field `speech` in the form that the network hears."""
         return {"speech": {"features": self.features, "margin": MARGIN}}
-
-    @property
-    def frame_rate(self):
-        """Frames a second that the network hears and gives."""
-        return FRAME_RATE
 
     def forward(self, batch):
         """Training: `speech` (B, T + 2 MARGIN, D), `rest` (B, 20, 2) -> {"lips": (B, T, 20, 2)} without the gain."""

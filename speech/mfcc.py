@@ -19,7 +19,6 @@ FRAME = 400
 STEP = 160
 N_FFT = 512
 LIFTER = 22
-MFCC_RATE = SAMPLE_RATE // STEP
 _EPSILON = np.finfo(np.float64).eps
 _BLOCK = 4096
 

@@ -23,7 +23,10 @@ def run_prepare(*arguments):
 
 
 def run_train(*arguments):
-    """Train, as train.py does: `run_train(CONFIGS / "demo_l1.yaml", "data.corpus=prepared/mine")`; see `run_prepare`."""
+    """Train, as train.py does: `run_train(CONFIGS / "demo_l1.yaml", "data.corpus=prepared/mine")`; see `run_prepare`.
+
+    "configs/demo_l1.yaml" stands for `CONFIGS / "demo_l1.yaml"` where the current folder has no such file.
+    """
     from train import main
 
     return _called(main, arguments)

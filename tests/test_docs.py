@@ -8,9 +8,12 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from metrics.measures.registry import build_measures, columns_of
+from metrics.networks.load import Networks
 from metrics.sync.judges import PUBLISHED_SHA256
 from speech.features import embedding
 from tests.conftest import ROOT
@@ -103,14 +106,41 @@ def test_benchmarks_that_are_named_exist(page):
         assert name == "md" or place.with_suffix(".py").is_file() or place.is_dir(), f"benchmarks.{name}: no such module"
 
 
-def test_figures_of_the_readme_stand_in_results():
+# Row of the README's table, by its first words -> rows of docs/results.md, by theirs, in which its figures stand.
+RESULTS_OF = {
+    "lipwarp, people never seen": ["correlation of the mouth's opening with the real one, own sound"],
+    "... sharpness of the mouth": ["sharpness of the mouth over the real one |"],
+    "... SSIM of the mouth": ["SSIM of the mouth |"],
+    "... clips in step": ["judge of lip sync: clips with offset 0"],
+    "lipwarp, frames a second": ["frames a second on two cores"],
+    "lipwarp, peak memory": ["peak memory of lipwarp, a minute of 1080p", "peak memory of lipwarp, 100 s"],
+    "the public Wav2Lip script": ["the public Wav2Lip script against ours", "drawn faces against the public script's"],
+    "LSE against": ["LSE against syncnet_python", "FID against pytorch-fid"],
+    "forced alignment": ["forced alignment, 320", "the same on 552 real clips"],
+    "a training item": ["a training item against the recipe"],
+}
+
+
+def test_figures_of_the_readme_stand_in_the_same_rows_of_results():
     readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Ten figures")[2].partition("\n## ")[0]
     results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     rows = [line for line in readme.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == 10
-    for row in rows:
+    assert len(rows) == len(RESULTS_OF) == 10
+    for row, (begin, sources) in zip(rows, RESULTS_OF.items(), strict=True):
+        assert row.startswith(f"| {begin}")
+        found = [[line for line in results.splitlines() if line.startswith(f"| {source}")] for source in sources]
+        assert all(len(lines) == 1 for lines in found), f"docs/results.md: {sources}"
+        text = "\n".join(line.partition(" | ")[2] for (line,) in found)
         for figure in re.findall(r"\d[\d,]*\.?\d*(?:e-\d+)?", row.rpartition("|")[0].rpartition("|")[2]):
-            assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?!\d|\.\d)", results), f"docs/results.md lacks {figure}: {row}"
+            assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?!\d|\.\d)", text), f"docs/results.md lacks {figure}: {row}"
+
+
+def test_evaluation_names_every_key_of_a_column():
+    network = SimpleNamespace(name="x", is_lse=False, is_fid=False, by_landmarks=True)
+    text = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Columns\n")[2].partition("\n\nThe crop")[0]
+    for column in columns_of(build_measures(Networks(network, network, network, network))):
+        assert f"`{column.key}`" in table, f"docs/evaluation.md: the table of columns lacks {column.key}"
 
 
 def test_make_targets_that_are_named_exist():

@@ -56,7 +56,7 @@ def test_a_generated_clip_is_measured_beside_its_baselines(tmp_path, drawn, caps
     other = np.roll(GAPS, 4) // 8 * 4
     made = write(tmp_path / "generated.mp4", talking(other))
     out = tmp_path / "new" / "table"
-    assert run("--generated", made, "--real", real, "--expert", "none", "--out", f"{out}.json") == 0
+    assert run("--generated", made, "--real", real, "--expert", "none", "--out", f"{out}.json", "--figures", "pdf") == 0
     report = table(out)
     assert [row["label"] for row in report["rows"]] == ["real video", "no motion", "generated, paired"]
     truth, held, generated = (values(report, row["label"]) for row in report["rows"])
@@ -84,7 +84,8 @@ def test_a_generated_clip_is_measured_beside_its_baselines(tmp_path, drawn, caps
         lines = list(csv.DictReader(file))
     assert [line["kind"] for line in lines[:3]] == ["real", "copy", "generated"] and lines[1]["mouth_correlation"] == ""
     assert float(lines[2]["ssim_face"]) == generated["ssim_face"]
-    printed = capsys.readouterr().out
+    printed, noted = capsys.readouterr()
+    assert "note: --figures: no figure is written" in noted
     assert "SSIM face" in printed and f"{generated['ssim_face']:.4f}" in printed
 
 

@@ -13,7 +13,7 @@ from faces.landmarks import CANONICAL_STABLE, MIRROR, STABLE
 from faces.track import FaceTrack
 from metrics.footage import Footage, open_footage
 from metrics.formulas.eyes import brow_height, eye_opening
-from metrics.formulas.head_pose import MEAN_HEAD, angle_difference, head_angles, head_rotation, rotation_of
+from metrics.formulas.head_pose import MEAN_HEAD, angle_difference, head_angles, head_rotation
 from metrics.formulas.series import LEAST_FRAMES, correlate, spread_ratio
 from metrics.measures.base import Pair, View
 from metrics.measures.expression import Expression
@@ -22,6 +22,15 @@ from metrics.measures.jitter import Jitter
 from tests.faces_kit import plain_face
 
 ANGLES = st.floats(-60, 60)
+
+
+def rotation_of(yaw, pitch, roll):
+    """(3, 3) float64 rotation with these angles in degrees: what `head_angles` takes apart."""
+    yaw, pitch, roll = np.radians([yaw, pitch, roll])
+    about_y = [[np.cos(yaw), 0, -np.sin(yaw)], [0, 1, 0], [np.sin(yaw), 0, np.cos(yaw)]]
+    about_x = [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
+    about_z = [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]]
+    return np.array(about_y) @ about_x @ about_z
 
 
 def turned(yaw, pitch, roll, scale=40.0, middle=(100.0, 80.0)):

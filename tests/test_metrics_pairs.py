@@ -62,7 +62,7 @@ def test_short_id_leaves_the_folders_of_the_layout_out(path, short):
     assert short_id(path) == short
 
 
-def test_folders_are_matched_by_name_and_lonely_names_are_listed(tmp_path):
+def test_folders_are_matched_by_name_and_unmatched_names_are_listed(tmp_path):
     made = touch(tmp_path / "made", "sub/b.MP4", "a.mp4", "only.mp4", "notes.txt", ".partial-x.mp4", ".trash/c.mp4")
     real = touch(tmp_path / "real", "sub/b.mpg", "a.avi", "c.mp4", "b.ts")
     matched = match_folders(made, str(real))

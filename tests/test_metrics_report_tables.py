@@ -82,8 +82,17 @@ def test_the_best_of_the_systems_is_bold_and_never_an_over_fitted_one():
     assert bold(four(), "ssim_face") == set(), "a system alone is not the best"
     texts = tex_table(report), markdown_page(report), html_page(report)
     for text, mark in zip(texts, (r"\textbf{%s}", "**%s**", "<b>%s</b>"), strict=True):
-        assert ("bold: the best of the systems" in text) == (text != format_table(report))
+        assert "bold: the best of the systems" in text
         assert mark % "7.500" in text and mark % "0.7000" in text and mark % "6.000" not in text and mark % "1.0000" not in text
+
+
+@pytest.mark.parametrize("write", [format_table, markdown_page, html_page, tex_table])
+def test_the_dagger_is_explained_where_it_is_shown(write):
+    report, mark = three_systems(), "fitted to the expert, not a win"
+    assert mark in write(report, style=TableStyle(columns=("sync_distance",)))
+    without = write(report, style=TableStyle(columns=("ssim_mouth",)))
+    main, _, rest = without.partition("All measures")
+    assert mark not in main and (mark in rest) == (write in (markdown_page, html_page)), "all measures have one"
 
 
 def test_columns_are_chosen_and_ordered():
@@ -97,7 +106,7 @@ def test_columns_are_chosen_and_ordered():
     (number, lines), = tabulars(tex_table(report, style=style))
     assert number == 3 and all(count == 3 for _, count in lines)
     assert "All measures" not in html_page(report) + markdown_page(report)
-    first = [one.key for one in TableStyle().choose(report)]
+    first = [one.key for one in TableStyle().columns_shown(report)]
     assert first[:4] == list(FIRST[:4]) and sorted(first) == sorted(one.key for one in COLUMNS)
     with pytest.raises(InputError, match="--columns ssim_mout: .*did you mean ssim_mouth.*known: sync_distance, sync_conf"):
         TableStyle(columns=("sync_distance", "ssim_mout")).check(COLUMNS)

@@ -176,11 +176,11 @@ def touch(folder, *names):
 def test_videos_of_several_folders_are_sorted_by_face(tmp_path):
     real = touch(tmp_path / "real", "a", "b", "c", "d")
     first, second = touch(tmp_path / "one", "a", "b", "x"), touch(tmp_path / "two", "b", "c", "b__a")
-    items, lonely = match_items([first, second], None, real, ["one", "two"])
+    items, unmatched = match_items([first, second], None, real, ["one", "two"])
     assert [(one.face, [(v.name, v.row.label) for v in one.variants]) for one in items] == [
         ("a", [("a", "one, paired")]), ("b", [("b", "one, paired"), ("b", "two, paired"), ("b__a", "two, unpaired")]),
         ("c", [("c", "two, paired")])]
-    assert [(str(folder), names) for folder, names in lonely] == [
+    assert [(str(folder), names) for folder, names in unmatched] == [
         (str(first), ["x"]), (f"{real} beside {first}", ["c"]), (f"{real} beside {second}", ["a"]), (str(real), ["d"])]
 
 
@@ -198,5 +198,5 @@ def test_single_files_have_the_name_of_the_real_one(tmp_path):
     for name in ("real", "made", "real__other"):
         (tmp_path / f"{name}.mp4").write_bytes(b"x")
     for made, protocol in (("made", "paired"), ("real__other", "unpaired")):
-        ((item,), lonely) = match_items([tmp_path / f"{made}.mp4"], None, tmp_path / "real.mp4", ["x"])
-        assert (item.face, item.variants[0].name, item.variants[0].row.protocol, lonely) == ("real", "real", protocol, [])
+        ((item,), unmatched) = match_items([tmp_path / f"{made}.mp4"], None, tmp_path / "real.mp4", ["x"])
+        assert (item.face, item.variants[0].name, item.variants[0].row.protocol, unmatched) == ("real", "real", protocol, [])

@@ -111,6 +111,8 @@ def test_the_tree_works_where_the_checkout_is_not_seen(tree, face_and_sound):
     code = f"""
 import sys
 from talking_faces import CHECKPOINTS, CONFIGS, InputError, Talker
+from talking_faces.training.config import load_config
+assert load_config("configs/demo_l1.yaml")["name"] == "demo_l1", "found in the package"
 assert str(CHECKPOINTS).startswith({str(tree)!r}) and (CONFIGS / "sto.yaml").is_file()
 talker = Talker(cache=False)
 try:

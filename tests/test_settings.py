@@ -174,6 +174,16 @@ def test_a_config_that_is_not_there_or_no_file(tmp_path, name):
     assert "no such config file" in refusal(tmp_path / name)
 
 
+def test_configs_that_come_with_the_code_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config("configs/wav2lip_gan.yaml")["name"] == "wav2lip_gan", "with its base"
+    for name in ("configs/none.yaml", "other/sto.yaml", "sto.yaml"):
+        assert "no such config file" in refusal(name)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "sto.yaml").write_text("name: mine\n")
+    assert load_config("configs/sto.yaml")["name"] == "mine"
+
+
 def test_parts_take_what_they_do_not_say_from_the_section(write):
     text = "optim: {lr: 1e-3, betas: [0.5, 0.9], parts: {decoder: {lr: 1e-5}, audio: {weight_decay: 0.1}}}\n"
     parts = load_config(write(text), ["optim.weight_decay=0.01"])["optim"]["parts"]

@@ -49,8 +49,13 @@ def folder(tmp_path_factory):
 
 
 def test_a_picture_step_by_step(folder, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    for name in ("out/loss.json", "elsewhere.png"):
+        (tmp_path / name).write_text("of an earlier run")
+    (tmp_path / "out" / "blocks.png").symlink_to(tmp_path / "elsewhere.png")  # written through, so not stale
     assert process("--image", folder / "small.png", "--clusters", 20, "--out", tmp_path / "out") == 0
     told = capsys.readouterr().out
+    assert told.endswith("removed, of an earlier run: loss.json\n")
     assert [line[0] for line in told.splitlines() if line[:1].isdigit()] == ["1", "2", "3", "4"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == PICTURES
     picture = np.asarray(Image.open(folder / "small.png"))

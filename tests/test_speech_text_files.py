@@ -71,6 +71,12 @@ def test_subtitles_are_what_is_said(tmp_path, name, text, said, suffix):
         read_alignment(path.rename(tmp_path / "b.txt"), 9.0)
 
 
+@pytest.mark.parametrize(("head", "mark"), [("", ","), ("WEBVTT\n\n", ".")])
+def test_lines_of_a_cue_may_begin_as_blocks_do(head, mark):
+    text = f"{head}1\n00:00:01{mark}000 --> 00:00:02{mark}000\nNOTE that\nSTYLE and\nREGION matter\n\nNOTE not said\nnor this\n"
+    assert subtitle_words(text) == "NOTE that STYLE and REGION matter"
+
+
 def test_text_that_speaks_of_times_is_no_subtitle():
     for text in ("at 00:00:01,000 --> we go", "", "\n\n", "1\n2\n3\n", "WEB VTT"):
         assert not is_subtitles(text)
@@ -155,6 +161,9 @@ def test_timits_own_text(tmp_path, name):
     assert read_transcript(path) == "She had your dark suit in greasy wash water all year."
     with pytest.raises(InputError, match="a sentence with the times of its ends alone; give it as a transcript"):
         read_alignment(path, 3.0)
+    for said in ("24 7 we never close", "10 000 people came", "0 1 that is all we have", "0 1599 are too few of them"):
+        path.write_text(said + "\n")
+        assert read_transcript(path) == said
     path.write_text("0 0.5 bin\n0.5 1 blue\n")
     assert read_transcript(path) == "bin blue" and len(read_alignment(path, 1.0).words) == 2
 

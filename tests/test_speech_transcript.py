@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from speech.text.numbers import spell_numbers
 from speech.text.transcript import transcript_words
 
+FIVES, TO_SEVEN = "five five five", "one two three four five six seven"
+
 
 @pytest.mark.parametrize(
     ("text", "words"),
@@ -24,6 +26,15 @@ from speech.text.transcript import transcript_words
         ("call 555-0199", "call five five five zero one nine nine"),
         ("(212) 555-0199; +44 20 7946", "two one two five five five zero one nine nine four four two zero seven nine four six"),
         ("1-800-555-0199 or 9-1-1", "one eight hundred five five five zero one nine nine or nine one one"),
+        ("5551234567 or 15551234567", f"{FIVES} {TO_SEVEN} or one {FIVES} {TO_SEVEN}"),
+        ("10000000000 and 1500000000", "ten billion and one billion five hundred million"),
+        ("(020) 7946 0958", "zero two zero seven nine four six zero nine five eight"),
+        ("07946 095 812", "zero seven nine four six zero nine five eight one two"),
+        ("Call 555 0199. My number is 555 0199", f"call {FIVES} zero one nine nine my number is {FIVES} zero one nine nine"),
+        ("dial 212 555 0199", f"dial two one two {FIVES} zero one nine nine"),
+        ("text me on 555 0199", f"text me on {FIVES} zero one nine nine"),
+        ("call 911 or dial 112; 911 people", "call nine one one or dial one one two nine hundred and eleven people"),
+        ("two PhDs, a Ph. D., a PhD's and an M. Sc.", "two p h d's a p h d a p h d's and an m s c"),
         ("100-1500 in 1999-2003", "one hundred to fifteen hundred in nineteen ninety nine to two thousand and three"),
         ("a Ph.D. and a B.Sc., e.g. hers", "a p h d and a b s c for example hers"),
         ("Dr. Smith of Maple Dr.", "doctor smith of maple drive"),

@@ -44,12 +44,19 @@ def load(folder, name):
 
 
 def test_alignment_and_modules_without_a_video(tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    for name in ("temporal_01.png", "temporal_02.png", "lips.json", "temporal_a.png", "temporal_01.svg"):
+        (tmp_path / "out" / name).write_text("of an earlier run")
+    assert process("--audio", SPEECH, "--align", tmp_path / "out" / "temporal_02.png", "--out", tmp_path / "out") == 2
+    assert "temporal_02.png: the output is the same file as the input" in capsys.readouterr().err
     assert process("--audio", SPEECH, "--transcript", WORDS, "--out", tmp_path / "out") == 0
     shown = capsys.readouterr().out
     assert "1  forced alignment" in shown and "2  temporal modules" in shown and "need --video and --generated" in shown
     assert "moon" in shown and "M UW N" in shown
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "alignment.TextGrid", "alignment.json", "modules.json", "temporal.png"}  # fmt: skip
+        "alignment.TextGrid", "alignment.json", "modules.json", "temporal.png",
+        "temporal_a.png", "temporal_01.svg"}  # fmt: skip
+    assert "removed, of an earlier run: lips.json, temporal_01.png, temporal_02.png" in shown
     modules = load(tmp_path / "out", "modules.json")
     assert modules["frames"] == 150 and modules["fps"] == "25"
     runs = modules["runs"]

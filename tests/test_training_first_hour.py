@@ -9,6 +9,7 @@ from losses.criterion import build_criterion
 from tests.prepared_kit import make_corpus
 from tests.training_kit import GAN, SMALL, run_of, small_config, step, stored, write_yaml
 from training import loop, speed
+from training.changes import changed_settings, describe_changes, of_validation
 from training.logging.rows import read_rows
 from training.loop import MINUTES, STEPS, train
 from training.storage.store import Store
@@ -51,7 +52,7 @@ def test_a_gate_that_stays_shut_leaves_no_best_weights(write_config, capsys, dra
     assert "no best.safetensors is chosen: not all losses were switched on" in capsys.readouterr().out
 
 
-def test_losses_that_learn_themselves_choose_no_best_weights(write_config):
+def test_losses_with_trainable_parts_choose_no_best_weights(write_config):
     job = run_of(write_config(losses=GAN))
     assert job.best.metric == "val/steady"
     metrics, _ = loop.validate(job)
@@ -78,6 +79,27 @@ def test_changes_on_resume_are_told_once_and_start_the_best_anew(write_config, c
     assert (same.best.step, same.changes, same.notes) == (1, {}, [])
 
 
+@pytest.mark.parametrize(
+    ("setting", "anew", "told"),
+    [("data.workers", False, False), ("data.augment.flip", False, True), ("data.corpus", False, True),
+     ("data.balance", False, True), ("clips.train", False, True), ("clips.val", True, True), ("data.mask_top", True, True),
+     ("data.negatives.near", True, True)],
+)  # fmt: skip
+def test_what_touches_no_validation_keeps_the_best(setting, anew, told):
+    section, *rest = setting.split(".")
+    before, now = ({section: {rest[0]: {rest[1]: value}} if rest[1:] else {rest[0]: value}} for value in (1, 2))
+    changes = changed_settings(before, now)
+    assert changes == ({setting: [1, 2]} if told else {}) and of_validation({setting: [1, 2]}) is anew
+
+
+def test_a_resume_with_other_workers_keeps_the_best(write_config, draws):
+    path = write_config()
+    train(run_of(path, "train.minutes=0", "train.validate_every=1"), lambda _: None)
+    job = run_of(path, "train.validate_every=1", "data.workers=1", "data.augment.flip=0")
+    Store(job).load()
+    assert job.best.step == 1 and list(job.changes) == ["data.augment.flip"] and job.notes == []
+
+
 def test_a_gate_that_is_gone_holds_nothing_back_in_a_resumed_run(write_config, draws):
     train(run_of(write_config(losses=GATED), "train.minutes=0"), lambda _: None)
     for losses in ({"l1": {"weight": 1.0}}, {"l1": {"weight": 1.0}, "laplacian": {"weight": 1.0}}):
@@ -98,14 +120,20 @@ def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tm
     job = run_of(path)
     Store(job).load()
     assert job.changes == {"clips.train": [3, 2], "clips.val": [1, 2]}
-    assert any("1 clips that this run has learned from validate now (s1/clip0)" in line for line in job.notes)
+    assert describe_changes(job.changes) == "3 -> 2 clips of split train, 1 -> 2 clips of split val"
+    assert describe_changes({"clips.val": [1, 1]}) == "other clips of split val (1 as before)"
+    assert any("validation now holds 1 clip from which this run has learned (s1/clip0)" in line for line in job.notes)
 
 
-def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_path, draws):
+def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_path, draws, capsys, monkeypatch):
+    monkeypatch.setattr("training.dry_run.TIMED", 1)
     start = stored(tmp_path / "start.safetensors", SMALL)
     path = write_config()
     assert train(run_of(path, f"train.init={start}", "train.minutes=0"), lambda _: None) == MINUTES
     start.unlink()
+    assert run(train_script.main, [str(path), "--dry_run", f"train.init={start}"]) == 0
+    said = capsys.readouterr().out
+    assert f"goes on from {tmp_path}/runs/try/checkpoint.pt at step 1" in said and "weights to begin from" not in said
     job = run_of(path, f"train.init={start}")
     assert Store(job).load() == 1 and train(job, lambda _: None) == STEPS
     with pytest.raises(InputError, match="start.safetensors: no such file"):

@@ -76,8 +76,8 @@ def metric_of_best(named, splits, criterion, cure):
         cure: function of a split -> how to get clips for it, in words.
 
     Returns:
-        `named`; or the total of val, or of unseen where there is no val: "val/total", or "val/steady" where some losses learn
-        themselves. None where there are no clips to validate, or no loss keeps its meaning.
+        `named`; or the total of val, or of unseen where there is no val: "val/total", or "val/steady" where some losses have
+        trainable parts. None where there are no clips to validate, or no loss keeps its meaning.
 
     Raises:
         InputError: no such metric, or no clips of its split.
@@ -103,7 +103,7 @@ def require_metric(name, key, splits, criterion, cure):
         raise InputError(f"{key}: {name}: the corpus has no clips of split {split}; {cure(split)}")
 
 
-def told(best, folder, validates):
+def describe_end(best, folder, validates):
     """One line on the weights that a run leaves, for its end.
 
     Args:
@@ -115,7 +115,7 @@ def told(best, folder, validates):
     if not validates:
         why = "there are no clips to validate"
     elif best.metric is None:
-        why = "every loss learns itself, so that no sum of them compares over time (name a metric in train.best)"
+        why = "every loss has trainable parts, so that no sum of them compares over time (name a metric in train.best)"
     elif not best.seen:
         why = "there was no validation" + (f" since step {best.since}" if best.since else "")
     else:

@@ -4,9 +4,13 @@ from common.schema import shown
 
 # Settings that change nothing of what is learned, measured or timed.
 _OUTSIDE = {"train.minutes", "train.runs", "train.keep", "train.checkpoint_every", "train.progress", "train.print_every",
-            "train.tensorboard", "train.wandb", "train.init", "train.cpu_config", "name"}  # fmt: skip
-# Settings, or beginnings of their names, that decide what a value of validation means.
-_OF_VALIDATION = ("losses.", "data.", "train.batch_size", "train.validate_batches", "train.best", "clips.")
+            "train.tensorboard", "train.wandb", "train.init", "train.cpu_config", "data.workers", "name"}  # fmt: skip
+# Settings, or beginnings of their names, that decide what a value of validation means. Clips that a setting takes or leaves are
+# compared themselves (clips.val, clips.unseen); the negatives are those that an expert is validated with, too.
+_OF_VALIDATION = (
+    "losses.", "data.window", "data.longest", "data.phonemes", "data.audio_window", "data.mask_top", "data.texture.",
+    "data.negatives.", "train.batch_size", "train.validate_batches", "train.best", "clips.val", "clips.unseen",
+)  # fmt: skip
 _SPLITS = ("train", "val", "unseen")
 
 
@@ -49,9 +53,16 @@ def of_validation(changes):
     return any(key.startswith(_OF_VALIDATION) for key in changes)
 
 
-def told(changes):
-    """Changes in words: "optim.lr 0.0001 -> 2e-05, train.batch_size 16 -> 8"."""
-    return ", ".join(f"{key} {_word(old)} -> {_word(new)}" for key, (old, new) in changes.items())
+def describe_changes(changes):
+    """Changes in words: "optim.lr 0.0001 -> 2e-05, 900 -> 1000 clips of split train"."""
+    return ", ".join(_change(key, old, new) for key, (old, new) in changes.items())
+
+
+def _change(key, old, new):
+    kind, _, split = key.partition(".")
+    if kind == "clips":
+        return f"other clips of split {split} ({new} as before)" if old == new else f"{old} -> {new} clips of split {split}"
+    return f"{key} {_word(old)} -> {_word(new)}"
 
 
 def _word(value):

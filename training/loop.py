@@ -35,7 +35,7 @@ def train(run, report=print):
     """
     settings, engine, store = run.config["train"], run.engine, Store(run)
     log = _open_log(run, report) if engine.first else None
-    begun = asked = time.monotonic()
+    begun = time.monotonic()
     limit = None if settings["minutes"] is None else 60 * settings["minutes"]
     try:
         with _signals(engine.first) as stopped:

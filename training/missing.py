@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+from training.config.loading import CONFIGS
 
 
 def config_of(path):

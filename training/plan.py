@@ -1,5 +1,7 @@
 """What a config alone says of its run, before anything is built: steps, windows, clips."""
 
+from pathlib import Path
+
 from training.config import starts_of
 
 
@@ -10,10 +12,11 @@ def plan(config):
         config: from training.config.load_config.
 
     Raises:
-        InputError: no corpus is named, or it cannot be read.
+        InputError: the corpus, or the checkpoint of a run of this name, cannot be read.
     """
     from common.terminal import span
     from datasets.prepared import PreparedCorpus
+    from training.storage.state import load_state
 
     train, data = config["train"], config["data"]
     windows = f"windows of {data['window']} frames"
@@ -21,7 +24,11 @@ def plan(config):
         windows = f"windows of whole phoneme runs, up to {data['longest']} frames"
     summed = f", of {train['accumulate']} batches each" if train["accumulate"] > 1 else ""
     yield f"{config['name']}: {train['steps']} steps{summed}; a batch is {train['batch_size']} {windows}"
-    for start in starts_of(train):
+    checkpoint = Path(train["runs"]) / config["name"] / "checkpoint.pt"
+    if checkpoint.is_file():
+        step = load_state(checkpoint).get("step")
+        yield f"a run of this name goes on from {checkpoint} at step {step}; a dry run measures with new weights"
+    for start in [] if checkpoint.is_file() else starts_of(train):
         parts = f", for {', '.join(start['parts'])}" if start["parts"] else ""
         yield f"weights to begin from: {start['checkpoint']}{parts}"
     if data["corpus"]:

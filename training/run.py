@@ -285,7 +285,8 @@ class Run:
             self.notes.append("what validation measures has changed: the best weights are chosen anew from here on")
         if leaked:
             some = ", ".join(leaked[:3]) + (" and others" if len(leaked) > 3 else "")
-            self.notes.append(f"warning: {len(leaked)} clips that this run has learned from validate now ({some}): values of "
+            count = "1 clip" if len(leaked) == 1 else f"{len(leaked)} clips"
+            self.notes.append(f"warning: validation now holds {count} from which this run has learned ({some}): values of "
                               "validation look better than they are; a run of another name compares")  # fmt: skip
 
     def move(self, batch, windows):

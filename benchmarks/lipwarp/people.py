@@ -109,7 +109,6 @@ LEFT_OUT = ("clips/several_faces/", "clips/other/liveportrait_d10", "clips/lrs3/
 SINGLE = {"clips2/lrs2/": "c_lrs2_", "clips2/lrs3/": "c_lrs3_", "clips2/lrw/": "c_lrw_"}
 
 LRW_AR = "clips2/lrw_ar/"  # words of 1.2 s whose sound trails; a rough cluster of faces stands for the person
-LRW_AR_DELAY = 0.06  # seconds
 
 
 def held_out():

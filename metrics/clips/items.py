@@ -26,7 +26,7 @@ def match_items(generated, unpaired, real, systems, protocol=None):
     Raises:
         InputError: see `metrics.clips.pairs.match_folders`; or "both" without both kinds; or two videos of one name and row.
     """
-    faces, lonely, lacking, taken = {}, [], [], {}
+    faces, unmatched, lacking, taken = {}, [], [], {}
     places = [(system, folder, protocol) for system, folder in zip(systems, generated, strict=True)]
     places += [(system, folder, "unpaired") for system, folder in zip(systems, unpaired or [], strict=False)]
     kinds = set()
@@ -34,7 +34,7 @@ def match_items(generated, unpaired, real, systems, protocol=None):
         matched = match_folders(folder, real)
         lacking.append((folder, set(matched.only_real)))
         if matched.only_generated:
-            lonely.append((folder, matched.only_generated))
+            unmatched.append((folder, matched.only_generated))
         for name, path, truth in matched.pairs:
             kind = forced if forced in ("paired", "unpaired") else "unpaired" if name in matched.unpaired else "paired"
             kinds.add(kind)
@@ -46,6 +46,6 @@ def match_items(generated, unpaired, real, systems, protocol=None):
     if protocol == "both" and len(kinds) == 1:
         raise InputError(f"--protocol both: only {kinds.pop()} videos are there; give the others with --unpaired")
     nowhere = set.intersection(*(names for _, names in lacking))
-    lonely += [(f"{real} beside {folder}", sorted(names - nowhere)) for folder, names in lacking if names - nowhere]
-    lonely += [(real, sorted(nowhere))] if nowhere else []
-    return [Item(face, truth, tuple(variants)) for face, (truth, variants) in sorted(faces.items())], lonely
+    unmatched += [(f"{real} beside {folder}", sorted(names - nowhere)) for folder, names in lacking if names - nowhere]
+    unmatched += [(real, sorted(nowhere))] if nowhere else []
+    return [Item(face, truth, tuple(variants)) for face, (truth, variants) in sorted(faces.items())], unmatched

@@ -64,15 +64,6 @@ def head_angles(landmarks):
     return np.degrees(np.stack([yaw, pitch, roll], -1))
 
 
-def rotation_of(yaw, pitch, roll):
-    """(3, 3) float64 rotation with these angles in degrees: what `head_angles` takes apart."""
-    yaw, pitch, roll = np.radians([yaw, pitch, roll])
-    about_y = [[np.cos(yaw), 0, -np.sin(yaw)], [0, 1, 0], [np.sin(yaw), 0, np.cos(yaw)]]
-    about_x = [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
-    about_z = [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]]
-    return np.array(about_y) @ about_x @ about_z
-
-
 def angle_difference(first, second):
     """first - second in degrees, brought to [-180, 180)."""
     return (np.asarray(first) - second + 180) % 360 - 180

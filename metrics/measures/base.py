@@ -85,7 +85,7 @@ class View:
 
 @dataclass
 class Findings:
-    """What an `VideoMeasure` measure says of one video.
+    """What a `VideoMeasure` says of one video.
 
     Attributes:
         values: {key of a column: float, or None where it is undefined}.

@@ -84,9 +84,9 @@ def best_labels(report, column):
         rows = [(row["label"], row["cells"][column.key]) for row in report["rows"]
                 if row["row"]["kind"] == "generated" and row["row"]["protocol"] == protocol]  # fmt: skip
         rows = [(label, cell) for label, cell in rows if cell["mean"] is not None]
-        able = {label: round(badness(round(cell["mean"], column.digits)), column.digits) for label, cell in rows
+        eligible = {label: round(badness(round(cell["mean"], column.digits)), column.digits) for label, cell in rows
                 if cell["flag"] is None}  # fmt: skip
-        best = {label for label, value in able.items() if value == min(able.values())}
+        best = {label for label, value in eligible.items() if value == min(eligible.values())}
         found |= best if len(best) < len(rows) else set()
     return found
 
@@ -102,9 +102,9 @@ def plain(text):
     return "".join(one if one.isprintable() else " " for one in str(text))
 
 
-def flagged(report):
-    """True when any cell is marked as over-fitted."""
-    return any(cell["flag"] is not None for row in report["rows"] for cell in row["cells"].values())
+def flagged(report, columns):
+    """True when any cell of these columns is marked as over-fitted."""
+    return any(row["cells"][column.key]["flag"] is not None for row in report["rows"] for column in columns)
 
 
 def footnotes(report, columns=None, *, intervals=True):

@@ -11,7 +11,6 @@ from metrics.report.tex import tex_table
 from metrics.report.text import markdown_page, write_csv
 
 SUFFIXES = (".json", ".csv", ".md", ".tex", ".html")
-FIGURES = ("pdf", "svg", "png")
 
 
 def write_report(report, out, pictures=(), published=None, style=None, figures=()):
@@ -25,7 +24,7 @@ def write_report(report, out, pictures=(), published=None, style=None, figures=(
         published: None, or (heads, cells, footnotes), lists of str, list of lists of str, list of str: the numbers of others,
             printed as a table of their own in .md, .tex and .html.
         style: metrics.report.style.TableStyle of the main table; None: the default.
-        figures: formats, some of FIGURES: each plot of the HTML is written as `out`_NAME.FORMAT, too.
+        figures: formats, some of common.plot_formats.PLOT_FORMATS: each plot of the HTML is written as `out`_NAME.FORMAT, too.
 
     Returns:
         list of Paths: the five files, then the figures.

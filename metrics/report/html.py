@@ -77,7 +77,7 @@ def html_page(report, pictures=(), published=None, style=None):
     style = style or TableStyle()
     parts = [
         _head(), "<h1>Evaluation of talking faces</h1>", f"<p>{_text(counts(report))}</p>",
-        "<h2>Result</h2>", _result(report, style.choose(report)), _all_measures(report, style), _leakage(report),
+        "<h2>Result</h2>", _result(report, style.columns_shown(report)), _all_measures(report, style), _leakage(report),
         _plots(report), _pictures(pictures), _failed(report),
         _published(published), _measures(report), _protocol(report), _notes(report), "</body></html>",
     ]  # fmt: skip
@@ -97,18 +97,29 @@ def _text(text):
 
 
 def _result(report, columns):
-    notes = [f'<span class="mark">{DAGGER}</span> {OVER_FITTED_NOTE}'] if flagged(report) else []
-    notes += [BEST_NOTE] if any(best_labels(report, column) for column in columns) else []
-    notes += [_text(note) for note in footnotes(report)]
+    notes = _notes_below(report, columns)
     notes += ["More measures stand to the right: scroll the table."] if len(columns) > SEEN else []
-    return "\n".join([_table(report, columns), *(f'<p class="soft">{note}</p>' for note in notes)])
+    return "\n".join([_table(report, columns), *_soft(notes)])
+
+
+def _notes_below(report, columns):
+    """Notes below a table of these measures, as HTML."""
+    notes = [f'<span class="mark">{DAGGER}</span> {OVER_FITTED_NOTE}'] if flagged(report, columns) else []
+    notes += [BEST_NOTE] if any(best_labels(report, column) for column in columns) else []
+    return notes + [_text(note) for note in footnotes(report, columns)]
+
+
+def _soft(notes):
+    return [f'<p class="soft">{note}</p>' for note in notes]
 
 
 def _all_measures(report, style):
     """All measures in a table that is opened by a click, where the main table shows a choice."""
     if style.columns is None:
         return ""
-    return f"<details><summary>All measures</summary>\n{_table(report, columns_of(report))}</details>"
+    columns, below = columns_of(report), _notes_below(report, style.columns_shown(report))
+    notes = "\n".join(_soft(note for note in _notes_below(report, columns) if note not in below))
+    return f"<details><summary>All measures</summary>\n{_table(report, columns)}{notes}</details>"
 
 
 def _table(report, columns):

@@ -52,14 +52,14 @@ class TableStyle:
             if key in self.columns[:at]:
                 raise InputError(f"--columns {key}: is given twice")
 
-    def choose(self, report):
+    def columns_shown(self, report):
         """tuple of metrics.rows.Column of the main table, in order."""
         known = {column.key: column for column in columns_of(report)}
         if self.columns is not None:
             return tuple(known[key] for key in self.columns)
         return tuple(known[key] for key in sorted(known, key=lambda key: FIRST.index(key) if key in FIRST else len(FIRST)))
 
-    def first(self, report):
+    def columns_in_latex(self, report):
         """tuple of Column of the LaTeX table: the chosen ones, else the first of FIRST that a page has room for."""
         known = {column.key: column for column in columns_of(report)}
         if self.columns is not None:

@@ -60,7 +60,7 @@ def _remarks(report):
 
 
 def _measured(report, style, name):
-    columns, rows = style.first(report), report["rows"]
+    columns, rows = style.columns_in_latex(report), report["rows"]
     best = {column.key: best_labels(report, column) for column in columns}
     even = len({row["videos"] for row in rows}) < 2 and not report["failed"]
     heads = [*([] if even else ["videos"]), *(column.head for column in columns)]

@@ -43,12 +43,12 @@ def format_table(report, width=WIDTH, style=None):
     Returns:
         str without a newline at its end.
     """
-    columns = (style or TableStyle()).choose(report)
+    columns = (style or TableStyle()).columns_shown(report)
     labels = ["", *(plain(row["label"]) for row in report["rows"])]
     table = [["videos", *(str(row["videos"]) for row in report["rows"])]]
     table += [[column.head, *(cell_of(row, column).line() for row in report["rows"])] for column in columns]
     lines = _blocks(labels, table, width)
-    lines += [f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []
+    lines += [f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report, columns) else []
     lines += footnotes(report, columns)
     for system, changes in leakage(report):
         lines.append(f"{LEAKAGE_TITLE}: {plain(system)}: " + "; ".join(f"{label} {text}" for label, text in changes))
@@ -94,11 +94,9 @@ def _blocks(labels, columns, width):
 def markdown_page(report, published=None, style=None):
     """The report as a Markdown page with GitHub tables; `published` and `style` as for `metrics.report.files.write_report`."""
     style = style or TableStyle()
-    columns = columns_of(report)
-    lines = ["# Evaluation", "", *_measured(report, style.choose(report)), ""]
-    notes = [f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report) else []
-    notes += [BEST_NOTE] if any(best_labels(report, column) for column in columns) else []
-    notes += footnotes(report)
+    columns, chosen = columns_of(report), style.columns_shown(report)
+    notes = _notes(report, chosen)
+    lines = ["# Evaluation", "", *_measured(report, chosen), ""]
     lines += [f"* {escape_markdown(note)}" for note in [*notes, counts(report)]]
     changes = leakage(report)
     if changes:
@@ -106,7 +104,9 @@ def markdown_page(report, published=None, style=None):
         lines += [f"* {escape_markdown(system)}: " + "; ".join(escape_markdown(f"{label} {text}") for label, text in one)
                   for system, one in changes]  # fmt: skip
     if style.columns is not None:
-        lines += ["", "## All measures", "", *_measured(report, columns)]
+        more = [note for note in _notes(report, columns) if note not in notes]
+        lines += ["", "## All measures", "", *_measured(report, columns), *([""] if more else [])]
+        lines += [f"* {escape_markdown(note)}" for note in more]
     if report["failed"]:
         lines += ["", "## Failed", "", *_table(["video", "row", "reason"], [
             [one["name"], Row.from_dict(one["row"]).label, one["reason"]] for one in report["failed"]])]  # fmt: skip
@@ -117,6 +117,13 @@ def markdown_page(report, published=None, style=None):
         lines += ["", "## Published numbers", "", f"{PUBLISHED_TITLE[0].upper()}{PUBLISHED_TITLE[1:]}.", "",
                   *_table(heads, cells), "", *(f"* {escape_markdown(note)}" for note in notes)]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _notes(report, columns):
+    """Notes below a table of these measures."""
+    notes = [f"{DAGGER} {OVER_FITTED_NOTE}"] if flagged(report, columns) else []
+    notes += [BEST_NOTE] if any(best_labels(report, column) for column in columns) else []
+    return notes + footnotes(report, columns)
 
 
 def _measured(report, columns):

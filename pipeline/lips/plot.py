@@ -8,7 +8,6 @@ from common.files import atomic_output
 from speech.arpabet import PHONES, SILENCE, VOWELS
 from speech.waveform import SAMPLE_RATE
 
-FORMATS = ("png", "svg", "pdf")
 SECONDS = 10.0  # of a sound that one plot shows at the utmost; longer ones are shown in parts of one length
 INCHES_A_SECOND, MARGIN = 2.4, 2.2
 GAP = 0.008  # seconds between the lines of two words
@@ -22,7 +21,7 @@ def write_plots(out, kind, waveform, alignment, runs, *, real=None, generated=No
 
     Args:
         out: path without suffix.
-        kind: one of FORMATS.
+        kind: one of common.plot_formats.PLOT_FORMATS.
         waveform: (n,) float32, 16 kHz.
         alignment: speech.alignment.Alignment.
         runs: speech.phonemes.Runs.

@@ -5,7 +5,6 @@ import numpy as np
 from common.files import atomic_output
 from pipeline.texture.modules import block_picture, differences, mean_picture, with_borders
 
-FORMATS = ("png", "svg", "pdf")
 PANEL = 3.3  # inches, width of one picture
 ABOVE, BELOW = 0.55, 0.75  # inches: a title of two lines; a colour bar with its label
 REAL, GENERATED, OPTIMISED = "#2a7f3f", "#b03a9c", "#2b62b5"
@@ -15,7 +14,7 @@ def write_plot(path, view, *, title="", losses=()):
     """Draw and write a file.
 
     Args:
-        path: file to write; its suffix, one of FORMATS, is its format.
+        path: file to write; its suffix, one of common.plot_formats.PLOT_FORMATS, is its format.
         view: pipeline.texture.frames.View with a texture.
         title: first line.
         losses: list of (frame, loss or None, loss after optimisation or None); drawn for two frames or more.

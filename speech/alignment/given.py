@@ -135,7 +135,7 @@ def _is_plain(path, text):
     if suffix not in (".txt", ".lab") and suffix in [known.lower() for known in SUFFIXES]:
         return False
     lines = [line for line in text.split("\n") if line.strip()]
-    return not is_textgrid(text) and not (lines and is_interval_line(lines[0]))
+    return not is_textgrid(text) and not (lines and is_interval_line(lines[0], more=suffix == ".lab"))
 
 
 def _tiers(path, text):

@@ -12,6 +12,7 @@ from common.errors import InputError
 GRID_RATE = 25_000
 HTK_RATE = 10_000_000
 TIMIT_RATE = 16_000
+TIMIT_LEAST = 1_600  # samples of a sentence: smaller numbers before words are words themselves
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _STATE = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)
@@ -46,18 +47,29 @@ def number(value, path, where):
     raise InputError(f"{path}: {where}: {str(value)[:40]!r} is no time")
 
 
-def is_interval_line(line):
-    """Whether a line begins with two numbers."""
-    fields = line.split(None, 2)
-    return len(fields) >= 2 and all(_NUMBER.fullmatch(field) for field in fields[:2])
+def is_interval_line(line, more=False):
+    """Whether a line is `start end label`, by its first two fields: numbers, of which the second is not less.
+
+    Args:
+        more: further fields may follow the label. Without, a line of more fields is a sentence ("10 000 people came"), unless
+            tabs part them.
+    """
+    fields = line.split()
+    if len(fields) < 2 or not all(_NUMBER.fullmatch(field) for field in fields[:2]) or float(fields[0]) > float(fields[1]):
+        return False
+    return more or len(fields) <= 3 or "\t" in line.strip()
 
 
 def sentence_of_timit(text):
     """Words of TIMIT's own .TXT, whose lines have the first and the last sample before a sentence: "0 46797 She had your dark
-    suit in greasy wash water all year." None where a line has another form, or none has several words.
+    suit in greasy wash water all year." None where a line has another form, the first does not begin at 0, the last ends within
+    a tenth of a second, or none has several words.
     """
     lines = [line.split(None, 2) for line in text.split("\n") if line.strip()]
     if not all(len(line) == 3 and line[0].isdecimal() and line[1].isdecimal() for line in lines):
+        return None
+    edges = [(int(start), int(end)) for start, end, _ in lines]
+    if not edges or edges[0][0] != 0 or any(start >= end for start, end in edges) or edges[-1][1] < TIMIT_LEAST:
         return None
     sentences = [" ".join(line[2].split()) for line in lines]
     return " ".join(sentences) if any(" " in sentence for sentence in sentences) else None

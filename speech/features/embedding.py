@@ -33,7 +33,7 @@ FILES = {
 FULL_SCALE = 32767.0
 HOP, WINDOW = 160, 512  # samples of the log mel
 STEP = 4  # mel columns from one output of `mid` to the next
-MID_FIELD, FIN_FIELD = 40, 76  # mel columns that one output hears
+FIN_FIELD = 76  # mel columns that one output of `fin` hears
 # Mel column at which an output begins, for the frame whose middle is at 0: its middle is 1 ms after the frame's for `mid`; for
 # `fin`, which shares the outputs of `mid` with a step of 40 ms, 19 ms before it.
 MID_LEAD, FIN_LEAD = -19, -39

@@ -22,10 +22,15 @@ _PARTS = {2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20, 32, 64, 100}  # denominators; 
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 _NAMES_OF_UNITS = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+_CALLS = r"(?:s|ed|ing|led|ling)?"  # endings of call, dial, ...
+_BETWEEN = "me|us|him|her|them|now|today|back|on|at|is|was|the|my|our|your|his|their|number"
+_CUE = rf"(?:call|dial|ring|phone|number|text){_CALLS}:?(?: (?:{_BETWEEN}))*:? "
 _HALF = r"(?:\s?(?P<{}>[ap])\.?\s?m\b\.?)"
 # In the order in which they are tried at each place of the text.
 _FORMS = (
     rf"(?P<sign>[$£€¥])\s?(?P<amount>{_NUMBER})(?:\s?(?P<scale>thousand|million|billion|trillion|[kmb]n?)\b)?",
+    rf"\b(?P<cue>{_CUE})(?P<dialled>(?:\d{{3}} )?\d{{3}} \d{{4}})(?![\w-]|[.,]\d)",
+    rf"\b(?P<urgent_cue>(?:call|dial|ring|phone){_CALLS} )(?P<urgent>911|112|999)(?![\w%/-]|[.,]\d)",
     rf"(?P<amount_before>{_NUMBER})\s?(?P<sign_after>[£€¥¢])",
     r"(?<![\w.:])(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:])" + _HALF.format("half") + "?",
     r"(?<![\w.:])(?P<full_hour>1[0-2]|0?[1-9])" + _HALF.format("full_half"),
@@ -33,6 +38,7 @@ _FORMS = (
     r"(?<![\w./-])(?P<slashed>\d{1,2}/\d{1,2}/(?:\d{4}|\d\d))(?![\w/])",
     r"(?<![\w.])(?P<telephone>"
     r"\+\d[\d ().-]{6,}\d|(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}|1-8\d\d(?=-)|"
+    r"\(0\d{2,4}\) ?\d{3,4}[ -]?\d{3,4}|0\d{2,4} \d{3,4} ?\d{3,4}|(?<![,-])[1-9]\d{9,10}(?<!000)(?!\s?%)|"
     r"(?!\d\d0-\d{3}0)\d{3}-\d{4}|\d{3}-\d\d-\d{4}|\d(?:-\d){2,})(?![\w]|-\d|[.,]\d)",
     r"(?P<ordinal>\b\d{1,3}(?:,\d{3})+|\b\d+)(?:st|nd|rd|th)\b",
     r"(?P<decade>(?:\b\d\d)?\d0)'?s\b",
@@ -49,9 +55,10 @@ def spell_numbers(text):
 
     Knows cardinals ("1,234"), decimals, ordinals ("21st"), years (four digits from 1100 to 2099: "1984" is nineteen eighty
     four), decades ("1980s", "80s"), times ("10:30", "3:45pm"), dates ("2020-01-15"), fractions ("3/4", "2 1/2"; "24/7" is
-    twenty four seven), telephone numbers ("555-0199", digit by digit), versions ("2.0.1"), percentages, units ("5km"), ranges
-    ("10-12"), and money ("$3.50", "£2 million", "50¢"). Digits beside letters ("mp3", "B2B") stand as words of their own; rows
-    that begin with a zero or are longer than 15 digits are read digit by digit.
+    twenty four seven), telephone numbers (digit by digit: "555-0199", "(020) 7946 0958", ten or eleven digits in a row that are
+    no round number, "555 0199" after such words as call or number, "911" after call or dial), versions
+    ("2.0.1"), percentages, units ("5km"), ranges ("10-12"), and money ("$3.50", "£2 million", "50¢"). Digits beside letters
+    ("mp3", "B2B") stand as words of their own; rows of more than 15 digits, or with a zero first, are read digit by digit.
     """
     spelt, at = [], 0
     for match in _PATTERN.finditer(text):
@@ -138,7 +145,19 @@ def _slashed(part):
 
 
 def _telephone(part):
-    groups = re.findall(r"\d+", part["telephone"])
+    return _digit_groups(part["telephone"])
+
+
+def _dialled(part):
+    return part["cue"] + _digit_groups(part["dialled"])
+
+
+def _urgent(part):
+    return part["urgent_cue"] + _digits(part["urgent"])
+
+
+def _digit_groups(written):
+    groups = re.findall(r"\d+", written)
     hundreds = {"800": "eight hundred", "900": "nine hundred"}
     return " ".join(hundreds.get(group) or _digits(group) for group in groups)
 
@@ -183,8 +202,8 @@ def _plain(part):
 # What to read, by a group that its form alone has.
 _READERS = {
     "sign": _money, "sign_after": _money_before, "hour": _time, "full_hour": _full_hour, "date_year": _date,
-    "slashed": _slashed, "telephone": _telephone, "ordinal": _ordinal, "decade": _decade, "over": _fraction,
-    "version": _version, "number": _plain,
+    "slashed": _slashed, "cue": _dialled, "urgent": _urgent, "telephone": _telephone,
+    "ordinal": _ordinal, "decade": _decade, "over": _fraction, "version": _version, "number": _plain,
 }  # fmt: skip
 
 

@@ -8,7 +8,6 @@ _ARROW = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")
 _SBV = re.compile(r"\s*\d+:\d{2}:\d{2}\.\d{3},\d+:\d{2}:\d{2}\.\d{3}\s*")
 _INNER_TIME = re.compile(rf"<{_CLOCK}>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>\n]*>|<\d[\d:.,]*>|\{\\[^{}]*\}")
-_VTT_BLOCKS = ("WEBVTT", "NOTE", "STYLE", "REGION")
 _SPEAKER = re.compile(r"^\s*(?:>>+|[-\u2013\u2014])?\s*(?:[A-Z][A-Z0-9 .'-]*:(?=\s))?")  # "- ", ">> ", "ANNA: "
 _DESCRIPTION = re.compile(r"^\s*(?:\([^()]*\)|\u266a+)\s*$")  # a line in brackets alone, or notes of music
 _ASS_FIELDS = 10  # of a line `Dialogue:`, the text last, where no line `Format:` says otherwise
@@ -53,8 +52,8 @@ def _cues(text):
         if _ARROW.match(line) or _SBV.fullmatch(line):
             cues.append([])
             inside = True
-        elif not line.strip() or line.startswith(_VTT_BLOCKS):
-            inside = False
+        elif not line.strip():
+            inside = False  # the blocks of WebVTT (NOTE, STYLE, REGION) stand behind an empty line, outside any cue
         elif inside and not (line.strip().isdigit() and _ARROW.match(following)):  # a number without an empty line before it
             cues[-1].append(line)
     return cues

@@ -30,15 +30,18 @@ _ABBREVIATIONS = {
     "approx": "approximately", "ave": "avenue", "blvd": "boulevard", "jan": "january", "feb": "february", "aug": "august",
     "sept": "september", "oct": "october", "nov": "november", "dec": "december", "jr": "junior", "mt": "mount",
     "vol": "volume", "mon": "monday", "tue": "tuesday", "thu": "thursday", "fri": "friday",
-    "ph.d": "p h d", "phd": "p h d", "m.sc": "m s c", "b.sc": "b s c", "ed.d": "e d d", "d.phil": "d phil", "ll.m": "l l m",
+    "ph.d": "p h d", "phd": "p h d", "phds": "p h d's", "ph.ds": "p h d's", "ph.d.s": "p h d's",
+    "phd's": "p h d's", "ph.d's": "p h d's",
+    "m.sc": "m s c", "b.sc": "b s c", "ed.d": "e d d", "d.phil": "d phil", "ll.m": "l l m",
     "ll.b": "l l b", "m.phil": "m phil",
 }  # fmt: skip
 _TITLES = {"dr": ("doctor", "drive"), "st": ("saint", "street")}  # before a name, after one
-_WITHOUT_POINT = {"mr", "mrs", "prof", "vs", "etc", "sgt", "lt", "ltd", "phd"}  # of these, what is no word in itself
+_WITHOUT_POINT = {"mr", "mrs", "prof", "vs", "etc", "sgt", "lt", "ltd", "phd", "phds", "phd's"}  # no words
 _POINTED = re.compile(r"(?<![\w'])([a-z]+)\.(?!\w)")
 _TITLE = re.compile(
     r"(?P<before>[A-Z0-9][\w']*\s+)?(?<![\w'.])(?P<title>[Dd][Rr]|[Ss][Tt])\b\.?(?!['\w])(?=(?P<after>\s*\w)?)"
 )
+_DEGREE = re.compile(r"(?<![\w'])(ph|ed|ll|[bdm])\.\s+(d|sc|m|b|phil)\b")  # "Ph. D.", with a space
 _INITIALS = re.compile(r"(?<![\w'])(?:(?:[a-z]\.){2,}(?:[a-z](?![\w.]))?|[a-z]\.[a-z](?![\w.]))('s\b)?")
 _ACRONYM = re.compile(r"(?<![\w'.-])([A-Z]{2,5})('?s)?(?![\w'-])")
 _NUMERO = re.compile(r"(?<![\w'])no\.\s*(?=\d)|#\s*(?=\d)|\u2116\s*", re.IGNORECASE)
@@ -92,6 +95,7 @@ def transcript_words(text, known=None):
     if text.upper() != text:
         text = _ACRONYM.sub(lambda match: _acronym(match, known if has_dictionary else None), text)
     text = spell_numbers(_NUMERO.sub(" number ", text).lower())
+    text = _DEGREE.sub(_degree, text)
     text = _INITIALS.sub(_letters, text)
     text = _POINTED.sub(_abbreviation, text)
     for symbol, name in _SYMBOLS.items():
@@ -103,6 +107,12 @@ def transcript_words(text, known=None):
         if not found:
             dropped.append(written)
     return Words(tuple(words), tuple(dropped))
+
+
+def _degree(match):
+    """ "ph. d" as "ph.d", where that is a degree."""
+    written = f"{match[1]}.{match[2]}"
+    return written if written in _ABBREVIATIONS else match.group()
 
 
 def _letters(match):

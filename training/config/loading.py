@@ -8,13 +8,16 @@ from common.suggest import refuse_unknown
 from training.config.settings import CONFIG
 from training.config.yaml_text import parse_yaml, read_yaml
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"  # they come with the code, in the checkout and in the package
+
 
 def load_config(path, overrides=()):
     """Read a config file and lay it over the defaults.
 
     Args:
-        path: YAML file, UTF-8. Its key `base` names another one beside it, over which it is laid: sections key by key, lists
-            and values whole; a loss that is null is taken away.
+        path: YAML file, UTF-8; configs/NAME.yaml, where the current folder has none, is the one that comes with the code.
+            Its key `base` names another one beside it, over which it is laid: sections key by key, lists and values whole; a
+            loss that is null is taken away.
         overrides: strings "key.sub=value"; the value is read as YAML.
 
     Returns:
@@ -25,7 +28,7 @@ def load_config(path, overrides=()):
         InputError: no such file, not YAML, a key given twice, an unknown key (the nearest known one is named), a value of
             another type or out of its range. One line.
     """
-    path = Path(path)
+    path = _found(Path(path))
     given = _with_bases(path, ())
     for override in overrides:
         _apply_override(given, override)
@@ -67,6 +70,16 @@ def starts_of(train):
     """
     init = train["init"]
     return [{"checkpoint": init, "parts": None}] if isinstance(init, str) else list(init or ())
+
+
+def _found(path):
+    """The path itself, or, for configs/NAME.yaml that the current folder lacks, that of the config that comes with the code."""
+    shipped = CONFIGS / path.name
+    try:
+        ours = path.parent == Path("configs") and not path.exists() and shipped.is_file()
+    except (OSError, ValueError):  # a name that is too long
+        return path
+    return shipped if ours else path
 
 
 def _with_bases(path, above):

@@ -127,7 +127,7 @@ _train = Section({
     "validate_every": Number(1000, 1, COUNT, "steps between validations", whole=True),
     "validate_batches": Number(16, 1, 10**6, "always the same windows; of `val` and of `unseen`", whole=True),
     "best": Text(None, "validation metric whose least value makes `best.safetensors`; null: `val/total`, or `val/steady` where "
-                 "a loss learns itself; of `unseen` where there is no val"),
+                 "a loss has trainable parts; of `unseen` where there is no val"),
     "keep": Number(3, 1, 10**6, "newest snapshots that are kept", whole=True),
     "snapshot_dtype": Choice("float32", ("float32", "float16", "bfloat16"), "of the safetensors"),
     "progress": Flag(True, "a bar on a terminal"),
@@ -139,7 +139,7 @@ _train = Section({
 
 CONFIG = Section({
     "name": Text(None, "of the run folder; null: the config's file name", pattern=r"\w[\w.-]{0,199}",
-                 words="the name of a folder; use letters, digits, . _ and -"),
+                 words="the name of a folder: letters, digits, . _ and -, 200 of them at most"),
     "model": _model,
     "data": _data,
     "losses": _losses,

@@ -18,7 +18,7 @@ import yaml
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
-from training.changes import told
+from training.changes import describe_changes
 from training.logging.rows import read_rows
 from training.logging.warnings import CHANCE, TWO_WAY, two_way_loss
 
@@ -93,7 +93,7 @@ def series_of(rows):
     found, opened, changed = {}, [], []
     for row in rows:
         opened += [(row["step"], name) for name in row.get("opened", [])]
-        changed += [(row["step"], told(row["changed"]))] if isinstance(row.get("changed"), dict) else []
+        changed += [(row["step"], describe_changes(row["changed"]))] if isinstance(row.get("changed"), dict) else []
         for name, value in row.items():
             if name not in _OTHERS and (value is None or isinstance(value, int | float)):
                 found.setdefault(name, []).append((row["step"], np.nan if value is None else value))

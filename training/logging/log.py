@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from common.files import atomic_output
-from training.changes import told
+from training.changes import describe_changes
 from training.logging.curve import draw_curves
 from training.logging.picture_grid import faces_page, write_picture
 from training.logging.progress import Progress, line
@@ -97,7 +97,7 @@ class Log:
             return
         if not any(row["step"] == step and row.get("changed") == changes for row in self._rows.kept):
             self._write(step, {"changed": changes})
-        self.note(f"changed since step {step}: {told(changes)}")
+        self.note(f"changed since step {step}: {describe_changes(changes)}")
 
     def validation(self, step, metrics, opened, pictures=None):
         """Take in one validation.
