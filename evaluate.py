@@ -210,7 +210,7 @@ def print_note(text):
 
 def plan(args, device, note, style):
     """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out, `style` is checked."""
-    from faces.track import FaceSelection
+    from faces.tracking.track import FaceSelection
     from metrics.evaluation import Evaluation
     from metrics.measures.registry import build_measures, columns_of
     from metrics.networks.load import Networks

@@ -13,7 +13,7 @@ import numpy as np
 from common.errors import InputError
 from faces.landmarks import CANONICAL_JAW, CANONICAL_STABLE, JAW, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
-from faces.smoothing import smooth_poses
+from faces.tracking.smoothing import smooth_poses
 from faces.window import WindowCrop, plan_windows
 
 # In units of the eye distance, from the point between the eyes (see CANONICAL_STABLE). The aligned crop holds the chin of an
@@ -165,7 +165,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `faces.smoothing.smooth_poses`.
+        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `smooth_poses`.
 
     Returns:
         list of N crops; None where there is no face.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from faces.laying import paste
-from faces.smoothing import smooth_poses
+from faces.tracking.smoothing import smooth_poses
 
 # In eye distances from the point between the eyes: eyes to the chin of a wide open mouth, ear to ear.
 EXTENT = np.array([(-1.3, -0.45), (1.3, -0.45), (1.3, 2.3), (-1.3, 2.3)])
@@ -106,7 +106,7 @@ def plan_windows(track, poses, largest=LARGEST, sigma=0.0):
         track: FaceTrack.
         poses: (N, 4) float a, b, x, y: the similarity [[a, -b, x], [b, a, y]], canonical -> frame; NaN without a face.
         largest: pixels; a side above it is divided by a whole factor.
-        sigma: frames, width of the kernel that smooths the windows' path, see `faces.smoothing.smooth_poses`.
+        sigma: frames, width of the kernel that smooths the windows' path, see `faces.tracking.smoothing.smooth_poses`.
 
     Returns:
         list of N WindowCrop, None where there is no face.

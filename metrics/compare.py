@@ -6,7 +6,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces.crops import CropSpec
-from faces.track import FaceSelection
+from faces.tracking.track import FaceSelection
 from metrics.footage import KEEP_BYTES, open_footage
 from metrics.measures.base import FaceMeasure, Pair, TrackMeasure
 from metrics.measures.registry import build_measures

@@ -8,7 +8,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces.crops import face_boxes, plan_crops
-from faces.track import FaceTrack, track_face
+from faces.tracking.track import FaceTrack, track_face
 from media.timeline import on_timeline
 from metrics.sync.score import FPS
 

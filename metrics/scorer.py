@@ -7,7 +7,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces.crops import CropSpec
-from faces.track import FaceSelection
+from faces.tracking.track import FaceSelection
 from metrics.clips.video_tags import VideoTags
 from metrics.compare import FACE_SIZE, compare_footage, open_generated, reading_notes
 from metrics.face_rows import draw_face_rows, evenly_spaced

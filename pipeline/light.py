@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from faces.exposure import light_factors, lit
+from faces.tracking.exposure import light_factors, lit
 
 
 class LightOfFrames:
     """Factors between the light of the references and that of the source frames.
 
     Args:
-        factors: (N, 3) float32, see `faces.exposure.light_factors`.
+        factors: (N, 3) float32, see `faces.tracking.exposure.light_factors`.
     """
 
     def __init__(self, factors):

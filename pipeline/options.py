@@ -10,7 +10,7 @@ from common.places import check_output
 from common.suggest import refuse_unknown
 from faces.detectors import DETECTORS
 from faces.paste import PASTE_STYLES
-from faces.track import FaceSelection
+from faces.tracking.track import FaceSelection
 from pipeline.playback.timeline import LOOP_MODES
 from speech.labelling import SpeechText
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faces.covering import paste_opacity
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.paste import first_row
+from faces.tracking.covering import paste_opacity
 from models.precision import exact_products
 from pipeline.light import LightOfFrames, light_of
 from pipeline.masks import Masks

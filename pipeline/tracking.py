@@ -20,8 +20,8 @@ from common.files import atomic_output, content_hash
 from common.version import __version__
 from faces.detectors import DETECTORS, build_detector
 from faces.detectors.identity import detector_identity
-from faces.track import METHOD, track_face
-from faces.tracked import FORMAT, FaceTrack
+from faces.tracking.track import METHOD, track_face
+from faces.tracking.tracked import FORMAT, FaceTrack
 from media.reader import READER
 from pipeline.prefetch import prefetch
 from pipeline.progress import bar

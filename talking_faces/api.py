@@ -2,7 +2,7 @@
 
 from common.errors import InputError as InputError
 from common.version import __version__ as __version__
-from faces.track import FaceSelection as FaceSelection
+from faces.tracking.track import FaceSelection as FaceSelection
 from metrics.compare import Comparison as Comparison
 from pipeline.drive import Report as Report
 from pipeline.options import DriveOptions as DriveOptions

@@ -74,13 +74,13 @@ class DrawnFaces:
 
 
 def never_covered(scores, fps, shots=None):
-    """As `faces.covering.covered_frames`, for drawn faces: their mouth is a blue bar, which may pass for a cover."""
+    """As `faces.tracking.covering.covered_frames`, for drawn faces: their mouth is a blue bar, which may pass for a cover."""
     return np.zeros(len(scores), bool)
 
 
 def use_drawn_faces(monkeypatch):
     """Every detector that the program builds is a DrawnFaces, and no drawn mouth counts as covered; returns one."""
-    monkeypatch.setattr("faces.track.covered_frames", never_covered)
+    monkeypatch.setattr("faces.tracking.track.covered_frames", never_covered)
     for place in ("faces.detectors.build_detector", "pipeline.tracking.build_detector"):
         monkeypatch.setattr(place, lambda *args, **options: DrawnFaces())
     return DrawnFaces()

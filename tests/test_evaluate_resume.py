@@ -21,12 +21,12 @@ from tests.inference_kit import moving_portrait, tone, write_video
 KILLED = """
 import os, signal, sys
 import faces.detectors
-import faces.track
+import faces.tracking.track
 from metrics import progress
 from metrics.scorer import Scorer
 from tests.evaluate_kit import DrawnFaces, never_covered, run
 
-faces.track.covered_frames = never_covered
+faces.tracking.track.covered_frames = never_covered
 faces.detectors.build_detector = lambda *args, **options: DrawnFaces()
 progress.SAVE_SECONDS, progress.SAVE_SHARE = 0, float("inf")
 measure, done = Scorer.measure, []

@@ -7,10 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.faces.covers import KINDS, Thing
-from faces.covering import LIKELY, RISE, SIDE, SURE, CoverDetector, cover_scores, covered_frames, lower_face, paste_opacity
 from faces.detectors import build_detector
-from faces.track import track_face
-from faces.tracked import FaceTrack
+from faces.tracking.covering import (
+    LIKELY,
+    RISE,
+    SIDE,
+    SURE,
+    CoverDetector,
+    cover_scores,
+    covered_frames,
+    lower_face,
+    paste_opacity,
+)
+from faces.tracking.track import track_face
+from faces.tracking.tracked import FaceTrack
 from tests.faces_kit import plain_face
 from tests.inference_kit import moving_portrait
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from common.errors import InputError
 from faces.crops import CORNERS, AlignedCrop, BoxCrop, CropSpec, fixed_box, paste_mask, plan_crops
 from faces.landmarks import CANONICAL_STABLE, MOUTH, STABLE, apply_affine, fit_similarity
-from faces.smoothing import smooth_poses, smooth_series
+from faces.tracking.smoothing import smooth_poses, smooth_series
 from tests.faces_kit import plain_face, smooth_picture, track_of
 
 KINDS = ("aligned", "box")

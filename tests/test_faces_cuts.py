@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from faces.crops import CropSpec, plan_crops
-from faces.cuts import CutDetector
 from faces.detectors import Face
-from faces.track import FaceSelection, FaceTrack, track_face
+from faces.tracking.cuts import CutDetector
+from faces.tracking.track import FaceSelection, FaceTrack, track_face
 from tests.faces_kit import plain_face, track_of
 
 WIDTH, HEIGHT = 160, 120

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from faces.exposure import light_factors, lit
-from faces.skin import light_and_detail
+from faces.tracking.exposure import light_factors, lit
+from faces.tracking.skin import light_and_detail
 from tests.faces_kit import plain_face, smooth_picture, track_of
 
 SKIN = np.array([150.0, 110.0, 90.0])

@@ -17,7 +17,7 @@ from faces.landmarks import (
     interocular,
 )
 from faces.mouth import mouth_opening
-from faces.smoothing import segments, smooth_series
+from faces.tracking.smoothing import segments, smooth_series
 from tests.faces_kit import plain_face
 
 coordinate = st.floats(-1000, 1000)

@@ -18,7 +18,7 @@ from faces.detectors.tiles import SearchDepth, levels
 from faces.detectors.views import roll_of
 from faces.landmarks import INNER_LIP_TOP, JAW, LEFT_EYE, MOUTH, RIGHT_EYE, apply_affine, interocular
 from faces.mouth import mouth_opening
-from faces.track import FaceSelection, track_face
+from faces.tracking.track import FaceSelection, track_face
 from media import VideoReader
 from tests.conftest import ROOT
 from tests.faces_kit import portrait

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from faces.detectors import Face, build_detector
-from faces.track import FaceSelection, FaceTrack, track_face
+from faces.tracking.track import FaceSelection, FaceTrack, track_face
 from tests.faces_kit import plain_face
 
 

@@ -59,7 +59,7 @@ def opening_of(video):
     """(N,) mouth opening measured in a video."""
     from faces.detectors import build_detector
     from faces.mouth import mouth_opening
-    from faces.track import track_face
+    from faces.tracking.track import track_face
     from media import VideoReader
 
     with VideoReader(video) as reader:

@@ -309,7 +309,7 @@ def dropped(kit, monkeypatch):
     def chosen(track):
         return next(number for number in (4, 0, 1) if track.present[number])
 
-    monkeypatch.setattr("faces.tracked.FaceTrack.believed", doubtful)
+    monkeypatch.setattr("faces.tracking.tracked.FaceTrack.believed", doubtful)
     for user in ("drivers.driver", "optimising"):
         monkeypatch.setattr(f"pipeline.{user}.choose_references", lambda track: {0: chosen(track)})
     for user in ("drivers.own_frames", "preview"):

@@ -7,8 +7,8 @@ import pytest
 
 from common.errors import InputError
 from faces.crops import CropSpec
-from faces.track import FaceSelection
-from faces.tracked import FaceTrack
+from faces.tracking.track import FaceSelection
+from faces.tracking.tracked import FaceTrack
 from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving

@@ -7,7 +7,7 @@ import pytest
 from common.errors import InputError
 from faces.detectors import Face
 from faces.detectors.s3fd_fan import FAN_FILE, S3FD_FILE
-from faces.track import FaceSelection
+from faces.tracking.track import FaceSelection
 from pipeline import tracking
 from pipeline.options import FaceOptions, Transform
 from pipeline.playback.source import FaceSource

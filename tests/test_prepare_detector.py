@@ -10,7 +10,7 @@ from common.errors import InputError
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing.cutting import made_with
 from faces.detectors.identity import detector_identity
-from faces.track import METHOD
+from faces.tracking.track import METHOD
 from media.reader import READER
 from tests.prepared_kit import make_corpus
 from tests.synthetic import make_talking_head

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from faces.covering import SIDE
+from faces.tracking.covering import SIDE
 
 HALF = SIDE / 2
 ROWS, COLUMNS = torch.meshgrid(torch.arange(SIDE).float(), torch.arange(SIDE).float(), indexing="ij")
@@ -14,7 +14,7 @@ def changed(planes, shares, others):
     """Pictures with changes, and how much of their lips is covered then.
 
     Args:
-        planes: (B, 5, SIDE, SIDE) float, 0 to 255, see `faces.covering.lower_face`.
+        planes: (B, 5, SIDE, SIDE) float, 0 to 255, see `faces.tracking.covering.lower_face`.
         shares: (B,) float, of the lips that are covered.
         others: (N, 5, SIDE, SIDE) uint8, from which textures are taken.
 

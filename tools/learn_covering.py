@@ -1,6 +1,6 @@
 """Learn the network that sees covered mouths; run from the checkout.
 
-    python -m tools.learn_covering --media CLIPS                     # writes faces/covering.npz
+    python -m tools.learn_covering --media CLIPS                     # writes faces/tracking/covering.npz
     python -m tools.learn_covering --media CLIPS --steps 1500 --out covering.npz
 
 Clips are those of people of class A (GRID and LatentSync's actors, without those whom benchmarks.lipwarp.people holds out or
@@ -26,9 +26,9 @@ from benchmarks.faces.covers import KINDS, MORE, Thing
 from common.cli import run
 from common.errors import InputError
 from common.files import atomic_output
-from faces.covering import SIDE, STRIDES, WEIGHTS, lower_face, prepared
 from faces.detectors import build_detector
-from faces.track import track_face
+from faces.tracking.covering import SIDE, STRIDES, WEIGHTS, lower_face, prepared
+from faces.tracking.track import track_face
 from tools.covering_changes import changed
 
 OF_PERSON, WIDTHS = 4, (12, 12, 24, 24, 36, 48)
@@ -38,7 +38,7 @@ RARE = 0.3  # weight of pictures in between
 
 
 class CoverNetwork(nn.Module):
-    """Six convolutions with batch norms and a linear layer: (B, 4, SIDE, SIDE) of `faces.covering.prepared` -> (B,) logits."""
+    """Six convolutions with batch norms and a linear layer: (B, 4, SIDE, SIDE) of `covering.prepared` -> (B,) logits."""
 
     def __init__(self):
         super().__init__()
@@ -52,7 +52,7 @@ class CoverNetwork(nn.Module):
         return self.head(functional.dropout(self.body(values).flatten(1), 0.2, self.training))[:, 0]
 
     def arrays(self):
-        """What `faces.covering` reads: batch norms folded, {name: float16 array}."""
+        """What `faces.tracking.covering` reads: batch norms folded, {name: float16 array}."""
         out = {}
         for at, (convolution, norm, _) in enumerate(self.body):
             scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)

@@ -88,7 +88,7 @@ def opened_frames(folder, inner):
     import cv2
 
     from faces.detectors import build_detector
-    from faces.track import track_face
+    from faces.tracking.track import track_face
     from media import VideoReader
 
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in VIDEO][:VIDEOS]

@@ -4,8 +4,8 @@ before the mouth.
     python -m benchmarks.faces.covered --media CLIPS --half report
 
 Clips are the collection of benchmarks.lipwarp.people, one a person. Half of the people (`--half choose`) served to choose the
-thresholds of `faces.covering`; figures are those of the other half. The network learned from people of GRID and LatentSync, who
-are in neither, but for those whom benchmarks.lipwarp.people holds out or keeps for validation.
+thresholds of `faces.tracking.covering`; figures are those of the other half. The network learned from people of GRID and
+LatentSync, who are in neither, but for those whom benchmarks.lipwarp.people holds out or keeps for validation.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from common.cli import run
 from common.errors import InputError
 from datasets.corpora.clips import VIDEO_SUFFIXES
 from faces.detectors import build_detector
-from faces.track import track_face
+from faces.tracking.track import track_face
 
 FRAMES, HEIGHT, OF_PERSON = 48, 400, 1
 COVERED, FREE = 0.5, 0.02  # share of the lips from which a frame counts as covered, and below which as free

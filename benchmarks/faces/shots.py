@@ -20,7 +20,7 @@ from common.cli import run
 from common.errors import InputError
 from faces.detectors import build_detector
 from faces.landmarks import eye_distance
-from faces.track import track_face
+from faces.tracking.track import track_face
 from media import VideoReader
 
 SUFFIXES = {".mp4", ".mpg", ".avi", ".mov", ".mkv", ".webm"}

@@ -24,7 +24,7 @@ from common.cli import run
 from common.files import require_file
 from faces.crops import CropSpec, plan_crops
 from faces.detectors import DETECTORS, build_detector
-from faces.track import track_face
+from faces.tracking.track import track_face
 from media import VideoReader, VideoWriter
 from pipeline.prefetch import prefetch
 

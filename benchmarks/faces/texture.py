@@ -60,7 +60,7 @@ def face_of(video, size):
 
     from faces.crops import CropSpec, plan_crops
     from faces.detectors import build_detector
-    from faces.track import track_face
+    from faces.tracking.track import track_face
     from media import VideoReader
 
     with VideoReader(video, fps=25) as reader:

@@ -19,7 +19,7 @@ from faces.mouth import mouth_opening
 from faces.optimise import FaceOptimiser
 from faces.outline import lower_face_mask
 from faces.texture import texture_modules
-from faces.track import FaceTrack, track_face
+from faces.tracking.track import FaceTrack, track_face
 from pipeline.reference import choose_reference
 from speech.windows import mel_windows
 

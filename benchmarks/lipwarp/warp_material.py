@@ -10,7 +10,7 @@ import numpy as np
 
 from common.files import atomic_output
 from faces.landmarks import CANONICAL_STABLE, STABLE, fit_similarity
-from faces.smoothing import smooth_series
+from faces.tracking.smoothing import smooth_series
 
 SIDE = 3.2  # eye distances
 CENTRE = 0.75  # eye distances below the point between the eyes
@@ -53,7 +53,7 @@ def _cut(path, frames):
     from itertools import islice
 
     from faces.detectors import build_detector
-    from faces.track import track_face
+    from faces.tracking.track import track_face
     from media import VideoReader
 
     with VideoReader(path) as reader:

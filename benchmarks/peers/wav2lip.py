@@ -80,7 +80,7 @@ def face_box():
     """(top, bottom, left, right) of the face in the middle of the clip, as our box crop lays it."""
     from faces.crops import CropSpec, plan_crops
     from faces.detectors import build_detector
-    from faces.track import track_face
+    from faces.tracking.track import track_face
 
     detector = build_detector("mediapipe")
     try:

@@ -6,7 +6,7 @@ import numpy as np
 
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, CropSpec, inverse, paste_mask, plan_crops
 from faces.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE, apply_affine
-from faces.track import FaceSelection, track_face
+from faces.tracking.track import FaceSelection, track_face
 
 SIZE = 96
 KINDS = ("box", "aligned")

@@ -141,7 +141,7 @@ def _arrays(path, settings, detector, row, measure):
     """Arrays to store; notes in `row` the frames with a face, where the clip begins in its source, and the AV offset."""
     from faces.crops import CropSpec, plan_crops
     from faces.landmarks import apply_affine
-    from faces.track import track_face
+    from faces.tracking.track import track_face
     from media import VideoReader
     from speech.mel import mel_spectrogram
     from speech.mfcc import mfcc
@@ -224,7 +224,7 @@ def longest_run(crops, track, *, covered=False):
     Returns:
         (start, end), end exclusive; (0, 0) where there is none.
     """
-    from faces.smoothing import segments
+    from faces.tracking.smoothing import segments
 
     free = [crop is not None and (covered or not hidden) for crop, hidden in zip(crops, track.covered, strict=True)]
     return max(segments(free, track.shots), key=lambda run: run[1] - run[0], default=(0, 0))

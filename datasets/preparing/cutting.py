@@ -4,8 +4,8 @@ from common.errors import InputError
 from datasets.prepared import PreparedCorpus
 from datasets.preparing.settings import SPLITTING, PrepareSettings, store_settings
 
-# In corpus.json: `tracking` is faces.track.METHOD, `reader` media.reader.READER. Corpora from before `reader` was noted have a
-# count of their own in `tracking`, 1. A change of faces.smoothing or faces.crops that changes crops raises METHOD, too.
+# In corpus.json: `tracking` is METHOD of faces/tracking/track.py, `reader` READER of media/reader.py. Corpora of before
+# `reader` have a count of their own in `tracking`, 1. A change of smoothing or of faces/crops.py raises METHOD, too.
 MADE_WITH = ("detector_version", "detector_weights", "tracking", "reader")
 
 
@@ -35,7 +35,7 @@ def begin(folder, settings):
 def made_with(detector):
     """Version and weights of an installed detector, and of the ways to follow faces and to read videos, as in corpus.json."""
     from faces.detectors.identity import detector_identity
-    from faces.track import METHOD
+    from faces.tracking.track import METHOD
     from media.reader import READER
 
     found = detector_identity(detector)

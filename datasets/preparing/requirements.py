@@ -11,7 +11,7 @@ SILENT_LEVEL = 1e-3  # of full scale, -60 dB: a sound track that never rises abo
 
 
 def check_faces(track, min_face, path):
-    """InputError when a faces.track.FaceTrack shows no face, a face too seldom, or one that is mostly lower than `min_face`."""
+    """InputError when a FaceTrack shows no face, a face too seldom, or one that is mostly lower than `min_face`."""
     share = float(track.present.mean())
     if share == 0:
         raise InputError(f"{path}: no face in any frame")

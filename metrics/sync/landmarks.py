@@ -5,7 +5,7 @@ import torch
 
 from common.errors import InputError
 from faces.mouth import canonical_mouth, resting_mouth
-from faces.smoothing import segments
+from faces.tracking.smoothing import segments
 from metrics.networks.precision import precision_of
 from metrics.sync.score import COSINES, FPS
 from speech.features import features

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from common.errors import InputError
-from faces.smoothing import segments
+from faces.tracking.smoothing import segments
 from metrics.sync.crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
 from metrics.sync.score import FPS, WINDOW, SyncScore, score_runs, window_count
 

@@ -7,7 +7,7 @@ The windows of the audio are in `speech.windows.wav2lip_inference_starts`; the c
 import numpy as np
 
 from faces.crops import BoxCrop
-from faces.smoothing import segments
+from faces.tracking.smoothing import segments
 
 BOX_WINDOW = 5
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from common.files import require_file
-from faces.track import FaceSelection
+from faces.tracking.track import FaceSelection
 from pipeline.jobs.checks import FirstLook, look_at_all
 from pipeline.options import DriveOptions, FaceOptions, Transform, check_face, refuse_beside_compat
 from pipeline.tracking import TrackStore, default_cache

@@ -10,7 +10,7 @@ from common.errors import InputError
 from faces.detectors import build_detector
 from faces.landmarks import MOUTH, interocular
 from faces.mouth import mouth_opening
-from faces.track import FaceSelection, track_face
+from faces.tracking.track import FaceSelection, track_face
 from pipeline.progress import bar
 
 

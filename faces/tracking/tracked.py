@@ -8,7 +8,7 @@ import numpy as np
 
 from common.files import atomic_output
 from faces.landmarks import interocular
-from faces.smoothing import segments
+from faces.tracking.smoothing import segments
 
 FORMAT = "talkingface-track-2"
 PER_FRAME = ("landmarks", "present", "interpolated", "shots", "light", "detail", "covered")
@@ -28,9 +28,9 @@ class FaceTrack:
         width, height: of the frames, in pixels.
         most_faces: the largest number of faces that one detection showed.
         shots: (N,) int64, number of the shot of each frame, from 0 upwards; None becomes one shot.
-        light: (N, 3) float32, how the skin is lit, see `faces.skin`; NaN where it was not measured, which it is in every second
+        light: (N, 3) float32, how the skin is lit, see skin.py; NaN where it was not measured, which it is in every second
             frame. None: in no frame.
-        detail: (N,) float32, how sharp eyes and mouth are, see `faces.skin`; NaN and None likewise.
+        detail: (N,) float32, how sharp eyes and mouth are, see skin.py; NaN and None likewise.
         covered: (N,) bool, something lies over the mouth; None: not known.
     """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from faces.landmarks import CANONICAL_STABLE, STABLE, apply_affine, fit_similarity
-from faces.smoothing import segments
+from faces.tracking.smoothing import segments
 
 SIDE = 48  # pixels of the picture of a lower face
 LEFT, TOP, WIDTH = -1.0, -0.1, 2.0  # what it shows, in canonical eye distances

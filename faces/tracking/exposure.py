@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from faces.smoothing import smooth_series
+from faces.tracking.smoothing import smooth_series
 
 DARK = 0.3  # grey levels added to both sides of a ratio: black has no colour
 SMOOTH_SECONDS = 0.12  # width of the kernel over time

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from faces.covering import CoverDetector, covered_frames
-from faces.cuts import CutDetector
-from faces.skin import light_and_detail
-from faces.smoothing import segments
-from faces.tracked import FaceTrack
+from faces.tracking.covering import CoverDetector, covered_frames
+from faces.tracking.cuts import CutDetector
+from faces.tracking.skin import light_and_detail
+from faces.tracking.smoothing import segments
+from faces.tracking.tracked import FaceTrack
 
 # One more whenever detection, following, smoothing or crops change: stored tracks of a smaller one are made anew, and a corpus
 # that was begun with one takes no more clips.
@@ -54,7 +54,7 @@ def track_face(frames, detector, selection=None, *, fps=25, max_gap_seconds=MAX_
     """Follow one face through a stream of frames.
 
     The face is chosen by `selection`, and then followed; when it is lost, it is looked for again near where it was, and chosen
-    anew when the gap grows long. Where the video is cut (`faces.cuts`) a new shot begins: the face is chosen anew by the same
+    anew when the gap grows long. Where the video is cut (cuts.py) a new shot begins: the face is chosen anew by the same
     rule, and nothing of the face before is carried over the cut. A shot also begins where the face is lost and one is found its
     own size away or further, which may be another person. Gaps up to `max_gap_seconds` are interpolated linearly, unless a shot
     ends in them or the face comes back elsewhere; frames of longer ones stay without a face.

@@ -1,0 +1,1 @@
+"""Following a face: detection frame by frame, shots, light, covered mouths, smoothing."""
