@@ -13,8 +13,7 @@ from media.pictures.kinds import FAULTS, damaged, open_picture
 from media.pictures.profiles import tagged_mapping, to_srgb
 
 _TRANSPARENT = ("LA", "PA", "RGBA", "La", "RGBa")
-_KEPT_BYTES = 128 << 20
-_kept = {}  # the last still: jobs look at one several times, and HEIC takes a second to decode
+_kept = {}  # the last still, at most 2**26 pixels: jobs look at one several times, and HEIC takes a second to decode
 
 
 class Still(NamedTuple):
@@ -50,8 +49,6 @@ def read_still(path, image=None):
         rotation = still_rotation(image, path)
         still = Still(*still_to_rgb(image, path), rotation)
         _kept.clear()
-        if still.rgb.nbytes > _KEPT_BYTES:
-            return still
         _kept[key] = still
     return _kept[key]
 
