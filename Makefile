@@ -27,8 +27,9 @@ demo: setup
 	@echo "talking video:  $(DEMO)/talking.mp4"
 	@echo "contact sheet:  $(DEMO)/contact_sheet.png"
 
-# One process per core, at most four, a test file staying in one process; torch then needs one thread in each.
-PYTEST_FLAGS ?= --numprocesses=logical --maxprocesses=4 --dist=loadfile
+# One process per core, at most four, a test file staying in one process; torch then needs one thread in each. Files begin in the
+# order of tests/conftest.py, the longest first.
+PYTEST_FLAGS ?= --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test: setup
 	OMP_NUM_THREADS=1 $(PY) -m pytest $(PYTEST_FLAGS)

@@ -10,6 +10,19 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+# The files that take longest begin first: one that began last would keep a single worker busy at the end.
+LONGEST = (
+    "test_training_resume.py", "test_golden_job.py", "test_training_families.py", "test_training_processes.py", "test_prepare.py",
+    "test_benchmarks_gpu.py", "test_inference_bad_input.py", "test_evaluate_resume.py", "test_av_offset.py",
+    "test_audio_gate.py", "test_training_lock.py", "test_benchmarks_alignment.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Put the tests of LONGEST first; the others keep their order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def shared_media():
