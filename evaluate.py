@@ -16,7 +16,6 @@ Exit code 0; 2 when the input cannot be used; 1 when some videos failed (rows wi
 import argparse
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 from common import cli
@@ -269,13 +268,9 @@ def videos_to_make(args, device, selection, note):
 
 def look_first(args, networks, items, generator, note):
     """Refuse what cannot be measured before the first frame: all that the containers tell, in one message."""
-    from tqdm import tqdm
-
     from metrics.clips.preflight import Preflight
 
-    bar = partial(tqdm, desc="checking", unit="video", leave=False, delay=2, disable=None)
-    preflight = Preflight(items, frames=args.frames, sounds=generator and generator.sounds(),
-                          progress=lambda found, total: bar(found, total=total))
+    preflight = Preflight(items, frames=args.frames, sounds=generator and generator.sounds())
     hears = networks.judge is not None
     if not args.keep_going:
         preflight.refuse(hears=hears)

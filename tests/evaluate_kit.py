@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import torch
+from hypothesis import strategies as st
 
 import evaluate
 from common import cli
+from common.errors import InputError
 from faces.detectors import Face
 from faces.landmarks import CANONICAL_STABLE, STABLE
 from media import VideoWriter
@@ -107,6 +109,30 @@ def write_clips(folder, shifts, count=LEAST):
     for name, shift in shifts.items():
         write(folder / f"{name}.mp4", talking(np.resize(np.roll(GAPS, shift), count)), sound=True)
     return folder
+
+
+def read_damaged(read, path, content, data):
+    """What `read` makes of a file with a damage that hypothesis draws: the end cut off, or one byte changed.
+
+    Args:
+        read: function of a path.
+        path: of the damaged file, which is written here; content: bytes of the whole one.
+        data: from st.data().
+
+    Returns:
+        What `read` returns; None where it refuses the file in one line that names it.
+    """
+    content = bytearray(content)
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)):]
+    else:
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    try:
+        return read(path)
+    except InputError as error:
+        assert path.name in str(error) and "\n" not in str(error)
+        return None
 
 
 def columns_for(*, expert=None, is_lse=False, frechet=None):
