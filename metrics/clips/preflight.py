@@ -21,10 +21,11 @@ class Preflight:
         items: list of metrics.scorer.Item.
         frames: only the first so many of each video are measured; None: all.
         sounds: paths of the sounds from which the videos are yet to be generated; None where the videos are there.
+        shown: whether progress is shown.
     """
 
-    def __init__(self, items, *, frames=None, sounds=None):
-        self._items, self._frames, self._sounds = items, frames, sounds
+    def __init__(self, items, *, frames=None, sounds=None, shown=True):
+        self._items, self._frames, self._sounds, self._shown = items, frames, sounds, shown
 
     @cached_property
     def _found(self):
@@ -33,8 +34,8 @@ class Preflight:
         if self._sounds is None:
             made = (variant.path for item in self._items for variant in item.variants)
             paths |= {path: "generated video" for path in made if path not in paths}
-        found = {}
-        with ThreadPoolExecutor(THREADS) as threads, counting(len(paths), "video", "checking", leave=False) as counter:
+        found, total = {}, len(paths) if self._shown else 0
+        with ThreadPoolExecutor(THREADS) as threads, counting(total, "video", "checking", leave=False) as counter:
             for path, info in zip(paths, threads.map(_probed, paths, paths.values()), strict=True):
                 found[path] = info
                 counter.update()
