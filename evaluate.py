@@ -16,7 +16,6 @@ Exit code 0; 2 when the input cannot be used; 1 when some videos failed (rows wi
 import argparse
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 from common import cli
@@ -176,7 +175,7 @@ def main(argv):
         published = *format_published(rows), footnotes(rows)
     processes = ProcessGroup.join(args.device)
     device = str(choose_device(processes.device))
-    evaluation = plan(args, device, note=print_note if processes.first else lambda _: None, style=style)
+    evaluation = plan(args, device, style, first=processes.first)
     detector = build_detector(args.detector, device=device, weights=args.detector_weights)
     evaluation.facts["detector"] = f"{detector.name} {detector.version}"
     progress = args.out.with_name(args.out.name + ".progress")
@@ -208,8 +207,8 @@ def print_note(text):
     print(f"note: {text}", file=sys.stderr)
 
 
-def plan(args, device, note, style):
-    """metrics.evaluation.Evaluation of the arguments; `note` is called with what is left out, `style` is checked."""
+def plan(args, device, style, *, first=True):
+    """metrics.evaluation.Evaluation of the arguments; `style` is checked, and the `first` process tells what is left out."""
     from faces.tracking.track import FaceSelection
     from metrics.evaluation import Evaluation
     from metrics.measures.registry import build_measures, columns_of
@@ -217,6 +216,7 @@ def plan(args, device, note, style):
     from metrics.scorer import Options
     from metrics.sync.crops import TrackRules
 
+    note = print_note if first else lambda _: None
     rules = TrackRules(min_track=args.min_track, min_face=args.min_face)
     options = Options(args.face_size, args.frames, FaceSelection(index=args.face_index), args.sync_crop, rules, args.fid_crop)
     expert = args.syncnet_weights or (None if args.expert == "none" else args.expert or DEFAULT_EXPERT)
@@ -227,7 +227,7 @@ def plan(args, device, note, style):
         items, systems, facts, generator = given_videos(args, note)
     else:
         items, systems, facts, generator = videos_to_make(args, device, options.selection, note)
-    look_first(args, networks, items, generator, note)
+    look_first(args, networks, items, generator, note, shown=first)
     return Evaluation(items, systems, networks, options, facts, generator, args.fid_reference, args.force)
 
 
@@ -267,15 +267,11 @@ def videos_to_make(args, device, selection, note):
     return generator.items(pairs.pairs), generator.systems, facts, generator
 
 
-def look_first(args, networks, items, generator, note):
+def look_first(args, networks, items, generator, note, *, shown):
     """Refuse what cannot be measured before the first frame: all that the containers tell, in one message."""
-    from tqdm import tqdm
-
     from metrics.clips.preflight import Preflight
 
-    bar = partial(tqdm, desc="checking", unit="video", leave=False, delay=2, disable=None)
-    preflight = Preflight(items, frames=args.frames, sounds=generator and generator.sounds(),
-                          progress=lambda found, total: bar(found, total=total))
+    preflight = Preflight(items, frames=args.frames, sounds=generator and generator.sounds(), shown=shown)
     hears = networks.judge is not None
     if not args.keep_going:
         preflight.refuse(hears=hears)

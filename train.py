@@ -19,8 +19,8 @@ from pathlib import Path
 from common.cli import EXIT_INTERRUPTED, run, when_interrupted
 from common.places import check_folder
 from training.config import load_config
+from training.forecast.plan import plan
 from training.logging.trackers import require_trackers
-from training.plan import plan
 from training.storage.lock import hold_run
 
 
@@ -61,7 +61,7 @@ def _kept(job, dry_run):
 
 def _work(job, dry_run):
     from training.best import describe_end
-    from training.dry_run import describe, measure
+    from training.forecast.dry_run import describe, measure
     from training.loop import MINUTES, SIGNAL, train
     from training.run import NotFinite
     from training.storage.state import StorageError

@@ -119,7 +119,7 @@ def _told_by(path):
 
 
 def _leave_to_the_parent():
-    """A forked child, such as a worker of the loader, shares its parent's open files, and would keep the lock after its end."""
+    """Close the locks in a forked child, such as a worker of the loader: they would last until it ends, too."""
     for lock in list(_held):
         lock._close()
 

@@ -102,7 +102,7 @@ def check_output(path, inputs=(), *, suffixes=None, flag="--outfile", folders=Fa
 
 
 def check_folder(folder, names=(), inputs=(), *, flag="--out"):
-    """The same for a folder of outputs.
+    """Refuse a folder of outputs that cannot be written, or whose files would replace an input, before any work is done.
 
     Args:
         folder: it is made where it is missing.

@@ -1,14 +1,17 @@
 """What the tests of evaluate.py share: drawn faces whose landmarks a test detector reads back, a tiny sync expert, reports."""
 
 import json
+from importlib import import_module
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import torch
+from hypothesis import strategies as st
 
 import evaluate
 from common import cli
+from common.errors import InputError
 from faces.detectors import Face
 from faces.landmarks import CANONICAL_STABLE, STABLE
 from media import VideoWriter
@@ -23,6 +26,9 @@ LEAST = 45  # frames that a sync expert with unit-length embeddings needs
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 # Multiples of 4 keep the marks' edges on the chroma grid, where the encoder leaves them.
 GAPS = 4 * np.round(3 + 3 * np.sin(np.arange(30) / 3)).astype(int)
+# Modules that hold `build_detector` under a name of their own. One that is first imported while it is replaced would hold the
+# drawn one for all later tests of the process.
+HOLDERS = ("pipeline.lips.compare", "pipeline.preview", "pipeline.tracking", "talking_faces.comparing")
 SUFFIXES = {".json", ".csv", ".md", ".tex", ".html"}
 
 
@@ -80,6 +86,8 @@ def never_covered(scores, fps, shots=None):
 
 def use_drawn_faces(monkeypatch):
     """Every detector that the program builds is a DrawnFaces, and no drawn mouth counts as covered; returns one."""
+    for module in HOLDERS:
+        import_module(module)
     monkeypatch.setattr("faces.tracking.track.covered_frames", never_covered)
     for place in ("faces.detectors.build_detector", "pipeline.tracking.build_detector"):
         monkeypatch.setattr(place, lambda *args, **options: DrawnFaces())
@@ -107,6 +115,30 @@ def write_clips(folder, shifts, count=LEAST):
     for name, shift in shifts.items():
         write(folder / f"{name}.mp4", talking(np.resize(np.roll(GAPS, shift), count)), sound=True)
     return folder
+
+
+def read_damaged(read, path, content, data):
+    """What `read` makes of a file with a damage that hypothesis draws: the end cut off, or one byte changed.
+
+    Args:
+        read: function of a path.
+        path: of the damaged file, which is written here; content: bytes of the whole one.
+        data: from st.data().
+
+    Returns:
+        What `read` returns; None where it refuses the file in one line that names it.
+    """
+    content = bytearray(content)
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)):]
+    else:
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    try:
+        return read(path)
+    except InputError as error:
+        assert path.name in str(error) and "\n" not in str(error)
+        return None
 
 
 def columns_for(*, expert=None, is_lse=False, frechet=None):

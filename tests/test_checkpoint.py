@@ -18,7 +18,7 @@ from common.errors import InputError
 from common.files import content_hash
 from models import build_model
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.foreign import read_foreign
+from training.weights.foreign import read_foreign
 
 SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
 CONFIG = {"model": SMALL, "data": {"crop": "aligned", "pads": [0, 10, 0, 0]}, "training": {"steps": 10, "word": "äß"}}
@@ -302,6 +302,15 @@ def test_own_file_with_wrong_metadata(tmp_path, small, metadata, says):
     good = {"format": "talking-face-checkpoint", "version": "1", "config": json.dumps(CONFIG)}
     save_file(small.state_dict(), path, metadata={**good, **metadata})
     assert says in refusal(path)
+
+
+def test_zip_of_a_later_version_is_damaged(tmp_path):
+    path = tmp_path / "x.pth"
+    torch.save({"binary_pred.0.weight": torch.zeros(2)}, path)
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 6] = 99  # the version that is needed to unpack an entry
+    path.write_bytes(content)
+    assert "damaged or not whole (zip file version 9.9)" in refusal(path)
 
 
 def test_zip_that_unpacks_to_more_than_it_is(tmp_path):

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from common.errors import InputError
-from training.file_kinds import SAFETENSORS, kind_of
+from training.weights.file_kinds import SAFETENSORS, kind_of
 
 
 def packed(header, data=bytes(24)):

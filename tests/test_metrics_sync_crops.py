@@ -246,7 +246,7 @@ def test_face_boxes_are_blind_to_the_mouth_and_equal_the_box_crop():
     np.testing.assert_allclose(boxes[0], [x1, y1, x2, y2], atol=0.51)
 
 
-# sharpness and strips
+# sharpness and rows of faces
 
 
 def test_sharpness_falls_with_blur_and_is_that_of_the_grey_picture():
@@ -265,14 +265,14 @@ def test_sharpness_falls_with_blur_and_is_that_of_the_grey_picture():
 
 @settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 10))
-def test_spread_takes_first_and_last(length, count):
+def test_evenly_spaced_pictures_have_the_first_and_the_last(length, count):
     found = evenly_spaced(range(length), count)
     assert len(found) == min(length, count) and found == sorted(set(found))
     if length:
         assert found[0] == 0 and (count == 1 or found[-1] == length - 1)
 
 
-def test_a_strip_holds_the_rows_one_below_the_other():
+def test_rows_of_faces_lie_one_below_the_other():
     rows = [[np.full((16, 16, 3), 20 * at, np.uint8) for at in range(12)], [np.full((16, 16, 3), (250, 0, 0), np.uint8)] * 3]
     sheet = cv2.imdecode(np.frombuffer(draw_face_rows(rows), np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
     assert sheet.shape == (32, 128, 3)

@@ -1,4 +1,4 @@
-"""Whole videos before a judge: which pictures and which sound meet, tracks, held frames, and verdicts on real clips."""
+"""Whole videos before a judge: which pictures and which sound meet, tracks, and verdicts on real clips."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from benchmarks.peers.syncnet_checkout import syncnet_state
 from common.errors import InputError
 from faces.crops import CropSpec, face_boxes
-from faces.detectors import Face, build_detector
+from faces.detectors import build_detector
 from faces.tracking.track import FaceTrack, track_face
-from media import VideoReader, VideoWriter, decode_audio, probe
+from media import VideoReader, decode_audio, probe
 from metrics.footage import Footage, open_footage
 from metrics.sync.crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame
 from metrics.sync.judges import load_judge
@@ -24,85 +24,9 @@ from metrics.sync.score import OVERLAP, PADDED, score_sync
 from metrics.sync.video import judge_video
 from models import build_model
 from tests.conftest import ROOT
-from tests.faces_kit import plain_face
 from tests.inference_kit import OWN
+from tests.sync_kit import HEIGHT, RATE, RULES, WIDTH, Level, RedSpot, clicks, draw, flashes, write
 from training.checkpoint import save_checkpoint
-
-WIDTH, HEIGHT, EYES = 160, 176, 32.0
-RULES = TrackRules(min_track=6, min_face=20)
-RATE = 16000
-
-
-class RedSpot:
-    """Finds the face that `draw` marks with a red square between its eyes."""
-
-    name, version = "red spot", "1"
-
-    def detect(self, frame):
-        rows, columns = np.nonzero((frame[..., 0] > 150) & (frame[..., 1] < 90) & (frame[..., 2] < 90))
-        if len(rows) < 16:
-            return []
-        return [Face.from_landmarks(plain_face(columns.mean() + 0.5, rows.mean() + 0.5, EYES), 1.0)]
-
-    def follow(self, frame, face):
-        return next(iter(self.detect(frame)), None)
-
-    def close(self):
-        pass
-
-
-def draw(number, level=0, seen=True):
-    """A frame that no other equals; the face sways, and above it is a field whose brightness is `level`."""
-    random = np.random.default_rng(number)
-    frame = np.repeat(np.repeat(random.integers(60, 160, (HEIGHT // 16, WIDTH // 16, 1), np.uint8), 16, 0), 16, 1).repeat(3, 2)
-    x, y = 80 + 4 * (number % 3), 68
-    frame[:60] = level
-    if seen:
-        frame[y - 4 : y + 4, x - 4 : x + 4] = (255, 0, 0)
-    return frame
-
-
-def write(path, frames, fps=25):
-    with VideoWriter(path, width=WIDTH, height=HEIGHT, fps=Fraction(fps), crf=1) as writer:
-        for frame in frames:
-            writer.write(frame)
-    return path
-
-
-def flashes(count, times, fps=25):
-    """Brightness of each frame: 255 where it is on screen at one of the times, else 0."""
-    lit = {int(time * fps + 0.01) for time in times}
-    return [255 * (at in lit) for at in range(count)]
-
-
-def clicks(seconds, times, rate=RATE):
-    """(1, n) float32: quiet, and loud for a twenty-fifth of a second from each time on."""
-    sound = np.zeros((1, round(seconds * rate)), np.float32)
-    for time in times:
-        sound[0, round(time * rate) : round((time + 0.04) * rate)] = 0.9
-    return sound
-
-
-class Level:
-    """A judge that compares brightness with loudness, frame by frame, and keeps what it was shown."""
-
-    dimension, by_landmarks = 1, False
-
-    def __init__(self, crop_spec=None, rule=PADDED):
-        self.crop_spec, self.rule, self.shown, self.heard = crop_spec, rule, [], []
-
-    def lips(self, crops):
-        crops = [np.array(crop) for crop in crops]
-        self.shown.append(crops)
-        level = [float(crop[: len(crop) // 8].mean()) / 255 for crop in crops]
-        return torch.tensor(level)[: max(0, len(crops) - 4), None]
-
-    def sound(self, samples, rate, count):
-        self.heard.append(samples)
-        edges = [round(at / 25 * rate) for at in range(count + 1)]
-        peaks = [np.abs(samples[0, a:b]).mean() for a, b in zip(edges, edges[1:], strict=False)]
-        return torch.tensor(np.array(peaks), dtype=torch.float32)[:, None]
-
 
 # which picture is on screen when
 
@@ -254,61 +178,6 @@ def test_a_track_without_sound_is_left_out(tmp_path):
     footage = open_footage(write(tmp_path / "clip.mp4", frames), RedSpot())
     found = judge_video(footage, (clicks(1, [0.2]), RATE), Level(), "tracked", RULES)
     assert found.tracks == 1 and found.score.windows == 15
-
-
-# footage
-
-
-def test_a_video_that_does_not_fit_into_memory_gives_the_same_figures(tmp_path):
-    path = write(tmp_path / "clip.mp4", [draw(at, 5 * at) for at in range(45)], 30)
-    sound, size = (clicks(1.5, [0.5]), RATE), WIDTH * HEIGHT * 3
-    scores = []
-    for keep, kept in ((45 * size, True), (45 * size - 1, False), (10 * size, False), (0, False)):
-        footage = open_footage(path, RedSpot(), keep_bytes=keep)
-        first, again = next(iter(footage.frames())), next(iter(footage.frames()))
-        assert (first is again) == kept
-        np.testing.assert_array_equal(first, again)
-        assert len(list(footage.frames())) == len(footage) == 45
-        scores.append(judge_video(footage, sound, Level(), "tracked", RULES).score)
-    for score in scores[1:]:
-        np.testing.assert_array_equal(score.curve, scores[0].curve)
-
-
-def test_footage_is_cut_changed_and_refused(tmp_path):
-    path = write(tmp_path / "clip.mp4", [draw(at, seen=at != 4) for at in range(30)])
-    seen = []
-    footage = open_footage(path, RedSpot(), limit=12, fit=lambda info: seen.append(info) or (lambda frame: frame[:170]),
-                           keep_bytes=0)
-    assert len(footage) == 12 and {frame.shape for frame in footage.frames()} == {(170, WIDTH, 3)}
-    assert seen[0].height == HEIGHT and footage.track.height == 170 and footage.damage is None and not footage.still
-    assert footage.detected.tolist() == [at != 4 for at in range(12)] and footage.track.present.all()
-    assert np.isnan(footage.boxes()).all(1).tolist() == [at == 4 for at in range(12)]
-    blank = write(tmp_path / "blank.mp4", [draw(at, seen=False) for at in range(8)])
-    with pytest.raises(InputError, match=r"blank\.mp4: no face was found in any of its 8 frames"):
-        open_footage(blank, RedSpot())
-    from PIL import Image
-
-    Image.fromarray(draw(0)).save(tmp_path / "still.png")
-    with pytest.raises(InputError, match=r"still\.png: is a picture"):
-        open_footage(tmp_path / "still.png", RedSpot())
-
-
-@pytest.mark.parametrize("fps", [25, 50])
-def test_a_held_frame_is_judged_as_a_video_of_it(tmp_path, fps):
-    levels = [5 * at for at in range(40)]
-    footage = open_footage(write(tmp_path / "clip.mp4", [draw(*one) for one in enumerate(levels)], fps), RedSpot())
-    held = footage.held(7)
-    read = list(footage.frames())
-    assert held.still and len(held) == 40 and all((frame == read[7]).all() for frame in held.frames())
-    assert (held.track.landmarks == footage.track.landmarks[7]).all() and held.detected.all() and not footage.still
-    sound = clicks(40 / fps, [0.2]), RATE
-    for judge, crop in ((Level(), "whole"), (Level(), "tracked"), (Level(CropSpec("aligned", 96)), "tracked")):
-        quick = judge_video(held, sound, judge, crop, RULES)
-        slow = judge_video(replace(held, still=False), sound, judge, crop, RULES)
-        assert len(judge.shown[0]) == 5 < len(judge.shown[1]) and quick.score.windows == slow.score.windows
-        np.testing.assert_allclose(quick.score.curve, slow.score.curve, rtol=1e-6)
-        np.testing.assert_array_equal(quick.lips, slow.lips)
-    assert footage.held(3).held(9).still
 
 
 # the judges themselves

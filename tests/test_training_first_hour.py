@@ -8,8 +8,9 @@ from common.errors import InputError
 from losses.criterion import build_criterion
 from tests.prepared_kit import make_corpus
 from tests.training_kit import GAN, SMALL, run_of, small_config, step, stored, write_yaml
-from training import loop, speed
+from training import loop
 from training.changes import changed_settings, describe_changes, of_validation
+from training.forecast import speed
 from training.logging.rows import read_rows
 from training.loop import MINUTES, STEPS, train
 from training.storage.store import Store
@@ -126,7 +127,7 @@ def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tm
 
 
 def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_path, draws, capsys, monkeypatch):
-    monkeypatch.setattr("training.dry_run.TIMED", 1)
+    monkeypatch.setattr("training.forecast.dry_run.TIMED", 1)
     start = stored(tmp_path / "start.safetensors", SMALL)
     path = write_config()
     assert train(run_of(path, f"train.init={start}", "train.minutes=0"), lambda _: None) == MINUTES
@@ -162,7 +163,7 @@ def test_a_dry_run_goes_before_the_run_that_it_builds_on(write_config, tmp_path,
     """An expert that configs/expert_grid.yaml would leave is stood for by an untrained one, and said; a run refuses."""
     expert = tmp_path / "runs" / "expert_grid" / "best.safetensors"
     path = write_config(losses={"l1": {"weight": "rest"}, "sync": {"weight": 0.1, "expert": str(expert)}}, data={"window": 5})
-    monkeypatch.setattr("training.dry_run.TIMED", 1)
+    monkeypatch.setattr("training.forecast.dry_run.TIMED", 1)
     arguments = [str(path), "--dry_run", "train.steps=9000000", "train.minutes=1", "train.cpu_config=demo_l1.yaml"]
     assert run(train_script.main, arguments) == 0
     said = capsys.readouterr().out.splitlines()

@@ -6,7 +6,7 @@ import torch
 from common.errors import InputError
 from models import MODELS
 from training.checkpoint import load_checkpoint
-from training.wrappings import find_network
+from training.weights.wrappings import find_network
 
 
 def state_of(name, value=0.0, prefix=""):

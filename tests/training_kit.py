@@ -79,3 +79,15 @@ def stored(path, network, **data):
     torch.manual_seed(7)
     save_checkpoint(path, build_model(network), {"model": network, "data": {"crop": "aligned", **data}})
     return path
+
+
+def copied(module):
+    """dict of name -> clone of each tensor of a module's state."""
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def same(one, other):
+    """Whether two dicts hold equal tensors under all names of the second."""
+    import torch
+
+    return all(torch.equal(one[name], tensor) for name, tensor in other.items())

@@ -46,7 +46,7 @@ class BestWeights:
         return self.metric is not None and self.metric.partition("/")[2] in OF_ALL
 
     def begin_anew(self, step):
-        """What was the best until `step` does not compare with what comes."""
+        """Forget the best: the values until `step` do not compare with later ones."""
         self.value, self.step, self.since, self.seen = float("inf"), None, step, 0
 
     def state(self):
@@ -54,10 +54,10 @@ class BestWeights:
         return dict(vars(self))
 
     def load(self, stored, step):
-        """Put back what `state` gave at `step`. What is of another metric, or of an older version (a number), is let go.
+        """Restore what `state` gave at `step`; a value of another metric, or of an older version (a number), is discarded.
 
         Returns:
-            Whether there was a best value, and it was let go.
+            True where a best value was discarded.
         """
         if isinstance(stored, dict) and stored["metric"] == self.metric:
             vars(self).update(stored)

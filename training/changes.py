@@ -1,12 +1,12 @@
-"""What differs between a stored run and the command that goes on with it: settings, processes, clips."""
+"""What differs between a stored run and the command that resumes it: settings, processes, clips."""
 
 from common.schema import shown
 
 # Settings that change nothing of what is learned, measured or timed.
 _OUTSIDE = {"train.minutes", "train.runs", "train.keep", "train.checkpoint_every", "train.progress", "train.print_every",
             "train.tensorboard", "train.wandb", "train.init", "train.cpu_config", "data.workers", "name"}  # fmt: skip
-# Settings, or beginnings of their names, that decide what a value of validation means. Clips that a setting takes or leaves are
-# compared themselves (clips.val, clips.unseen); the negatives are those that an expert is validated with, too.
+# Settings, or beginnings of their names, that decide what a value of validation means. Settings that select clips are not among
+# them: the clips themselves are compared (clips.val, clips.unseen). Negatives are: an expert is validated with them, too.
 _OF_VALIDATION = (
     "losses.", "data.window", "data.longest", "data.phonemes", "data.audio_window", "data.mask_top", "data.texture.",
     "data.negatives.", "train.batch_size", "train.validate_batches", "train.best", "clips.val", "clips.unseen",
@@ -49,7 +49,7 @@ def changed_clips(before, now):
 
 
 def of_validation(changes):
-    """Whether values of validation from before these changes compare with later ones."""
+    """Whether values of validation mean something else after these changes, so that earlier ones do not compare."""
     return any(key.startswith(_OF_VALIDATION) for key in changes)
 
 

@@ -12,9 +12,9 @@ from torch import nn
 from common.errors import InputError
 from common.files import atomic_output, content_hash
 from models import MODELS, build_model
-from training.file_kinds import SAFETENSORS, kind_of
-from training.foreign import read_foreign
-from training.wrappings import find_network
+from training.weights.file_kinds import SAFETENSORS, kind_of
+from training.weights.foreign import read_foreign
+from training.weights.wrappings import find_network
 
 FORMAT, VERSION = "talking-face-checkpoint", 1
 STORAGE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -26,7 +26,6 @@ FOREIGN_DATA = {
     "reference": "same",
 }
 _NAMED = 3
-_LARGEST_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def load_checkpoint(path, device="cpu", *, expect=None):
     """Read a checkpoint of ours or a published one; which of the two is seen from the content, not from the name.
 
     A foreign file (Wav2Lip's `.pth`: old or new torch format, TorchScript archive, or safetensors; a state dict, bare or
-    wrapped as `training.wrappings` says) is read without running code. Which network it holds is seen from its keys.
+    wrapped as `training.weights.wrappings` says) is read without running code. Which network it holds is seen from its keys.
 
     Args:
         path: the file.
@@ -131,12 +130,7 @@ def load_checkpoint(path, device="cpu", *, expect=None):
 
 
 def _read_safetensors(path):
-    """(config or None, state dict) of a safetensors file; config is None where the file is not of our format."""
-    with open(path, "rb") as file:
-        header = int.from_bytes(file.read(8), "little")
-    size = path.stat().st_size
-    if header > _LARGEST_HEADER or header + 8 > size:
-        raise InputError(f"{path}: damaged: the header says {header} bytes, the file has {size}; copy or download it again")
+    """(config, state dict) of a safetensors file that `kind_of` has checked; config is None where it is not of our format."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

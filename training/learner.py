@@ -6,7 +6,7 @@ from training.schedule import rate_at
 
 
 class Learner:
-    """A network and what moves it.
+    """A network and its optimiser.
 
     Args:
         engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip

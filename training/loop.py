@@ -7,10 +7,10 @@ import time
 from contextlib import contextmanager
 
 from common.files import atomic_output
+from training.forecast.speed import SLOW, estimated_step_seconds, too_long
 from training.logging.log import Log
 from training.run import NotFinite
 from training.setup import batches
-from training.speed import SLOW, estimated_step_seconds, too_long
 from training.storage.store import Store
 from training.validation import validate
 
@@ -78,7 +78,7 @@ def _open_log(run, report):
 
 
 def _tell_estimate(run, log):
-    """Before a first step that takes minutes: that a run is for a GPU. True when it was said, or need not be."""
+    """Say before a long first step that the run is for a GPU. Returns True when that was said, or need not be said later."""
     if run.device.type != "cpu":
         return True
     seconds = estimated_step_seconds(run)
@@ -89,7 +89,7 @@ def _tell_estimate(run, log):
 
 
 def _tell_too_long(run, log, seconds):
-    """The same of a measured step."""
+    """Say it after a measured step."""
     if complaint := too_long(run, seconds):
         log.note(complaint)
 

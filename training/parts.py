@@ -6,7 +6,7 @@ from common.errors import InputError
 from common.suggest import refuse_unknown
 from models import MODELS, build_model
 from training.checkpoint import difference_of, load_checkpoint
-from training.missing import cure
+from training.config.missing import cure
 
 
 def build_network(config, device, starts=()):

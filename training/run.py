@@ -13,10 +13,10 @@ from training.batch_norm import share_batch_norm
 from training.best import BestWeights, metric_of_best, require_metric
 from training.changes import changed_clips, changed_settings, clips_of, of_validation
 from training.config import starts_of
+from training.config.missing import config_of
 from training.crop_kind import require_one_crop
 from training.engine import Engine
 from training.learner import Learner, rates_of
-from training.missing import config_of
 from training.parts import build_network, keep_frozen_in_eval, parameter_groups
 from training.setup import (
     adversary_settings,
@@ -273,14 +273,14 @@ class Run:
 
     def _load_best(self, state):
         """The best so far, unless what has changed since then makes it another thing; a state of before has no config."""
-        let_go = self.best.load(state["best"], self.step)
+        discarded = self.best.load(state["best"], self.step)
         if "config" not in state:
             return
         before = {**json.loads(state["config"]), "processes": state["processes"]}
         self.changes = changed_settings(before, {**json.loads(json.dumps(self.config)), "processes": self.engine.size})
         clips, leaked = changed_clips(state["clips"], clips_of(self.training, self.validation))
         self.changes |= clips
-        if let_go or of_validation(self.changes):
+        if discarded or of_validation(self.changes):
             self.best.begin_anew(self.step)
             self.notes.append("what validation measures has changed: the best weights are chosen anew from here on")
         if leaked:

@@ -17,7 +17,7 @@ from losses.term import Setting
 from models import build_model
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.config import checked_section, load_config
-from training.missing import config_of, cure
+from training.config.missing import config_of, cure
 
 RELEASED = Path(__file__).resolve().parents[1] / "checkpoints"
 
@@ -132,7 +132,7 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
 
 def batches(dataset, batch_size, numbers, workers, device):
     """Loader of batches by number: batch n holds the `batch_size` items from n * batch_size on."""
-    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # training.dry_run.describe says it better
+    warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)  # a dry run says it better
     return torch.utils.data.DataLoader(
         dataset,
         batch_sampler=(range(number * batch_size, (number + 1) * batch_size) for number in numbers),

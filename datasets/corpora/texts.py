@@ -12,9 +12,13 @@ _TIMES = re.compile(r"\s*\d+\s+\d+\s+", re.ASCII)
 _LOG = logging.getLogger(__name__)
 
 
-def read_words(path):
-    """Words of a text or subtitle file, by `speech.alignment.given.read_transcript`; "" where there is no such file."""
-    return _known(read_transcript, path)
+def read_words_and_times(path):
+    """(words, the path itself where it is an LRS2 text with word times, else None) of a text or subtitle file.
+
+    The words are those of `speech.alignment.given.read_transcript`; "" where there is no such file.
+    """
+    words = _known(read_transcript, path)
+    return words, path if words and _has_word_times(_text(path)) else None
 
 
 def read_lrs(path):
@@ -24,12 +28,7 @@ def read_lrs(path):
     """
     text = _known(_text, path)
     words = next((" ".join(line[len("Text:") :].split()) for line in text.split("\n") if line.startswith("Text:")), "")
-    return words, path if has_word_times(text) else None
-
-
-def has_word_times(text):
-    """Whether a text has the table of word times of LRS2's pretrain."""
-    return any(line.split()[:3] == ["WORD", "START", "END"] for line in text.split("\n"))
+    return words, path if _has_word_times(text) else None
 
 
 def read_timit(path):
@@ -42,14 +41,13 @@ def _text(path):
     return read_text(path, "transcript")
 
 
-def read_words_and_times(path):
-    """(`read_words`, the path itself where it is an LRS2 text with word times, else None)."""
-    words = read_words(path)
-    return words, path if words and has_word_times(_text(path)) else None
+def _has_word_times(text):
+    """Whether a text has the table of word times of LRS2's pretrain."""
+    return any(line.split()[:3] == ["WORD", "START", "END"] for line in text.split("\n"))
 
 
 def _known(read, path):
-    """What `read` gives of a file; "" where there is none, where it is empty, or where it cannot be read, which is said."""
+    """What `read` gives of a file; "" where there is none, where it is empty, or, with a warning, where it cannot be read."""
     path = Path(path)
     try:
         return read(path) if path.is_file() and path.stat().st_size else ""

@@ -4,7 +4,7 @@ from common.errors import InputError
 from common.places import check_folder, refuse_inputs
 from datasets.clip_ids import is_utf8, printable
 from datasets.preparing.phones import WAYS, require_aligner
-from datasets.preparing.settings import SPLITTING
+from datasets.preparing.settings import SPLITTING, PrepareSettings
 from datasets.preparing.speech import MOST_VOICES
 from datasets.preparing.split import SHARES
 from faces.detectors import DETECTORS
@@ -55,7 +55,8 @@ def check_arguments(args):
             raise InputError(f"--{name} {value:g}: must be {least} or more")
     if not 0 <= args.voices <= MOST_VOICES:
         raise InputError(f"--voices {args.voices}: must lie between 0 and {MOST_VOICES}")
-    val, test = (0.05 if share is None else share for share in (args.val_share, args.test_share))
+    val = PrepareSettings.val_share if args.val_share is None else args.val_share
+    test = PrepareSettings.test_share if args.test_share is None else args.test_share
     if not (val >= 0 and test >= 0 and val + test < 1):  # NaN is neither
         raise InputError("--val_share and --test_share must be 0 or more, and their sum below 1")
     try:

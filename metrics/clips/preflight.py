@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from common.errors import InputError
+from common.terminal import counting
 from media import probe
 from media.length import packet_seconds, require_sound
 from metrics.compare import check_lengths, fitting
@@ -20,11 +21,11 @@ class Preflight:
         items: list of metrics.scorer.Item.
         frames: only the first so many of each video are measured; None: all.
         sounds: paths of the sounds from which the videos are yet to be generated; None where the videos are there.
-        progress: takes an iterator and its length, returns what is iterated instead (a progress bar).
+        shown: whether progress is shown.
     """
 
-    def __init__(self, items, *, frames=None, sounds=None, progress=lambda found, total: found):
-        self._items, self._frames, self._sounds, self._progress = items, frames, sounds, progress
+    def __init__(self, items, *, frames=None, sounds=None, shown=True):
+        self._items, self._frames, self._sounds, self._shown = items, frames, sounds, shown
 
     @cached_property
     def _found(self):
@@ -33,9 +34,12 @@ class Preflight:
         if self._sounds is None:
             made = (variant.path for item in self._items for variant in item.variants)
             paths |= {path: "generated video" for path in made if path not in paths}
-        with ThreadPoolExecutor(THREADS) as threads:
-            found = threads.map(_probed, paths, paths.values())
-            return dict(zip(paths, self._progress(found, len(paths)), strict=True))
+        found, total = {}, len(paths) if self._shown else 0
+        with ThreadPoolExecutor(THREADS) as threads, counting(total, "video", "checking", leave=False) as counter:
+            for path, info in zip(paths, threads.map(_probed, paths, paths.values()), strict=True):
+                found[path] = info
+                counter.update()
+        return found
 
     @cached_property
     def problems(self):

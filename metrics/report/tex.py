@@ -9,6 +9,7 @@ from metrics.report.cells import (
     best_labels,
     cell_of,
     counts,
+    flagged,
     footnotes,
     leakage,
     main_protocol,
@@ -64,7 +65,7 @@ def _measured(report, style, name):
     best = {column.key: best_labels(report, column) for column in columns}
     even = len({row["videos"] for row in rows}) < 2 and not report["failed"]
     heads = [*([] if even else ["videos"]), *(column.head for column in columns)]
-    marked = any(row["cells"][column.key]["flag"] for row in rows for column in columns)
+    marked = flagged(report, columns)
     bold = any(best.values()) * ("the best of the systems" + " without †" * marked)
     lines = [*_opening(_caption(report, style, even, bold), _label(style, name)),
              rf"\begin{{tabular}}{{@{{}}l{'r' * len(heads)}@{{}}}}", r"\toprule", *_heads(heads), r"\midrule"]  # fmt: skip

@@ -11,7 +11,7 @@ from pipeline.jobs.checks import FirstLook, look_at_all
 from pipeline.options import DriveOptions, FaceOptions, Transform, check_face, refuse_beside_compat
 from pipeline.tracking import TrackStore, default_cache
 from speech.labelling import SpeechText
-from training.file_kinds import kind_of
+from training.weights.file_kinds import kind_of
 
 
 class JobRunner:

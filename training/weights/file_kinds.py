@@ -1,4 +1,4 @@
-"""What a weights file is, by its first bytes: light enough to be asked before torch is imported."""
+"""The kind of a weights file, from its first bytes; nothing here imports torch."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from common.errors import InputError
 from common.files import require_file
 
 SAFETENSORS, ZIP, PICKLE = "safetensors", "zip", "pickle"
-LARGEST_HEADER = 100_000_000  # bytes of a safetensors header
+_LARGEST_HEADER = 100_000_000  # bytes of a safetensors header
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 
 
@@ -16,7 +16,8 @@ def kind_of(path):
     """SAFETENSORS; ZIP, of torch or a TorchScript archive; or PICKLE, the old format of torch.
 
     Raises:
-        InputError: no such file, empty, nothing of these, or a safetensors file that is damaged or was cut short.
+        InputError: no such file (for the best weights of a run that chose none, the message names its last ones), an empty
+            one, nothing of these, or a safetensors file that is damaged or was cut short.
     """
     last = Path(path).with_name("last.safetensors")
     if Path(path).name == "best.safetensors" and not Path(path).exists() and last.is_file():
@@ -40,7 +41,7 @@ def _check_whole(path):
     size = os.stat(path).st_size
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length > LARGEST_HEADER or length + 8 > size:
+        if length > _LARGEST_HEADER or length + 8 > size:
             raise InputError(f"{path}: damaged: the header says {length} bytes, the file has {size}; copy or download it again")
         header = file.read(length)
     try:

@@ -16,7 +16,7 @@ def config_of(path):
 
 
 def cure(path, key):
-    """How to get the checkpoint `path`, which the key of a config names; "" where nobody knows, or where the run was there.
+    """How to get the checkpoint `path` that a config names; "" where no config leaves it, or where its folder is there.
 
     Args:
         path: str or Path; key: full name of the setting, such as "losses.sync.expert".

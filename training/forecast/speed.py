@@ -1,4 +1,4 @@
-"""How long a run takes on this machine, and what is said where that is too long."""
+"""How long a run takes on this machine, and what the user is told where that is too long."""
 
 import time
 
@@ -6,16 +6,16 @@ import torch
 
 from datasets.windows import collate
 
-DAYS_ON_CPU = 3.0  # a run that takes longer on a CPU is told to be for a GPU
-_BACKWARD = 2  # a step takes its forward pass, and about twice that to go back
-_LONG = 0.5  # seconds of a pass, from which on it is timed once; the first of shorter ones is mostly preparation
+DAYS_ON_CPU = 3.0  # of a run that takes longer on a CPU, the user is told that it is for a GPU
+_BACKWARD = 2  # the backward pass of a step takes about twice as long as the forward pass
+_LONG = 0.5  # seconds: a pass that takes longer is timed once; of shorter ones the quickest counts
 _PASSES = 3
 SLOW = 20.0  # seconds of a step, from which on a run says its estimate before the first step is done
 
 
 @torch.no_grad()
 def estimated_step_seconds(run):
-    """Seconds that a step takes, estimated from the way of a single item through the network.
+    """Seconds that a step takes, estimated from the forward pass of a single item.
 
     Losses and adversaries come on top; many small items are quicker together. Nothing of the run changes: no random number is
     drawn.
@@ -39,8 +39,8 @@ def too_long(run, seconds, about="", steps=None):
     """One line that says that the run is for a GPU, and what is for CPUs; None where it is not too long, or on a GPU.
 
     Args:
-        run: training.run.Run; seconds: of a step; about: "about " where that is an estimate; steps: that are
-            left, where not those of the run.
+        run: training.run.Run; seconds: of a step; about: "about " where that is an estimate.
+        steps: that are still to be done; None: those that are left of the run.
     """
     train = run.config["train"]
     steps = train["steps"] - run.step if steps is None else steps

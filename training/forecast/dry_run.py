@@ -1,14 +1,14 @@
-"""What a run would be: parameters, losses, memory, disk, hours. Each line comes when it is known; nothing is written."""
+"""What a dry run tells: parameters, losses, memory, disk, hours. Each line comes when it is known; nothing is written."""
 
 import os
 import statistics
 import time
 
 from datasets.fields import FIELDS
+from training.forecast.speed import SLOW, estimated_step_seconds, in_words, too_long
 from training.logging.log import peak_memory
 from training.loop import steps_left
 from training.setup import needed_fields
-from training.speed import SLOW, estimated_step_seconds, in_words, too_long
 from training.storage.store import room_left, room_needed
 from training.validation import validate
 
@@ -79,7 +79,7 @@ def measure(run):
 
 
 def _timed_steps(run):
-    """Yields a line a step; returns (seconds of waiting for data, seconds in all) of each, without the first where it can."""
+    """Yields a line a step; returns lists of seconds that steps waited for data, and took in all, without the warm-up step."""
     waits, steps, asked = [], [], time.monotonic()
     for index, batches in enumerate(steps_left(run)):
         ready = time.monotonic()

@@ -9,7 +9,7 @@ from collections import OrderedDict
 import torch
 
 from common.errors import InputError
-from training.file_kinds import ZIP, kind_of
+from training.weights.file_kinds import ZIP, kind_of
 
 _REFUSED = re.compile(r"unsupported global:?\s+(?:GLOBAL\s+)?([\w.]+)", re.IGNORECASE)  # torch's wording and ours
 _AGAIN = "copy or download it again"
@@ -33,7 +33,7 @@ def _check_zip(path):
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:  # the last: of a later version of zip
         raise InputError(f"{path}: damaged or not whole ({error}); {_AGAIN}") from error
     read = [entry for entry in entries if entry.filename.endswith("data.pkl") or "/data/" in entry.filename]
     if sum(entry.file_size for entry in read) > path.stat().st_size or any(entry.compress_type for entry in read):
