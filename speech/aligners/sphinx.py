@@ -86,7 +86,11 @@ class SphinxAligner(Aligner):
         given = [word for word in utterance.words if word.label]
         found = [self._lexicon.words(word.label) for word in given]
         spoken = [one.words for one in found]
-        aligned = self._align_words(utterance, Words(sum(spoken, ()), sum((one.dropped for one in found), ())))
+        every = Words(sum(spoken, ()), sum((one.dropped for one in found), ()))
+        if mute := [word.label for word, words in zip(given, spoken, strict=True) if not words]:
+            why = self._lexicon.refusal(every) or f"these given words cannot be spoken: {', '.join(mute[:3])}"
+            raise AlignmentError(f"{utterance.id}: {why}")
+        aligned = self._align_words(utterance, every)
         groups, at = [], 0
         heard = [word for word in aligned.words if word.label]
         for words in spoken:
