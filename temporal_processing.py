@@ -88,7 +88,7 @@ def _write_all(args):
     title = f"{Path(args.audio).name}: {alignment.source}"
     plots = write_plots(args.out / "temporal", args.format, waveform, alignment, runs, real=real, generated=generated,
                         report=report, title=title)  # fmt: skip
-    names = ["alignment.TextGrid", "alignment.json", "modules.json", *(["lips.json"] if report else [])]
+    names = [name for name in WRITTEN if report or name != "lips.json"]
     print(f"\nwritten: {', '.join([*names, *(path.name for path in plots)])} in {args.out}")
     if stale := former.remove_stale():
         print(f"removed, of an earlier run: {', '.join(stale)}")

@@ -85,7 +85,6 @@ def _moved(phones, by):
 
 
 def test_speech_features_are_made_anew_for_moved_clips_alone(folder):
-    pytest.importorskip("onnx")
     before = stored(folder, "speech")
     av_correct.correct_corpus(folder)
     after, corpus = stored(folder, "speech"), PreparedCorpus.open_folder(folder)

@@ -16,8 +16,6 @@ from tests.synthetic import RATE, opening_track, voice
 from tests.test_av_offset import SECONDS, face_of, moved
 from training.checkpoint import load_checkpoint
 
-pytest.importorskip("onnx")
-
 
 @pytest.fixture(scope="module")
 def judge():

@@ -168,7 +168,6 @@ def test_other_frame_rates_are_refused(tmp_path, capsys):
 
 
 def test_prepare_makes_them_of_the_stored_sound(tmp_path, capsys):
-    pytest.importorskip("onnx")
     folder = make_corpus(tmp_path / "c", clips=2, size=32, frames=28, splits=("train",))
     sound = np.asarray(voice(opening_track(28 / 25, 0), 0))
     for row in (corpus := PreparedCorpus.open_folder(folder)).rows:

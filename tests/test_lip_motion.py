@@ -256,7 +256,6 @@ def test_released_networks_rest_in_silence_with_closed_lips(name):
     if network.features == "mel":
         heard = features("mel", silence, -MARGIN, 25 + 2 * MARGIN)
     else:
-        pytest.importorskip("livekit.wakeword")
         heard = features("embedding", silence, -MARGIN, 25 + 2 * MARGIN)
     moved = network.move(torch.from_numpy(heard)[None], REST)[0]
     assert float(moved.std(0).max()) < 1e-3

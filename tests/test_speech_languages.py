@@ -58,6 +58,9 @@ def test_words_of_other_scripts():
     assert language_words("بُتَرَش إنَ", "ar").words == ("بُتَرَش", "إنَ"), "marks belong to their letters"
     assert language_words("um 24 Uhr", "de", spell=True).words == ("um", "vierundzwanzig", "uhr")
     assert language_words("24", "xx", spell=True).words == ("24",), "num2words does not know it"
+    assert language_words("16", "pt-br", spell=True).words != language_words("16", "pt", spell=True).words == ("dezasseis",)
+    assert language_words("24", "fil", spell=True).words == ("24",), "no Finnish numbers"
+    assert language_words("1" * 40, "cs", spell=True).words == ("jedna",) * 40
     assert [is_english(code) for code in ("en", "en-gb", "EN_US", "de", "eng")] == [True, True, True, False, False]
 
 
@@ -136,7 +139,11 @@ def test_models_of_mfa_by_language(mfa):  # noqa: F811
     assert [word.label for word in found.words if word.label] == ["schöne", "vierundzwanzig", "füße"]
     phones = [phone.label for phone in found.phones if phone.label != SILENCE]
     assert phones == "SH ER N AH F IY AH UH N T S V AE N S IH HH F UW S AH".split()
-    assert json.loads(mfa.log.read_text())["arguments"][2:4] == ["german_mfa", "german_mfa"]
+    assert json.loads(mfa.log.read_text())["arguments"][2:4] == ["german_mfa", "german_mfa"] and not found.notes
+    found = build_aligner("mfa", language="bg", dictionary="german_mfa", acoustic_model="german_mfa").align(
+        utterance("a", "schöne 24 füße")
+    )
+    assert any("not written out for 'bg': 24" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """PocketSphinx as an aligner: what it finds in speech of known words, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,17 @@ def test_phones_lie_inside_the_given_words(aligner, waveform):
     for word in given:
         if word.label:
             assert max(np.abs(edges - word.start).min(), np.abs(edges - word.end).min()) < 1e-5, word
+
+
+def test_given_words_that_cannot_be_spoken_are_named(aligner, waveform):
+    free = [word for word in aligner.align(Utterance("a", waveform, TEXT)).words if word.label]
+    partly = [replace(free[0], label=f"{free[0].label} [laughter]"), *free[1:]]
+    notes = aligner.align(Utterance("a", waveform, words=cover(partly, 5.97, blank=""))).notes
+    assert any("left out of the transcript: [laughter]" in note for note in notes)
+    for labels, message in ((["мир"], "these given words cannot be spoken: мир"), (["мир"] * len(free), "is not English")):
+        changed = [replace(word, label=label) for word, label in zip(free, labels, strict=False)] + free[len(labels) :]
+        with pytest.raises(AlignmentError, match=f"^a: .*{message}"):
+            aligner.align(Utterance("a", waveform, words=cover(changed, 5.97, blank="")))
 
 
 def test_given_words_of_another_sound_are_refused(aligner, waveform):

@@ -120,7 +120,9 @@ def _hash(text):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.faces.covered", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--media", type=Path, required=True, help="the collection of clips")
     parser.add_argument("--half", choices=("choose", "report", "learn"), default="report")
     parser.add_argument("--of_person", type=int, default=OF_PERSON, help="most clips of a person")

@@ -18,12 +18,12 @@ import numpy as np
 
 from common.cli import run
 from common.errors import InputError
+from datasets.corpora.clips import VIDEO_SUFFIXES
 from faces.detectors import build_detector
 from faces.landmarks import eye_distance
 from faces.tracking.track import track_face
 from media import VideoReader
 
-SUFFIXES = {".mp4", ".mpg", ".avi", ".mov", ".mkv", ".webm"}
 HALF = 15  # frames of each clip of a pair
 NEAR, AFTER, CARRIED = 2, 5, 0.15  # frames from the join; frames after it; eye distances
 FADE, GAP, FLASH = 8, 6, 2  # frames
@@ -31,7 +31,9 @@ FADE, GAP, FLASH = 8, 6, 2  # frames
 
 def parse(argv):
     """Command line -> argparse.Namespace."""
-    parser = argparse.ArgumentParser(prog="shots", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.faces.shots", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     add = parser.add_argument
     add("--media", type=Path, required=True, help="folder of clips, searched with all below it")
     add("--pairs", type=int, default=50, help="joins, and clips that are changed, of each kind (%(default)s)")
@@ -45,7 +47,7 @@ def clips_of(folder, most):
     """Paths of the videos below a folder, at most `most` of each folder, spread over its list."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in VIDEO_SUFFIXES:
             found.setdefault(path.parent, []).append(path)
     if not found:
         raise InputError(f"--media {folder}: holds no video")

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from benchmarks.faces.texture_agreement import boundary_recall, explained_variation, undersegmentation_error
-from benchmarks.training.temporal_loss import Step, random_batch
+from benchmarks.training.temporal_loss import Step, add_step, random_batch
 from common.cli import run
 from common.errors import InputError
 from faces.texture import grid_modules, texture_modules
@@ -40,10 +40,7 @@ def main(argv):
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     parser.add_argument("--images", type=int, help="faces in a batch of the torch version (8, on a GPU 80)")
     parser.add_argument("--width", type=float, nargs="*", default=[1.0, 0.25], help="widths of the generator (1.0 0.25)")
-    parser.add_argument("--batch", type=int, default=2, help="windows a step (2)")
-    parser.add_argument("--window", type=int, default=5, help="frames a window (5)")
-    parser.add_argument("--rounds", type=int, default=7, help="timed rounds (7)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    add_step(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     reached = [cost(width, args) for width in args.width]

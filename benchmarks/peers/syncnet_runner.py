@@ -108,7 +108,7 @@ def watch_crops(crops, lossless):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.syncnet_runner", )
+    parser = argparse.ArgumentParser(prog="syncnet_runner.py")
     parser.add_argument("--report", required=True)
     parser.add_argument("--boxes")
     parser.add_argument("--crops")

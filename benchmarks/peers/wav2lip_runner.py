@@ -60,7 +60,7 @@ def watch_generator(faces):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.wav2lip_runner", )
+    parser = argparse.ArgumentParser(prog="wav2lip_runner.py")
     parser.add_argument("--report", required=True)
     parser.add_argument("--box", nargs=4, type=int, required=True)
     parser.add_argument("--dump")

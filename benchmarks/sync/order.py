@@ -35,23 +35,28 @@ def parse(argv):
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sync.order", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    add_clips_and_expert(parser)
+    add = parser.add_argument
+    add("--sync_crop", default="tracked", choices=("tracked", "whole"), help="for SyncNet (%(default)s)")
+    add("--out", type=Path, default=Path("results/sync_order"), help="name of the outputs, without suffix (%(default)s)")
+    return parser.parse_args(argv)
+
+
+def add_clips_and_expert(parser):
+    """Add the flags that `groups` reads, and --expert."""
     add = parser.add_argument
     add("--grid", type=Path, help="GRID")
     add("--unseen_speakers", default="s22,s26,s32", help="speakers that training left out (%(default)s)")
     add("--clips", type=Path, help="folder of other talking videos")
     add("--expert", type=Path, default=ROOT / "checkpoints" / "expert_grid.safetensors", help="sync expert")
-    add("--sync_crop", default="tracked", choices=("tracked", "whole"), help="for SyncNet (%(default)s)")
-    add("--out", type=Path, default=Path("results/sync_order"), help="name of the outputs, without suffix (%(default)s)")
-    args = parser.parse_args(argv)
-    if not (args.grid or args.clips):
-        raise InputError("give clips: --grid, --clips, or both")
-    return args
 
 
 def groups(args):
-    """{name of a group: list of (clip id, path)}."""
+    """{name of a group: list of (clip id, path)}; InputError without --grid and --clips."""
     from datasets.corpora import assign_split, list_clips
 
+    if not (args.grid or args.clips):
+        raise InputError("give clips: --grid, --clips, or both")
     found = {}
     if args.grid:
         unseen = args.unseen_speakers.split(",")
@@ -103,9 +108,10 @@ def main(argv):
     from metrics.clips.protocols import derangement
     from metrics.sync.judges import load_judge
 
+    found = groups(args)
     judge, detector = load_judge(args.expert), build_detector("mediapipe")
     report = {"expert": judge.name, "sha256": judge.sha256, "groups": {}, "left_out": {}}
-    for group, clips in groups(args).items():
+    for group, clips in found.items():
         paths, others = dict(clips), derangement([name for name, _ in clips], 0)
         report["groups"][group] = {}
         for name, path in tqdm(clips, group, disable=None):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.outputs import write_outputs
-from benchmarks.sync.order import ROOT, groups
+from benchmarks.sync.order import add_clips_and_expert, groups
 from common.cli import run
 from common.errors import InputError
 
@@ -26,18 +26,12 @@ def parse(argv):
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sync.strangers", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    add_clips_and_expert(parser)
     add = parser.add_argument
-    add("--grid", type=Path, help="GRID")
-    add("--unseen_speakers", default="s22,s26,s32", help="speakers that training left out (%(default)s)")
-    add("--clips", type=Path, help="folder of other talking videos")
-    add("--expert", type=Path, default=ROOT / "checkpoints" / "expert_grid.safetensors", help="sync expert")
     add("--pairs", type=int, default=200, help="pairs of strangers in each group (%(default)s)")
     add("--seconds", type=float, default=20, help="of each clip, at most (%(default)s)")
     add("--out", type=Path, default=Path("results/sync_strangers"), help="name of the outputs, without suffix (%(default)s)")
-    args = parser.parse_args(argv)
-    if not (args.grid or args.clips):
-        raise InputError("give clips: --grid, --clips, or both")
-    return args
+    return parser.parse_args(argv)
 
 
 def embed(clips, judge, detector, seconds, least):
@@ -96,9 +90,10 @@ def main(argv):
     from metrics.sync.judges import load_judge
     from metrics.sync.score import OVERLAP
 
+    found = groups(args)
     judge, detector = load_judge(args.expert), build_detector("mediapipe")
     report = {"expert": judge.name, "sha256": judge.sha256, "groups": {}, "left_out": {}}
-    for group, clips in groups(args).items():
+    for group, clips in found.items():
         runs, left_out = embed(clips, judge, detector, args.seconds, OVERLAP.overlap + MAX_SHIFT)
         report["left_out"] |= left_out
         if len(runs) > 1:

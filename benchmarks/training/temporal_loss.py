@@ -30,14 +30,19 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training.temporal_loss", description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=float, nargs="+", default=[1.0, 0.25], help="widths of the generator (1.0 0.25)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
-    parser.add_argument("--batch", type=int, default=2, help="windows a step (2)")
-    parser.add_argument("--window", type=int, default=5, help="frames a window (5)")
-    parser.add_argument("--rounds", type=int, default=7, help="timed steps of each form (7)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    add_step(parser)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     shares = {width: measure(width, args) for width in args.width}
     return 0 if shares.get(1.0, 0.0) <= BAR else 1
+
+
+def add_step(parser):
+    """Add the flags that say how large a timed step is and how often it is timed."""
+    parser.add_argument("--batch", type=int, default=2, help="windows a step (2)")
+    parser.add_argument("--window", type=int, default=5, help="frames a window (5)")
+    parser.add_argument("--rounds", type=int, default=7, help="timed steps of each form (7)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
 
 
 def measure(width, args):

@@ -1,13 +1,12 @@
 """Which words an utterance has and how they are said, for PocketSphinx, whose model knows the phones of English."""
 
-from speech.alignment import AlignmentError
 from speech.text.espeak import EspeakPronouncer
 from speech.text.g2p import Pronouncer
 from speech.text.languages import is_english, language_words
 from speech.text.transcript import Words, transcript_words
 
-_FOREIGN = 0.6  # share of words that no English dictionary holds from which on a transcript hardly is English
-_ENOUGH = 5  # different words to tell by
+_FOREIGN = 0.6  # from this share of words on that no English dictionary holds, a transcript is taken for another language
+_ENOUGH = 5  # different words that such a judgement needs
 _HOW = "give its language with --language, such as de (needs espeak-ng, or --aligner mfa)"
 
 
@@ -34,16 +33,13 @@ class EnglishLexicon:
         self._pronouncer = Pronouncer(decoder.lookup)
 
     def words(self, text):
-        """Words of a transcript that can be spoken.
+        """speech.text.transcript.Words of a text; what cannot be spoken is dropped."""
+        return transcript_words(text, self._known)
 
-        Raises:
-            AlignmentError: most of it is in another script.
-        """
-        found = transcript_words(text, self._known)
+    def refusal(self, found):
+        """Why Words cannot be aligned: most of them are in another script; or ""."""
         foreign = [part for part in found.dropped if any(map(str.isalpha, part)) and part[0] not in "{[<("]
-        if len(foreign) > len(found.words):
-            raise AlignmentError(f"the transcript is not English ({', '.join(foreign[:3])}): {_HOW}")
-        return found
+        return f"the transcript is not English ({', '.join(foreign[:3])}): {_HOW}" if len(foreign) > len(found.words) else ""
 
     def learn(self, words):
         """Put words into the decoder's dictionary -> their keys there."""
@@ -62,7 +58,12 @@ class EnglishLexicon:
         return tuple(dict.fromkeys(word for word in words if word in self._guessed))
 
     def doubt(self, words, failed=False):
-        """What there is to say of words that hardly are English, or, where they do not fit the sound, may not be; or ""."""
+        """A sentence that says that the words are hardly English; or "".
+
+        Args:
+            words: of the transcript.
+            failed: the words do not fit the sound, so that one unknown word is reason enough.
+        """
         different, unknown = set(words), self.unknown(words)
         if not unknown or (not failed and (len(different) < _ENOUGH or len(unknown) < _FOREIGN * len(different))):
             return ""
@@ -85,13 +86,17 @@ class ForeignLexicon:
         self._pronouncer = EspeakPronouncer(language)
 
     def words(self, text):
-        """Words of a transcript that can be spoken; what cannot is dropped."""
+        """speech.text.transcript.Words of a text; what cannot be spoken is dropped."""
         found = language_words(text, self.language)
         new = [word for word in dict.fromkeys(found.words) if word not in self._phones]
         if new:
             self._phones |= zip(new, self._pronouncer.phones(new), strict=True)
         mute = tuple(word for word in dict.fromkeys(found.words) if not self._phones[word])
         return Words(tuple(word for word in found.words if self._phones[word]), found.dropped + mute)
+
+    def refusal(self, found):
+        """Nothing."""
+        return ""
 
     def learn(self, words):
         """Put words into the decoder's dictionary -> their keys there, which no English word has."""

@@ -194,6 +194,8 @@ def _words_of(utterance, language):
         raise AlignmentError(f"{utterance.id}: the transcript {text.strip()[:40]!r} holds no word")
     if dropped:
         notes.append(f"left out of the transcript: {', '.join(dropped[:5])}")
+    if digits := [word for word in dict.fromkeys(words) if any(map(str.isdigit, word))]:
+        notes.append(f"numbers that are not written out for {language!r}: {', '.join(digits[:5])}; write them as words")
     return words, tuple(notes)
 
 

@@ -50,20 +50,16 @@ class SphinxAligner(Aligner):
             if any(word.label for word in utterance.words):
                 return self._align_inside(utterance)
             if utterance.transcript.strip():
-                return self._align_words(utterance, self._words(utterance, utterance.transcript))
+                return self._align_words(utterance, self._lexicon.words(utterance.transcript))
             return self._recognise(utterance)
         except DecodingError as error:
             raise AlignmentError(f"{utterance.id}: the sound and the words do not fit: {error}") from error
 
-    def _words(self, utterance, text):
-        try:
-            return self._lexicon.words(text)
-        except AlignmentError as error:
-            raise AlignmentError(f"{utterance.id}: {error}") from error
-
     def _align_words(self, utterance, found):
         """Alignment by speech.text.transcript.Words alone."""
         lexicon = self._lexicon
+        if refusal := lexicon.refusal(found):
+            raise AlignmentError(f"{utterance.id}: {refusal}")
         if not found.words:
             raise AlignmentError(f"{utterance.id}: the transcript holds no word that can be spoken")
         keys = lexicon.learn(found.words)
@@ -88,8 +84,13 @@ class SphinxAligner(Aligner):
     def _align_inside(self, utterance):
         """Phones inside given word times: those of the free alignment, stretched so that each word begins and ends as given."""
         given = [word for word in utterance.words if word.label]
-        spoken = [self._words(utterance, word.label).words for word in given]
-        aligned = self._align_words(utterance, Words(tuple(word for words in spoken for word in words), ()))
+        found = [self._lexicon.words(word.label) for word in given]
+        spoken = [one.words for one in found]
+        every = Words(sum(spoken, ()), sum((one.dropped for one in found), ()))
+        if mute := [word.label for word, words in zip(given, spoken, strict=True) if not words]:
+            why = self._lexicon.refusal(every) or f"these given words cannot be spoken: {', '.join(mute[:3])}"
+            raise AlignmentError(f"{utterance.id}: {why}")
+        aligned = self._align_words(utterance, every)
         groups, at = [], 0
         heard = [word for word in aligned.words if word.label]
         for words in spoken:

@@ -8,6 +8,7 @@ from speech.text.transcript import Words, without_tags
 _DIGITS = re.compile(r"\d+")
 _HAN = re.compile(r"([\u3400-\u9fff\uf900-\ufaff])")  # no spaces part these words, and each sign is a syllable
 _INNER = "'\u2019-"
+_LONGEST = 15  # digits that are one number
 
 
 def is_english(language):
@@ -21,7 +22,8 @@ def language_words(text, language, spell=False):
     Args:
         text: str.
         language: code such as "de".
-        spell: True to write whole numbers out where num2words knows the language; False leaves digits to the pronouncer.
+        spell: True to write whole numbers out, in languages that num2words knows; more than 15 digits are read one by one.
+            False, and another language, leave the digits as they are.
 
     Returns:
         speech.text.transcript.Words; `words` hold letters of any script with their marks, digits, and apostrophes and hyphens
@@ -29,8 +31,8 @@ def language_words(text, language, spell=False):
     """
     text, dropped = without_tags(unicodedata.normalize("NFC", text))
     text = _HAN.sub(r" \1 ", text).lower()
-    if spell:
-        text = _DIGITS.sub(lambda match: f" {_spelt(match.group(), language)} ", text)
+    if spell and (code := _number_language(language)):
+        text = _DIGITS.sub(lambda match: f" {_spelt(match.group(), code)} ", text)
     words, word = [], ""
     for character in f"{text} ":
         if unicodedata.category(character)[0] in "LNM" or (word and character in _INNER):
@@ -41,10 +43,16 @@ def language_words(text, language, spell=False):
     return Words(tuple(words), tuple(dropped))
 
 
-def _spelt(digits, language):
+def _number_language(language):
+    """The code of num2words for a language, or that of the language without its region; None where it has neither."""
+    from num2words import CONVERTER_CLASSES
+
+    known, code = {name.lower(): name for name in CONVERTER_CLASSES}, language.lower().replace("-", "_")
+    return known.get(code) or known.get(code.partition("_")[0])
+
+
+def _spelt(digits, code):
     from num2words import num2words
 
-    try:
-        return num2words(int(digits), lang=language.replace("-", "_"))
-    except (NotImplementedError, ValueError, ArithmeticError):
-        return digits
+    numbers = [digits] if len(digits) <= _LONGEST else digits
+    return " ".join(num2words(int(number), lang=code) for number in numbers)
