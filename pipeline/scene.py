@@ -13,7 +13,7 @@ from faces.tracking.track import FaceTrack
 from pipeline.options import DriveOptions
 from pipeline.playback.source import FaceSource
 from pipeline.playback.timeline import loop_index
-from pipeline.reference_pictures import ReferencePictures
+from pipeline.references.pictures import ReferencePictures
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.frames import draw_frames
-from pipeline.light import light_of
 from pipeline.masks import Masks
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.output import CropOutput, FrameOutput
 from pipeline.plan import make_plan, make_scene
 from pipeline.playback.source import FaceSource
+from pipeline.references.light import light_of
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from tests.inference_kit import PUBLIC, infer, moving_portrait, read_video, save_tiny, tone, write_video, write_wav

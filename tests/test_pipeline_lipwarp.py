@@ -310,7 +310,7 @@ def dropped(kit, monkeypatch):
         return next(number for number in (4, 0, 1) if track.present[number])
 
     monkeypatch.setattr("faces.tracking.tracked.FaceTrack.believed", doubtful)
-    for user in ("drivers.driver", "optimising"):
+    for user in ("drivers.driver", "references.texture"):
         monkeypatch.setattr(f"pipeline.{user}.choose_references", lambda track: {0: chosen(track)})
     for user in ("drivers.own_frames", "preview"):
         monkeypatch.setattr(f"pipeline.{user}.choose_reference", chosen)

@@ -16,7 +16,7 @@ from pipeline.frames import draw_frames
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.plan import make_plan
 from pipeline.playback.source import FaceSource
-from pipeline.reference_pictures import ReferencePictures
+from pipeline.references.pictures import ReferencePictures
 from pipeline.scene import Scene
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
