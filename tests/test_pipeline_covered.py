@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from common import notes
 from faces.outline import lower_face_mask
-from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.frames import draw_frames

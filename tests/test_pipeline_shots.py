@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from common import notes
 from common.errors import InputError
 from faces.crops import CropSpec
 from faces.tracking.track import FaceSelection
 from faces.tracking.tracked import FaceTrack
-from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.frames import draw_frames
