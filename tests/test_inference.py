@@ -16,6 +16,7 @@ from tests.inference_kit import (
     PUBLIC,
     blank,
     infer,
+    job_on,
     moving_portrait,
     portrait,
     read_video,
@@ -43,14 +44,8 @@ def kit(tmp_path_factory):
 
 @pytest.fixture
 def job(kit, tmp_path):
-    """Run inference on the kit; returns the exit code. Flags given by name replace the usual ones."""
-
-    def run_it(*flags, **named):
-        named = {"face": kit / "face.mp4", "audio": kit / "a.wav", "outfile": tmp_path / "out.mp4", **named}
-        named = {"checkpoint_path": kit / "own.safetensors", "cache_dir": kit / "cache", **named}
-        return infer(*(f"--{name}={value}" for name, value in named.items() if value is not None), *flags)
-
-    return run_it
+    """Runs inference.py on the kit, see `job_on`."""
+    return job_on(kit, tmp_path / "out.mp4")
 
 
 def mean_change(a, b, rows=slice(None), columns=slice(None)):
