@@ -135,7 +135,7 @@ def test_movements_are_brought_to_any_rate_in_step(fps, frames):
     codes = SpeechCodes.hear("mel", np.zeros(16000, np.float32), fps, frames, 13)
     assert len(codes) == frames and codes[[1, 2]] == [1, 2]
     rows = np.arange(len(codes.features) - 26, dtype=np.float32) - 2  # in frames of 25 a second, from two before the clip on
-    times = codes.at_rate(np.repeat(rows[:, None], 3, 1))
+    times = codes.at_rate(lambda first, last: np.repeat(rows[first:last, None], 3, 1), np.arange(frames))
     assert times.shape == (frames, 3)
     np.testing.assert_allclose(times[:, 0], (np.arange(frames) + 0.5) * float(25 / fps) - 0.5, atol=1e-3)
 
@@ -143,7 +143,7 @@ def test_movements_are_brought_to_any_rate_in_step(fps, frames):
 def test_at_25_frames_a_second_nothing_is_smoothed():
     values = np.random.default_rng(0).normal(size=(50, 20, 2)).astype(np.float32)
     codes = SpeechCodes(np.zeros((76, 4), np.float32), Fraction(25), 46)
-    np.testing.assert_array_equal(codes.at_rate(values), values[2:48])
+    np.testing.assert_array_equal(codes.at_rate(lambda first, last: values[first:last], np.arange(46)), values[2:48])
     np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
 
 
@@ -174,6 +174,20 @@ def test_movements_made_in_pieces_are_the_same(driver, monkeypatch):
     monkeypatch.setattr("pipeline.drivers.speech_codes.PIECE", 120)
     assert whole.shape == (504, 20, 2) and np.ptp(whole) > 0.01
     np.testing.assert_allclose(driver._move(heard, person), whole, atol=1e-5)
+    np.testing.assert_allclose(driver._move(heard, person, 95, 260), whole[95:260], atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from([Fraction(25), Fraction(30000, 1001), Fraction(12)]), st.integers(1, 90), st.data())
+def test_movements_of_some_frames_are_those_of_all_and_are_made_about_them_alone(fps, frames, data):
+    codes = SpeechCodes.hear("mel", np.zeros(8000, np.float32), fps, frames, MARGIN)
+    values = np.random.default_rng(0).normal(size=(len(codes.features) - 2 * MARGIN, 2)).astype(np.float32)
+    start = data.draw(st.integers(0, frames - 1))
+    numbers, asked = np.arange(start, data.draw(st.integers(start + 1, frames))), []
+    some = codes.at_rate(lambda first, last: asked.append(last - first) or values[first:last], numbers)
+    whole = codes.at_rate(lambda first, last: values[first:last], np.arange(frames))
+    np.testing.assert_allclose(some, whole[numbers], atol=1e-5)
+    assert asked[0] <= len(numbers) * 25 / fps + 7
 
 
 def test_what_was_drawn_is_kept_until_the_next_batch_alone(kit, driver):
