@@ -9,7 +9,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces.landmarks import apply_affine
-from faces.tracking.track import FaceTrack
+from faces.tracking.tracked import FaceTrack
 from pipeline.options import DriveOptions
 from pipeline.playback.source import FaceSource
 from pipeline.playback.timeline import loop_index

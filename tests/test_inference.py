@@ -208,7 +208,7 @@ def test_both_flags_serve_all_rows_of_a_jobs_file(job, kit, tmp_path):
 def test_the_optimisation_is_not_told_the_real_mouth(kit):
     """It looks at one frame, and the lips are left as they are drawn."""
     from faces.crops import plan_crops
-    from faces.tracking.track import FaceTrack
+    from faces.tracking.tracked import FaceTrack
     from pipeline.drivers import load_driver
     from pipeline.driving import Driving
     from pipeline.options import DriveOptions, FaceOptions

@@ -172,8 +172,8 @@ def test_the_crop_of_a_mouth_driver_is_what_would_lie_in_the_frame(job, kit, tmp
 def test_laying_a_crop_over_itself_keeps_every_pixel():
     plan = Plan(SimpleNamespace(size=96), None, None)
     face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    shot = DrawnFrame(0, 0, 255 - face, AlignedCrop(np.eye(2, 3), 96), face, np.ones((96, 96), np.float32))
-    np.testing.assert_array_equal(CropOutput(plan)(shot), face)
+    one = DrawnFrame(0, 0, 255 - face, AlignedCrop(np.eye(2, 3), 96), face, np.ones((96, 96), np.float32))
+    np.testing.assert_array_equal(CropOutput(plan)(one), face)
 
 
 def test_jobs_name_driving_videos(kit, whole, tmp_path, capsys):

@@ -53,14 +53,14 @@ def test_nothing_but_the_lower_face_changes_to_the_last_bit(kit, driver):
     plan = planned(kit, driver, "face.mp4")
     output, moved = FrameOutput(plan), 0
     state = driver.look(plan.scene, plan.codes)
-    for shot in draw_frames(plan, driver):
-        made, points = output(shot), plan.scene.track.landmarks[shot.index].astype(np.float64)
+    for one in draw_frames(plan, driver):
+        made, points = output(one), plan.scene.track.landmarks[one.index].astype(np.float64)
         unit = eye_distance(points)
-        wanted = state.own.of(shot.t)[0]
+        wanted = state.own.of(one.t)[0]
         allowed = inside_hull(np.concatenate([grown(points, unit), grown(wanted, unit)]), made.shape)
-        np.testing.assert_array_equal(made[~allowed], shot.frame[~allowed])
-        assert (made[: int(points[36:48, 1].max())] == shot.frame[: int(points[36:48, 1].max())]).all(), "eyes and hair"
-        moved += int((made != shot.frame).any())
+        np.testing.assert_array_equal(made[~allowed], one.frame[~allowed])
+        assert (made[: int(points[36:48, 1].max())] == one.frame[: int(points[36:48, 1].max())]).all(), "eyes and hair"
+        moved += int((made != one.frame).any())
     assert moved > 20
 
 
@@ -81,7 +81,7 @@ def test_one_frame_or_each_frame_itself_serves_on_demand(kit, driver):
     assert len(driver.look(plan.scene, plan.codes).own.bank) == 1
     plan = planned(kit, driver, "face.mp4", "short.wav", reference="same")
     assert driver.look(plan.scene, plan.codes).own.bank is None
-    assert sum(shot.face is not None for shot in draw_frames(plan, driver)) == 5
+    assert sum(one.face is not None for one in draw_frames(plan, driver)) == 5
 
 
 def test_a_gated_network_is_given_the_phonemes(kit, tmp_path):
@@ -101,18 +101,18 @@ def test_a_gated_network_is_given_the_phonemes(kit, tmp_path):
 
 def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit, driver):
     plan, plain = (planned(kit, driver, "face.mp4", "short.wav", optimise_face=on) for on in (True, False))
-    for shot in draw_frames(plan, driver):
-        made, drawn = plan.finish(shot).astype(int), plain.finish(shot)
+    for one in draw_frames(plan, driver):
+        made, drawn = plan.finish(one).astype(int), plain.finish(one)
         assert 0 < np.abs(made - drawn).mean() < 3
-        mouth = np.rint(plan.scene.landmarks([shot.index])[0, 60:68].mean(0)).astype(int)
+        mouth = np.rint(plan.scene.landmarks([one.index])[0, 60:68].mean(0)).astype(int)
         np.testing.assert_array_equal(made[mouth[1], mouth[0]], drawn[mouth[1], mouth[0]])
 
 
 def test_a_refiner_goes_over_the_lower_face_alone(kit, driver):
     plan, plain = (planned(kit, driver, "face.mp4", "short.wav", refiner=path) for path in (kit / "refiner.safetensors", None))
-    for shot, other in zip(draw_frames(plan, driver), draw_frames(plain, driver), strict=True):
-        made, drawn = plan.finish(shot), plain.finish(other)
-        eyes = int(plan.scene.landmarks([shot.index])[0, 36:48, 1].max())
+    for one, other in zip(draw_frames(plan, driver), draw_frames(plain, driver), strict=True):
+        made, drawn = plan.finish(one), plain.finish(other)
+        eyes = int(plan.scene.landmarks([one.index])[0, 36:48, 1].max())
         assert (made != drawn).any() and (made[:eyes] == drawn[:eyes]).all()
     assert driver.tags(plan.scene.options)["refiner"].startswith("refiner.safetensors ")
 

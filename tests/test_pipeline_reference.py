@@ -5,7 +5,7 @@ import pytest
 
 from common.errors import InputError
 from faces.landmarks import INNER_LIP_BOTTOM, INNER_LIP_TOP
-from faces.tracking.track import FaceTrack
+from faces.tracking.tracked import FaceTrack
 from pipeline.references.choice import choose_reference, choose_references
 
 

@@ -111,12 +111,12 @@ def test_light_that_rises_is_shown_to_the_network_as_one_and_comes_back(kit, mon
     plan, driver = driven(kit, "fade.mp4")
     seen = []
     monkeypatch.setattr(driver, "draw", lambda state, codes, frames, numbers: seen.extend(frames) or frames.copy())
-    shots = list(draw_frames(plan, driver))
+    drawn = list(draw_frames(plan, driver))
     light = np.array([face[:48].mean() for face in seen])
     assert np.abs(np.log(light / np.median(light)))[1:].max() < 0.06
-    for shot in shots:
-        cut = shot.crop.extract(shot.frame)
-        assert np.abs(plan.finish(shot).astype(int) - cut).mean() < 1.5  # what was drawn is the frame itself, in its own light
+    for one in drawn:
+        cut = one.crop.extract(one.frame)
+        assert np.abs(plan.finish(one).astype(int) - cut).mean() < 1.5  # what was drawn is the frame itself, in its own light
 
 
 def test_even_light_and_another_programs_pixels_are_left_alone(kit):
