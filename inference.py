@@ -66,20 +66,19 @@ def _summary(report):
     from pipeline.playback.timeline import ranges
 
     speed = report.frames / max(report.elapsed, 1e-9)
-    quiet = report.faceless or report.left_out or report.covered
-    faceless = "" if quiet else "; a face in every frame"
+    remarks = "" if report.faceless or report.left_out or report.covered else "; a face in every frame"
     become = "left as they are" if report.output == "frame" else "black in the result"
     if report.faceless:
-        faceless += f"; no face in {_counted(report.faceless, 'frame')} of the face video, {become}: {ranges(report.faceless)}"
+        remarks += f"; no face in {_counted(report.faceless, 'frame')} of the face video, {become}: {ranges(report.faceless)}"
     if report.left_out:
         where = ranges(report.left_out)
-        faceless += f"; not drawn in {_counted(report.left_out, 'frame')}, {become}, because {report.why}: {where}"
+        remarks += f"; not drawn in {_counted(report.left_out, 'frame')}, {become}, because {report.why}: {where}"
     if report.covered:
         what = "left as they are (--covered draw draws them)" if report.kept else "drawn nevertheless"
-        faceless += f"; the mouth is covered in {_counted(report.covered, 'frame')}, {what}: {ranges(report.covered)}"
+        remarks += f"; the mouth is covered in {_counted(report.covered, 'frame')}, {what}: {ranges(report.covered)}"
     return (
         f"{report.outfile}: {_counted(range(report.frames), 'frame')}, {report.video_seconds:.2f} s of video in "
-        f"{report.elapsed:.1f} s ({speed:.1f} frames/s){faceless}"
+        f"{report.elapsed:.1f} s ({speed:.1f} frames/s){remarks}"
     )
 
 

@@ -35,10 +35,7 @@ def decode_audio(path, what="audio"):
         InputError: no such file, empty, not a media file, no sound track, no samples in it, or samples that are not finite.
     """
     with open_input(path, what) as container:
-        stream = audio_stream(container)
-        if stream is None:
-            wanted = "an audio file, or a video with sound" if what == "audio" else f"a {what} with sound"
-            raise InputError(f"{path}: has no sound track; give {wanted}")
+        stream = _sound_track(container, path, what)
         video = video_stream_or_none(container)
         zero = None if video is None else zero_seconds(start_seconds(video), start_seconds(stream))
         end = _exact_end(container, stream, zero)
@@ -54,6 +51,21 @@ def decode_audio(path, what="audio"):
             missing = (wanted - samples.shape[1]) / rate
             _LOG.warning("%s: the sound is cut short: its last %.2f seconds are missing", path, missing)
     return samples, rate
+
+
+def require_sound(path):
+    """Raise InputError where a file is no media file or has no sound track; nothing is decoded."""
+    with open_input(path, "audio") as container:
+        _sound_track(container, path, "audio")
+
+
+def _sound_track(container, path, what):
+    """The sound stream of an open container; InputError when there is none."""
+    stream = audio_stream(container)
+    if stream is None:
+        wanted = "an audio file, or a video with sound" if what == "audio" else f"a {what} with sound"
+        raise InputError(f"{path}: has no sound track; give {wanted}")
+    return stream
 
 
 def _exact_end(container, stream, zero):

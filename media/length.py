@@ -1,7 +1,6 @@
-"""How long the tracks of a file are by its packets, which are listed and not decoded; and whether it has sound at all."""
+"""How long the picture track of a file is by its packets, which are listed and not decoded."""
 
-from common.errors import InputError
-from media.container import audio_stream, open_input, video_stream
+from media.container import open_input, video_stream
 
 
 def packet_seconds(path):
@@ -25,10 +24,3 @@ def packet_seconds(path):
             end = time + (packet.duration or 0)
             first, last = (time, end) if first is None else (min(first, time), max(last, end))
         return None if first is None else float((last - first) * stream.time_base)
-
-
-def require_sound(path):
-    """Raise InputError where a file is no media file or has no sound track; nothing is decoded."""
-    with open_input(path, "audio") as container:
-        if audio_stream(container) is None:
-            raise InputError(f"{path}: has no sound track; give an audio file, or a video with sound")

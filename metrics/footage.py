@@ -8,7 +8,8 @@ import numpy as np
 
 from common.errors import InputError
 from faces.crops import face_boxes, plan_crops
-from faces.tracking.track import FaceTrack, track_face
+from faces.tracking.track import track_face
+from faces.tracking.tracked import FaceTrack
 from media.timeline import on_timeline
 from metrics.sync.score import FPS
 

@@ -61,7 +61,7 @@ def draw_frames(plan, driver, batch_size=None):
                 crops = [batch[at].face for at in seen]
                 crops = np.stack(crops[:1] if plan.scene.still else crops)
                 numbers = [batch[at].t for at in seen]
-                faces, masks = draw_faces(driver, states.of(batch[seen[0]]), codes, numbers, crops)
+                faces, masks = draw_faces(driver, states.of(states.key(batch[seen[0]])), codes, numbers, crops)
                 masks = _masks(plan, masks, [batch[at].index for at in seen])
                 for at, face, mask in zip(seen, faces, masks, strict=True):
                     batch[at] = replace(batch[at], face=face, mask=mask)
@@ -76,20 +76,17 @@ class _States:
 
     def __init__(self, plan, driver):
         self._scene, self._codes, self._driver, self._made = plan.scene, plan.codes, driver, {}
-        self.of(None)  # a mistake is told before the first frame
+        one_for_all = driver.every_shot or not plan.scene.references
+        self.of(None if one_for_all else plan.scene.references[0])  # a mistake is told before the first frame
 
     def key(self, one):
-        """Frames of the result with the same key are drawn together."""
+        """The reference that serves a DrawnFrame, None where one state serves all; frames with the same are drawn together."""
         return None if self._driver.every_shot else self._scene.reference_of(one.index)
 
-    def of(self, one):
-        """The driver's state for a DrawnFrame; None: for the beginning."""
-        scene = self._scene
-        if one is not None:
-            key = self.key(one)
-        else:
-            key = None if self._driver.every_shot or not scene.references else scene.references[0]
+    def of(self, key):
+        """The driver's state for the frames with this key."""
         if key not in self._made:
+            scene = self._scene
             if len(self._made) == self.KEPT:
                 del self._made[next(iter(self._made))]
             with exact_products(self._driver.precision == "fp32"):

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.notes import say_note
 from faces.crops import ALIGNED_SIDE, ALIGNED_TOP, BOX_EXTENT, AlignedCrop, fixed_box
 from faces.paste import first_row
 from faces.tracking.covering import paste_opacity
 from models.precision import exact_products
-from pipeline.light import LightOfFrames, light_of
 from pipeline.masks import Masks
-from pipeline.notes import say_note
-from pipeline.optimising import build_optimiser
+from pipeline.references.light import LightOfFrames, light_of
+from pipeline.references.texture import build_optimiser
 from pipeline.scene import Scene
 
 MOST_TOLD = 8  # cuts that are told one by one

@@ -9,7 +9,7 @@ from faces.paste import effective
 from media.notes import say_notes
 from pipeline.plan import make_scene
 from pipeline.playback.source import FaceSource
-from pipeline.reference import choose_reference
+from pipeline.references.choice import choose_reference
 from pipeline.tracking import prepare
 
 LOOK_AT = (50, 500, None)  # frames that are searched for the face, first few, then more

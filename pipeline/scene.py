@@ -9,11 +9,11 @@ import numpy as np
 
 from common.errors import InputError
 from faces.landmarks import apply_affine
-from faces.tracking.track import FaceTrack
+from faces.tracking.tracked import FaceTrack
 from pipeline.options import DriveOptions
 from pipeline.playback.source import FaceSource
 from pipeline.playback.timeline import loop_index
-from pipeline.reference_pictures import ReferencePictures
+from pipeline.references.pictures import ReferencePictures
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Prepare a face video once: decode, find and follow the face; keep the track under the content of the file.
 
 What is stored are landmarks, not pictures: a few hundred bytes a frame. The key covers all that decides the track (content,
-transform, detector, its version and weights, choice of the face), so a stale track cannot be
-taken; a damaged one is made again.
+transform, detector, its version and weights, choice of the face), so a stale track cannot be taken. A damaged track is made
+again.
 """
 
 import dataclasses

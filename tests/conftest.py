@@ -54,6 +54,22 @@ def write_config(tmp_path, small_corpus):
 
 
 @pytest.fixture
+def refused(job, tmp_path, capfd):
+    """Runs the test file's own `job`, which must be refused and leave `tmp_path / "out"` empty; gives the line that is said."""
+
+    def run_it(*flags, **named):
+        capfd.readouterr()
+        assert job(*flags, **named) == 2
+        said = capfd.readouterr()
+        lines = [line for line in said.err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1 and "Traceback" not in said.err and not said.out
+        assert list((tmp_path / "out").iterdir()) == []
+        return lines[0]
+
+    return run_it
+
+
+@pytest.fixture
 def draws(monkeypatch):
     """Takes away the drawing of curves, which takes a second, from whoever does not test it; gives what draws them."""
     from training.logging import curve

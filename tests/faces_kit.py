@@ -3,7 +3,7 @@
 import numpy as np
 
 from faces.landmarks import CANONICAL_STABLE, STABLE
-from faces.tracking.track import FaceTrack
+from faces.tracking.tracked import FaceTrack
 
 
 def plain_face(x=160.0, y=110.0, eyes=40.0, roll=0.0):

@@ -6,10 +6,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from PIL import Image
 
 from common.cli import run
 from media import VideoReader, VideoWriter
 from models import build_model
+from pipeline.driving import Driving
+from pipeline.options import DriveOptions, FaceOptions
+from pipeline.plan import make_plan
+from pipeline.playback.source import FaceSource
+from pipeline.sound import Sound
+from pipeline.tracking import TrackStore, prepare
 from training.checkpoint import save_checkpoint
 
 OWN = {"crop": "aligned", "pads": [0, 0, 0, 0], "audio_window": "centred", "channel_order": "rgb", "reference": "fixed"}
@@ -107,6 +114,37 @@ def write_float_wav(path, samples, rate=16000):
 def shown(pictures):
     """A scene that holds nothing but (R, S, S, 3) crops for `Driver.look`."""
     return SimpleNamespace(references=tuple(range(len(pictures))), pictures=lambda numbers: pictures[list(numbers)])
+
+
+def planned(folder, driver, face, sound="a.wav", **options):
+    """Plan of a job on files of a folder, in whose `cache` the track is kept; options as of DriveOptions."""
+    source, driving = FaceSource(folder / face, FaceOptions()), Driving(Sound.read(folder / sound))
+    frames = driver.frames(driving, source.fps)
+    track = prepare(source, FaceOptions(), store=TrackStore(folder / "cache"), frames=frames)
+    return make_plan(source, track, driving, frames, driver, DriveOptions(**options))
+
+
+def write_small_job(folder):
+    """own.safetensors, face.mp4 (6 frames, with sound), face.png, a.wav (0.4 s) in a folder, which is returned."""
+    save_tiny(folder / "own.safetensors", OWN)
+    write_video(folder / "face.mp4", moving_portrait(6), audio=tone(0.24))
+    Image.fromarray(portrait()).save(folder / "face.png")
+    write_wav(folder / "a.wav", tone(0.4))
+    return folder
+
+
+def job_on(folder, outfile):
+    """Function that runs inference.py with face.mp4, a.wav and own.safetensors of a folder, and returns the exit code.
+
+    Flags given by name replace these; None leaves a flag out.
+    """
+
+    def run_it(*flags, **named):
+        named = {"face": folder / "face.mp4", "audio": folder / "a.wav", "outfile": outfile, **named}
+        named = {"checkpoint_path": folder / "own.safetensors", "cache_dir": folder / "cache", **named}
+        return infer(*(f"--{name}={value}" for name, value in named.items() if value is not None), *flags)
+
+    return run_it
 
 
 def infer(*arguments):

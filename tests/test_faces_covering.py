@@ -106,7 +106,7 @@ def test_the_fade_beside_covered_frames_ends_at_a_cut():
     np.testing.assert_array_equal(opacity[:10], paste_opacity(covered[:10], 25))
 
 
-def test_a_watch_keeps_a_number_a_frame_and_takes_faces_anywhere():
+def test_the_detector_keeps_a_number_a_frame_and_takes_faces_anywhere():
     detector, frame = CoverDetector(), np.full((60, 80, 3), 90, np.uint8)
     lost = np.full((68, 2), np.nan)
     places = [plain_face(40, 25, 15), None, plain_face(-400, 9000, 2), lost, np.zeros((68, 2)), plain_face(40, 25, 4000)]

@@ -6,7 +6,8 @@ import pytest
 from faces.crops import CropSpec, plan_crops
 from faces.detectors import Face
 from faces.tracking.cuts import CutDetector
-from faces.tracking.track import FaceSelection, FaceTrack, track_face
+from faces.tracking.track import FaceSelection, track_face
+from faces.tracking.tracked import FaceTrack
 from tests.faces_kit import plain_face, track_of
 
 WIDTH, HEIGHT = 160, 120

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from common.errors import InputError
 from faces.detectors import Face, build_detector
-from faces.tracking.track import FaceSelection, FaceTrack, track_face
+from faces.tracking.track import FaceSelection, track_face
+from faces.tracking.tracked import FaceTrack
 from tests.faces_kit import plain_face
 
 

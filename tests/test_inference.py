@@ -16,6 +16,7 @@ from tests.inference_kit import (
     PUBLIC,
     blank,
     infer,
+    job_on,
     moving_portrait,
     portrait,
     read_video,
@@ -43,14 +44,8 @@ def kit(tmp_path_factory):
 
 @pytest.fixture
 def job(kit, tmp_path):
-    """Run inference on the kit; returns the exit code. Flags given by name replace the usual ones."""
-
-    def run_it(*flags, **named):
-        named = {"face": kit / "face.mp4", "audio": kit / "a.wav", "outfile": tmp_path / "out.mp4", **named}
-        named = {"checkpoint_path": kit / "own.safetensors", "cache_dir": kit / "cache", **named}
-        return infer(*(f"--{name}={value}" for name, value in named.items() if value is not None), *flags)
-
-    return run_it
+    """Runs inference.py on the kit, see `job_on`."""
+    return job_on(kit, tmp_path / "out.mp4")
 
 
 def mean_change(a, b, rows=slice(None), columns=slice(None)):
@@ -213,7 +208,7 @@ def test_both_flags_serve_all_rows_of_a_jobs_file(job, kit, tmp_path):
 def test_the_optimisation_is_not_told_the_real_mouth(kit):
     """It looks at one frame, and the lips are left as they are drawn."""
     from faces.crops import plan_crops
-    from faces.tracking.track import FaceTrack
+    from faces.tracking.tracked import FaceTrack
     from pipeline.drivers import load_driver
     from pipeline.driving import Driving
     from pipeline.options import DriveOptions, FaceOptions

@@ -1,12 +1,7 @@
-"""Whatever a user gives: one clear line and exit code 2, nothing half-written, nothing lost. Some odd input simply works."""
+"""Files that inference.py cannot use: one clear line and exit code 2, and nothing half-written. Some odd files simply work."""
 
 import os
 import pickle
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +12,13 @@ from PIL import Image
 from media import decode_audio, probe
 from models import build_model
 from tests.inference_kit import (
-    OWN,
     blank,
-    infer,
+    job_on,
     moving_portrait,
     portrait,
-    save_tiny,
     tone,
     write_float_wav,
+    write_small_job,
     write_video,
     write_wav,
 )
@@ -36,42 +30,14 @@ BOX = ("--box", "40", "180", "70", "190")  # needs no detector, so a test of som
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
-    """Folder with own.safetensors, face.mp4 (6 frames), face.png, a.wav (0.4 s)."""
-    folder = tmp_path_factory.mktemp("kit")
-    save_tiny(folder / "own.safetensors", OWN)
-    write_video(folder / "face.mp4", moving_portrait(6), audio=tone(0.24))
-    Image.fromarray(portrait()).save(folder / "face.png")
-    write_wav(folder / "a.wav", tone(0.4))
-    return folder
+    return write_small_job(tmp_path_factory.mktemp("kit"))
 
 
 @pytest.fixture
 def job(kit, tmp_path):
-    """Run inference on the kit, with the flags given by name in place of the usual ones; returns the exit code."""
+    """Runs inference.py on the kit, see `job_on`; its result goes to the folder `out`."""
     (tmp_path / "out").mkdir()
-
-    def run_it(*flags, **named):
-        named = {"face": kit / "face.mp4", "audio": kit / "a.wav", "outfile": tmp_path / "out" / "result.mp4", **named}
-        named = {"checkpoint_path": kit / "own.safetensors", "cache_dir": kit / "cache", **named}
-        return infer(*(f"--{name}={value}" for name, value in named.items() if value is not None), *flags)
-
-    return run_it
-
-
-@pytest.fixture
-def refused(job, tmp_path, capfd):
-    """The one line that the user sees, after checking that the job was refused and left nothing behind."""
-
-    def run_it(*flags, **named):
-        capfd.readouterr()
-        assert job(*flags, **named) == 2
-        said = capfd.readouterr()
-        lines = [line for line in said.err.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1 and "Traceback" not in said.err and not said.out
-        assert list((tmp_path / "out").iterdir()) == []
-        return lines[0]
-
-    return run_it
+    return job_on(kit, tmp_path / "out" / "result.mp4")
 
 
 # Files that are not what they are called
@@ -135,17 +101,6 @@ def test_a_picture_of_8000_by_8000_is_refused_with_the_way_out(refused, job, tmp
     assert "--resize_factor" in refused(face=path)
     assert job("--resize_factor", "20", face=path) == 0
     assert probe(tmp_path / "out" / "result.mp4").width == 400
-
-
-def test_more_faces_asked_for_than_there_are(refused):
-    assert "--face_index 5" in refused("--face_index", "5", "--no_cache")
-
-
-@pytest.mark.parametrize(
-    "box", ["0 300 0 100", "0 100 200 257", "50 50 10 90", "90 20 10 90", "-5 100 0 100", "0 2 0 2"], ids=lambda box: box
-)
-def test_a_box_outside_the_frame(refused, box):
-    assert f"--box {box}" in refused("--box", *box.split())
 
 
 # Audio
@@ -227,145 +182,6 @@ def test_no_frames_a_second_in_the_header(job, kit, tmp_path, capsys):
         assert 0 < probe(tmp_path / "out" / "result.mp4").fps <= 240
 
 
-@pytest.mark.parametrize("fps", ["0", "-5", "1000", "nan", "quick", "1/0"])
-def test_fps_that_no_picture_can_have(refused, kit, fps):
-    assert "--fps" in refused(*BOX, f"--fps={fps}", face=kit / "face.png")
-
-
-# Outputs
-
-
-def test_a_folder_that_does_not_exist_is_made(job, tmp_path):
-    target = tmp_path / "out" / "deep" / "deeper" / "r.mp4"
-    assert job(*BOX, outfile=target) == 0
-    assert probe(target).frames == 10
-    assert [path.name for path in target.parent.iterdir()] == ["r.mp4"]
-
-
-def test_a_place_that_cannot_be_written(refused, tmp_path):
-    (tmp_path / "file").write_text("kept")
-    assert str(tmp_path / "file") in refused(*BOX, outfile=tmp_path / "file" / "r.mp4")
-    assert (tmp_path / "file").read_text() == "kept"
-    if Path("/proc/self").is_dir():
-        assert "/proc" in refused(*BOX, outfile="/proc/nowhere/r.mp4")
-    (tmp_path / "folder.mp4").mkdir()
-    assert "is a folder" in refused(*BOX, outfile=tmp_path / "folder.mp4")
-
-
-def test_outputs_that_can_be_no_file(refused, job, tmp_path):
-    assert "a name of 304 bytes, and this disk takes 255; give a shorter --outfile" in refused(outfile=f"{'x' * 300}.mp4")
-    assert "/dev/null: is a device" in refused(outfile="/dev/null") and "is a stream" in refused(outfile="/dev/stdout")
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "link.mp4").symlink_to("deep/real.mp4")
-    assert job(*BOX, outfile=tmp_path / "link.mp4") == 0
-    assert (tmp_path / "link.mp4").is_symlink() and probe(tmp_path / "deep" / "real.mp4").frames == 10
-
-
-EARLY = """
-import sys
-import inference
-from common.cli import run
-face, audio, weights, text, mute = sys.argv[1:]
-for changed in ({"face": "absent.mp4"}, {"face": text}, {"audio": "absent.wav"}, {"audio": text}, {"audio": mute},
-                {"checkpoint_path": "absent"}, {"checkpoint_path": text}, {"outfile": face}, {"outfile": "x" * 300 + ".mp4"},
-                {"outfile": "r.avi"}, {"refiner": text}, {"transcript": "absent.txt"}, {"fps": "0"}, {"crop": "0 999 0 999"},
-                {"detector_weights": "absent"}, {"paste": "hard"}):
-    given = {"face": face, "audio": audio, "checkpoint_path": weights, "outfile": "r.mp4", **changed}
-    words = [word for name, value in given.items() for word in (f"--{name}", *(value.split() if name == "crop" else [value]))]
-    assert run(inference.main, words) == 2, changed
-print("torch" in sys.modules)
-"""
-
-
-def test_mistakes_are_told_before_torch_is_imported(kit, tmp_path):
-    """Torch alone takes longer to import than all of these checks together."""
-    (tmp_path / "text.mp4").write_text("no video\n" * 50)
-    write_video(tmp_path / "mute.mp4", moving_portrait(2))
-    given = [kit / "face.mp4", kit / "a.wav", kit / "own.safetensors", tmp_path / "text.mp4", tmp_path / "mute.mp4"]
-    command = [sys.executable, "-c", EARLY, *map(str, given)]
-    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
-    assert len(done.stderr.splitlines()) == 16 and all(line.startswith("error: ") for line in done.stderr.splitlines())
-
-
-def test_an_alignment_that_cannot_be_read_is_told_before_the_face_is_looked_for(refused, kit, tmp_path, monkeypatch):
-    from pipeline.drivers.mouth import MouthDriver
-
-    def look_for_it(*_, **__):
-        raise AssertionError("the words come first")
-
-    monkeypatch.setattr("pipeline.drive.prepare", look_for_it)
-    monkeypatch.setattr(MouthDriver, "uses_words", True)
-    (tmp_path / "odd.align").write_text("no times in here")
-    assert "odd.align" in refused(f"--align={tmp_path / 'odd.align'}")
-
-
-def test_no_home_folder_keeps_no_tracks(job, monkeypatch, tmp_path):
-    def homeless():
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", homeless)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert job(*BOX, cache_dir=None) == 0
-
-
-@pytest.mark.parametrize("name", ["r.avi", "r", "r.txt"])
-def test_a_name_that_says_no_known_kind(refused, tmp_path, name):
-    assert ".mp4" in refused(*BOX, outfile=tmp_path / "out" / name)
-
-
-@pytest.mark.parametrize("which", ["face", "audio"])
-@pytest.mark.parametrize("link", ["itself", "symlink", "hardlink", "roundabout"])
-def test_an_output_that_is_an_input(job, kit, tmp_path, capsys, which, link):
-    source = tmp_path / f"{which}.mp4"
-    shutil.copy(kit / "face.mp4", source)
-    before, target = source.read_bytes(), tmp_path / "out" / "r.mp4"
-    if link == "itself":
-        target = source
-    elif link == "symlink":
-        target.symlink_to(source)
-    elif link == "hardlink":
-        os.link(source, target)
-    else:
-        target = tmp_path / "out" / ".." / source.name
-    assert job(*BOX, **{which: source}, outfile=target) == 2
-    assert "same file as the input" in capsys.readouterr().err
-    assert source.read_bytes() == before
-
-
-def test_the_checkpoint_is_an_input_too(job, kit, tmp_path, capsys):
-    checkpoint = tmp_path / "weights.mp4"
-    shutil.copy(kit / "own.safetensors", checkpoint)
-    assert job(*BOX, checkpoint_path=checkpoint, outfile=checkpoint) == 2
-    assert "same file" in capsys.readouterr().err
-    assert checkpoint.read_bytes() == (kit / "own.safetensors").read_bytes()
-
-
-def test_an_existing_output_is_replaced_only_by_a_whole_one(job, kit, tmp_path, monkeypatch):
-    target = tmp_path / "out" / "result.mp4"
-    target.write_bytes(b"the old result")
-    assert job(*BOX, audio=kit / "own.safetensors") == 2
-    assert target.read_bytes() == b"the old result"
-
-    from media.writer import VideoWriter
-
-    write, written = VideoWriter.write, []
-
-    def breaks_down(self, frame):
-        if len(written) == 5:
-            raise MemoryError("in the middle")
-        written.append(write(self, frame))
-
-    monkeypatch.setattr(VideoWriter, "write", breaks_down)
-    with pytest.raises(MemoryError):
-        job(*BOX)
-    assert [path.name for path in target.parent.iterdir()] == ["result.mp4"]
-    assert target.read_bytes() == b"the old result"
-    monkeypatch.undo()
-    assert job(*BOX) == 0
-    assert probe(target).frames == 10
-
-
 # Checkpoints
 
 
@@ -411,119 +227,3 @@ def test_a_checkpoint_that_does_not_fit(refused, tmp_path):
     expert = {"name": "syncnet_color", "width": 0.25}
     save_checkpoint(tmp_path / "expert.safetensors", build_model(expert), {"model": expert, "data": {}, "training": {}})
     assert "expert" in refused(*BOX, checkpoint_path=tmp_path / "expert.safetensors")
-
-
-# Flags
-
-
-@pytest.mark.parametrize(
-    ("flags", "word"),
-    [
-        (["--loop", "twice"], "--loop"),
-        (["--compat", "sadtalker"], "--compat"),
-        (["--reference", "newest"], "--reference"),
-        (["--detector", "eyes"], "--detector"),
-        (["--device", "tpu"], "--device"),
-        (["--precision", "fp16", "--device", "cpu"], "--precision"),
-        (["--precision", "int8"], "--precision"),
-        (["--face_near", "here"], "--face_near"),
-        (["--face_near", "nan,4"], "--face_near nan,4: must be two numbers of pixels"),
-        (["--face_near", "1,2", "--face_index", "0"], "--face_near"),
-        (["--face_index=-1"], "--face_index"),
-        (["--static", "perhaps"], "--static"),
-        (["--pads", "1", "2"], "--pads"),
-        (["--resize_factor", "0"], "resize_factor"),
-        (["--resize_factor", "1000"], "resize_factor"),
-        (["--crop", "0", "999", "0", "-1"], "crop"),
-        (["--wav2lip_batch_size", "0"], "--wav2lip_batch_size"),
-        (["--face_det_batch_size", "0"], "--face_det_batch_size"),
-        (["--threads", "0"], "--threads"),
-        (["--colour", "red"], "--colour"),
-        (["--audio"], "--audio"),
-        (["--paste", "laplacien"], "--paste"),
-        (["--paste", "laplacien"], "did you mean laplacian"),
-        (["--paste", "hard"], "feather, laplacian, poisson"),
-        (["--paste"], "--paste"),
-        (["--optimise_face=much"], "--optimise_face"),
-        (["--optimise_faces"], "did you mean --optimise_face"),
-        (["--optimise_face", "--compat", "wav2lip"], "--optimise_face"),
-        (["--paste", "poisson", "--compat", "wav2lip"], "--paste"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_flags_that_make_no_sense(refused, flags, word):
-    assert word in refused(*flags)
-
-
-def test_what_is_missing_is_named(refused):
-    assert "--face" in refused(face=None)
-    assert "--audio" in refused(audio=None)
-
-
-# Names of files
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["with space", 'it\'s "quoted"', "größe 声音", "-dash", "--face", "a:b", "100%d", "$(touch x);", "new\nline", "file:x"],
-)
-def test_names_of_any_kind(job, kit, tmp_path, name):
-    folder = tmp_path / name
-    folder.mkdir()
-    for source in ("face.mp4", "a.wav", "own.safetensors"):
-        shutil.copy(kit / source, folder / f"{name}{Path(source).suffix}")
-    target = folder / f"{name} out.mp4"
-    assert (
-        job(
-            *BOX,
-            face=folder / f"{name}.mp4",
-            audio=folder / f"{name}.wav",
-            checkpoint_path=folder / f"{name}.safetensors",
-            outfile=target,
-        )
-        == 0
-    )
-    assert probe(target).frames == 10
-    assert len(list(folder.iterdir())) == 4
-
-
-def test_leading_dashes_after_a_space_in_a_relative_path(kit, tmp_path, monkeypatch):
-    shutil.copy(kit / "face.mp4", tmp_path / "-face.mp4")
-    shutil.copy(kit / "a.wav", tmp_path / "--a.wav")
-    monkeypatch.chdir(tmp_path)
-    flags = [
-        "--face",
-        "-face.mp4",
-        "--audio",
-        "--a.wav",
-        "--outfile",
-        "-out/-r.mp4",
-        "--checkpoint_path",
-        kit / "own.safetensors",
-    ]
-    assert infer(*flags, "--no_cache", *BOX) == 0
-    assert probe(tmp_path / "-out" / "-r.mp4").frames == 10
-
-
-# Ctrl-C
-
-
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
-def test_an_interrupt_in_the_middle_leaves_nothing(kit, tmp_path, kind):
-    out = tmp_path / "out"
-    audio = write_wav(tmp_path / "long.wav", tone(400))
-    command = [sys.executable, "inference.py", "--face", kit / "face.mp4", "--audio", audio, "--outfile", out / "r.mp4"]
-    command += ["--checkpoint_path", kit / "own.safetensors", "--no_cache", *BOX]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 150
-        while not any(path.stat().st_size for path in (out.iterdir() if out.exists() else ())):
-            assert process.poll() is None and time.monotonic() < deadline, "the job did not come to write anything"
-            time.sleep(0.05)
-        os.kill(process.pid, kind)
-        _, said = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130
-    assert list(out.iterdir()) == []
-    assert b"interrupted" in said and b"Traceback" not in said

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from faces.detectors import build_detector
 from faces.landmarks import CANONICAL_STABLE, MIRROR, STABLE
-from faces.tracking.track import FaceTrack
+from faces.tracking.tracked import FaceTrack
 from metrics.footage import Footage, open_footage
 from metrics.formulas.eyes import brow_height, eye_opening
 from metrics.formulas.head_pose import MEAN_HEAD, angle_difference, head_angles, head_rotation

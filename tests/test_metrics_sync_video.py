@@ -15,7 +15,8 @@ from benchmarks.peers.syncnet_checkout import syncnet_state
 from common.errors import InputError
 from faces.crops import CropSpec, face_boxes
 from faces.detectors import build_detector
-from faces.tracking.track import FaceTrack, track_face
+from faces.tracking.track import track_face
+from faces.tracking.tracked import FaceTrack
 from media import VideoReader, decode_audio, probe
 from metrics.footage import Footage, open_footage
 from metrics.sync.crops import TrackRules, cut_square, find_tracks, jpeg_colours, recolour, track_squares, whole_frame

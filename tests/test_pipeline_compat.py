@@ -63,13 +63,13 @@ def test_the_same_faces_to_one_grey_level_and_the_same_paste(tmp_path, fps, seco
     driver, driving = load_driver(checkpoint, device="cpu", compat="wav2lip"), Driving(sound)
     source = FaceSource(video, FaceOptions())
     plan = make_plan(source, None, driving, driver.frames(driving, source.fps), driver, DriveOptions(box=BOX))
-    shots = list(draw_frames(plan, driver, batch_size=4))
+    drawn = list(draw_frames(plan, driver, batch_size=4))
 
-    assert len(shots) == len(frames)
+    assert len(drawn) == len(frames)
     assert np.ptp(faces) > 20, "a flat picture would prove nothing"
-    for shot, face, frame in zip(shots, faces, frames, strict=True):
-        assert np.abs(shot.face[..., ::-1].astype(int) - face).max() <= 1
-        pasted = shot.crop.paste(shot.frame, shot.face, shot.mask)[..., ::-1].astype(int)
+    for one, face, frame in zip(drawn, faces, frames, strict=True):
+        assert np.abs(one.face[..., ::-1].astype(int) - face).max() <= 1
+        pasted = one.crop.paste(one.frame, one.face, one.mask)[..., ::-1].astype(int)
         assert np.abs(pasted - frame).max() <= 2
         inside = np.zeros(frame.shape[:2], bool)
         inside[BOX[0] : BOX[1], BOX[2] : BOX[3]] = True

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from common import notes
 from faces.outline import lower_face_mask
-from pipeline import notes
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.frames import draw_frames
-from pipeline.light import light_of
 from pipeline.masks import Masks
 from pipeline.options import DriveOptions, FaceOptions
 from pipeline.output import CropOutput, FrameOutput
 from pipeline.plan import make_plan, make_scene
 from pipeline.playback.source import FaceSource
+from pipeline.references.light import light_of
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from tests.inference_kit import PUBLIC, infer, moving_portrait, read_video, save_tiny, tone, write_video, write_wav
@@ -48,16 +48,16 @@ def test_covered_frames_stay_to_the_last_bit_and_the_mouth_is_blended_out_and_in
     driver, plan = planned(kit)
     assert not set(plan.scene.references) & set(HIDDEN)  # nor is one of them the reference
     frames, crops = FrameOutput(plan), CropOutput(plan)
-    for shot in draw_frames(plan, driver):
-        made, cut = frames(shot), crops(shot)
-        away = min(abs(shot.index - at) for at in HIDDEN)
+    for one in draw_frames(plan, driver):
+        made, cut = frames(one), crops(one)
+        away = min(abs(one.index - at) for at in HIDDEN)
         if away == 0:
-            assert shot.face is None
-            np.testing.assert_array_equal(made, shot.frame)
-            np.testing.assert_array_equal(cut, shot.crop.extract(shot.frame))
+            assert one.face is None
+            np.testing.assert_array_equal(made, one.frame)
+            np.testing.assert_array_equal(cut, one.crop.extract(one.frame))
         else:
-            np.testing.assert_allclose(shot.mask, plan.masks(shot.index) * min(away / 4, 1), atol=1e-6)
-            assert (made != shot.frame).any()
+            np.testing.assert_allclose(one.mask, plan.masks(one.index) * min(away / 4, 1), atol=1e-6)
+            assert (made != one.frame).any()
 
 
 def test_what_covers_a_mouth_does_not_tell_how_the_face_is_lit(kit):
@@ -72,7 +72,7 @@ def test_what_covers_a_mouth_does_not_tell_how_the_face_is_lit(kit):
 def test_drawn_on_demand(kit):
     driver, plan = planned(kit, covered="draw")
     assert plan.scene.opacity is None and not set(plan.scene.references) & set(HIDDEN)
-    assert all(shot.face is not None for shot in draw_frames(plan, driver))
+    assert all(one.face is not None for one in draw_frames(plan, driver))
 
 
 @pytest.mark.parametrize(("covered", "kept"), [(None, False), ("keep", True), ("draw", False)])

@@ -1,4 +1,4 @@
-"""The contract of drivers: which family, what may be asked of it, and a portrait method that fits as it is."""
+"""The contract of drivers: which family, what it is given, and a portrait method that fits as it is."""
 
 import re
 from fractions import Fraction
@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import models
 from common.errors import InputError
@@ -26,43 +25,14 @@ from pipeline.tracking import TrackStore, prepare
 from speech.windows import frame_count
 from tests import whole_face_kit
 from tests.conftest import ROOT
-from tests.inference_kit import (
-    OWN,
-    PUBLIC,
-    blank,
-    infer,
-    moving_portrait,
-    portrait,
-    read_video,
-    save_tiny,
-    tone,
-    write_video,
-    write_wav,
-)
+from tests.inference_kit import blank, infer, moving_portrait, portrait, read_video, write_video
+from tests.whole_face_kit import SIDE, job_on, lit, write_videos
 from training.checkpoint import save_checkpoint
-
-SIDE = whole_face_kit.SIDE
-
-
-def lit(count, low=0.4, high=1.0):
-    """The portrait, from dim to bright."""
-    return [np.rint(portrait() * share).astype(np.uint8) for share in np.linspace(low, high, count)]
 
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
-    """face.png, face.mp4 (15 frames, 30 a second), drive.mp4 (20 frames with 0.8 s of sound), pose.mp4 (5 frames), a.wav."""
-    folder = tmp_path_factory.mktemp("kit")
-    Image.fromarray(portrait()).save(folder / "face.png")
-    write_video(folder / "face.mp4", moving_portrait(15), fps=30)
-    write_video(folder / "drive.mp4", lit(20), audio=tone(0.8))
-    write_video(folder / "silent.mp4", lit(10))
-    write_video(folder / "pose.mp4", lit(5, 1.0, 0.5))
-    write_video(folder / "wall.mp4", [blank()] * 3, audio=tone(0.1))
-    write_wav(folder / "a.wav", tone(0.4))
-    save_tiny(folder / "mouth.safetensors", OWN)
-    save_tiny(folder / "public.safetensors", PUBLIC)
-    return folder
+    return write_videos(tmp_path_factory.mktemp("kit"))
 
 
 @pytest.fixture
@@ -74,32 +44,9 @@ def whole(kit, monkeypatch):
 
 @pytest.fixture
 def job(kit, tmp_path):
-    """Run inference on the kit; returns the exit code. Flags by name; files are those of the kit."""
-
-    def run_it(*flags, checkpoint="whole", **named):
-        named = {"face": "face.png", **named}
-        paths = [part for name, value in named.items() if value for part in (f"--{name}", kit / value)]
-        return infer(*paths, "--checkpoint_path", kit / f"{checkpoint}.safetensors", "--outfile", tmp_path / "out" / "r.mp4",
-                     "--cache_dir", kit / "cache", *flags)  # fmt: skip
-
+    """Runs inference.py on the kit, see `whole_face_kit.job_on`; its result goes to the folder `out`."""
     (tmp_path / "out").mkdir()
-    return run_it
-
-
-@pytest.fixture
-def refused(job, tmp_path, capfd):
-    """The one line that the user sees, after checking that the job was refused and left nothing behind."""
-
-    def run_it(*flags, **named):
-        capfd.readouterr()
-        assert job(*flags, **named) == 2
-        said = capfd.readouterr()
-        lines = [line for line in said.err.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1 and "Traceback" not in said.err and not said.out
-        assert list((tmp_path / "out").iterdir()) == []
-        return lines[0]
-
-    return run_it
+    return job_on(kit, tmp_path / "out" / "r.mp4")
 
 
 def rising(values):
@@ -225,8 +172,8 @@ def test_the_crop_of_a_mouth_driver_is_what_would_lie_in_the_frame(job, kit, tmp
 def test_laying_a_crop_over_itself_keeps_every_pixel():
     plan = Plan(SimpleNamespace(size=96), None, None)
     face = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
-    shot = DrawnFrame(0, 0, 255 - face, AlignedCrop(np.eye(2, 3), 96), face, np.ones((96, 96), np.float32))
-    np.testing.assert_array_equal(CropOutput(plan)(shot), face)
+    one = DrawnFrame(0, 0, 255 - face, AlignedCrop(np.eye(2, 3), 96), face, np.ones((96, 96), np.float32))
+    np.testing.assert_array_equal(CropOutput(plan)(one), face)
 
 
 def test_jobs_name_driving_videos(kit, whole, tmp_path, capsys):
@@ -243,103 +190,6 @@ def test_jobs_name_driving_videos(kit, whole, tmp_path, capsys):
     assert "line 5: cannot start: fills both audio and drive" in said.err
     assert sorted(path.name for path in tmp_path.glob("*.mp4")) == ["a.mp4", "b.mp4"]
     assert probe(tmp_path / "a.mp4").width == SIDE
-
-
-# What a checkpoint cannot do
-
-
-@pytest.mark.parametrize(
-    ("named", "words"),
-    [
-        ({"drive": "drive.mp4"}, "--drive: mouth.safetensors cannot follow the speech of a driving video"),
-        ({"drive": "drive.mp4"}, "give its sound with --audio"),
-        ({"audio": "a.wav", "pose": "pose.mp4"}, "--pose: mouth.safetensors keeps the pose of the face video"),
-        ({"drive": "drive.mp4", "pose": "pose.mp4"}, "--drive"),
-    ],
-)
-def test_a_mouth_follows_sound_alone_and_says_so_before_any_work(refused, monkeypatch, named, words):
-    monkeypatch.setattr("pipeline.sound.decode_audio", lambda _: pytest.fail("nothing is decoded"))
-    monkeypatch.setattr("pipeline.drive.prepare", lambda *_, **__: pytest.fail("nothing is tracked"))
-    assert words in refused(checkpoint="mouth", **named)
-
-
-@pytest.mark.parametrize(
-    ("flags", "named", "words"),
-    [
-        ((), {"audio": "a.wav"}, "give it with --drive in place of --audio"),
-        ((), {"drive": "face.png"}, "face.png: is a picture"),
-        ((), {"drive": "drive.mp4", "pose": "face.png"}, "--pose"),
-        ((), {"drive": "wall.mp4"}, "--drive: "),
-        ((), {"drive": "wall.mp4"}, "no face found in any of the 3 frames"),
-        ((), {"drive": "a.wav"}, "a.wav"),
-        ((), {"drive": "whole.safetensors"}, "whole.safetensors"),
-        ((), {"drive": "absent.mp4"}, "absent.mp4: no such file (driving video)"),
-        ((), {"drive": "drive.mp4", "pose": "absent.mp4"}, "absent.mp4: no such file (pose video)"),
-        ((), {"drive": "drive.mp4", "audio": "a.wav"}, "--drive brings its own sound"),
-        (("--optimise_face",), {"drive": "drive.mp4"}, "--optimise_face: whole.safetensors"),
-        (("--reference", "same"), {"drive": "drive.mp4"}, "--reference same"),
-        (("--output", "crop", "--paste", "poisson"), {"drive": "drive.mp4"}, "--paste poisson: the crop"),
-        (("--output", "corp"), {"drive": "drive.mp4"}, "did you mean crop"),
-        (("--output",), {"drive": "drive.mp4"}, "--output"),
-        (("--drive",), {}, "--drive: needs a path"),
-        (("--compat", "wav2lip"), {"audio": "a.wav"}, "--compat wav2lip: this kind of checkpoint"),
-    ],
-)
-def test_what_a_whole_face_cannot_do(refused, whole, flags, named, words):
-    assert words in refused(*flags, **named)
-
-
-@pytest.mark.parametrize(
-    ("flags", "named", "words"),
-    [
-        (("--output", "crop"), {"audio": "a.wav"}, "leave --output crop out"),
-        ((), {"drive": "drive.mp4"}, "leave --drive out"),
-        ((), {"audio": "a.wav", "pose": "pose.mp4"}, "leave --pose out"),
-        (("--reference", "fixed"), {"audio": "a.wav"}, "leave --reference out"),
-        (("--precision", "fp16"), {"audio": "a.wav"}, "--compat wav2lip promises the public script's pixels, which needs fp32"),
-        (("--precision", "bf16"), {"audio": "a.wav"}, "--compat wav2lip promises"),
-    ],
-)
-def test_what_cannot_stand_beside_the_public_scripts_pixels(refused, flags, named, words):
-    assert words in refused("--compat", "wav2lip", *flags, checkpoint="public", **named)
-
-
-@pytest.mark.parametrize(
-    ("needs", "named", "words"),
-    [
-        ({"sound", "drive"}, {"drive": "silent.mp4"}, "silent.mp4: has no sound track"),
-        ({"sound", "pose"}, {"audio": "a.wav"}, "takes the movement of the head from a video; give it with --pose"),
-        ({"drive"}, {"audio": "a.wav", "pose": "pose.mp4"}, "give it with --drive"),
-    ],
-)
-def test_what_a_driver_needs_is_asked_for(refused, whole, monkeypatch, needs, named, words):
-    monkeypatch.setattr(whole_face_kit.WholeFaceDriver, "needs", frozenset(needs))
-    assert words in refused(**named)
-
-
-def test_flags_for_all_rows_and_for_a_preview_are_checked_first(kit, whole, refused, tmp_path, capfd):
-    said = refused("--preview", checkpoint="mouth", drive="drive.mp4")
-    assert "--drive: mouth.safetensors cannot follow the speech of a driving video" in said
-    assert "--optimise_face: whole" in refused("--preview", "--optimise_face", drive="drive.mp4")
-    listed = tmp_path / "jobs.csv"
-    listed.write_text(f"face,drive,outfile\n{kit / 'face.png'},{kit / 'drive.mp4'},{tmp_path / 'out' / 'a.mp4'}\n")
-    common = ("--jobs", listed, "--checkpoint_path", whole, "--cache_dir", kit / "cache")
-    assert infer(*common, "--optimise_face") == 2
-    assert infer(*common, "--output", "crop", "--paste", "poisson") == 2
-    assert capfd.readouterr().err.count("error: ") == 2 and not (tmp_path / "out" / "a.mp4").exists()
-    assert infer(*common) == 0
-
-
-def test_a_driving_video_may_not_be_overwritten_or_given_to_jobs(kit, whole, tmp_path, capsys):
-    before = (kit / "drive.mp4").read_bytes()
-    common = ("--face", kit / "face.png", "--checkpoint_path", whole, "--no_cache")
-    assert infer(*common, "--drive", kit / "drive.mp4", "--outfile", kit / "drive.mp4") == 2
-    assert infer(*common, "--drive", kit / "drive.mp4", "--pose", kit / "pose.mp4", "--outfile", kit / "pose.mp4") == 2
-    assert capsys.readouterr().err.count("same file as the input") == 2 and (kit / "drive.mp4").read_bytes() == before
-    (tmp_path / "jobs.csv").write_text("a,b,c\n")
-    for flag in ("--drive", "--pose"):
-        assert infer("--jobs", tmp_path / "jobs.csv", flag, kit / "drive.mp4") == 2
-        assert "leave these flags" in capsys.readouterr().err
 
 
 def test_the_example_of_the_docs_runs(job, kit, monkeypatch, tmp_path):

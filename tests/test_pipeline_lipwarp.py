@@ -1,4 +1,4 @@
-"""The driver of lip motion networks: what it leaves alone, from which frames it draws, rates, gaps, and what it refuses."""
+"""The driver of lip motion networks: what it leaves alone, from which frames it draws, whom it draws, and its parts."""
 
 from fractions import Fraction
 from types import SimpleNamespace
@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from common.errors import InputError
 from faces.drawing.lower_face import draw_lower_face
-from faces.landmarks import JAW
+from faces.landmarks import JAW, eye_distance
 from faces.lip_space import lip_space
 from faces.outline import lower_face_mask
-from media import VideoReader, probe, read_metadata
 from models.lip_motion import MARGIN
 from pipeline.drivers import load_driver
 from pipeline.drivers.lipwarp import GROW, LipwarpDriver
@@ -23,71 +21,24 @@ from pipeline.drivers.speech_codes import BEYOND, SpeechCodes, cubic
 from pipeline.driving import Driving
 from pipeline.frames import DrawnFrame, draw_frames
 from pipeline.masks import Masks
-from pipeline.options import DriveOptions, FaceOptions
+from pipeline.options import DriveOptions
 from pipeline.output import FrameOutput
-from pipeline.plan import make_plan
-from pipeline.playback.source import FaceSource
 from pipeline.sound import Sound
-from pipeline.tracking import TrackStore, prepare
 from speech.arpabet import NUMBER
 from speech.labelling import SpeechText
-from tests.conftest import ROOT
-from tests.inference_kit import (
-    OWN,
-    blank,
-    infer,
-    moving_portrait,
-    portrait,
-    read_video,
-    save_tiny,
-    tone,
-    write_video,
-    write_wav,
-)
-from tests.lipwarp_kit import save_motion
-from tests.refiner_kit import save_refiner
+from tests.inference_kit import blank, moving_portrait, planned, write_video
+from tests.lipwarp_kit import save_motion, write_clips
 from tests.test_faces_outline import inside_hull
 
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
-    """face.mp4 (40 frames, 25 a second), ntsc.mp4 (16 at 30000/1001), gap.mp4 (no face in the middle), face.png, sounds."""
-    folder = tmp_path_factory.mktemp("lipwarp")
-    Image.fromarray(portrait()).save(folder / "face.png")
-    frames = moving_portrait(40)
-    write_video(folder / "face.mp4", frames)
-    write_video(folder / "ntsc.mp4", frames[:16], fps=Fraction(30000, 1001))
-    write_video(folder / "gap.mp4", [*frames[:8], *[blank()] * 12, *frames[8:16]])
-    write_wav(folder / "a.wav", tone(1.0))
-    write_wav(folder / "short.wav", tone(0.2))
-    save_motion(folder / "motion.safetensors")
-    save_tiny(folder / "mouth.safetensors", OWN)
-    save_refiner(folder / "refiner.safetensors", heads=0.05)
-    return folder
+    return write_clips(tmp_path_factory.mktemp("lipwarp"))
 
 
 @pytest.fixture(scope="module")
 def driver(kit):
     return load_driver(kit / "motion.safetensors", device="cpu")
-
-
-def planned(kit, driver, face, sound="a.wav", **options):
-    """Plan of a job on the kit."""
-    source, driving = FaceSource(kit / face, FaceOptions()), Driving(Sound.read(kit / sound))
-    frames = driver.frames(driving, source.fps)
-    track = prepare(source, FaceOptions(), store=TrackStore(kit / "cache"), frames=frames)
-    return make_plan(source, track, driving, frames, driver, DriveOptions(**options))
-
-
-@pytest.fixture
-def job(kit, tmp_path):
-    """Run inference on the kit; returns the exit code."""
-
-    def run_it(*flags, face="face.mp4", audio="short.wav", checkpoint="motion"):
-        return infer("--face", kit / face, "--audio", kit / audio, "--checkpoint_path", kit / f"{checkpoint}.safetensors",
-                     "--outfile", tmp_path / "r.mp4", "--cache_dir", kit / "cache", *flags)  # fmt: skip
-
-    return run_it
 
 
 def grown(points, unit):
@@ -102,14 +53,14 @@ def test_nothing_but_the_lower_face_changes_to_the_last_bit(kit, driver):
     plan = planned(kit, driver, "face.mp4")
     output, moved = FrameOutput(plan), 0
     state = driver.look(plan.scene, plan.codes)
-    for shot in draw_frames(plan, driver):
-        made, points = output(shot), plan.scene.track.landmarks[shot.index].astype(np.float64)
-        unit = np.linalg.norm(points[45] - points[36]) / 1.4
-        wanted = state.own.of(shot.t)[0]
+    for one in draw_frames(plan, driver):
+        made, points = output(one), plan.scene.track.landmarks[one.index].astype(np.float64)
+        unit = eye_distance(points)
+        wanted = state.own.of(one.t)[0]
         allowed = inside_hull(np.concatenate([grown(points, unit), grown(wanted, unit)]), made.shape)
-        np.testing.assert_array_equal(made[~allowed], shot.frame[~allowed])
-        assert (made[: int(points[36:48, 1].max())] == shot.frame[: int(points[36:48, 1].max())]).all(), "eyes and hair"
-        moved += int((made != shot.frame).any())
+        np.testing.assert_array_equal(made[~allowed], one.frame[~allowed])
+        assert (made[: int(points[36:48, 1].max())] == one.frame[: int(points[36:48, 1].max())]).all(), "eyes and hair"
+        moved += int((made != one.frame).any())
     assert moved > 20
 
 
@@ -130,7 +81,7 @@ def test_one_frame_or_each_frame_itself_serves_on_demand(kit, driver):
     assert len(driver.look(plan.scene, plan.codes).own.bank) == 1
     plan = planned(kit, driver, "face.mp4", "short.wav", reference="same")
     assert driver.look(plan.scene, plan.codes).own.bank is None
-    assert sum(shot.face is not None for shot in draw_frames(plan, driver)) == 5
+    assert sum(one.face is not None for one in draw_frames(plan, driver)) == 5
 
 
 def test_a_gated_network_is_given_the_phonemes(kit, tmp_path):
@@ -150,64 +101,20 @@ def test_a_gated_network_is_given_the_phonemes(kit, tmp_path):
 
 def test_an_optimised_face_is_nearly_the_same_as_it_has_the_texture_already(kit, driver):
     plan, plain = (planned(kit, driver, "face.mp4", "short.wav", optimise_face=on) for on in (True, False))
-    for shot in draw_frames(plan, driver):
-        made, drawn = plan.finish(shot).astype(int), plain.finish(shot)
+    for one in draw_frames(plan, driver):
+        made, drawn = plan.finish(one).astype(int), plain.finish(one)
         assert 0 < np.abs(made - drawn).mean() < 3
-        mouth = np.rint(plan.scene.landmarks([shot.index])[0, 60:68].mean(0)).astype(int)
+        mouth = np.rint(plan.scene.landmarks([one.index])[0, 60:68].mean(0)).astype(int)
         np.testing.assert_array_equal(made[mouth[1], mouth[0]], drawn[mouth[1], mouth[0]])
 
 
 def test_a_refiner_goes_over_the_lower_face_alone(kit, driver):
     plan, plain = (planned(kit, driver, "face.mp4", "short.wav", refiner=path) for path in (kit / "refiner.safetensors", None))
-    for shot, other in zip(draw_frames(plan, driver), draw_frames(plain, driver), strict=True):
-        made, drawn = plan.finish(shot), plain.finish(other)
-        eyes = int(plan.scene.landmarks([shot.index])[0, 36:48, 1].max())
+    for one, other in zip(draw_frames(plan, driver), draw_frames(plain, driver), strict=True):
+        made, drawn = plan.finish(one), plain.finish(other)
+        eyes = int(plan.scene.landmarks([one.index])[0, 36:48, 1].max())
         assert (made != drawn).any() and (made[:eyes] == drawn[:eyes]).all()
     assert driver.tags(plan.scene.options)["refiner"].startswith("refiner.safetensors ")
-
-
-@pytest.mark.parametrize(("face", "frames"), [("ntsc.mp4", 6), ("face.png", 5)])
-def test_rates_and_portraits(job, kit, tmp_path, face, frames):
-    assert job("--amplitude", 1.5, face=face) == 0
-    info, tags = probe(tmp_path / "r.mp4"), read_metadata(tmp_path / "r.mp4")
-    assert info.frames == frames and info.fps == (probe(kit / "ntsc.mp4").fps if face == "ntsc.mp4" else 25)
-    assert tags["synthetic"] == "true" and tags["amplitude"] == "1.5" and "lips generated" in tags["comment"]
-    if face == "face.png":
-        made = read_video(tmp_path / "r.mp4").astype(int)
-        assert np.abs(made - portrait())[:, :90].mean() < 3 < np.abs(np.diff(made, axis=0)).max()
-
-
-def test_frames_without_a_face_stay_as_they_are(job, tmp_path, capsys):
-    assert job(face="gap.mp4", audio="a.wav") == 0
-    assert "no face in 12 frames of the face video, left as they are: 8-19" in capsys.readouterr().out
-    with VideoReader(tmp_path / "r.mp4") as reader:
-        assert np.abs(list(reader)[14].astype(int) - blank()).max() < 12
-
-
-@pytest.mark.parametrize(
-    ("flags", "how", "words"),
-    [
-        (("--box", 60, 200, 40, 180), {}, "--box: motion.safetensors moves the landmarks of a face"),
-        (("--compat", "wav2lip"), {}, "--compat wav2lip: this kind of checkpoint"),
-        (("--amplitude", 9), {}, "--amplitude 9: must be from 0"),
-        (("--amplitude", -1), {}, "--amplitude -1: must be from 0"),
-        (("--source_gap", -2), {}, "--source_gap -2: must be"),
-        (("--source_gap", 5), {"face": "face.png"}, "--source_gap 5: a picture, or --static, has one frame alone"),
-        (("--source_gap", 5, "--static"), {}, "--source_gap 5: a picture, or --static, has one frame alone"),
-        (("--source_gap", 50), {}, "too short to draw each frame from others at least 50 frames away"),
-        (("--reference", 99), {}, "--reference 99"),
-        (("--refiner", "nowhere.safetensors"), {}, "nowhere.safetensors"),
-        (("--refiner", ROOT / "checkpoints" / "lip_landmarks.safetensors"), {}, "lip_landmarks.safetensors: "),
-        (("--refiner", ROOT / "checkpoints" / "lip_refiner.safetensors"), {"checkpoint": "mouth"},
-         "--refiner: mouth.safetensors draws pixels"),
-        (("--amplitude", 2), {"checkpoint": "mouth"}, "--amplitude: mouth.safetensors draws pixels"),
-        (("--source_gap", 5), {"checkpoint": "mouth"}, "--source_gap: mouth.safetensors draws pixels"),
-    ],
-)
-def test_what_it_cannot_do_is_said_in_one_line(job, capfd, flags, how, words):
-    assert job(*flags, **how) == 2
-    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(said) == 1 and words in said[0]
 
 
 def test_where_the_package_of_the_features_is_missing_the_checkpoint_without_it_is_named(driver, monkeypatch):
@@ -219,12 +126,6 @@ def test_where_the_package_of_the_features_is_missing_the_checkpoint_without_it_
         driver.check(DriveOptions(), {"sound"})
 
 
-def test_pads_change_nothing_and_a_preview_shows_the_outline(job, tmp_path, capfd):
-    assert job("--preview", "--pads", 0, 20, 0, 0) == 0
-    said = capfd.readouterr()
-    assert "so --pads changes nothing" in said.err and "r.png" in said.out and (tmp_path / "r.png").exists()
-
-
 # The parts
 
 
@@ -234,7 +135,7 @@ def test_movements_are_brought_to_any_rate_in_step(fps, frames):
     codes = SpeechCodes.hear("mel", np.zeros(16000, np.float32), fps, frames, 13)
     assert len(codes) == frames and codes[[1, 2]] == [1, 2]
     rows = np.arange(len(codes.features) - 26, dtype=np.float32) - 2  # in frames of 25 a second, from two before the clip on
-    times = codes.at_rate(np.repeat(rows[:, None], 3, 1))
+    times = codes.at_rate(lambda first, last: np.repeat(rows[first:last, None], 3, 1), np.arange(frames))
     assert times.shape == (frames, 3)
     np.testing.assert_allclose(times[:, 0], (np.arange(frames) + 0.5) * float(25 / fps) - 0.5, atol=1e-3)
 
@@ -242,7 +143,7 @@ def test_movements_are_brought_to_any_rate_in_step(fps, frames):
 def test_at_25_frames_a_second_nothing_is_smoothed():
     values = np.random.default_rng(0).normal(size=(50, 20, 2)).astype(np.float32)
     codes = SpeechCodes(np.zeros((76, 4), np.float32), Fraction(25), 46)
-    np.testing.assert_array_equal(codes.at_rate(values), values[2:48])
+    np.testing.assert_array_equal(codes.at_rate(lambda first, last: values[first:last], np.arange(46)), values[2:48])
     np.testing.assert_allclose(cubic(values, np.array([3.0, 3.5]))[0], values[3])
 
 
@@ -273,6 +174,20 @@ def test_movements_made_in_pieces_are_the_same(driver, monkeypatch):
     monkeypatch.setattr("pipeline.drivers.speech_codes.PIECE", 120)
     assert whole.shape == (504, 20, 2) and np.ptp(whole) > 0.01
     np.testing.assert_allclose(driver._move(heard, person), whole, atol=1e-5)
+    np.testing.assert_allclose(driver._move(heard, person, 95, 260), whole[95:260], atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from([Fraction(25), Fraction(30000, 1001), Fraction(12)]), st.integers(1, 90), st.data())
+def test_movements_of_some_frames_are_those_of_all_and_are_made_about_them_alone(fps, frames, data):
+    codes = SpeechCodes.hear("mel", np.zeros(8000, np.float32), fps, frames, MARGIN)
+    values = np.random.default_rng(0).normal(size=(len(codes.features) - 2 * MARGIN, 2)).astype(np.float32)
+    start = data.draw(st.integers(0, frames - 1))
+    numbers, asked = np.arange(start, data.draw(st.integers(start + 1, frames))), []
+    some = codes.at_rate(lambda first, last: asked.append(last - first) or values[first:last], numbers)
+    whole = codes.at_rate(lambda first, last: values[first:last], np.arange(frames))
+    np.testing.assert_allclose(some, whole[numbers], atol=1e-5)
+    assert asked[0] <= len(numbers) * 25 / fps + 7
 
 
 def test_what_was_drawn_is_kept_until_the_next_batch_alone(kit, driver):
@@ -298,44 +213,6 @@ def test_threads_are_as_many_as_are_said(kit, monkeypatch):
         assert made._pool._max_workers == count
 
 
-@pytest.fixture
-def dropped(kit, monkeypatch):
-    """jump.mp4, whose faces 3-5 are not believed, and whose frame of our choice would be among them."""
-    def doubtful(track, fps):
-        kept = track.present.copy()
-        kept[3:6] = False
-        return kept
-
-    def chosen(track):
-        return next(number for number in (4, 0, 1) if track.present[number])
-
-    monkeypatch.setattr("faces.tracking.tracked.FaceTrack.believed", doubtful)
-    for user in ("drivers.driver", "optimising"):
-        monkeypatch.setattr(f"pipeline.{user}.choose_references", lambda track: {0: chosen(track)})
-    for user in ("drivers.own_frames", "preview"):
-        monkeypatch.setattr(f"pipeline.{user}.choose_reference", chosen)
-
-
-@pytest.mark.parametrize("flags", [(), ("--reference", "fixed"), ("--reference", "same"), ("--optimise_face",), ("--preview",)])
-def test_a_frame_that_is_not_drawn_is_no_reference(job, dropped, flags, capfd):
-    assert job(*flags) == 0
-    said = capfd.readouterr().out
-    if "--preview" not in flags:
-        why = "because the face changes its size abruptly or lies outside the frame"
-        assert f"not drawn in 2 frames, left as they are, {why}: 3-4" in said
-        assert "no face" not in said
-    else:
-        assert ": frame 0 with the crop" in said
-
-
-def test_a_reference_is_blamed_where_it_was_given_alone(job, kit, driver, dropped, capfd):
-    assert job("--reference", 4) == 2
-    assert "--reference 4: no face in that frame; choose another" in capfd.readouterr().err
-    scene = planned(kit, driver, "face.mp4", "short.wav").scene
-    with pytest.raises(InputError, match="^frame 4 of .*face.mp4: no face in that frame"):
-        scene.pictures([4])
-
-
 def test_a_preview_shows_what_is_pasted(kit, driver):
     scene = planned(kit, driver, "face.mp4", "short.wav").scene
     (landmarks,), size = scene.landmarks([2]), scene.size
@@ -346,15 +223,6 @@ def test_a_preview_shows_what_is_pasted(kit, driver):
     shown, (_, mask) = driver.shown_mask(scene, 2, crop), draw_lower_face(crop, landmarks, landmarks, [(crop, landmarks, 1.0)])
     np.testing.assert_array_equal(shown, mask * outline)  # what `draw` gives as its mask where lips stay
     assert 0 < shown.sum() < outline.sum()
-
-
-@pytest.mark.parametrize("outfile", ["/", "..", ".", "folder", "folder/.."])
-def test_a_preview_needs_the_name_of_a_file(kit, tmp_path, monkeypatch, capfd, outfile):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder").mkdir()
-    files = ("--face", kit / "face.mp4", "--checkpoint_path", kit / "motion.safetensors", "--cache_dir", kit / "cache")
-    assert infer(*files, "--preview", "--outfile", outfile) == 2
-    assert f"--outfile {outfile}: is a folder" in capfd.readouterr().err and len(list(tmp_path.iterdir())) == 1
 
 
 def test_memory_does_not_grow_with_the_length():

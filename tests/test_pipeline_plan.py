@@ -5,7 +5,7 @@ from common.errors import InputError
 from faces.crops import CropSpec, plan_crops
 from faces.landmarks import CANONICAL_STABLE, STABLE
 from faces.paste import first_row
-from faces.tracking.track import FaceTrack
+from faces.tracking.tracked import FaceTrack
 from pipeline.drivers import load_driver
 from pipeline.driving import Driving
 from pipeline.plan import upright_crop

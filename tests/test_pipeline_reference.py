@@ -5,8 +5,8 @@ import pytest
 
 from common.errors import InputError
 from faces.landmarks import INNER_LIP_BOTTOM, INNER_LIP_TOP
-from faces.tracking.track import FaceTrack
-from pipeline.reference import choose_reference, choose_references
+from faces.tracking.tracked import FaceTrack
+from pipeline.references.choice import choose_reference, choose_references
 
 
 def head(opening, yaw=0.0, scale=1.0):

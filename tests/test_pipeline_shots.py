@@ -5,26 +5,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from common import notes
 from common.errors import InputError
 from faces.crops import CropSpec
 from faces.tracking.track import FaceSelection
 from faces.tracking.tracked import FaceTrack
-from pipeline import notes
 from pipeline.drivers import load_driver
-from pipeline.driving import Driving
 from pipeline.frames import draw_frames
-from pipeline.options import DriveOptions, FaceOptions
-from pipeline.plan import make_plan
+from pipeline.options import FaceOptions
 from pipeline.playback.source import FaceSource
-from pipeline.reference_pictures import ReferencePictures
+from pipeline.references.pictures import ReferencePictures
 from pipeline.scene import Scene
-from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from tests.inference_kit import (
     PUBLIC,
     blank,
     infer,
     moving_portrait,
+    planned,
     portrait,
     read_video,
     save_tiny,
@@ -58,18 +56,14 @@ def kit(tmp_path_factory):
     return folder
 
 
-def planned(kit, video, checkpoint="own.safetensors", compat=None, **options):
+def driven(kit, video, checkpoint="own.safetensors", compat=None, **options):
+    """(Plan, Driver) of a job on the kit."""
     driver = load_driver(kit / checkpoint, device="cpu", compat=compat)
-    face, options = FaceOptions(), DriveOptions(**options)
-    source = FaceSource(kit / video, face)
-    driving = Driving(Sound.read(kit / "a.wav"))
-    frames = driver.frames(driving, source.fps)
-    track = prepare(source, face, store=TrackStore(kit / "cache"), frames=frames)
-    return make_plan(source, track, driving, frames, driver, options), driver
+    return planned(kit, driver, video, **options), driver
 
 
 def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch):
-    plan, driver = planned(kit, "cut.mp4")
+    plan, driver = driven(kit, "cut.mp4")
     first, second = plan.scene.references
     assert first < CUT <= second and plan.scene.track.cuts() == [CUT]
     states, drawn = [], []
@@ -99,12 +93,12 @@ def test_each_shot_has_its_reference_and_no_batch_holds_two(kit, monkeypatch):
 
 
 def test_one_frame_that_is_named_serves_all_shots(kit):
-    plan, _ = planned(kit, "cut.mp4", reference=12)
+    plan, _ = driven(kit, "cut.mp4", reference=12)
     assert plan.scene.references == (12,) and plan.scene.reference_of(0) == plan.scene.reference_of(15) == 12
 
 
 def test_texture_is_taken_from_the_shots_own_reference(kit):
-    plan, _ = planned(kit, "cut.mp4", optimise_face=True)
+    plan, _ = driven(kit, "cut.mp4", optimise_face=True)
     faces = np.stack([plan.scene.crops[number].extract(frame) for number, frame in enumerate(read_video(kit / "cut.mp4"))])
     dull = np.uint8(faces * 0.5 + 50)
     for number in (3, 12):
@@ -114,21 +108,21 @@ def test_texture_is_taken_from_the_shots_own_reference(kit):
 
 
 def test_light_that_rises_is_shown_to_the_network_as_one_and_comes_back(kit, monkeypatch):
-    plan, driver = planned(kit, "fade.mp4")
+    plan, driver = driven(kit, "fade.mp4")
     seen = []
     monkeypatch.setattr(driver, "draw", lambda state, codes, frames, numbers: seen.extend(frames) or frames.copy())
-    shots = list(draw_frames(plan, driver))
+    drawn = list(draw_frames(plan, driver))
     light = np.array([face[:48].mean() for face in seen])
     assert np.abs(np.log(light / np.median(light)))[1:].max() < 0.06
-    for shot in shots:
-        cut = shot.crop.extract(shot.frame)
-        assert np.abs(plan.finish(shot).astype(int) - cut).mean() < 1.5  # what was drawn is the frame itself, in its own light
+    for one in drawn:
+        cut = one.crop.extract(one.frame)
+        assert np.abs(plan.finish(one).astype(int) - cut).mean() < 1.5  # what was drawn is the frame itself, in its own light
 
 
 def test_even_light_and_another_programs_pixels_are_left_alone(kit):
-    assert planned(kit, "even.mp4")[0].light is None
-    assert planned(kit, "fade.mp4", reference="same")[0].light is None
-    plan, _ = planned(kit, "fade.mp4", "public.safetensors", "wav2lip")
+    assert driven(kit, "even.mp4")[0].light is None
+    assert driven(kit, "fade.mp4", reference="same")[0].light is None
+    plan, _ = driven(kit, "fade.mp4", "public.safetensors", "wav2lip")
     assert plan.light is None and plan.scene.references == ()
 
 
@@ -136,7 +130,7 @@ def test_the_crops_of_another_program_reach_over_cuts_as_it_does(kit):
     """Its smoothing is a promise of pixels; ours ends at the cut."""
     spec = CropSpec("box", 96)
     for compat, same in (("wav2lip", False), (None, True)):
-        plan, driver = planned(kit, "cut.mp4", "public.safetensors", compat)
+        plan, driver = driven(kit, "cut.mp4", "public.safetensors", compat)
         track = plan.scene.track
         whole = driver.lay_crops(track, spec, 25, True)[CUT - 1].box
         alone = driver.lay_crops(track.first(CUT), spec, 25, True)[-1].box
@@ -151,7 +145,7 @@ def test_a_result_says_once_that_there_are_shots(kit, tmp_path, capfd, monkeypat
     assert infer(*given, "--outfile", tmp_path / "p.mp4", "--cache_dir", kit / "cache") == 0
     lines = [line for line in capfd.readouterr().err.splitlines() if "shots" in line]
     assert lines == [f"note: {kit / 'cut.mp4'}: 2 shots, cut at frame 7; the face is chosen anew in each{served}"]
-    planned(kit, "even.mp4")
+    driven(kit, "even.mp4")
     assert "cut at" not in capfd.readouterr().err
 
 

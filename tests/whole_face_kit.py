@@ -6,6 +6,7 @@ speech code times pose code. So a test can tell which driving frame has reached 
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 import models
@@ -14,9 +15,48 @@ from faces.crops import CropSpec
 from models.network import Network
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.precision import PRECISIONS
+from tests.inference_kit import OWN, PUBLIC, blank, infer, moving_portrait, portrait, save_tiny, tone, write_video, write_wav
 from training.checkpoint import save_checkpoint
 
 SIDE = 64
+
+
+def lit(count, low=0.4, high=1.0):
+    """The portrait, from dim to bright."""
+    return [np.rint(portrait() * share).astype(np.uint8) for share in np.linspace(low, high, count)]
+
+
+def write_videos(folder):
+    """Write faces, driving videos and checkpoints into a folder, which is returned.
+
+    face.png, face.mp4 (15 frames, 30 a second), drive.mp4 (20 frames with 0.8 s of sound), silent.mp4 (10 frames), pose.mp4
+    (5 frames), wall.mp4 (no face, with sound), a.wav (0.4 s); mouth and public.safetensors.
+    """
+    Image.fromarray(portrait()).save(folder / "face.png")
+    write_video(folder / "face.mp4", moving_portrait(15), fps=30)
+    write_video(folder / "drive.mp4", lit(20), audio=tone(0.8))
+    write_video(folder / "silent.mp4", lit(10))
+    write_video(folder / "pose.mp4", lit(5, 1.0, 0.5))
+    write_video(folder / "wall.mp4", [blank()] * 3, audio=tone(0.1))
+    write_wav(folder / "a.wav", tone(0.4))
+    save_tiny(folder / "mouth.safetensors", OWN)
+    save_tiny(folder / "public.safetensors", PUBLIC)
+    return folder
+
+
+def job_on(folder, outfile):
+    """Function that runs inference.py on files of a folder, and returns the exit code.
+
+    Files are given by the names of their flags; the face is face.png unless another is given.
+    """
+
+    def run_it(*flags, checkpoint="whole", **named):
+        named = {"face": "face.png", **named}
+        paths = [part for name, value in named.items() if value for part in (f"--{name}", folder / value)]
+        return infer(*paths, "--checkpoint_path", folder / f"{checkpoint}.safetensors", "--outfile", outfile,
+                     "--cache_dir", folder / "cache", *flags)  # fmt: skip
+
+    return run_it
 
 
 class WholeFace(Network):

@@ -19,8 +19,9 @@ from faces.mouth import mouth_opening
 from faces.optimise import FaceOptimiser
 from faces.outline import lower_face_mask
 from faces.texture import texture_modules
-from faces.tracking.track import FaceTrack, track_face
-from pipeline.reference import choose_reference
+from faces.tracking.track import track_face
+from faces.tracking.tracked import FaceTrack
+from pipeline.references.choice import choose_reference
 from speech.windows import mel_windows
 
 # The detector sees 96 px crops at 288 px with their outermost pixels repeated around, and the first one three times more, for

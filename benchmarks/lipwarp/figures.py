@@ -7,7 +7,7 @@ from faces.lip_space import Person, lip_space, movements
 from faces.mouth import mouth_opening
 from metrics.formulas.correlation import partial_correlation, pearson
 from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
-from pipeline.reference import choose_reference
+from pipeline.references.choice import choose_reference
 
 FACE_SIZE = 96
 CLOSED = 0.15  # share of the way from the closed to the wide open mouth (10th and 95th percentile) below which lips are closed

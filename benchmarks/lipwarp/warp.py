@@ -27,7 +27,8 @@ from faces.drawing import bank as banks
 from faces.drawing.lower_face import draw_lower_face
 from faces.landmarks import MOUTH, eye_distance, interocular
 from faces.mouth import mouth_opening
-from faces.tracking.track import FaceTrack, track_face
+from faces.tracking.track import track_face
+from faces.tracking.tracked import FaceTrack
 from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
 
 GAP = 15

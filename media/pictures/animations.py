@@ -19,11 +19,7 @@ def animation_frames(image, path):
     """
     mapping, start = None, Fraction(0)
     for number in range(image.n_frames):
-        try:
-            image.seek(number)
-            image.load()
-        except FAULTS as error:
-            raise damaged(path, error) from error
+        _decode(image, number, path)
         mapping = mapping or tagged_mapping(image, path)
         duration = _duration(image)
         rgb, notes = still_to_rgb(image, path, mapping)
@@ -35,15 +31,21 @@ def measure_animation(image, path):
     """(fps, seconds) of an open animation: the rate of its shortest frame, and its length; None where it is long."""
     durations = []
     for number in range(min(image.n_frames, _MEASURED)):
-        try:
-            image.seek(number)
-            image.load()
-        except FAULTS as error:
-            raise damaged(path, error) from error
+        _decode(image, number, path)
         durations.append(_duration(image))
     return snap_rate(1 / min(durations)), sum(durations) if image.n_frames <= _MEASURED else None
 
 
+def _decode(image, number, path):
+    """Bring an open animation to a frame and decode it; InputError where that fails."""
+    try:
+        image.seek(number)
+        image.load()
+    except FAULTS as error:
+        raise damaged(path, error) from error
+
+
 def _duration(image):
+    """Seconds (Fraction) for which the frame at hand is shown."""
     seconds = Fraction(image.info.get("duration") or 0).limit_denominator(1000) / 1000
     return seconds if seconds >= _SHORTEST else _USUAL

@@ -13,7 +13,6 @@ _STILL_BRANDS = _HEIC | {b"avif", b"avis"}
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 BY_FFMPEG = {"PNG": "apng", "GIF": "gif"}  # animations of these are read as videos: Pillow's name -> FFmpeg's
 FAULTS = (OSError, ValueError, SyntaxError, RuntimeError, EOFError)
-_NO_PACKAGE = "{}: reading {} needs the package {} (pip install {}); or convert the picture to png"
 
 
 @contextmanager
@@ -48,6 +47,12 @@ def check_pixels(path, width, height):
 def damaged(path, error):
     """The InputError for a picture that a library refuses."""
     return InputError(f"{path}: the picture is damaged or cut short ({error})")
+
+
+def _missing(path, kind, package):
+    """The InputError for a picture whose library is not installed."""
+    way = f"needs the package {package} (pip install {package}); or convert the picture to png"
+    return InputError(f"{path}: reading {kind} {way}")
 
 
 def _is_for_ffmpeg(image):
@@ -94,7 +99,7 @@ def _register_heif(path):
     try:
         import pi_heif
     except ImportError as error:
-        raise InputError(_NO_PACKAGE.format(path, "HEIC", "pi-heif", "pi-heif")) from error
+        raise _missing(path, "HEIC", "pi-heif") from error
     pi_heif.register_heif_opener()
 
 
@@ -106,7 +111,7 @@ def _jxl(file, path):
     try:
         import pylibjxl
     except ImportError as error:
-        raise InputError(_NO_PACKAGE.format(path, "JPEG XL", "pylibjxl", "pylibjxl")) from error
+        raise _missing(path, "JPEG XL", "pylibjxl") from error
     data = file.read()
     try:
         header = pylibjxl.probe(data)
@@ -114,9 +119,9 @@ def _jxl(file, path):
         if header["have_animation"]:
             raise InputError(f"{path}: animated JPEG XL cannot be read; convert it to mp4, or give one picture")
         pixels, about = pylibjxl.decode(data, metadata=True)
+    except InputError:
+        raise
     except FAULTS as error:
-        if isinstance(error, InputError):
-            raise
         raise damaged(path, error) from error
     if pixels.dtype != np.uint8:
         most = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max

@@ -95,9 +95,9 @@ def still_to_rgb(image, path, mapping=None):
             image = image.convert("RGBA" if transparent else "RGB")
         image, changed = to_srgb(image)
         array = np.array(image.convert("RGBA" if transparent else "RGB"))
+    except InputError:
+        raise
     except FAULTS as error:
-        if isinstance(error, InputError):
-            raise
         raise damaged(path, error) from error
     notes += changed
     if mapping:

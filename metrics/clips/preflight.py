@@ -7,7 +7,8 @@ from pathlib import Path
 from common.errors import InputError
 from common.terminal import counting
 from media import probe
-from media.length import packet_seconds, require_sound
+from media.audio import require_sound
+from media.length import packet_seconds
 from metrics.compare import check_lengths, fitting
 from metrics.rows import REAL
 

@@ -9,7 +9,7 @@ from faces.crops import paste_mask, plan_crops
 from faces.outline import lower_face_mask, whole_face_mask
 from pipeline.masks import Masks
 from pipeline.options import refuse_beside_compat
-from pipeline.reference import choose_references
+from pipeline.references.choice import choose_references
 from speech.windows import frame_count
 
 OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}

@@ -6,7 +6,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import torch
@@ -40,12 +40,10 @@ class Speaker:
 
     Attributes:
         person: faces.lip_space.Person. look: faces.drawing.inner_mouth.Look.
-        movements: (T, 20, 2) float32 of the whole clip, at the result's rate.
     """
 
     person: Person
     look: object
-    movements: np.ndarray
 
 
 @dataclass
@@ -146,7 +144,7 @@ class LipwarpDriver(Driver):
         return SpeechCodes.hear(self.model.features, waveform, fps, frames, MARGIN, phones)
 
     def look(self, scene, codes):
-        """LipState: the person's own frames, and the person and movements of each shot."""
+        """LipState: the person's own frames, and the person of each shot; movements are made for each piece of `OwnFrames`."""
         options = scene.options
         bank = None if options.reference == "same" and not scene.still else own_bank(scene)
         seen = np.array([crop is not None for crop in scene.crops]) & ~scene.track.interpolated & ~scene.covered
@@ -170,7 +168,7 @@ class LipwarpDriver(Driver):
                 person, look = portrait.person, portrait.look
             else:
                 look = self.inner.look(picture, landmarks, _at_rest(person, landmarks))
-            return Speaker(person, look, codes.at_rate(self._move(codes, person)))
+            return Speaker(person, look)
 
         def speaker_of(number):
             return speaker(int(shots[number]))
@@ -181,7 +179,8 @@ class LipwarpDriver(Driver):
             wanted, of = np.empty_like(landmarks), shots[scene.shown[numbers]]
             for shot in np.unique(of):
                 mine, who = of == shot, speaker(int(shot))
-                wanted[mine] = placed(who.movements[numbers[mine]], who.person, landmarks[mine], gain)
+                movements = codes.at_rate(partial(self._move, codes, who.person), numbers[mine])
+                wanted[mine] = placed(movements, who.person, landmarks[mine], gain)
             return wanted
 
         own = OwnFrames(scene, bank, place, options.source_gap or 0)
@@ -224,8 +223,8 @@ class LipwarpDriver(Driver):
         smear = scene.crops[number].smear
         return face, mask * self.outline(landmarks, len(crop), smear, wanted)
 
-    def _move(self, codes, person):
-        """(T, 20, 2) float32 movements of the whole clip."""
+    def _move(self, codes, person, first=0, last=None):
+        """(last - first, 20, 2) float32 movements, 25 a second, numbered from BEYOND before the clip; None: to its end."""
         rest = torch.from_numpy(np.float32(person.rest))[None].to(self.device)
 
         def make(first, last):
@@ -233,7 +232,7 @@ class LipwarpDriver(Driver):
             phonemes = None if codes.phonemes is None else torch.from_numpy(codes.phonemes[first:last])[None].to(self.device)
             return self.model.move(heard, rest, phonemes)[0].float().cpu().numpy()
 
-        return in_pieces(make, len(codes.features) - 2 * MARGIN, SPAN)
+        return in_pieces(make, len(codes.features) - 2 * MARGIN, SPAN, first, last)
 
 
 def _at_rest(person, landmarks):

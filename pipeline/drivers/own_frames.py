@@ -5,7 +5,7 @@ import numpy as np
 from faces.drawing.bank import build_bank
 from faces.landmarks import apply_affine
 from faces.mouth import mouth_opening
-from pipeline.reference import choose_reference
+from pipeline.references.choice import choose_reference
 
 # The first result shall come within a second of tracking, so that the bank is taken from the beginning of the video, or of each
 # shot where the picture is cut: so many pixels of frames, but at least so many frames.

@@ -37,7 +37,7 @@ class SpeechCodes:
         Raises:
             InputError: a package that the features need is missing.
         """
-        count = -int(-frames * FRAME_RATE // Fraction(fps)) + 2 * BEYOND
+        count = _count(frames, Fraction(fps))
         heard = features(name, waveform, -margin - BEYOND, count + 2 * margin)
         phonemes = None
         if phones is not None:
@@ -49,34 +49,42 @@ class SpeechCodes:
         return self.frames
 
     def __getitem__(self, numbers):
-        """The frames' own numbers: movements hang together and are made once, see `LipwarpDriver.look`."""
+        """The frames' own numbers: movements hang together and are made for many frames at once, see `LipwarpDriver.look`."""
         return numbers
 
-    def at_rate(self, movements):
-        """Movements at 25 frames a second, from BEYOND frames before the clip on, at the middles of the result's frames.
+    def at_rate(self, make, numbers):
+        """Movements at 25 frames a second, from BEYOND frames before the clip on, at the middles of frames of the result.
 
         Args:
-            movements: (T, ...) float32.
+            make: function of first, last -> (last - first, ...) float32 movements. It is asked for those about `numbers` alone.
+            numbers: (n,) int, one or more, ascending.
 
         Returns:
-            (frames, ...) float32; cubic between (Catmull-Rom), the same numbers where the result has 25 frames a second.
+            (n, ...) float32; cubic between (Catmull-Rom), the same numbers where the result has 25 frames a second.
         """
-        middles = (np.arange(self.frames) + 0.5) * float(FRAME_RATE / self.fps) - 0.5 + BEYOND
-        return cubic(np.asarray(movements), middles)
+        middles = (np.asarray(numbers) + 0.5) * float(FRAME_RATE / self.fps) - 0.5 + BEYOND
+        first, last = max(0, int(middles[0]) - 2), min(_count(self.frames, self.fps), int(middles[-1]) + 4)
+        return cubic(make(first, last), middles - first)
 
 
-def in_pieces(make, frames, overlap):
+def _count(frames, fps):
+    """Movements, 25 a second, that a result of so many frames asks for: BEYOND before and after it, too."""
+    return -int(-frames * FRAME_RATE // fps) + 2 * BEYOND
+
+
+def in_pieces(make, frames, overlap, first=0, last=None):
     """What `make` gives for all frames, made piece by piece, so that what is made on the way does not grow with the length.
 
     Args:
         make: function of first, last -> (last - first, ...) array of these frames.
         frames: int, all of them.
         overlap: frames to either side that a frame depends on; a piece is made with so many more, which are cut off.
+        first, last: of the frames that are wanted; None: up to the end.
     """
-    parts = []
-    for start in range(0, max(frames, 1), PIECE):
-        first, end = max(0, start - overlap), min(frames, start + PIECE)
-        parts.append(make(first, min(frames, end + overlap))[start - first : end - first])
+    parts, last = [], frames if last is None else last
+    for start in range(first, max(last, first + 1), PIECE):
+        begin, end = max(0, start - overlap), min(last, start + PIECE)
+        parts.append(make(begin, min(frames, end + overlap))[start - begin : end - begin])
     return np.concatenate(parts)
 
 

@@ -46,7 +46,7 @@ class FirstLook:
         if job.face not in self._faces:
             self._faces[job.face] = FaceSource(job.face, self._options)
         if job.audio is not None and job.audio not in self._heard:
-            from media.length import require_sound
+            from media.audio import require_sound
 
             require_sound(job.audio)
             self._heard.add(job.audio)

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from common.cli import one_line
 from common.errors import InputError
 from common.files import require_file
 from faces.tracking.track import FaceSelection
@@ -91,7 +92,7 @@ class JobRunner:
             driver.check(self._drive, self._videos, complete=False)
             self._driver = driver
             for note in driver.unused(self._drive):
-                print(f"note: {note}", file=sys.stderr)
+                print(one_line(f"note: {note}"), file=sys.stderr)
         return self._driver
 
     def run(self, ready):

@@ -9,7 +9,7 @@ from faces.texture import texture_modules
 from media import probe
 from pipeline.options import FaceOptions
 from pipeline.playback.source import FaceSource
-from pipeline.reference import choose_reference
+from pipeline.references.choice import choose_reference
 from pipeline.tracking import TrackStore, prepare
 
 SIDES = (48, 384)  # of a crop in pixels

@@ -9,7 +9,7 @@ from faces.crops import AlignedCrop, CropSpec, inverse, plan_crops
 from faces.landmarks import apply_affine
 from faces.optimise import FaceOptimiser
 from faces.texture import texture_modules
-from pipeline.reference import choose_references
+from pipeline.references.choice import choose_references
 
 KEPT = 4  # references whose statistics are kept
 
