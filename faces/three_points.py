@@ -1,8 +1,8 @@
 """The alignment of DAVS: three points of a face, the eye centres and the middle of the mouth corners, to a fixed template.
 
 As the published code does it (arXiv 1807.07860, `preprocess/face_align.py`): a Procrustes fit whose scale is the ratio of
-standard deviations; a canvas of 356 x 436 pixels, of which 268 x 268 are cut out and resized to 260; the networks see the middle
-256. The template's unit here is the distance of its eyes, its origin the point between them.
+standard deviations; a canvas of 356 x 436 pixels, of which 268 x 268 are cut out and resized to 260; the networks see the
+middle 256. The template's unit here is the distance of its eyes, its origin the point between them.
 """
 
 import numpy as np
