@@ -8,6 +8,7 @@ import torch
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
+from datasets.centring import JITTER
 from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
@@ -117,9 +118,9 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
     common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
     common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
-    common["min_av_confidence"] = data["min_av_confidence"]
+    common |= {"min_av_confidence": data["min_av_confidence"], "centre": data["centre"]}
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
-    own["speakers"] = data["speakers"]
+    own |= {"speakers": data["speakers"], "jitter": JITTER if data["centre"] else 0}
     training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)
     length = train["batch_size"] * train["validate_batches"]
     validation = {
