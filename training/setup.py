@@ -203,8 +203,11 @@ def sync_frames_of(config, model, criterion):
     return next(iter(asked), None) or model.sync_frames or window_frames(config["data"])
 
 
-def checkpoint_config(config, model, corpus_settings, step, facts):
-    """What a checkpoint stores beside its weights, so that inference needs no second file; `facts` are the losses' own."""
+def checkpoint_config(config, model, corpus_settings, step, facts, classes=None):
+    """What a checkpoint stores beside its weights, so that inference needs no second file; `facts` are the losses' own.
+
+    `classes`: dict of "words" and "people" -> what the classes of the network stand for, see training.classes.
+    """
     return {
         "model": config["model"],
         "data": {
@@ -214,6 +217,7 @@ def checkpoint_config(config, model, corpus_settings, step, facts):
             "channel_order": "rgb",
             "reference": "fixed",
             "mask_top": config["data"]["mask_top"],
+            **(classes or {}),
             **({"texture": config["data"]["texture"]} if "reference_module" in model.needs else {}),
         },
         "training": {"step": step, "config": config, **({"facts": facts} if facts else {})},
