@@ -9,6 +9,10 @@ from common.errors import InputError
 from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
+from losses.davs.association import Association
+from losses.davs.classification import PersonClassification, WordClassification
+from losses.davs.drawn import DrawnL1, DrawnStill
+from losses.davs.heatmaps import LandmarkHeatmaps
 from losses.landmarks import LandmarkDistance
 from losses.lip_patches import LipDistance, LipPatchLoss
 from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
@@ -40,6 +44,12 @@ LOSSES = {
     "spatial_texture": SpatialTextureLoss,
     "lip_distance": LipDistance,
     "lip_patches": LipPatchLoss,
+    "drawn_l1": DrawnL1,
+    "drawn_still": DrawnStill,
+    "association": Association,
+    "word_classification": WordClassification,
+    "person_classification": PersonClassification,
+    "landmark_heatmaps": LandmarkHeatmaps,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1
