@@ -12,7 +12,11 @@ from losses.adversarial import AdversarialLoss
 from losses.davs.association import Association
 from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
+from losses.davs.drawn_adversarial import DrawnAdversarial
 from losses.davs.heatmaps import LandmarkHeatmaps
+from losses.davs.identity_words import IdentityWordsLoss
+from losses.davs.modality import ModalityLoss
+from losses.davs.speech_people import SpeechPeopleLoss
 from losses.landmarks import LandmarkDistance
 from losses.lip_patches import LipDistance, LipPatchLoss
 from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
@@ -50,6 +54,10 @@ LOSSES = {
     "word_classification": WordClassification,
     "person_classification": PersonClassification,
     "landmark_heatmaps": LandmarkHeatmaps,
+    "identity_words": IdentityWordsLoss,
+    "speech_people": SpeechPeopleLoss,
+    "modality": ModalityLoss,
+    "drawn_adversarial": DrawnAdversarial,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

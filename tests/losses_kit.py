@@ -1,7 +1,6 @@
 """Networks and losses at a small size, each with what it is called with: for tests of precision and of compiling."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
@@ -120,12 +119,11 @@ TERMS = {  # options of a config beside the weight
     "word_classification": {},
     "person_classification": {},
     "landmark_heatmaps": {"sigma": 2.0},
+    "identity_words": {},
+    "speech_people": {},
+    "modality": {},
+    "drawn_adversarial": {},
 }
-
-
-DRAWN = ("audio_face", "video_face", "drawn")  # outputs that only the terms of DAVS read
-HEARD = ("audio_speech", "video_speech", "audio_words", "video_words", "heatmaps", "heard")
-KNOWN = ("identity_codes", "identity_maps", "identity_people")
 
 
 def setting_of(name):
@@ -133,9 +131,9 @@ def setting_of(name):
     common = {"load": lambda path, network, key=None: Found(network), "released": lambda name: name}
     if not LOSSES[name].__module__.startswith("losses.davs."):
         return Setting(**common)
-    sizes = {"words": 7, "people": 3, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3}
-    model = SimpleNamespace(gives=(*DRAWN, *HEARD, *KNOWN), stage="generate", **sizes)
-    return Setting(**common, model=model, width=0.125)
+    sizes = {"words": 7, "people": 3, "speech_frames": 4, "speech_stride": 1, "drawn_frames": 2, "identity_frames": 3}
+    model = build_model({"name": "davs", "face_size": 96, "width": 0.125, **sizes})
+    return Setting(**common, model=model, face_size=96, width=0.125)
 
 
 class Found:
