@@ -256,7 +256,7 @@ def paste_mask(size, style="feather", kind="aligned"):
         style: "feather": only the half that was generated, fading out towards nose, sides and chin, so that no border shows.
             "face": the whole face, forehead to chin, fading out over a tenth of the crop or more on all four sides (ours).
             "hard": the whole square, as Wav2Lip pastes.
-        kind: of the crop; a box ends at the chin, so its lower edge fades over a shorter way.
+        kind: of the crop; a box and a davs crop end at the chin, so their lower edges fade over a shorter way.
 
     Returns:
         (S, S) float32 in [0, 1].
@@ -267,7 +267,7 @@ def paste_mask(size, style="feather", kind="aligned"):
         raise InputError(f"paste style {style!r}: unknown; choose feather, face or hard")
     at = (np.arange(size) + 0.5) / size
     side = _ramp(at, 0.02, 0.16) * _ramp(1 - at, 0.02, 0.16)
-    bottom = 0.08 if kind == "box" else 0.10
+    bottom = {"box": 0.08, "davs": 0.05}.get(kind, 0.10)
     top = _ramp(at, 0.44, 0.58) if style == "feather" else _ramp(at, 0.02, 0.16)
     vertical = top * _ramp(1 - at, 0.0, bottom)
     return (vertical[:, None] * side[None, :]).astype(np.float32)
