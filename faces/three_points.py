@@ -3,6 +3,9 @@
 As the published code does it (arXiv 1807.07860, `preprocess/face_align.py`): a Procrustes fit whose scale is the ratio of
 standard deviations; a canvas of 356 x 436 pixels, of which 268 x 268 are cut out and resized to 260; the networks see the
 middle 256. The template's unit here is the distance of its eyes, its origin the point between them.
+
+Outside the frame the published crop is grey (127); ours repeats the frame's border, as all crops here do: a grey wedge would tell
+a network where the frame ends, and a face near the border would be drawn beside an edge that moves with the head.
 """
 
 import numpy as np
