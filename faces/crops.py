@@ -14,7 +14,7 @@ import numpy as np
 from common.errors import InputError
 from faces.landmarks import CANONICAL_JAW, CANONICAL_STABLE, JAW, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
-from faces.three_points import SIDE, START, three_point_poses
+from faces.three_points import SIDE, START, steady_poses, three_point_poses
 from faces.tracking.smoothing import smooth_poses
 from faces.window import WindowCrop, plan_windows
 
@@ -26,7 +26,6 @@ CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SI
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
-THREE_POINT_CORNERS = np.array([(x, y) for x in (START[0], START[0] + SIDE) for y in (START[1], START[1] + SIDE)])
 KINDS = ("aligned", "box", "window", "davs")
 MIN_BOX = 4
 
@@ -168,23 +167,28 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `smooth_poses`.
+        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `smooth_poses`, and
+            `faces.three_points.steady_poses` for "davs"; without it, that kind is fitted in each frame alone, as published.
 
     Returns:
         list of N crops; None where there is no face.
     """
     sigma = SMOOTH_SECONDS * float(fps) if smooth else 0.0
-    if spec.kind == "davs":
-        poses, corners = three_point_poses(track.landmarks), THREE_POINT_CORNERS
-    else:
-        points = track.landmarks[:, list(STABLE)].astype(np.float64)
-        pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
-        poses, corners = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), CORNERS
+    points = track.landmarks[:, list(STABLE)].astype(np.float64)
+    pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
+    poses = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1)
     if spec.kind == "window":
         return plan_windows(track, poses, spec.size, sigma)
+    published = three_point_poses(track.landmarks) if spec.kind == "davs" else None
     plan = [None] * len(track)
     for start, end in track.runs():
-        for number, parameters in enumerate(smooth_poses(poses[start:end], corners, sigma), start):
+        if published is None:
+            path = smooth_poses(poses[start:end], CORNERS, sigma)
+        elif smooth:
+            path = steady_poses(published[start:end], poses[start:end], CORNERS, float(fps))
+        else:
+            path = published[start:end]
+        for number, parameters in enumerate(path, start):
             plan[number] = _crop(*parameters, spec, track.width, track.height)
     return plan
 

@@ -111,3 +111,52 @@ def test_the_border_is_repeated_outside_the_frame_where_the_published_code_has_g
     assert (slow[0, 0] == 127).all() and np.abs(ours[0, 0].astype(int) - frame[0, 0]).max() <= 1
     inside = (slow != 127).any(-1)
     assert np.abs(ours.astype(int) - slow)[cv2.erode(inside.astype(np.uint8), np.ones((5, 5))) > 0].mean() < 2
+
+
+def zooms(faces, fps=25, smooth=True):
+    """(N,) scales of the crops of consecutive faces, mean 1."""
+    plan = plan_crops(track_of(faces, 640, 480), CropSpec("davs", 96), fps=fps, smooth=smooth)
+    scale = np.array([np.hypot(*crop.matrix[:, 0]) for crop in plan])
+    return scale / scale.mean()
+
+
+@pytest.mark.parametrize("fps", [25, 50])
+def test_a_mouth_that_opens_zooms_the_published_crop_and_not_the_smoothed_one(fps):
+    time = np.arange(4 * fps) / fps
+    opening = np.maximum(np.sin(2 * np.pi * 3 * time), 0)
+    faces = [plain_face() for _ in time]
+    for face, wide in zip(faces, opening, strict=True):
+        face[48:68, 1] += 6 * wide  # the corners go down with the jaw
+    published, smooth = zooms(faces, fps, smooth=False), zooms(faces, fps)
+    assert np.ptp(published) > 0.04 and np.ptp(smooth) < 0.003
+    still = zooms([plain_face() for _ in time], fps)
+    np.testing.assert_allclose(still, 1, atol=1e-6)
+
+
+def test_noise_of_landmarks_does_not_make_the_smoothed_crop_tremble():
+    noise = np.random.default_rng(3).normal(0, 0.4, (75, 68, 2))
+    faces = [plain_face() + one.astype(np.float32) for one in noise]
+    published, smooth = (np.diff(zooms(faces, smooth=smooth)).std() for smooth in (False, True))
+    assert smooth < published / 30
+
+
+def test_a_head_that_comes_nearer_moves_and_rolls_is_followed():
+    time = np.arange(100) / 25
+    nearer = 40 + 20 * np.clip((time - 1.5) / 0.6, 0, 1)  # half as large again in 0.6 s
+    faces = [plain_face(300 + 60 * np.sin(2 * t), 200 + 10 * np.sin(3 * t), eyes, 8 * np.sin(4 * t))
+             for t, eyes in zip(time, nearer, strict=True)]  # fmt: skip
+    plan, published = (plan_crops(track_of(faces, 640, 480), CropSpec("davs", 96), smooth=smooth) for smooth in (True, False))
+    for face, crop, exact in zip(faces, plan, published, strict=True):
+        apart = [np.linalg.norm(np.diff(control_points(apply_affine(one.matrix, face))[:2], axis=0)) for one in (crop, exact)]
+        assert apart[0] / apart[1] == pytest.approx(1, abs=0.07)
+        places = [control_points(apply_affine(one.matrix, face)).mean(0) for one in (crop, exact)]
+        np.testing.assert_allclose(*places, atol=0.03 * 96)
+
+
+def test_shots_and_runs_are_smoothed_apart_and_one_frame_is_the_published_crop():
+    here, there = plain_face(), plain_face(400, 200, 70)
+    plan = plan_crops(track_of([here] * 10 + [None] + [there] * 10, 640, 480), CropSpec("davs", 96))
+    assert plan[10] is None
+    for numbers, face in ((range(10), here), (range(11, 21), there)):
+        for number in numbers:
+            np.testing.assert_allclose(plan[number].matrix, our_crop(face, 96, 640, 480).matrix, atol=1e-6)
