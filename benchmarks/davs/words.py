@@ -110,8 +110,8 @@ def _shape(networks):
     """{"frames", "stride"} that the classifiers hear; InputError where the networks differ."""
     shapes = {(one.model.speech_frames, one.model.speech_stride) for one in networks}
     if len(shapes) > 1:
-        raise InputError(f"--checkpoint: the networks hear windows of different (frames, stride), {sorted(shapes)}; measure them "
-                         "apart")  # fmt: skip
+        raise InputError(f"--checkpoint: the networks hear windows of different (frames, stride), {sorted(shapes)}; measure "
+                         "them apart")  # fmt: skip
     frames, stride = shapes.pop()
     return {"frames": frames, "stride": stride}
 
