@@ -105,5 +105,6 @@ def save_knowing(path, run="knowing", **options):
     config = {"name": "davs", "face_size": SIDE, "words": 2, **options}
     training = {"config": {"name": run, "train": {"seed": 3}, "data": {"corpus": "c"}}, "step": 7}
     options = {key: value for key, value in config.items() if key != "name"}
-    save_checkpoint(path, KnowingDavs(**options), {"model": config, "data": {"crop": "aligned"}, "training": training})
+    data = {"crop": "aligned", "words": list(WORDS)}
+    save_checkpoint(path, KnowingDavs(**options), {"model": config, "data": data, "training": training})
     return path

@@ -41,7 +41,7 @@ def test_accuracy_counts_words_and_classes_and_letters_apart():
     found = accuracy(answers, truth, np.array(["x", "x", "x", "y", "y"]), ("a", "b", "bin"))
     assert found["all"]["share"] == pytest.approx(0.6)
     assert found["all"]["per_class"] == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert (found["letters"]["share"], found["letters"]["words"], found["letters"]["chance"]) == (0.75, 4, 0.5)
+    assert (found["letters"]["share"], found["letters"]["words"], found["letters"]["chance"]) == (0.75, 4, 1 / 3)
     assert (found["others"]["share"], found["all"]["most"]) == (0, pytest.approx(0.6))
 
 
@@ -96,6 +96,7 @@ def test_words_that_are_not_heard_miss_the_bar(corpus, tmp_path):
 @pytest.mark.parametrize(("options", "says"), [
     ({"crop": "box"}, "holds box crops of 64 pixels"),
     ({"vocabulary": ("a", "bin", "c")}, "has 3 words, but knowing knows 2 classes"),
+    ({"vocabulary": ("bin", "zoo")}, "'bin' stands where the network has 'a'"),
 ])  # fmt: skip
 def test_a_corpus_that_does_not_fit_is_refused(tmp_path, capsys, options, says):
     folder = make_spoken_corpus(tmp_path / "corpus", splits=("test",), **options)

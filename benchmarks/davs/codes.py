@@ -57,4 +57,4 @@ def sound_of(clip, count):
 
 def faces_of(clip):
     """(F, 3, S, S) float32 tensor in [0, 1]: the faces of a prepared clip."""
-    return torch.from_numpy(np.array(clip["face"])).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(np.array(clip["face"])).permute(0, 3, 1, 2).float() / 255  # channels last

@@ -17,12 +17,14 @@ class Tested:
         name: what tables call it; no two of a table share it.
         model: models.davs.Davs in eval mode.
         crop: kind of crop that it was trained on; None: not known.
+        words: tuple of the words that its classes stand for; () where it does not tell.
         facts: {"file", "sha256", "stage", "step", "seed", "config"}, for the protocol.
     """
 
     name: str
     model: object = field(repr=False)
     crop: str | None
+    words: tuple
     facts: dict = field(repr=False)
 
 
@@ -32,12 +34,18 @@ def open_networks(paths, device="cpu"):
     Raises:
         InputError: a path holds no DAVS checkpoint.
     """
+    import torch
+
     from training.checkpoint import load_checkpoint
 
     loaded = [load_checkpoint(path, device, expect="davs") for path in paths]
     names = _names(loaded)
-    pairs = zip(names, loaded, strict=True)
-    return [Tested(name, one.model, one.config["data"].get("crop"), _facts(one)) for name, one in pairs]
+    found = []
+    for name, one in zip(names, loaded, strict=True):
+        data = one.config["data"]
+        model = one.model.to(memory_format=torch.channels_last)  # two to seven times as fast on a CPU
+        found.append(Tested(name, model, data.get("crop"), tuple(data.get("words") or ()), _facts(one)))
+    return found
 
 
 def untrained(like, seed=0):
@@ -48,9 +56,9 @@ def untrained(like, seed=0):
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_model(dict(like.facts["model"])).eval()
+        model = build_model(dict(like.facts["model"])).eval().to(memory_format=torch.channels_last)
     facts = {"file": None, "sha256": None, "stage": like.facts["stage"], "step": 0, "seed": seed, "model": like.facts["model"]}
-    return Tested("untrained", model, like.crop, facts)
+    return Tested("untrained", model, like.crop, like.words, facts)
 
 
 def require_stage(tested, least, what):
@@ -81,6 +89,10 @@ def open_corpus(folder, networks):
             raise InputError(f"{corpus.folder}: holds {crop} crops of {size} pixels, but {one.name} learned from "
                              f"{one.crop or crop} crops of {one.model.face_size}; prepare the corpus with --crop "
                              f"{one.crop or crop} --size {one.model.face_size}")  # fmt: skip
+        odd = [pair for pair in zip(one.words, vocabulary, strict=False) if pair[0] != pair[1]]
+        if odd:
+            raise InputError(f"{corpus.folder}: its words are not those of {one.name}: {odd[0][1]!r} stands where the network "
+                             f"has {odd[0][0]!r}; give the corpus that it was trained on")  # fmt: skip
         if len(vocabulary) > one.model.words:
             raise InputError(f"{corpus.folder}: has {len(vocabulary)} words, but {one.name} knows {one.model.words} classes; "
                              "give the corpus that it was trained on")  # fmt: skip

@@ -10,7 +10,6 @@ from metrics.formulas.bootstrap import interval
 SIDES = ("audio", "video")
 GALLERY, DRAWS = 50, 200
 POOLS = ("anywhere", "same word excluded", "same person")
-_BATCH = 256
 
 
 def understand(tested, corpus, rows, spoken):
@@ -43,16 +42,16 @@ def accuracy(answers, truth, sentences, vocabulary):
         vocabulary: tuple of words.
 
     Returns:
-        {"all", "letters", "others": {"share", "low", "high" (95 % bootstrap over sentences), "per_class" (mean over the classes
-        that are spoken), "words", "classes", "chance" (1 / classes), "most" (share of the most frequent word)} or None where no
-        such word is spoken}.
+        {"all", "letters", "others": figures, or None where no such word is spoken}; figures: "share"; "low" and "high", 95 %
+        bootstrap over sentences; "per_class", mean over the classes that are spoken; "words"; "classes" that are spoken;
+        "chance", of a guess among the whole vocabulary; "most", share of the most frequent word.
     """
     letters = np.array([is_letter(vocabulary[word]) for word in truth], bool)
     parts = {"all": np.ones(len(truth), bool), "letters": letters, "others": ~letters}
-    return {name: _accuracy(answers[part], truth[part], sentences[part]) for name, part in parts.items()}
+    return {name: _accuracy(answers[part], truth[part], sentences[part], len(vocabulary)) for name, part in parts.items()}
 
 
-def _accuracy(answers, truth, sentences):
+def _accuracy(answers, truth, sentences, words):
     if not len(truth):
         return None
     right = answers == truth
@@ -66,7 +65,7 @@ def _accuracy(answers, truth, sentences):
         "per_class": float(np.mean([right[truth == one].mean() for one in classes])),
         "words": len(truth),
         "classes": len(classes),
-        "chance": 1 / len(classes),
+        "chance": 1 / words,
         "most": float(counts.max() / len(truth)),
     }
 
