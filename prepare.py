@@ -54,7 +54,9 @@ def parse_arguments(argv):
     parser.add_argument("--corpus", help=f"how the clips are laid out: {', '.join(CORPORA)}")
     parser.add_argument("--root", help="folder of the corpus")
     parser.add_argument("--out", required=True, help="folder for the prepared clips; made when missing")
-    parser.add_argument("--crop", default="aligned", choices=("aligned", "box"), help="face crop (default: aligned)")
+    parser.add_argument("--crop", default="aligned",
+                        choices=("aligned", "box", "davs"), help="face crop: aligned by eyes and "
+                        "nose, a box, or davs, the alignment of DAVS by eyes and mouth (default: aligned)")  # fmt: skip
     parser.add_argument("--size", type=int, default=96, help="side of the stored crop in pixels (default: 96)")
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")

@@ -1,9 +1,10 @@
 """Face crops and their way back into the frame.
 
-Three kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
+Four kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
 similarity transform that brings the stable points of the face to fixed places, whatever the roll of the head. `window` is an
-upright square of the frame's own pixels (`faces.window`). None looks at jaw or lips: a crop whose border follows the chin would
-tell the model how far the real mouth is open.
+upright square of the frame's own pixels (`faces.window`). None of these looks at jaw or lips: a crop whose border follows the
+chin would tell the model how far the real mouth is open. `davs` is the alignment of DAVS by eyes and mouth corners
+(`faces.three_points`).
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from common.errors import InputError
 from faces.landmarks import CANONICAL_JAW, CANONICAL_STABLE, JAW, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
+from faces.three_points import SIDE, START, three_point_poses
 from faces.tracking.smoothing import smooth_poses
 from faces.window import WindowCrop, plan_windows
 
@@ -24,7 +26,8 @@ CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SI
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
-KINDS = ("aligned", "box", "window")
+THREE_POINT_CORNERS = np.array([(x, y) for x in (START[0], START[0] + SIDE) for y in (START[1], START[1] + SIDE)])
+KINDS = ("aligned", "box", "window", "davs")
 MIN_BOX = 4
 
 
@@ -171,14 +174,17 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         list of N crops; None where there is no face.
     """
     sigma = SMOOTH_SECONDS * float(fps) if smooth else 0.0
-    points = track.landmarks[:, list(STABLE)].astype(np.float64)
-    pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
-    poses = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1)
+    if spec.kind == "davs":
+        poses, corners = three_point_poses(track.landmarks), THREE_POINT_CORNERS
+    else:
+        points = track.landmarks[:, list(STABLE)].astype(np.float64)
+        pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
+        poses, corners = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), CORNERS
     if spec.kind == "window":
         return plan_windows(track, poses, spec.size, sigma)
     plan = [None] * len(track)
     for start, end in track.runs():
-        for number, parameters in enumerate(smooth_poses(poses[start:end], CORNERS, sigma), start):
+        for number, parameters in enumerate(smooth_poses(poses[start:end], corners, sigma), start):
             plan[number] = _crop(*parameters, spec, track.width, track.height)
     return plan
 
@@ -275,10 +281,11 @@ def inverse(matrix):
 
 def _crop(a, b, x, y, spec, width, height):
     """Crop for the pose (canonical -> frame) with linear part [[a, -b], [b, a]] and shift (x, y)."""
-    if spec.kind == "aligned":
+    if spec.kind in ("aligned", "davs"):
         to_frame = np.array([[a, -b, x], [b, a, y]])
-        unit = ALIGNED_SIDE / spec.size  # canonical units per crop pixel
-        start = np.array([-ALIGNED_SIDE / 2 + unit / 2, ALIGNED_TOP + unit / 2])
+        side, corner = (SIDE, START) if spec.kind == "davs" else (ALIGNED_SIDE, (-ALIGNED_SIDE / 2, ALIGNED_TOP))
+        unit = side / spec.size  # canonical units per crop pixel
+        start = np.add(corner, unit / 2)
         crop_to_frame = np.concatenate([to_frame[:, :2] * unit, (to_frame[:, :2] @ start + to_frame[:, 2])[:, None]], 1)
         return AlignedCrop(inverse(crop_to_frame), spec.size)
     middle, half = _upright(a, b, x, y)
