@@ -16,7 +16,7 @@ class Network(nn.Module):
         needs: fields of a batch (`datasets.fields`) that `forward` reads.
         gives: names of the outputs of `forward`.
         colours: names of the tensors whose channels are colours -> the axis that holds them, in groups of three.
-        optional: parts that may be missing in a checkpoint from which training begins; fresh ones change no output.
+        optional: parts that may be missing in a checkpoint from which training begins; they begin fresh.
     """
 
     role = "a network"
