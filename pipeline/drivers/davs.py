@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from common.errors import InputError
+from faces.colours import matched, skin_weights
 from faces.crops import CropSpec
 from faces.stabilise import stabilised
 from models import fuse_named
@@ -32,12 +33,14 @@ class Portrait:
         identity: models.davs Identity of the reference; None: each frame is its own.
         scene: pipeline.scene.Scene of the shot.
         gain: factor on codes.
+        skin: number of the last source frame, and the weights of its skin.
     """
 
     network: torch.nn.Module
     identity: object
     scene: Scene
     gain: float
+    skin: tuple = (None, None)
 
 
 class DavsDriver(Driver):
@@ -128,17 +131,29 @@ class DavsDriver(Driver):
 
     @torch.inference_mode()
     def draw(self, state, codes, frames, numbers):
-        """(B, S, S, 3) uint8: whole faces, registered to the source's crops where that was asked for."""
+        """(B, S, S, 3) uint8: whole faces; where they are laid over the frame, in the colours of the source's crops."""
         identity = state.identity
         if identity is None:
             identity = state.network.identify(self._planes(frames).to(self._dtype))
         faces = state.network.draw(identity, codes * state.gain).float().mul(255).round().clamp(0, 255).to(torch.uint8)
         faces = faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        if state.scene.options.stabilise:
-            crops = np.broadcast_to(frames, faces.shape)
-            points = state.scene.landmarks([state.scene.shown[number] for number in numbers])
-            faces = np.stack([stabilised(*one) for one in zip(faces, crops, points, strict=True)])
-        return faces
+        laid = self.output(state.scene.options) == "frame"
+        if not laid and not state.scene.options.stabilise:
+            return faces
+        crops = np.broadcast_to(frames, faces.shape)
+        return np.stack([self._fitted(state, *one, laid) for one in zip(faces, crops, numbers, strict=True)])
+
+    def _fitted(self, state, face, crop, number, laid):
+        """A face (S, S, 3) uint8 fitted to the crop of the source frame that frame `number` of the result shows."""
+        scene, shown = state.scene, int(state.scene.shown[number])
+        (landmarks,) = scene.landmarks([shown])
+        if scene.options.stabilise:
+            face = stabilised(face, crop, landmarks)
+        if not laid:
+            return face
+        if state.skin[0] != shown:
+            state.skin = shown, skin_weights(landmarks, len(crop))
+        return matched(face, crop, landmarks, state.skin[1])
 
     @torch.inference_mode()
     def _heard(self, waveform, fps, frames):

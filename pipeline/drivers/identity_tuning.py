@@ -7,6 +7,7 @@ norms keep their running statistics, and the published code's first picture alon
 """
 
 import copy
+from contextlib import contextmanager
 
 import torch
 
@@ -35,7 +36,7 @@ def tuned_parts(network, picture, codes, steps):
     trained = [parameter for part in parts.values() for parameter in part.parameters()]
     weights = _weights(picture)
     cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    with cudnn, exact_products(), torch.enable_grad():
+    with _one_thread(picture.device), cudnn, exact_products(), torch.enable_grad():
         for step in range(steps):
             optimiser = torch.optim.Adam(trained, lr=RATE, betas=BETAS)
             drawn = tuned.draw(tuned.identify(picture), codes[step % len(codes)][None])
@@ -51,6 +52,18 @@ def with_parts(network, parts):
     other = copy.copy(network)
     other._modules = {**network._modules, **parts}
     return other
+
+
+@contextmanager
+def _one_thread(device):
+    """On a CPU gradients of several threads differ in the last digit from call to call, and Adam's first step enlarges that."""
+    threads = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _weights(picture):
