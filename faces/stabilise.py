@@ -22,7 +22,7 @@ MOST_STEPS, STILL = 12, 0.01  # steps of a pass; it ends when no corner moves fu
 ROBUST = 2.5  # residuals above so many times their median weigh less
 # The rule of plausibility. Crops of one face differ by less than this.
 MOST_SCALE, MOST_ROLL, MOST_SHIFT = 1.15, 12.0, 0.35  # times larger or smaller; degrees; eye distances between the eyes
-LEAST_CORRELATION = 0.5  # of the grey levels after registration
+LEAST_CORRELATION, LOST = 0.5, 0.01  # of the grey levels after registration; below what it was before
 LEAST_PIXELS = 200  # with a weight, in the picture that is registered
 LEAST_SIDE = 24  # of the whole crop in the smallest picture
 UPPER_FACE = 2.5  # squared eye distances of the face above the base of the nose, to read the eye distance off given weights
@@ -54,7 +54,7 @@ def registration(drawn, target, landmarks):
 
     It counts as implausible, and is None, where it scales more than MOST_SCALE times either way, turns more than MOST_ROLL
     degrees, or moves the point between the eyes further than MOST_SHIFT eye distances; where the grey levels correlate below
-    LEAST_CORRELATION after it, or less than before it; and where fewer than LEAST_PIXELS pixels can be compared.
+    LEAST_CORRELATION after it, or by LOST less than before it; and where fewer than LEAST_PIXELS pixels can be compared.
 
     Args:
         drawn, target, landmarks: as of `stabilised`.
@@ -78,7 +78,7 @@ def registration(drawn, target, landmarks):
         if matrix is None or not _plausible(matrix, middle, unit):
             return None
     after = level.correlation(matrix)
-    return matrix if after >= max(LEAST_CORRELATION, level.correlation(np.eye(2, 3))) else None
+    return matrix if after >= max(LEAST_CORRELATION, level.correlation(np.eye(2, 3)) - LOST) else None
 
 
 def _plausible(matrix, middle, unit):

@@ -11,8 +11,8 @@ from faces.detectors import DETECTORS
 from faces.texture import TextureSpec, block_size
 
 MOST_DELAY = 2.0  # seconds
-PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay",
-             "min_face", "trust_detector")  # options that decide how clips are prepared
+PREPARING = ("crop", "raw_crops", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset",
+             "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
 
 
 def check_arguments(args):
