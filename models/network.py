@@ -35,6 +35,13 @@ class Network(nn.Module):
         """dict of field name -> {option: value}, for fields that come in several forms."""
         return {}
 
+    def classes(self):
+        """dict of "words" or "people" -> (number of classes, names of the parts that tell them apart); {} where it has none.
+
+        Which word or person a class stands for is decided by the corpus of the first run, and stored in its checkpoints.
+        """
+        return {}
+
     def with_colours_turned(self, state):
         """State dict of a network for BGR pictures -> of the same network for RGB ones, or the other way round."""
         turned = dict(state)

@@ -99,6 +99,10 @@ class Davs(Network):
         """See models.network.Network."""
         return {name: (name,) for name in _PARTS if getattr(self, name) is not None}
 
+    def classes(self):
+        """See models.network.Network."""
+        return {"words": (self.words, ("word_classifier",)), "people": (self.people, ("person_classifier",))}
+
     def configure(self, data):
         """See models.network.Network: the window must hold the frames that the network takes of it.
 
