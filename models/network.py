@@ -39,7 +39,10 @@ class Network(nn.Module):
         return dict(cls.published)
 
     def parts(self):
-        """dict of part name -> tuple of attribute names: the parts that a config may start, freeze or give their own rate."""
+        """dict of part name -> tuple of names of modules: the parts that a config may start, freeze or give their own rate.
+
+        A name may lead into a module, as "encoder.trunk" does.
+        """
         return {}
 
     def field_options(self):

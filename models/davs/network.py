@@ -115,7 +115,8 @@ class Davs(Network):
 
     def parts(self):
         """See models.network.Network."""
-        return {name: (name,) for name in _PARTS if getattr(self, name) is not None}
+        parts = {name: (name,) for name in _PARTS if getattr(self, name) is not None}
+        return {**parts, "hourglass": ("video_encoder.model",)}
 
     def classes(self):
         """See models.network.Network."""
