@@ -182,7 +182,7 @@ def crop_figures(path, heads, eyes, mouth, fps):
     place = seen.mean(1) / apart.mean()
     change = 100 * (apart / apart.mean() - 1)
     change_fast, mouth_fast = (series - smooth_series(series, SLOW * fps) for series in (change, mouth))
-    r = float(np.corrcoef(change_fast, mouth_fast)[0, 1])
+    r = float(np.corrcoef(change_fast, mouth_fast)[0, 1]) if change_fast.std() > 1e-9 < mouth_fast.std() else 0.0
     away = 100 * np.linalg.norm(place - np.median(place, axis=0), axis=1)
     return {**trembling(change, fps), "mouth": r * float(change_fast.std()), "r": r, "away": float(np.percentile(away, 95))}
 
