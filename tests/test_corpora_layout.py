@@ -2,6 +2,8 @@
 
 import pytest
 
+import prepare
+from common.cli import run
 from common.errors import InputError
 from datasets.corpora import CORPORA, UNSEEN, ClipSource, assign_split, list_clips, unseen_speakers
 from datasets.corpora.splits import GRID_TEST_SPEAKERS
@@ -69,6 +71,20 @@ def test_a_root_one_folder_too_high_or_too_low_is_told(tmp_path):
     touch(tmp_path / "corpora" / "grid", *MINIATURES["grid"])
     assert refused("grid", tmp_path / "corpora").endswith(f"use --root {tmp_path / 'corpora' / 'grid'}")
     assert refused("grid", tmp_path / "corpora" / "grid" / "s1").endswith(f"use --root {tmp_path / 'corpora' / 'grid'}")
+
+
+@pytest.mark.parametrize(("files", "told"), [
+    (("lipread_mp4/train/ABOUT_00001.mp4",), "no video found where lrw has them"),
+    (("ABOUT_00001.mp4",), "no video found where lrw has them"),
+    (("clips/train/ABOUT_00001.mp4", "clips/val/BELOW_00001.mp4"), "does not lie below its word"),
+])  # fmt: skip
+def test_clips_of_lrw_without_labels_are_refused_in_one_line(tmp_path, capsys, files, told):
+    touch(tmp_path / "lrw", *files)
+    arguments = ["--corpus", "lrw", "--root", str(tmp_path / "lrw"), "--out", str(tmp_path / "out"), "--words"]
+    assert run(prepare.main, arguments) == 2
+    said = capsys.readouterr().err
+    assert told in said and "lipread_mp4/ABOUT/train/ABOUT_00001.mp4" in said and len(said.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_root_that_is_a_file_or_not_there_is_refused(tmp_path):

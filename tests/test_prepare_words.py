@@ -9,7 +9,7 @@ import prepare
 from common.cli import run
 from common.errors import InputError
 from datasets.clip_files import clip_path, read_side, side_path
-from datasets.corpora import list_clips
+from datasets.corpora import GRID_WORDS, list_clips
 from datasets.corpora.clips import ClipSource
 from datasets.prepared import PreparedCorpus, manifest_path, read_manifest
 from datasets.preparing.side import SideKind, add_side
@@ -119,6 +119,20 @@ def test_a_corpus_without_words_says_what_to_do(folder, clips):
     vocabulary_path(folder).write_text('{"words": ["bin", "bin"]}')
     with pytest.raises(InputError, match="vocabulary.json: is no vocabulary"):
         WindowDataset(corpus, "train", 5, ("word",))
+
+
+def test_the_grammar_of_grid_has_51_words_and_silences_are_none(folder, tmp_path):
+    letters = set("abcdefghijklmnopqrstuvxyz")  # GRID has no w
+    words = sorted({word for place in GRID_WORDS if place for word in place.values()} | letters)
+    lines = ["0 2000 sil\n"]
+    for number, word in enumerate(words):
+        start = 2000 + 700 * number
+        lines.append(f"{start} {start + 650} {word}\n{start + 650} {start + 700} sp\n")
+    path = tmp_path / "all.align"
+    path.write_text("".join(lines) + "39000 40000 sil\n")
+    row = PreparedCorpus.open_folder(folder).rows[0]
+    add_words([ClipSource(row.id, tmp_path / "x.mpg", row.speaker, align=path)], folder)
+    assert len(words) == 51 and list(read_vocabulary(folder)) == words
 
 
 def test_every_frame_of_a_clip_of_lrw_has_its_label(tmp_path, folder):
