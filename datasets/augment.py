@@ -177,7 +177,10 @@ class AudioChange:
         augment: dict of strengths, or None: `gain_db` spread of loudness; `noise` probability of a raised noise floor;
             `silence` probability that a window without speech is replaced by digital silence.
         rng: numpy Generator.
-        mel: (80, m) of the whole clip.
+        mel: (80, m) of the whole clip; None where it has none and `silence` is 0.
+
+    Attributes:
+        changes: whether the sound of this item is changed at all.
     """
 
     def __init__(self, augment, rng, mel):
@@ -190,6 +193,7 @@ class AudioChange:
         if self.silent:
             loudness = np.asarray(mel).mean(0)
             self.quiet = float(np.quantile(loudness, 0.1)) + 0.25 * float(np.ptp(np.quantile(loudness, (0.1, 0.95))))
+        self.changes = bool(self.shift) or self.noisy or self.silent
 
     def hushed(self, windows):
         """Which mel windows, (..., 80, 16), are replaced by digital silence: (...) bool."""

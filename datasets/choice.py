@@ -3,6 +3,7 @@
 from common.errors import InputError
 from common.files import text_share
 from common.suggest import refuse_unknown
+from datasets.fields import FIELDS
 
 _FILLED_BY = {  # what a clip may lack -> what to do
     "phones": "run prepare.py on it again, which aligns them",
@@ -47,6 +48,28 @@ def choose_rows(corpus, split, least, *, exclude=(), speakers=None, part=(0.0, 1
             raise InputError(f"{corpus.folder}: its clips hold no {what}; {_FILLED_BY[what]}")
         without[what], rows = len(rows) - len(fit), fit
     return rows, without
+
+
+def check_arrays(corpus, row, fields, options, augment):
+    """InputError where fields need an array that the clips of a corpus do not hold; `row` stands for all of them.
+
+    Args:
+        corpus: PreparedCorpus; row: one of its ClipRows.
+        fields: names; options: dict of field -> its options; augment: dict of strengths, or None.
+    """
+    needed = {name: FIELDS[name].reads(options.get(name)) for name in fields}
+    changes = next((key for key in ("gain_db", "noise", "silence") if (augment or {}).get(key)), None)
+    if not any(needed.values()):
+        return
+    held = corpus.open(row)
+    for name, arrays in needed.items():
+        for choice in arrays:
+            if not set(choice) & set(held):
+                raise InputError(f"{corpus.folder}: its clips hold no {choice[0]}, which the field {name} needs; prepare a "
+                                 "corpus of videos, or train a network that hears the field mfcc alone")  # fmt: skip
+    if changes and "waveform" not in held:
+        raise InputError(f"data.augment.{changes}: the clips of {corpus.folder} hold windows of MFCC in place of a sound; "
+                         "those cannot be changed; set it to 0")  # fmt: skip
 
 
 def part_of(clip_id):

@@ -7,20 +7,21 @@ retried, nothing is swallowed.
 import numpy as np
 
 from common.errors import InputError
-from datasets.choice import choose_rows, part_of
+from datasets.centring import centred_start, check_centre, draw_word
+from datasets.choice import check_arrays, choose_rows, part_of
 from datasets.fields import FIELDS, REFERENCE_GAP, Shipped, Window, check_fields, check_options
 from datasets.fields.features import check_changes
-from datasets.fields.lips import lips_of
-from datasets.limits import keep_freed_memory, most_open
+from datasets.kept import KeptClips
+from datasets.limits import keep_freed_memory
 from datasets.negatives import Negatives
-from datasets.speech import SpeechFile, Voice, check_speech
-from datasets.texture import check_modules, open_modules
-from datasets.words import frame_words, read_vocabulary
+from datasets.speech import Voice, check_speech
+from datasets.texture import check_modules
+from datasets.words import read_vocabulary
 from faces.texture import TextureSpec
-from speech.phonemes import shuffled_runs
 
 __all__ = ["REFERENCE_GAP", "Stack", "WindowDataset", "collate", "part_of"]
 _MODULES = ("module", "reference_module")
+_WORDS = {"word", "spoken_word"}
 
 
 class WindowDataset:
@@ -53,11 +54,16 @@ class WindowDataset:
             made up for to within half a frame; None takes all.
         negatives: datasets.negatives.Negatives: where `heard_mel` comes from when it is not the window's own sound.
         options: dict of field -> dict of its options, where they are not the usual ones.
+        centre: "word": each window is centred on a word, and clips without words are left out. "known": those of clips with
+            words are, those of others lie anywhere. None: all lie anywhere.
+        jitter: frames by which a centred window is moved at most.
 
     Attributes:
         rows: ClipRows of the split that serve.
+        people: names of the speakers of the training split in the order of the field `speaker`.
+        kept: datasets.kept.KeptClips of the rows.
         without: dict of "phones" or "words", where fields need them -> number of clips that were left out for want of them.
-        vocabulary: words in the order of the classes of the field `word`; () where it is not asked for.
+        vocabulary: words in the order of the classes of `word` and `spoken_word`; () where nothing asks for words.
     """
 
     def __init__(
@@ -83,22 +89,29 @@ class WindowDataset:
         min_av_confidence=None,
         negatives=None,
         options=None,
+        centre=None,
+        jitter=0,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
         self.audio_window, self.augment, self.negatives = audio_window, augment, negatives or Negatives()
         self.mask_top, self.cut, self.phonemes, self.sync_frames = mask_top, cut, phonemes, sync_frames or self.window
-        self.options = check_options(options)
+        self.options, self.centre, self.jitter = check_options(options), centre, jitter
+        check_centre(centre, cut)
         check_changes(self.fields, self.options, augment)
         needs = {"phones"} if cut == "phoneme" else set()
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
-        beside = REFERENCE_GAP + 1 if any(FIELDS[name].elsewhere for name in self.fields) else 0
+        if centre == "word" or (centre is None and "spoken_word" in self.fields):
+            needs.add("words")
+        elsewhere = (FIELDS[name].looks_elsewhere(self.options.get(name)) for name in self.fields)
+        beside = REFERENCE_GAP + 1 if any(elsewhere) else 0
         self.rows, self.without = choose_rows(
             corpus, split, self.window + beside, exclude=exclude, speakers=speakers, part=part,
             min_av_confidence=min_av_confidence, needs=sorted(needs),
         )  # fmt: skip
+        check_arrays(corpus, self.rows[0], self.fields, self.options, augment)
         self.voice = self._checked_voice()
-        self._textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
-        for spec in set(self._textures.values()):
+        textures = {name: (textures or {}).get(name, TextureSpec()) for name in _MODULES if name in self.fields}
+        for spec in set(textures.values()):
             check_modules(corpus.folder, self.rows, spec)
         self._by_speaker = {}
         for index, row in enumerate(self.rows):
@@ -106,9 +119,10 @@ class WindowDataset:
         weights = np.array([len(self._by_speaker[row.speaker]) ** (balance - 1.0) for row in self.rows], np.float64)
         self._cumulative = np.cumsum(weights / weights.sum())
         self.length = int(length or sum(row.frames // self.window for row in self.rows))
-        self.vocabulary = read_vocabulary(corpus.folder) if "word" in self.fields else ()
-        self._numbers = {word: number for number, word in enumerate(self.vocabulary)}
-        self._open, self._runs, self._words, self._lips, self._most_open = {}, {}, {}, {}, most_open()
+        self.people = tuple(sorted({row.speaker for row in corpus.split("train")}))
+        self._numbers = {name: number for number, name in enumerate(self.people)}
+        self.vocabulary = read_vocabulary(corpus.folder) if centre is not None or _WORDS & set(self.fields) else ()
+        self.kept = KeptClips(corpus, self.rows, self.vocabulary, phonemes, seed, textures)
 
     def __len__(self):
         return self.length
@@ -119,7 +133,7 @@ class WindowDataset:
 
     def __getitems__(self, indices):
         """The items of many indices, as a Stack; a torch loader asks for a batch in this way. Pictures are written but once."""
-        if not self._open:
+        if not len(self.kept):
             keep_freed_memory()
         stack = Stack()
         for place, index in enumerate(indices):
@@ -167,16 +181,11 @@ class WindowDataset:
 
     def runs(self, number):
         """speech.phonemes.Runs of clip `number`, in the order that `phonemes` asks for."""
-        if number not in self._runs:
-            runs = self.corpus.phoneme_runs(self.rows[number])
-            self._runs[number] = shuffled_runs(runs, self.seed + number) if self.phonemes == "shuffled" else runs
-        return self._runs[number]
+        return self.kept.runs(number)
 
-    def words(self, number):
-        """(N,) int32 class of the word in each frame of clip `number`, see `datasets.words.frame_words`."""
-        if number not in self._words:
-            self._words[number] = frame_words(self.corpus.folder, self.rows[number], self._numbers)
-        return self._words[number]
+    def person(self, speaker):
+        """Number of a speaker among those of the training split; -1 for others."""
+        return self._numbers.get(speaker, -1)
 
     def _checked_voice(self):
         """Probability of a changed voice; InputError where fields cannot follow one, or clips have no speech features."""
@@ -197,12 +206,19 @@ class WindowDataset:
         if not self.voice:
             return own
         rng = window.generator("voice")
-        fit = [voice for voice in self.speech(window.number).voices[1:] if voice.frames >= self.window]
+        fit = [voice for voice in self.kept.speech(window.number).voices[1:] if voice.frames >= self.window]
         return fit[int(rng.integers(len(fit)))] if fit and rng.random() < self.voice else own
 
-    def draw_window(self, number, rng, frames=None):
-        """(first frame, frames that count) of a window of clip `number`; `frames`: of a changed voice, where it has another."""
-        frames = self.rows[number].frames if frames is None else frames
+    def draw_word(self, number, rng):
+        """datasets.centring.Spoken that a window of clip `number` is to be centred on, or None."""
+        return None if self.centre is None else draw_word(*self.kept.spoken(number), rng)
+
+    def draw_window(self, number, rng, voice, word=None):
+        """(first frame, frames that count) of a window of clip `number`, heard in a voice, centred on a word or anywhere."""
+        frames = voice.frames
+        if word is not None:
+            fps = self.rows[number].fps / voice.speed
+            return centred_start(word, fps, frames, self.window, self.jitter, rng), self.window
         if self.cut == "frames":
             return int(rng.integers(frames - self.window + 1)), self.window
         runs = self.runs(number)
@@ -231,41 +247,11 @@ class WindowDataset:
 
     def close(self):
         """Let go of all clips; the next item opens its own again."""
-        self._open.clear()
-        self._runs.clear()
-        self._words.clear()
-        self._lips.clear()
+        self.kept.close()
 
     def clip(self, number):
         """Arrays of clip `number` by name, kept open."""
-
-        def opened():  # plain arrays: cutting a memory map costs more than cutting an array
-            return {name: array.view(np.ndarray) for name, array in self.corpus.open(self.rows[number]).items()}
-
-        return self._kept(number, opened)
-
-    def speech(self, number):
-        """datasets.speech.SpeechFile of clip `number`, kept open."""
-        return self._kept((number, "speech"), lambda: SpeechFile(self.corpus.folder, self.rows[number]))
-
-    def labels(self, number, name):
-        """(N, S, S) texture modules of clip `number` for the field `name`."""
-        spec = self._textures[name]
-        return self._kept((number, spec), lambda: open_modules(self.corpus.folder, self.rows[number], spec).view(np.ndarray))
-
-    def lips(self, number):
-        """Movements (N, 20, 2) of clip `number`, and the faces.lip_space.Person, computed once."""
-        if number not in self._lips:
-            self._lips[number] = lips_of(self.clip(number))
-        return self._lips[number]
-
-    def _kept(self, key, opened):
-        """What `opened` gives, once for a key."""
-        if key not in self._open:
-            if len(self._open) >= self._most_open:
-                self._open.pop(next(iter(self._open)))
-            self._open[key] = opened()
-        return self._open[key]
+        return self.kept.clip(number)
 
 
 class Stack(dict):

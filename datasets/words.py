@@ -45,9 +45,28 @@ def extend_vocabulary(folder, words):
     known = read_vocabulary(folder)
     added = tuple(sorted(set(words) - set(known)))
     if added:
-        with atomic_output(vocabulary_path(folder)) as path:
-            path.write_text(json.dumps({"words": [*known, *added]}, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write_vocabulary(folder, [*known, *added])
     return known + added
+
+
+def _write_vocabulary(folder, words):
+    with atomic_output(vocabulary_path(folder)) as path:
+        path.write_text(json.dumps({"words": list(words)}, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def begin_vocabulary(folder, words):
+    """Write a vocabulary whose classes are given: those of a corpus that numbers its words itself.
+
+    Raises:
+        InputError: the corpus has another one, which is not the beginning of this one.
+    """
+    known = read_vocabulary(folder)
+    for number, (old, new) in enumerate(zip(known, words, strict=False)):
+        if old != new:
+            raise InputError(f"{vocabulary_path(folder)}: class {number} is {old!r}, and {new!r} in the corpus that is read; "
+                             "choose another --out")  # fmt: skip
+    if len(words) > len(known):
+        _write_vocabulary(folder, words)
 
 
 def read_words(folder, row):
@@ -64,14 +83,14 @@ def read_words(folder, row):
     return np.array(times), words
 
 
-def frame_words(folder, row, numbers):
-    """Class of the word in the middle of each frame of a clip.
+def word_classes(folder, row, numbers):
+    """Words of a clip as classes.
 
     Args:
         folder: of the corpus; row: ClipRow; numbers: dict of word -> class.
 
     Returns:
-        (N,) int32, `NO_WORD` where no word is spoken or known.
+        ((K, 2) float64 seconds of the clip, (K,) int64 classes).
 
     Raises:
         InputError: they were not made, or hold a word that the vocabulary lacks.
@@ -80,8 +99,19 @@ def frame_words(folder, row, numbers):
     if lacking := [word for word in words if word not in numbers]:
         raise InputError(f"{vocabulary_path(folder)}: lacks {lacking[0]!r}, which {row.id} holds; run prepare.py with --words "
                          "again")  # fmt: skip
+    return times, np.array([numbers[word] for word in words], np.int64)
+
+
+def frame_words(folder, row, numbers):
+    """Class of the word in the middle of each frame of a clip.
+
+    Args, errors: as of `word_classes`.
+
+    Returns:
+        (N,) int32, `NO_WORD` where no word is spoken or known.
+    """
     middles = (np.arange(row.frames) + 0.5) / row.fps
     classes = np.full(row.frames, NO_WORD, np.int32)
-    for (start, end), word in zip(times, words, strict=True):
-        classes[(middles >= start) & (middles < end)] = numbers[word]
+    for (start, end), number in zip(*word_classes(folder, row, numbers), strict=True):
+        classes[(middles >= start) & (middles < end)] = number
     return classes

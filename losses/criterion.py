@@ -9,6 +9,14 @@ from common.errors import InputError
 from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
+from losses.davs.association import Association
+from losses.davs.classification import PersonClassification, WordClassification
+from losses.davs.drawn import DrawnL1, DrawnStill
+from losses.davs.drawn_adversarial import DrawnAdversarial
+from losses.davs.heatmaps import LandmarkHeatmaps
+from losses.davs.identity_words import IdentityWordsLoss
+from losses.davs.modality import ModalityLoss
+from losses.davs.speech_people import SpeechPeopleLoss
 from losses.landmarks import LandmarkDistance
 from losses.lip_patches import LipDistance, LipPatchLoss
 from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
@@ -40,6 +48,16 @@ LOSSES = {
     "spatial_texture": SpatialTextureLoss,
     "lip_distance": LipDistance,
     "lip_patches": LipPatchLoss,
+    "drawn_l1": DrawnL1,
+    "drawn_still": DrawnStill,
+    "association": Association,
+    "word_classification": WordClassification,
+    "person_classification": PersonClassification,
+    "landmark_heatmaps": LandmarkHeatmaps,
+    "identity_words": IdentityWordsLoss,
+    "speech_people": SpeechPeopleLoss,
+    "modality": ModalityLoss,
+    "drawn_adversarial": DrawnAdversarial,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

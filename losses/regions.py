@@ -9,6 +9,7 @@ REGIONS = {
     "lower": (0.5, 1.0, 0.0, 1.0),
     "square": (0.5, 1.0, 0.25, 0.75),  # as metrics measure: from the base of the nose to below the chin
     "mouth": (0.55, 0.90, 0.25, 0.75),  # docs/methods.md, section 5
+    "davs_mouth": (170 / 256, 234 / 256, 64 / 256, 192 / 256),  # of aligned faces of kind davs (arXiv 1807.07860, public code)
 }
 
 

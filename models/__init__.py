@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from common.errors import InputError
+from models.davs import Davs
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
-from models.fuse import fuse_for_inference
+from models.fuse import fuse_for_inference, fuse_named
 from models.inception import FidInception
 from models.lip_landmarks import LipLandmarks
 from models.lip_motion import LipMotion
@@ -23,6 +24,7 @@ from models.wav2lip import Wav2Lip
 __all__ = [
     "MODELS",
     "ConditionalDiscriminator",
+    "Davs",
     "FidInception",
     "LipLandmarks",
     "LipSync",
@@ -35,6 +37,7 @@ __all__ = [
     "Wav2Lip",
     "build_model",
     "fuse_for_inference",
+    "fuse_named",
     "lower_halves",
     "sync_probability",
 ]
@@ -48,6 +51,7 @@ MODELS = {
     "lip_sync": LipSync,
     "lip_motion": LipMotion,
     "lip_refiner": LipRefiner,
+    "davs": Davs,
     "syncnet_v2": SyncNetV2,
     "fid_inception": FidInception,
 }
@@ -59,7 +63,7 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
-            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion and lip_refiner see
+            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner and davs see
             their classes; syncnet_v2 and fid_inception take none.
 
     Raises:

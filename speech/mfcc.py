@@ -69,20 +69,25 @@ def mfcc(waveform, recipe=PSF, *, as_int16=True):
         as_int16: quantise to 16-bit integers first; False takes the values as they are.
 
     Returns:
-        (13, k) float32 by PSF, (12, k) by SYNCNET, k = 1 + ceil(max(0, n - 400) / 160).
+        (13, k) float32 by PSF, (12, k) by SYNCNET, k = column_count(n).
 
     Raises:
         InputError: the waveform is empty or has samples that are not finite.
     """
     waveform = check_waveform(waveform)
     emphasised = preemphasis(to_int16(waveform) if as_int16 else waveform)
-    columns = 1 + max(0, -(-(len(emphasised) - FRAME) // STEP))
+    columns = column_count(len(emphasised))
     padded = np.pad(emphasised, (0, (columns - 1) * STEP + FRAME - len(emphasised)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, FRAME)[::STEP]
     result = np.empty((recipe.coefficients, columns), dtype=np.float32)
     for start in range(0, columns, _BLOCK):
         result[:, start:start + _BLOCK] = _cepstra(frames[start:start + _BLOCK], recipe)
     return result
+
+
+def column_count(samples):
+    """Columns of a sound of so many samples, one at least: 1 + ceil(max(0, n - 400) / 160)."""
+    return 1 + max(0, -(-(samples - FRAME) // STEP))
 
 
 def to_int16(waveform):

@@ -144,6 +144,11 @@ def _check(fps, span, mode):
         raise ValueError(f"unknown audio window mode {mode!r}; choose one of {', '.join(MODES)}")
     if span < 1:
         raise ValueError(f"span must be at least 1, not {span}")
+    return checked_rate(fps)
+
+
+def checked_rate(fps):
+    """A frame rate as a Fraction; InputError where it is no positive number."""
     try:
         fps = Fraction(fps)
     except (ValueError, OverflowError, ZeroDivisionError) as error:

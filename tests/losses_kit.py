@@ -4,6 +4,8 @@ from pathlib import Path
 
 import torch
 
+from losses.criterion import LOSSES
+from losses.term import Setting
 from models import MODELS, build_model
 from models.lip_motion import MARGIN
 from models.lip_sync import CONTEXT
@@ -111,7 +113,27 @@ TERMS = {  # options of a config beside the weight
     "sync_movement": {},
     "lip_distance": {},
     "lip_patches": {"channels": 8},
+    "drawn_l1": {"region": "davs_mouth"},
+    "drawn_still": {},
+    "association": {"frames": 2},
+    "word_classification": {},
+    "person_classification": {},
+    "landmark_heatmaps": {"sigma": 2.0},
+    "identity_words": {},
+    "speech_people": {},
+    "modality": {},
+    "drawn_adversarial": {},
 }
+
+
+def setting_of(name):
+    """What the loss of that name may ask for; those of DAVS ask for the sizes of the network."""
+    common = {"load": lambda path, network, key=None: Found(network), "released": lambda name: name}
+    if not LOSSES[name].__module__.startswith("losses.davs."):
+        return Setting(**common)
+    sizes = {"words": 7, "people": 3, "speech_frames": 4, "speech_stride": 1, "drawn_frames": 2, "identity_frames": 3}
+    model = build_model({"name": "davs", "face_size": 96, "width": 0.125, **sizes})
+    return Setting(**common, model=model, face_size=96, width=0.125)
 
 
 class Found:
@@ -137,11 +159,18 @@ def fields_and_outputs():
              "module": torch.randint(0, 64, (2, 5, 96, 96), generator=generator),
              "in_sync": torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]),
              "speech": rand(2, 5 + 2 * CONTEXT, 288), "sync_lips": rand(2, 5 + 2 * CONTEXT, 20, 2),
-             "sync_rest": rand(2, 20, 2), "lips": rand(2, 5, 20, 2) / 10, "amplitude": rand(2) + 0.5}  # fmt: skip
+             "sync_rest": rand(2, 20, 2), "lips": rand(2, 5, 20, 2) / 10, "amplitude": rand(2) + 0.5,
+             "mfcc": rand(2, 5, 20, 12) * 8 - 4, "identity_face": rand(2, 3, 96, 96), "spoken_word": torch.tensor([4, -1]),
+             "speaker": torch.tensor([-1, 2])}  # fmt: skip
     outputs = {"face": rand(2, 5, 3, 96, 96), "mouth": rand(2, 5, 20, 2) * 96,
                "audio_embedding": unit_length(rand(6, 64)).unflatten(0, (2, 3)),
                "face_embedding": unit_length(rand(2, 64)), "sync_scale": torch.tensor([10.0, 10.0]),
                "lips": rand(2, 5, 20, 2) / 10,
                "lip_embedding": unit_length(rand(10, 64) - 0.5).unflatten(0, (2, 5)),
-               "sound_embedding": unit_length(rand(10, 64) - 0.5).unflatten(0, (2, 5))}  # fmt: skip
+               "sound_embedding": unit_length(rand(10, 64) - 0.5).unflatten(0, (2, 5)),
+               "audio_face": rand(2, 2, 3, 96, 96), "video_face": rand(2, 2, 3, 96, 96), "drawn": torch.tensor([1, 3]),
+               "audio_speech": rand(2, 4, 32) - 0.5, "video_speech": rand(2, 4, 32) - 0.5, "audio_words": rand(2, 7) - 0.5,
+               "video_words": rand(2, 7) - 0.5, "heatmaps": rand(2, 4, 68, 24, 24), "heard": torch.tensor([0, 1, 3, 4]),
+               "identity_codes": rand(2, 3, 32) - 0.5, "identity_maps": rand(2, 3, 8, 24, 24) - 0.5,
+               "identity_people": rand(2, 3, 3) - 0.5}  # fmt: skip
     return batch, outputs

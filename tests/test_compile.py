@@ -9,11 +9,10 @@ import torch._dynamo
 from torch._dynamo.testing import CompileCounter
 
 from losses.criterion import build_criterion
-from losses.term import Setting
 from models import build_model
 from models.spatial_input import module_maps
 from tests.families_kit import family_run, make_expert
-from tests.losses_kit import TERMS, Found, fields_and_outputs
+from tests.losses_kit import TERMS, fields_and_outputs, setting_of
 from training.loop import steps_left
 
 
@@ -67,12 +66,11 @@ def test_modules_of_a_picture_need_no_value():
 
 @pytest.mark.parametrize("name", [name for name in TERMS if name != "adversarial"])
 def test_a_loss_is_one_graph(name):
-    setting = Setting(load=lambda path, network, key=None: Found(network), released=lambda name: name)
-    criterion = build_criterion({name: {"weight": 1.0, **TERMS[name]}}, setting)
+    criterion = build_criterion({name: {"weight": 1.0, **TERMS[name]}}, setting_of(name))
     term, counter = criterion.terms[name], CompileCounter()
     compiled = torch.compile(term, backend=counter, fullgraph=True)
     for _ in range(2):
         batch, outputs = fields_and_outputs()
-        outputs = {key: value.detach().requires_grad_() for key, value in outputs.items()}
+        outputs = {key: value.detach().requires_grad_(value.is_floating_point()) for key, value in outputs.items()}
         compiled(outputs, batch)
     assert counter.frame_count == 1

@@ -7,11 +7,20 @@ import pytest
 import torch
 
 from losses.criterion import LOSSES, build_criterion
-from losses.term import Setting
 from models import MODELS, inception, sync_probability
 from models.precision import unit_length
 from tests.conftest import ROOT
-from tests.losses_kit import BIG, NETWORKS, TERMS, Found, call, fields_and_outputs, inputs_of, network, with_unseen_classes
+from tests.losses_kit import (
+    BIG,
+    NETWORKS,
+    TERMS,
+    call,
+    fields_and_outputs,
+    inputs_of,
+    network,
+    setting_of,
+    with_unseen_classes,
+)
 
 HALF = [torch.float16, torch.bfloat16]
 LEAST = 6e-8  # float16's least positive number is 5.96e-8: what is smaller becomes 0
@@ -110,13 +119,13 @@ def test_embeddings_of_zeros_stay_finite(half):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_of_half_precision_outputs_is_that_in_float32(name):
     """The criterion stands outside autocast, the networks inside it run in half precision; real and generated faces differ."""
-    setting = Setting(load=lambda path, network, key=None: Found(network), released=lambda name: name)
-    criterion = build_criterion({name: {"weight": 1.0, **TERMS[name]}}, setting).eval()
+    criterion = build_criterion({name: {"weight": 1.0, **TERMS[name]}}, setting_of(name)).eval()
     batch, given = fields_and_outputs()
     found = {}
     for half in (None, *HALF):
         criterion.set_precision(half)
-        outputs = {key: value.detach().to(half or torch.float32).requires_grad_() for key, value in given.items()}
+        outputs = {key: value.detach().to(half or torch.float32).requires_grad_() if value.is_floating_point() else value
+                   for key, value in given.items()}  # fmt: skip
         with torch.autocast("cpu", dtype=half or torch.float16, enabled=half is not None):
             total, parts = criterion(outputs, batch)
         total.backward()

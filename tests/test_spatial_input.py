@@ -142,13 +142,13 @@ class Remade:
     def __init__(self, dataset, seed, item):
         frame, number = int(item["frame"]), int(item["clip"])
         clip = {name: np.array(values) for name, values in dataset.clip(number).items()}
-        labels = np.array(dataset.labels(number, "reference_module"))
+        labels = np.array(dataset.kept.labels(number, "reference_module"))
         rng = np.random.default_rng(seed)
         window = slice(frame, frame + dataset.window)
         clip["face"][window, 48:] = rng.integers(0, 256, clip["face"][window, 48:].shape)
         labels[window] = np.stack([texture_modules(face, 20) for face in clip["face"][window]])
-        dataset._open[number] = clip
-        dataset._open[number, TextureSpec(20)] = labels
+        dataset.kept.hold(number, clip)
+        dataset.kept.hold_labels(number, "reference_module", labels)
 
 
 def windows(corpus):

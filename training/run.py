@@ -12,6 +12,8 @@ from models import build_model
 from training.batch_norm import share_batch_norm
 from training.best import BestWeights, metric_of_best, require_metric
 from training.changes import changed_clips, changed_settings, clips_of, of_validation
+from training.checkpoint import load_checkpoint
+from training.classes import begun_with, classes_of, joined, require_room
 from training.config import starts_of
 from training.config.missing import config_of
 from training.crop_kind import require_one_crop
@@ -62,6 +64,7 @@ class Run:
         notes: lines for the user on how the run was built.
         changes: dict of setting -> [old, new]: what differs from the stored run that this one goes on with.
         validation: dict of split -> datasets.windows.WindowDataset: "val" sentences, "unseen" speakers, as far as there are.
+        classes: dict of "words" and "people" -> names of the classes in order, as far as the network has them.
         learner: the network's Learner; adversaries: dict of name -> Learner.
     """
 
@@ -84,6 +87,11 @@ class Run:
         )
         self.corpus = self.training.corpus
         require_one_crop(config, self.corpus.settings, learnt, starts)
+        own = classes_of(self.training)
+        require_room(self.model, own, self.corpus.folder)
+        before = begun_with(self.model, starts, lambda path: load_checkpoint(path).config["data"])
+        self.classes = joined(own, {kind: (f"train.init: {path}", names) for kind, (path, names) in before.items()},
+                              self.corpus.folder)  # fmt: skip
         self.best = BestWeights(metric_of_best(train["best"], list(self.validation), self.criterion, self.cure))
         for name, (metric, _) in self.criterion.gates.items():
             require_metric(metric, f"losses.{name}.enable_when.metric", self.validation, self.criterion, self.cure)
@@ -245,18 +253,22 @@ class Run:
             "open": dict(self.criterion.open),
             "memory": self.criterion.memory(),
             "crop": self.corpus.settings["crop"],
+            "classes": self.classes,
         }
 
     def load_state(self, state):
         """Put back what `state` gave.
 
         Raises:
-            InputError: learnt from another kind of crop. RuntimeError, ValueError, KeyError: of another network.
+            InputError: learnt from another kind of crop, or of other words or people.
+            RuntimeError, ValueError, KeyError: of another network.
         """
         crop = self.corpus.settings["crop"]
         if state["crop"] != crop:
             told = f"learnt from {state['crop']} crops, the corpus holds {crop} ones"
             raise InputError(f"{self.folder}: {told}; choose another name")
+        before = {kind: (self.folder, names) for kind, names in state.get("classes", {}).items()}
+        self.classes = joined(self.classes, before, self.corpus.folder)
         if set(state["adversaries"]) != set(self.adversaries):
             raise KeyError("adversaries")
         self.model.load_state_dict(state["model"])

@@ -8,6 +8,7 @@ import torch
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
+from datasets.centring import JITTER
 from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
@@ -116,10 +117,12 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
     window, cut = window_frames(data), "phoneme" if data["window"] == "phoneme" else "frames"
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
     common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
+    if data["identity"] is not None:
+        options = {**(options or {}), "identity_face": {"of": data["identity"]}}
     common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
-    common["min_av_confidence"] = data["min_av_confidence"]
+    common |= {"min_av_confidence": data["min_av_confidence"], "centre": data["centre"]}
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
-    own["speakers"] = data["speakers"]
+    own |= {"speakers": data["speakers"], "jitter": JITTER if data["centre"] else 0}
     training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)
     length = train["batch_size"] * train["validate_batches"]
     validation = {
@@ -202,8 +205,11 @@ def sync_frames_of(config, model, criterion):
     return next(iter(asked), None) or model.sync_frames or window_frames(config["data"])
 
 
-def checkpoint_config(config, model, corpus_settings, step, facts):
-    """What a checkpoint stores beside its weights, so that inference needs no second file; `facts` are the losses' own."""
+def checkpoint_config(config, model, corpus_settings, step, facts, classes=None):
+    """What a checkpoint stores beside its weights, so that inference needs no second file; `facts` are the losses' own.
+
+    `classes`: dict of "words" and "people" -> what the classes of the network stand for, see training.classes.
+    """
     return {
         "model": config["model"],
         "data": {
@@ -213,6 +219,7 @@ def checkpoint_config(config, model, corpus_settings, step, facts):
             "channel_order": "rgb",
             "reference": "fixed",
             "mask_top": config["data"]["mask_top"],
+            **(classes or {}),
             **({"texture": config["data"]["texture"]} if "reference_module" in model.needs else {}),
         },
         "training": {"step": step, "config": config, **({"facts": facts} if facts else {})},

@@ -19,15 +19,16 @@ def _check(options):
     "speech", "(T + 2 M, D)", "float32", "any",
     "speech features (speech.features) of the frames from M before the window to M after it; D: 288 embedding, 1280 mel",
     options={"features": "embedding", "margin": 0}, check=_check, voices=True,
+    arrays=(("waveform",), ("mel",)),
 )  # fmt: skip
 def speech(window):
     margin = window.options["margin"]
     frames = np.arange(window.start - margin, window.start + window.length + margin)
     if window.options["features"] == "embedding":
-        stored = window.data.speech(window.number).embedding(window.voice.number)
+        stored = window.data.kept.speech(window.number).embedding(window.voice.number)
         return stored[np.minimum(frames + MARGIN, len(stored) - 1)].astype(np.float32)
     own = window.voice.number == 0
-    mel = window.clip["mel"] if own else window.data.speech(window.number).mel(window.voice.number)
+    mel = window.clip["mel"] if own else window.data.kept.speech(window.number).mel(window.voice.number)
     return window.sound(mel_windows(mel, frames, FRAME_RATE)).reshape(len(frames), -1)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from datasets.fields.registry import register
+from datasets.words import NO_WORD
 
 
 @register(
@@ -26,7 +27,26 @@ def run(window):
     clips="words", voices=True,
 )  # fmt: skip
 def word(window):
-    return window.labels(window.data.words(window.number))
+    return window.labels(window.data.kept.words(window.number))
+
+
+@register(
+    "spoken_word", "()", "int64", "-1 ...",
+    "class of the word that the window is centred on (data.centre), else of the one in its middle frame; -1 where no word is "
+    "known", voices=True,
+)  # fmt: skip
+def spoken_word(window):
+    if window.data.centre is not None:
+        return np.int64(NO_WORD if window.word is None else window.word.number)
+    return np.int64(window.labels(window.data.kept.words(window.number))[window.length // 2])
+
+
+@register(
+    "speaker", "()", "int64", "-1 ...", "number of the person among those of the training split, sorted by name; -1 for others",
+    voices=True,
+)  # fmt: skip
+def speaker(window):
+    return np.int64(window.data.person(window.row.speaker))
 
 
 @register("valid", "(T,)", "float32", "0 or 1", "0 in frames that only pad a window of whole phoneme runs", voices=True)

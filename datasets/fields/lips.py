@@ -42,11 +42,11 @@ def mirrored(points, window):
     "(faces.lip_space), where the clip's measured AV offset says that they are heard", voices=True,
 )  # fmt: skip
 def lips(window):
-    moved, _ = window.data.lips(window.number)
+    moved, _ = window.data.kept.lips(window.number)
     return np.ascontiguousarray(mirrored(window.points(in_step(moved, window.row)), window), np.float32)
 
 
 @register("rest", "(20, 2)", "float32", "eye distances", "the person's mouth at rest (faces.lip_space)", voices=True)
 def rest(window):
-    _, person = window.data.lips(window.number)
+    _, person = window.data.kept.lips(window.number)
     return np.ascontiguousarray(mirrored(person.rest, window), np.float32)

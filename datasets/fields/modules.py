@@ -6,7 +6,7 @@ from datasets.fields.registry import register
 
 
 def _labels(window, frames, **options):
-    labels = window.data.labels(window.number, window.name)
+    labels = window.data.kept.labels(window.number, window.name)
     out = window.slot(window.name, (len(frames), *labels.shape[1:]), labels.dtype)
     return window.look.labels(labels, frames, out=out, **options)
 

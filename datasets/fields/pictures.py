@@ -6,7 +6,9 @@ Pictures are shipped as `face`, `reference_face`, `identity_face` (n, S, S, 3) u
 
 import numpy as np
 
+from common.suggest import refuse_unknown
 from datasets.fields.registry import register
+from datasets.fields.window import IDENTITIES
 
 
 def _with_colour(window, pictures):
@@ -50,13 +52,19 @@ def reference_face(window):
     return _with_colour(window, {"reference_face": window.look.pixels(window.clip["face"], frame, moved=False)})
 
 
+def _check_identity(options):
+    refuse_unknown([options["of"]], IDENTITIES, "value of its option of")
+
+
 @register(
     "identity_face", "(3, S, S)", "float32", "[0, 1]",
-    "one face of the same person: from another clip where there is one, else from elsewhere in the clip, RGB",
-    complete=lambda batch: batch.pictures("identity_face")[:, 0], elsewhere=True,
+    "one face of the same person, RGB; option of: same: from another clip where there is one, else from elsewhere in the clip; "
+    "elsewhere: in the clip; clip: any frame of the clip",
+    complete=lambda batch: batch.pictures("identity_face")[:, 0], options={"of": "same"}, check=_check_identity,
+    elsewhere=lambda options: options["of"] != "clip",
 )  # fmt: skip
 def identity_face(window):
-    place = window.second("same")
+    place = window.second(window.options["of"])
     return _with_colour(window, {"identity_face": window.look.pixels(place.clip["face"], place.frames, moved=False)})
 
 

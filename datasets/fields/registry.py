@@ -27,7 +27,10 @@ class Field:
         clips: what a clip must have for this field: "phones", "words", or None.
         voices: whether the field follows a changed voice (`Window.voice`); others are refused beside `data.augment.voice`.
         sound: whether it is sound that `data.augment` makes louder, noisy or silent.
-        elsewhere: whether it looks at the clip outside the window, so that the clip must have room for that.
+        elsewhere: whether it looks at the clip outside the window, so that the clip must have room for that; or a function of
+            the options that says so.
+        arrays: names of arrays that a clip must hold for it, each a tuple of those of which one does; or a function of the
+            options that gives them. A corpus may hold clips without mel and waveform.
     """
 
     shape: str
@@ -41,7 +44,16 @@ class Field:
     clips: str | None = None
     voices: bool = False
     sound: bool = False
-    elsewhere: bool = False
+    elsewhere: bool | Callable = False
+    arrays: tuple | Callable = ()
+
+    def looks_elsewhere(self, options):
+        """Whether the field looks outside the window with these options of its own."""
+        return self.elsewhere(options) if callable(self.elsewhere) else self.elsewhere
+
+    def reads(self, options):
+        """Tuple of tuples of names: of each the clip must hold one array."""
+        return self.arrays(options) if callable(self.arrays) else self.arrays
 
 
 FIELDS = {}

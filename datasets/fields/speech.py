@@ -8,11 +8,13 @@ import numpy as np
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from datasets.fields.registry import register
-from speech.mfcc import FRAME, RECIPES, STEP, mfcc
+from speech.mfcc import FRAME, RECIPES, STEP, SYNCNET, column_count, mfcc
+from speech.mfcc_windows import COLUMNS, PLACES, gather_columns, mfcc_window_start, mfcc_windows
 from speech.waveform import SAMPLE_RATE
-from speech.windows import mel_windows, window_start
+from speech.windows import mel_windows
 
 FULL_SCALE = 32767  # of the stored samples
+STORED = "mfcc20"  # array of clips of the published layout: windows of their frames in place of a sound
 
 
 def _stored(window, start, end):
@@ -25,37 +27,56 @@ def _stored(window, start, end):
 
 def _hushed(window):
     """(T,) bool: frames whose sound becomes digital silence."""
+    if not window.sound.silent:
+        return np.zeros(window.length, bool)
     windows = mel_windows(window.clip["mel"], window.frames, window.row.fps, mode=window.data.audio_window)
     return window.sound.hushed(windows)
 
 
 def _check_mfcc(options):
     refuse_unknown([options["recipe"]], RECIPES, "recipe")
+    refuse_unknown([options["place"]], PLACES, "place")
     if type(options["columns"]) is not int or not 1 <= options["columns"] <= 1000:
         raise InputError(f"columns: {options['columns']!r}: must be a whole number between 1 and 1000")
+    if options["place"] == "published" and options["columns"] != COLUMNS:
+        raise InputError(f"columns: {options['columns']}: a published window has {COLUMNS} columns; give place: centred")
+
+
+def _arrays_of_mfcc(options):
+    stored = (STORED,) if (options["recipe"], options["place"]) == (SYNCNET.name, "published") else ()
+    return (("waveform", *stored),)
 
 
 @register(
-    "mfcc", "(T, 1, C, N)", "float32", "any",
-    "N columns of C cepstral coefficients (speech.mfcc), 10 ms each, centred on each frame; C: 12 by syncnet, 13 by psf",
-    options={"columns": 20, "recipe": "syncnet"}, check=_check_mfcc, sound=True,
+    "mfcc", "(T, N, C)", "float32", "any",
+    "N columns of C cepstral coefficients (speech.mfcc), 10 ms each, of each frame (speech.mfcc_windows), digital silence "
+    "outside the clip; C: 12 by syncnet, 13 by psf",
+    options={"columns": COLUMNS, "recipe": SYNCNET.name, "place": "published"}, check=_check_mfcc, sound=True,
+    arrays=_arrays_of_mfcc,
 )  # fmt: skip
 def cepstra(window):
-    columns, recipe = window.options["columns"], RECIPES[window.options["recipe"]]
-    place = {"columns": columns, "step": STEP, "first": FRAME // 2}
-    starts = np.array([window_start(frame, window.row.fps, **place) for frame in window.frames])
-    low, high = int(starts.min()) - 1, int(starts.max()) + columns  # a column more, for its last sample
-    samples = _stored(window, low * STEP, (high - 1) * STEP + FRAME) / np.float32(FULL_SCALE)
-    hushed = _hushed(window)
+    if "waveform" not in window.clip:
+        return window.clip[STORED][window.frames].astype(np.float32)
+    options, recipe = window.options, RECIPES[window.options["recipe"]]
+    place = {"columns": options["columns"], "place": options["place"]}
+    if not window.sound.changes:
+        coefficients = window.data.kept.cepstra(window.number, recipe)
+        return mfcc_windows(coefficients, window.frames, window.row.fps, recipe=recipe, **place)
+    starts = np.array([mfcc_window_start(frame, window.row.fps, **place) for frame in window.frames])
+    stored = window.clip["waveform"]
+    low, high = max(0, int(starts.min()) - 1), int(starts.max()) + options["columns"]  # a column more, for its last sample
+    samples = stored[low * STEP : max(0, (high - 1) * STEP + FRAME)] / np.float32(FULL_SCALE)
+    hushed, inside = _hushed(window), column_count(len(stored)) - low
 
     def cut(quiet):
-        changed = window.sound.samples(samples, window.generator("mfcc"), quiet)
-        return mfcc(np.clip(changed, -1, 1), recipe)[:, (starts - low)[:, None] + np.arange(columns)].transpose(1, 0, 2)
+        coefficients = np.zeros((recipe.coefficients, 0), np.float32)
+        if len(samples) and inside > 0:
+            changed = window.sound.samples(samples, window.generator("mfcc"), quiet)
+            coefficients = mfcc(np.clip(changed, -1, 1), recipe)[:, :inside]
+        return gather_columns(coefficients, starts - low, options["columns"], recipe)
 
     windows = cut(False)
-    if hushed.any():
-        windows = np.where(hushed[:, None, None], cut(True), windows)
-    return np.ascontiguousarray(windows[:, None])
+    return np.where(hushed[:, None, None], cut(True), windows) if hushed.any() else windows
 
 
 def _check_waveform(options):
@@ -67,6 +88,7 @@ def _check_waveform(options):
     "waveform", "(L,)", "float32", "[-1, 1]",
     "16 kHz sound of the window's T frames, and as many samples before and after as the option margin says; 0 outside the clip",
     complete=lambda batch: batch["waveform"].float() / FULL_SCALE, options={"margin": 0}, check=_check_waveform, sound=True,
+    arrays=(("waveform",), ("mel",)),
 )  # fmt: skip
 def waveform(window):
     rate, margin = SAMPLE_RATE / window.row.fps, window.options["margin"]

@@ -32,7 +32,7 @@ def sync_lips(window):
 
 @register("amplitude", "()", "float32", "above 0", "spread of the person's mouth opening over the mean one", voices=True)
 def amplitude(window):
-    _, person = window.data.lips(window.number)
+    _, person = window.data.kept.lips(window.number)
     return np.float32(person.amplitude)
 
 

@@ -10,7 +10,8 @@ from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
-SECONDS = ("elsewhere", "same", "other")  # kinds of a second window
+IDENTITIES = ("same", "elsewhere", "clip")  # whose face identity_face may be
+SECONDS = ("elsewhere", "same", "other", "clip")  # kinds of a second window
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Window:
         length: T; start: first frame; count: frames that count, the others pad; frames: (T,) int64, the last one repeated.
         voice: datasets.speech.Voice that the window is heard with; start and frames count in its frames, which are those of
             the clip but for a changed voice.
+        word: datasets.centring.Spoken that the window is centred on; None where it is centred on none.
         reference: number of a frame of the clip, `REFERENCE_GAP` frames or more away from the window where there is room.
         heard: list of (number of a clip, first frame): the sounds of `heard_mel`.
         look, sound: the one change of picture and the one of sound (datasets.augment).
@@ -58,12 +60,13 @@ class Window:
         self.data, self.number, self.rng, self.key, self._slots = data, number, rng, key, slots or {}
         self.row, self.clip, self.length, self.name = data.rows[number], data.clip(number), data.window, None
         self.voice = data.draw_voice(self)
-        self.start, self.count = data.draw_window(number, rng, self.voice.frames)
+        self.word = data.draw_word(number, rng)
+        self.start, self.count = data.draw_window(number, rng, self.voice, self.word)
         self.frames = self.start + np.minimum(np.arange(self.length), self.count - 1)
         end = self.start + self.count
         self.reference = draw_outside(rng, self.row.frames, self.start - REFERENCE_GAP, end + REFERENCE_GAP)
         self.heard = data.draw_heard(rng, number, self.start)
-        self.sound = AudioChange(data.augment, rng, self.clip["mel"])
+        self.sound = AudioChange(data.augment, rng, self.clip.get("mel"))
         self.look = PictureChange(data.augment, rng)
         self._seconds = {}
 
@@ -109,7 +112,7 @@ class Window:
     @cached_property
     def runs(self):
         """speech.phonemes.Runs of the clip."""
-        return self.data.runs(self.number)
+        return self.data.kept.runs(self.number)
 
     def slot(self, name, shape, dtype):
         """The array that `name` may be written to, or None; only one of this shape and dtype."""
@@ -125,7 +128,7 @@ class Window:
 
         Args:
             kind: "elsewhere": in this clip. "same": the same speaker, in another clip where there is one, else elsewhere in
-                this clip. "other": another speaker.
+                this clip. "other": another speaker. "clip": anywhere in this clip, in the window as well.
             span: frames.
 
         Returns:
@@ -154,7 +157,7 @@ class Window:
             number = clips[int(rng.integers(len(clips)))]
         row = self.data.rows[number]
         starts = max(1, row.frames - span + 1)
-        if number == self.number:
+        if number == self.number and kind != "clip":
             gap = REFERENCE_GAP
             start = draw_outside(rng, starts, self.start - gap - span + 1, self.start + self.count + gap)
         else:

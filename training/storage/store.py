@@ -78,7 +78,8 @@ class Store:
     def _snapshot(self, best):
         run, train = self.run, self.run.config["train"]
         run.averaged_model.load_state_dict(run.average.values)
-        config = checkpoint_config(run.config, run.model, run.corpus.settings, run.step, run.criterion.facts())
+        facts = run.criterion.facts()
+        config = checkpoint_config(run.config, run.model, run.corpus.settings, run.step, facts, run.classes)
         newest = self.folder / "snapshots" / f"step-{run.step:08d}.safetensors"
         try:
             save_checkpoint(newest, run.averaged_model, config, dtype=train["snapshot_dtype"])

@@ -1,0 +1,63 @@
+"""Cross-entropy against labels of which some are unknown (-1), and how far a reader of labels is from knowing none."""
+
+import math
+
+import torch.nn.functional as F
+
+from common.suggest import refuse_unknown
+
+UNKNOWN = -1  # the label of a window without a word, and of a person who is not of the training split
+FORMS = ("squares", "entropy")
+
+
+def label_loss(logits, labels):
+    """Mean cross-entropy over the rows whose label is known.
+
+    Args:
+        logits: (N, classes) float32; labels: (N,) int64, -1 where unknown.
+
+    Returns:
+        scalar, 0 with a gradient of 0 where no label is known; `right_of` the rows.
+    """
+    right, known = right_of(logits, labels)
+    loss = F.cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="sum") / known.clamp_min(1)
+    return loss, (right, known)
+
+
+def right_of(logits, labels):
+    """(rows whose greatest logit is that of their label, rows whose label is known): a figure, see losses.term.Term."""
+    return (logits.argmax(1) == labels).sum(), (labels != UNKNOWN).sum()
+
+
+def uniform_loss(logits, labels, form="squares"):
+    """How far a reader's probabilities are from those of one that knows nothing, 1 / classes; 0 where they are equal.
+
+    squares: mean of (p_c - 1 / C)^2 over the classes c (the published code). Its gradient fades where the reader is sure.
+    entropy: the cross-entropy of the uniform distribution against p less its least, ln C; that is the divergence of p from
+    uniform, and its gradient does not fade (ours).
+
+    Args:
+        logits: (N, C) float32.
+        labels: (N,) int64: rows whose label is unknown (-1) do not count; the reader never learned from such.
+        form: one of FORMS.
+
+    Returns:
+        scalar, mean over the rows that count; 0 with a gradient of 0 where none counts.
+    """
+    classes = logits.shape[1]
+    if form == "squares":
+        values = (logits.softmax(1) - 1 / classes).square().mean(1)
+    else:
+        values = -logits.log_softmax(1).mean(1) - math.log(classes)
+    counts = labels != UNKNOWN
+    return values.masked_fill(~counts, 0).sum() / counts.sum().clamp_min(1)
+
+
+def form_of(form, key):
+    """One of FORMS.
+
+    Raises:
+        InputError: unknown; `key` says where it was given.
+    """
+    refuse_unknown([form], FORMS, key)
+    return form

@@ -1,0 +1,73 @@
+"""No person in the speech: an adversary reads the person from its codes. In the paper, not in the released code."""
+
+import torch
+
+from losses.davs.labels import form_of, label_loss, right_of, uniform_loss
+from losses.davs.opponent import Opponent
+from losses.davs.parts import model_giving, people_of
+from losses.term import Term, raised
+from models.davs.classifiers import SpeechPeople
+from models.precision import outside_autocast
+
+CODES = ("audio_speech", "video_speech")
+
+
+def rows_of(outputs, batch):
+    """Codes (2 B N, D), those of sound first, and the person of each (2 B N,)."""
+    codes = torch.cat([outputs[name].flatten(0, 1) for name in CODES])
+    frames = outputs[CODES[0]].shape[1]
+    people = batch["speaker"][:, None].expand(-1, frames).flatten()
+    return codes, torch.cat((people, people))
+
+
+class PersonReader(Opponent):
+    """Learns the person from single codes of speech, of sound and of video: mean cross-entropy; unknown ones do not count."""
+
+    def forward(self, outputs, batch):
+        """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> float32 scalar."""
+        codes, people = rows_of({name: raised(outputs[name].detach()) for name in CODES}, batch)
+        with outside_autocast(codes.device):
+            return label_loss(self.asked(codes), people)[0]
+
+
+class SpeechPeopleLoss(Term):
+    """How far what the adversary reads in a code of speech is from knowing no person (arXiv 1807.07860, not in its code).
+
+    The published code removes words from the identity alone. That the adversary reads a single code, and any weight, are
+    inferred. People who are not of the training split do not count. The figures `audio` and `video` are the shares of codes
+    whose person the adversary reads right.
+
+    Args:
+        uniform: "squares" or "entropy", see `losses.davs.labels.uniform_loss`.
+        network: the adversary's.
+
+    Raises:
+        InputError: `uniform` is unknown.
+    """
+
+    needs = ("speaker",)
+    reads = CODES
+    made = ("network",)
+
+    def __init__(self, uniform="squares", network=None):
+        super().__init__()
+        self.uniform = form_of(uniform, "losses.speech_people.uniform")
+        self.reader = PersonReader(network)
+
+    @classmethod
+    def prepare(cls, options, setting, name):
+        """The adversary, of the sizes of the network's codes; see losses.term.Term."""
+        model = model_giving(setting, name, *CODES)
+        return {**options, "network": SpeechPeople(people_of(model, name), setting.width)}
+
+    def adversaries(self):
+        """See losses.term.Term."""
+        return {"": self.reader}
+
+    def forward(self, outputs, batch):
+        """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> scalar."""
+        codes, people = rows_of(outputs, batch)
+        logits = self.reader.fixed(codes)
+        halves = zip(logits.chunk(2), people.chunk(2), strict=True)
+        audio, video = (right_of(*half) for half in halves)
+        return uniform_loss(logits, people, self.uniform), {"audio": audio, "video": video}

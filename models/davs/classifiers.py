@@ -1,0 +1,108 @@
+"""DAVS: what is read from codes, and the adversaries that read what they should not hold.
+
+Where the public code (arXiv 1807.07860) has a network, its layout and parameter names are kept at face size 256 and width 1.
+All give logits: no softmax, no sigmoid.
+"""
+
+import torch.nn.functional as F
+from torch import nn
+
+from models.blocks import scaled
+from models.davs.identity import CODE_CHANNELS, MAP_CHANNELS
+from models.davs.speech import CODE
+
+HIDDEN = 512
+DROPOUT = 0.5
+
+
+class WordClassifier(nn.Module):
+    """The word that is spoken, from the codes of sound or of video (the published ModelFusion).
+
+    Weights start as torch's do; the published start of the first layer, deviation 1e-4, is used there only where training does
+    not resume, and makes the first steps slow.
+
+    Args:
+        words: classes; frames: N, codes that are heard together; width: of the codes.
+    """
+
+    def __init__(self, words=500, frames=12, width=1.0):
+        super().__init__()
+        self.fc_1, self.fc_2 = nn.Linear(frames * scaled(CODE, width), HIDDEN), nn.Linear(HIDDEN, words)
+
+    def forward(self, codes):
+        """(B, N, 256) float, width 1 -> (B, words) logits."""
+        return self.fc_2(F.relu(self.fc_1(codes.flatten(1))))
+
+
+class PersonClassifier(nn.Module):
+    """The person, from an identity code (the published Face_ID_fc): (..., 256) float -> (..., people) logits."""
+
+    def __init__(self, people, width=1.0):
+        super().__init__()
+        self.fc, self.dropout = nn.Linear(scaled(CODE_CHANNELS, width), people), nn.Dropout(DROPOUT)
+
+    def forward(self, codes):
+        return self.fc(self.dropout(codes))
+
+
+class IdentityWords(nn.Module):
+    """Adversary: the word, from the identity encoder's maps of M frames (the published ID_dis32).
+
+    The convolution starts normal with deviation 0.02, as published; the rest as torch's layers do.
+
+    Args:
+        face_size: S; width: of the maps; frames: M; words: classes.
+    """
+
+    def __init__(self, face_size=256, width=1.0, frames=20, words=500):
+        super().__init__()
+        self.conv6 = nn.Conv2d(scaled(MAP_CHANNELS, width), 1, 3, 2, 1)
+        nn.init.normal_(self.conv6.weight, std=0.02)
+        nn.init.zeros_(self.conv6.bias)
+        self.fc, self.dropout = nn.Linear((face_size // 8) ** 2, 128), nn.Dropout(DROPOUT)
+        self.fc_2 = nn.Linear(128 * frames, words)
+
+    def forward(self, maps):
+        """(B, M, 64, S / 4, S / 4) float, width 1 -> (B, words) logits."""
+        drawn = F.relu(self.conv6(maps.flatten(0, 1)).flatten(1))
+        frames = self.fc(drawn).unflatten(0, maps.shape[:2])
+        return self.fc_2(self.dropout(frames.flatten(1)))
+
+
+class CodesWords(nn.Module):
+    """Adversary: the word, from the identity codes of M frames; ours. (B, M, 256) float, width 1 -> (B, words) logits."""
+
+    def __init__(self, width=1.0, frames=20, words=500):
+        super().__init__()
+        self.fc_1, self.fc_2 = nn.Linear(frames * scaled(CODE_CHANNELS, width), HIDDEN), nn.Linear(HIDDEN, words)
+        self.dropout = nn.Dropout(DROPOUT)
+
+    def forward(self, codes):
+        return self.fc_2(self.dropout(F.relu(self.fc_1(codes.flatten(1)))))
+
+
+class SpeechPeople(nn.Module):
+    """Adversary: the person, from the speech code of one frame: (..., 256) float, width 1 -> (..., people) logits.
+
+    The paper names it, the public code has none; two hidden layers are ours.
+    """
+
+    def __init__(self, people, width=1.0):
+        super().__init__()
+        self.fc_1, self.fc_2 = nn.Linear(scaled(CODE, width), 256), nn.Linear(256, 256)
+        self.fc_3 = nn.Linear(256, people)
+
+    def forward(self, codes):
+        return self.fc_3(F.relu(self.fc_2(F.relu(self.fc_1(codes)))))
+
+
+class Modality(nn.Module):
+    """Adversary: is this speech code one of sound (the published discriminator_audio)? (..., 256) float -> (..., 1) logits."""
+
+    def __init__(self, width=1.0):
+        super().__init__()
+        channels = scaled(CODE, width)
+        self.fc1, self.fc2 = nn.Linear(channels, channels), nn.Linear(channels, 1)
+
+    def forward(self, codes):
+        return self.fc2(F.relu(self.fc1(codes)))

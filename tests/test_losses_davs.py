@@ -1,0 +1,288 @@
+"""Terms of DAVS without an adversary: their formulas, what takes a gradient, windows without a word, what is refused."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import InputError
+from losses.criterion import build_criterion
+from losses.davs.association import Association
+from losses.davs.classification import PersonClassification, WordClassification
+from losses.davs.drawn import DrawnL1, DrawnStill
+from losses.davs.heatmaps import LandmarkHeatmaps
+from losses.davs.labels import label_loss, uniform_loss
+from losses.regions import REGIONS, cut
+from losses.term import Setting
+
+SEEDS = st.integers(0, 2**32 - 1)
+FEW = settings(deadline=None, max_examples=12)
+
+
+def drawn_faces(seed, items=2, frames=5, count=3, side=32):
+    """outputs, batch of a network that draws: float32, with gradients at both faces."""
+    rng = np.random.default_rng(seed)
+
+    def rand(*size):
+        return torch.tensor(rng.random(size, np.float32))
+
+    batch = {"face": rand(items, frames, 3, side, side), "identity_face": rand(items, 3, side, side)}
+    start = int(rng.integers(0, frames - count + 1))
+    outputs = {name: rand(items, count, 3, side, side).requires_grad_() for name in ("audio_face", "video_face")}
+    return {**outputs, "drawn": torch.arange(start, start + count)}, batch
+
+
+def box(side):
+    """Rows and columns of the mouth, as published at 256 pixels and scaled."""
+    return slice(170 * side // 256, 234 * side // 256), slice(64 * side // 256, 192 * side // 256)
+
+
+@FEW
+@given(SEEDS, st.sampled_from(["both", "audio", "video"]), st.sampled_from(["face", "davs_mouth"]), st.floats(0.5, 300))
+def test_drawn_faces_are_compared_with_those_of_their_frames(seed, drives, region, scale):
+    outputs, batch = drawn_faces(seed)
+    value = DrawnL1(drives, region, scale)(outputs, batch)
+    real, mask = batch["face"].numpy()[:, outputs["drawn"]].astype(np.float64), np.zeros((32, 32))
+    mask[box(32) if region == "davs_mouth" else ...] = 1
+    names = [f"{one}_face" for one in ("audio", "video") if drives in (one, "both")]
+    expected = sum(np.abs((outputs[name].detach().numpy() - real) * mask * scale).mean() for name in names)
+    assert float(value.detach()) == pytest.approx(expected, rel=1e-5)
+    value.backward()
+    for name in ("audio_face", "video_face"):
+        assert (outputs[name].grad is not None and bool(outputs[name].grad.any())) == (name in names)
+
+
+def test_the_mouth_is_the_published_one_and_counts_as_a_part_of_the_whole():
+    place = torch.arange(256.0)
+    rows, columns = torch.meshgrid(place, place, indexing="ij")
+    cut_rows, cut_columns = cut(rows, REGIONS["davs_mouth"]), cut(columns, REGIONS["davs_mouth"])
+    assert (cut_rows.min(), cut_rows.max(), cut_columns.min(), cut_columns.max()) == (170, 233, 64, 191)
+    outputs, batch = drawn_faces(0, side=256, frames=3)
+    batch["face"].zero_()
+    whole = {**outputs, "audio_face": torch.ones(2, 3, 3, 256, 256)}
+    assert float(DrawnL1("audio")(whole, batch)) == pytest.approx(255)
+    assert float(DrawnL1("audio", "davs_mouth")(whole, batch)) == pytest.approx(255 * 64 * 128 / 256**2)
+
+
+@FEW
+@given(SEEDS, st.integers(1, 4))
+def test_stillness_is_the_loop_over_frames(seed, count):
+    outputs, batch = drawn_faces(seed, count=count)
+    faces, before, expected = outputs["audio_face"], batch["identity_face"].clone(), 0.0
+    wanted = torch.zeros_like(faces)
+    outside = torch.ones(32, 32)
+    outside[box(32)] = 0
+    for frame in range(count):
+        step = (faces[:, frame].detach() - before) * outside
+        expected += float(step.abs().mean())
+        wanted[:, frame] = step.sign() / step.numel()
+        before = faces[:, frame].detach()
+    value = DrawnStill()(outputs, batch)
+    assert float(value.detach()) == pytest.approx(expected, rel=1e-4)
+    value.backward()
+    torch.testing.assert_close(faces.grad, wanted)  # the frame before takes none
+    assert outputs["video_face"].grad is None
+
+
+def test_a_video_that_is_its_picture_is_still():
+    outputs, batch = drawn_faces(1)
+    moving = batch["identity_face"][:, None].repeat(1, 3, 1, 1, 1)
+    cut(moving, REGIONS["davs_mouth"]).zero_()
+    assert float(DrawnStill()({**outputs, "audio_face": moving}, batch)) == 0
+
+
+def speech_codes(seed, items=3, frames=12, width=5):
+    rng = np.random.default_rng(seed)
+    return {name: torch.tensor(rng.standard_normal((items, frames, width), np.float32)).requires_grad_()
+            for name in ("audio_speech", "video_speech")}  # fmt: skip
+
+
+def unit_rows(codes, frames):
+    """(items * 12 / frames) rows of unit length, float64."""
+    rows = codes.detach().numpy().astype(np.float64).reshape(-1, frames * codes.shape[2])
+    return [row / np.sqrt((row * row).sum()) for row in rows]
+
+
+@FEW
+@given(SEEDS, st.sampled_from([12, 4, 3]), st.floats(0.1, 2), st.sampled_from(["video", "each"]))
+def test_association_is_the_written_formula(seed, frames, margin, detach):
+    outputs = speech_codes(seed)
+    sound, video = unit_rows(outputs["audio_speech"], frames), unit_rows(outputs["video_speech"], frames)
+    total = 0.0
+    for i, one in enumerate(video):
+        for j, other in enumerate(sound):
+            apart = math.sqrt(sum((a - b) ** 2 for a, b in zip(one, other, strict=True)))
+            total += apart**2 if i == j else max(0.0, margin - apart) ** 2
+    value, figures = Association("margin", frames, detach, margin)(outputs, {})
+    assert float(value.detach()) == pytest.approx(total / (2 * len(video)), rel=1e-4, abs=1e-6)
+    nearest = [int(np.argmin([((one - other) ** 2).sum() for one in video])) for other in sound]
+    right, count = figures["right"]
+    assert (int(right), int(count)) == (sum(i == j for i, j in enumerate(nearest)), len(video))
+    value.backward()
+    assert bool(outputs["audio_speech"].grad.any()) and (outputs["video_speech"].grad is None) == (detach == "video")
+
+
+@FEW
+@given(SEEDS)
+def test_each_side_learns_as_against_the_other_one_detached(seed):
+    """The published first stage adds two losses, each with one side detached: so do the gradients."""
+    outputs = speech_codes(seed)
+    Association(frames=4, detach="each")(outputs, {})[0].backward()
+    for name, other in (("audio_speech", "video_speech"), ("video_speech", "audio_speech")):
+        alone = {name: outputs[name].detach().requires_grad_(), other: outputs[other].detach()}
+        Association(frames=4, detach="each")(alone, {})[0].backward()
+        torch.testing.assert_close(alone[name].grad, outputs[name].grad)
+
+
+@pytest.mark.parametrize("form", ["margin", "infonce"])
+def test_codes_that_are_equal_or_nothing_are_finite(form):
+    same = torch.randn(4, 12, 5, generator=torch.Generator().manual_seed(0))
+    apart = torch.eye(4)[:, None].repeat(1, 12, 1)
+    for codes in (same, apart, torch.zeros(4, 12, 5), same[:1].repeat(4, 1, 1)):
+        outputs = {"audio_speech": codes.clone().requires_grad_(), "video_speech": codes.clone().requires_grad_()}
+        value, _ = Association(form, detach="each")(outputs, {})
+        value.backward()
+        assert value.isfinite() and all(one.grad.isfinite().all() for one in outputs.values())
+    assert float(Association()({"audio_speech": apart, "video_speech": apart}, {})[0]) == 0  # others lie sqrt(2) away
+
+
+def test_infonce_falls_from_the_logarithm_of_the_choices_to_nothing():
+    codes = torch.eye(4)[:, None].repeat(1, 12, 1)
+    value, figures = Association("infonce", temperature=0.05)({"audio_speech": codes, "video_speech": codes}, {})
+    assert float(value) < 1e-6 and [int(one) for one in figures["right"]] == [4, 4]
+    blind = {"audio_speech": codes, "video_speech": torch.ones_like(codes)}
+    assert float(Association("infonce")(blind, {})[0]) == pytest.approx(math.log(4), rel=1e-5)
+
+
+@FEW
+@given(SEEDS, st.lists(st.integers(-1, 4), min_size=1, max_size=6))
+def test_cross_entropy_counts_known_labels_alone(seed, labels):
+    logits = torch.tensor(np.random.default_rng(seed).standard_normal((len(labels), 5), np.float32) * 3).requires_grad_()
+    rows, right = [], 0
+    for row, label in zip(logits.detach().numpy().astype(np.float64), labels, strict=True):
+        if label >= 0:
+            rows.append(math.log(sum(math.exp(one) for one in row)) - row[label])
+            right += int(row.argmax() == label)
+    value, figure = label_loss(logits, torch.tensor(labels))
+    assert float(value.detach()) == pytest.approx(sum(rows) / max(len(rows), 1), rel=1e-4, abs=1e-6)
+    assert [int(one) for one in figure] == [right, len(rows)]
+    value.backward()
+    assert (logits.grad.abs().sum(1) > 0).tolist() == [label >= 0 for label in labels]
+
+
+@FEW
+@given(SEEDS, st.lists(st.integers(-1, 4), min_size=1, max_size=6))
+def test_uniform_losses_are_their_formulas(seed, labels):
+    logits = torch.tensor(np.random.default_rng(seed).standard_normal((len(labels), 5), np.float32) * 3)
+    squares, entropies = [], []
+    for row, label in zip(logits.double().numpy(), labels, strict=True):
+        if label >= 0:
+            p = np.exp(row) / np.exp(row).sum()
+            squares.append(((p - 0.2) ** 2).mean())
+            entropies.append((0.2 * np.log(0.2 / p)).sum())
+    for form, expected in (("squares", squares), ("entropy", entropies)):
+        found = float(uniform_loss(logits, torch.tensor(labels), form))
+        assert found == pytest.approx(sum(expected) / max(len(expected), 1), rel=1e-4, abs=1e-6)
+
+
+def test_a_reader_that_knows_nothing_gives_no_loss_and_one_that_is_sure_a_gradient_to_entropy_alone():
+    for form in ("squares", "entropy"):
+        assert float(uniform_loss(torch.full((2, 7), 3.0), torch.tensor([0, 1]), form)) == pytest.approx(0, abs=1e-6)
+        sure = torch.tensor([[40.0, 0.0, 0.0]], requires_grad=True)
+        uniform_loss(sure, torch.tensor([0]), form).backward()
+        assert (float(sure.grad.abs().max()) > 0.1) == (form == "entropy")
+
+
+def test_words_are_read_from_the_drive_that_is_named():
+    outputs = {"audio_words": torch.tensor([[9.0, 0, 0], [0, 9, 0]]), "video_words": torch.tensor([[0.0, 9, 0], [0, 9, 0]])}
+    batch = {"spoken_word": torch.tensor([0, 1])}
+    for drives, share in (("audio", 2), ("video", 1)):
+        term = WordClassification(drives)
+        assert term.reads == (f"{drives}_words",)
+        value, figures = term(outputs, batch)
+        assert [int(one) for one in figures["accuracy"]] == [share, 2] and (float(value) < 0.01) == (share == 2)
+
+
+def test_people_are_read_from_each_frame():
+    logits = torch.zeros(2, 3, 4)
+    logits[0, :2, 3], logits[1, :, 1] = 9, 9
+    value, figures = PersonClassification()({"identity_people": logits}, {"speaker": torch.tensor([3, -1])})
+    assert [int(one) for one in figures["accuracy"]] == [2, 3]
+    assert float(value) == pytest.approx((2 * math.log(1 + 3 * math.exp(-9)) + math.log(4)) / 3, rel=1e-4)
+
+
+def heatmap_batch(places):
+    """Landmarks (1, 2, 68, 2) of which each is the one of `places`, in crop pixels of a 64-pixel face."""
+    return {"landmarks": torch.tensor(places, dtype=torch.float32).repeat(1, 2, 68, 1)}
+
+
+def test_heatmaps_are_gaussians_at_the_landmarks_and_empty_ones_give_1():
+    batch, heard = heatmap_batch((21.5, 33.5)), torch.tensor([1])  # the middle of cell 5, 8
+    batch["landmarks"][:, 0] = float("nan")  # not heard
+    rows, columns = np.mgrid[:16, :16]
+    right = torch.tensor(np.exp(-((columns - 5) ** 2 + (rows - 8) ** 2) / (2 * 1.5**2)), dtype=torch.float32)
+    term = LandmarkHeatmaps(1.5)
+    for maps, expected, pixels in ((right, 0, 0), (torch.zeros(16, 16), 1, 4 * math.hypot(5, 8)), (right.roll(1, 1), None, 4)):
+        outputs = {"heatmaps": maps.expand(1, 1, 68, 16, 16), "heard": heard}
+        value, figures = term(outputs, batch)
+        total, count = figures["pixels"]
+        assert float(total / count) == pytest.approx(pixels, abs=1e-4) and int(count) == 68
+        assert expected is None or float(value) == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("place", [(float("nan"), 4.0), (-9.0, 4.0), (4.0, 70.0)])
+def test_landmarks_that_are_unknown_or_outside_do_not_count(place):
+    maps = torch.rand(1, 2, 68, 16, 16, requires_grad=True)
+    value, figures = LandmarkHeatmaps()({"heatmaps": maps, "heard": torch.tensor([0, 1])}, heatmap_batch(place))
+    value.backward()
+    assert (float(value.detach()), int(figures["pixels"][1])) == (0, 0) and not maps.grad.any()
+
+
+def test_windows_without_a_word_or_a_known_person_give_0_and_a_finite_gradient_of_0():
+    batch = {"spoken_word": torch.tensor([-1, -1]), "speaker": torch.tensor([-1, -1])}
+    for term, shape in ((WordClassification(), (2, 5)), (PersonClassification(), (2, 3, 5))):
+        logits = torch.randn(shape).requires_grad_()
+        value, figures = term({term.reads[0]: logits}, batch)
+        value.backward()
+        assert float(value.detach()) == 0 and not logits.grad.any() and int(figures["accuracy"][1]) == 0
+
+
+MODEL = SimpleNamespace(gives=("audio_speech", "video_speech", "audio_words", "video_words", "heatmaps", "heard"), words=5,
+                        stage="words", people=0, speech_frames=12, drawn_frames=6, identity_frames=20)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"loss": "drawn_l1"}, ["losses.mine", "audio_face", "model.stage=words"]),
+        ({"loss": "drawn_still"}, ["losses.mine", "audio_face", "model.stage=words"]),
+        ({"loss": "person_classification"}, ["losses.mine", "model.people"]),
+        ({"loss": "association", "frames": 5}, ["losses.mine.frames", "5 must divide model.speech_frames, 12"]),
+        ({"loss": "association", "form": "infonc"}, ["did you mean infonce", "losses.mine.form"]),
+        ({"loss": "association", "detach": "sound"}, ["losses.mine.detach", "video"]),
+        ({"loss": "association", "margin": 3}, ["losses.mine.margin", "2"]),
+        ({"loss": "word_classification", "drives": "both"}, ["losses.mine.drives", "audio, video"]),
+        ({"loss": "landmark_heatmaps", "sigma": 0}, ["losses.mine.sigma", "0.3"]),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(options, words):
+    with pytest.raises(InputError) as error:
+        build_criterion({"mine": {"weight": 1, **options}}, Setting(model=MODEL))
+    assert all(word in str(error.value) for word in words) and len(str(error.value).splitlines()) == 1, str(error.value)
+
+
+def test_a_drive_or_a_region_that_is_unknown_is_refused():
+    with pytest.raises(InputError, match="did you mean both"):
+        DrawnL1(drives="boht")
+    with pytest.raises(InputError, match="did you mean davs_mouth"):
+        DrawnL1(region="davs_moth")
+
+
+def test_a_network_of_another_family_is_refused():
+    for model in (None, SimpleNamespace(gives=("face",))):
+        with pytest.raises(InputError, match="losses.association: needs audio_speech and video_speech"):
+            build_criterion({"association": {"weight": 1}}, Setting(model=model))
