@@ -14,7 +14,7 @@ KINDS = ("linear", "MLP")
 RIDGES = tuple(10.0**power for power in range(-5, 4))  # of the linear classifier, times the mean variance of the inputs
 FORMS = (("linear", 0.1), ("nothing", 1.0), ("nothing", 10.0))  # of the MLP: what it begins from, weight decay of AdamW
 SHARPNESS = (1.0, 3.0, 10.0, 30.0)  # factors of the linear classifier's answers, from which an MLP may begin
-HIDDEN, DROPOUT, RATE, BATCH = 256, 0.5, 1e-3, 128
+HIDDEN, DROPOUT, RATE, BATCH = 256, 0.5, 2e-3, 128
 EPOCHS, PATIENCE, LONGEST = 40, 6, 3000  # an epoch has LONGEST readings at most, drawn anew
 RESAMPLES = 1000
 
