@@ -16,6 +16,7 @@ from tests.davs_speech_kit import KnowingDavs, make_spoken_corpus, save_knowing
 def knowing(monkeypatch):
     monkeypatch.setitem(models.MODELS, "davs", KnowingDavs)
     monkeypatch.setattr(probes, "EPOCHS", 25)
+    monkeypatch.setattr(probes, "FORMS", probes.FORMS[1:2])
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,8 @@ def made(seed, count, told, classes=4):
 
 
 @pytest.mark.parametrize(("told", "linear", "deep"), [
-    ("in a mean", (0.9, 1), (0.9, 1)), ("in a product", (0.1, 0.4), (0.85, 1)), ("not at all", (0.1, 0.4), (0.1, 0.4))])  # fmt: skip
+    ("in a mean", (0.9, 1), (0.9, 1)), ("in a product", (0.1, 0.4), (0.85, 1)), ("not at all", (0.1, 0.4), (0.1, 0.4)),
+])  # fmt: skip
 def test_classifiers_find_what_is_there(told, linear, deep):
     given = [made(seed, count, told) for seed, count in ((0, 1200), (1, 300), (2, 300))]
     for kind, (low, high) in (("linear", linear), ("MLP", deep)):
@@ -68,7 +70,8 @@ def measured(tmp_path, *flags):
 
 def test_a_leak_is_found_and_a_clean_code_is_not_accused(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(probes, "EPOCHS", 5)
-    leaky, clean = save_knowing(tmp_path / "l.safetensors", "leaky", leaks=True), save_knowing(tmp_path / "c.safetensors", "clean")
+    leaky = save_knowing(tmp_path / "l.safetensors", "leaky", leaks=True)
+    clean = save_knowing(tmp_path / "c.safetensors", "clean")
     first = save_knowing(tmp_path / "s.safetensors", "first", stage="words")
     code, figures, table = measured(tmp_path, "--corpus", corpus, "--checkpoint", leaky, clean, "--stage1", first)
     read = {name: {key: kinds["MLP"]["test"]["balanced"] for key, kinds in one.items() if key != "own"}
