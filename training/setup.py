@@ -117,6 +117,8 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
     window, cut = window_frames(data), "phoneme" if data["window"] == "phoneme" else "frames"
     common = {key: data[key] for key in ("audio_window", "mask_top", "phonemes")}
     common |= {"exclude": data["exclude"] or (), "cut": cut, "sync_frames": sync_frames}
+    if data["identity"] is not None:
+        options = {**(options or {}), "identity_face": {"of": data["identity"]}}
     common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
     common |= {"min_av_confidence": data["min_av_confidence"], "centre": data["centre"]}
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}

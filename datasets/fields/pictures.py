@@ -8,6 +8,7 @@ import numpy as np
 
 from common.suggest import refuse_unknown
 from datasets.fields.registry import register
+from datasets.fields.window import IDENTITIES
 
 
 def _with_colour(window, pictures):
@@ -52,7 +53,7 @@ def reference_face(window):
 
 
 def _check_identity(options):
-    refuse_unknown([options["of"]], ("same", "elsewhere", "clip"), "identity face, option of:")
+    refuse_unknown([options["of"]], IDENTITIES, "value of its option of")
 
 
 @register(

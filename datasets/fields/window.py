@@ -10,6 +10,7 @@ from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
+IDENTITIES = ("same", "elsewhere", "clip")  # whose face identity_face may be
 SECONDS = ("elsewhere", "same", "other", "clip")  # kinds of a second window
 
 
