@@ -99,6 +99,16 @@ def open_corpus(folder, networks):
     return corpus, vocabulary
 
 
+def window_of(networks):
+    """{"frames", "stride"} that the word classifiers hear; InputError where the networks differ."""
+    shapes = {(one.model.speech_frames, one.model.speech_stride) for one in networks}
+    if len(shapes) > 1:
+        raise InputError(f"--checkpoint: the networks hear windows of different (frames, stride), {sorted(shapes)}; measure "
+                         "them apart")  # fmt: skip
+    frames, stride = shapes.pop()
+    return {"frames": frames, "stride": stride}
+
+
 def _names(loaded):
     """Runs where they tell the checkpoints apart, else their paths."""
     for name_of in (lambda one: one.run or one.path.stem, lambda one: f"{one.run or one.path.parent.name}/{one.path.stem}"):
