@@ -9,6 +9,7 @@
     python prepare.py --out prepared/grid --speech_features        # what the lip networks hear, of changed voices, too
     python prepare.py --out prepared/grid --measure_av_offset      # note how far sound and picture are apart in them
     python prepare.py --out prepared/mine --split shares --val_share 0.2     # other clips validate; no face is cut anew
+    python prepare.py --out prepared/grid --davs_layout DIR      # words of clips of --crop davs, for the published code of DAVS
 
 The same command run again continues where it stopped and repeats nothing.
 """
@@ -25,9 +26,12 @@ from common.folder_lock import FolderLock
 from datasets.av_judge import JudgeOffset
 from datasets.av_offset import MelOffset
 from datasets.corpora import CORPORA, PUBLISHED, held_out_names, list_clips, unseen_speakers
+from datasets.corpora.davs import davs_words
+from datasets.davs.writing import write_layout
+from datasets.fields.speech import STORED
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
-from datasets.preparing.arguments import check_arguments
+from datasets.preparing.arguments import LAYOUT, check_arguments, settle_layout
 from datasets.preparing.av_correct import correct_corpus
 from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.phones import align_corpus
@@ -38,6 +42,7 @@ from datasets.preparing.speech import VOICES, add_speech
 from datasets.preparing.split import SHARES, ensure_validation, settle_split, split_by_list, split_by_shares
 from datasets.preparing.texture import add_texture
 from datasets.preparing.words import add_words
+from datasets.words import begin_vocabulary
 from datasets.workers.cluster import ray_workers
 from datasets.workers.jobs import Workers
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
@@ -97,6 +102,8 @@ def parse_arguments(argv):
     parser.add_argument("--speech_features", action="store_true", help="store the speech features, too, which the lip networks "
                         "hear, of each clip's own voice and of changed ones")  # fmt: skip
     parser.add_argument("--voices", type=int, default=VOICES, help=f"changed voices of each clip (default: {VOICES})")
+    parser.add_argument("--davs_layout", metavar="DIR", help="write the words of clips that are prepared already with --crop "
+                        "davs and --words to DIR, as the code of DAVS reads them; --corpus davs reads them back")  # fmt: skip
     parser.add_argument("--limit", type=int, help="prepare only the first N clips")
     parser.add_argument("--min_face", type=int, default=MIN_FACE,
                         help=f"leave out faces lower than this many pixels, brows to chin (default: {MIN_FACE})")  # fmt: skip
@@ -116,6 +123,7 @@ def parse_arguments(argv):
 
 def main(argv):
     args = parse_arguments(argv)
+    settle_layout(args)
     check_arguments(args)
     out = Path(args.out)
     if args.ray:
@@ -151,6 +159,8 @@ def _add_all(args, out, workers, corpus):
         for line in [*_split_again(args, out), *write_report(out)]:
             print(line)
     ids = {row.id for row in corpus.rows[: args.limit]}
+    if (args.speech_features or args.measure_av_offset or args.correct_av_offset) and not corpus.has_sound:
+        raise InputError(f"{out}: its clips hold windows of MFCC and no sound, of which nothing else can be computed")
     if args.measure_av_offset or args.correct_av_offset:
         av_rows.measure_corpus(out, _av_measure(args), workers, ids)
     if args.correct_av_offset:
@@ -161,6 +171,9 @@ def _add_all(args, out, workers, corpus):
         add_texture(out, spec, workers, ids)
     if args.speech_features:
         add_speech(out, args.voices, workers, ids, retry_failed=args.retry_failed)
+    if args.davs_layout is not None:
+        for line in write_layout(out, Path(args.davs_layout), workers, ids):
+            print(line)
 
 
 def _split_again(args, out):
@@ -200,7 +213,8 @@ def _settings(args, out, held_out, av_offset):
     speakers = {key: tuple(held_out.get(key, begun_with(out, key))) for key in ("unseen_speakers", "val_speakers")}
     shares = {key: _of_corpus(args, out, key) for key in ("val_share", "test_share", "split_seed")}
     return PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, **speakers, **shares,
-                           min_face=args.min_face, av_offset=av_offset, raw_crops=args.raw_crops)  # fmt: skip
+                           min_face=args.min_face, av_offset=av_offset, raw_crops=args.raw_crops,
+                           sound=STORED if args.corpus == LAYOUT else PrepareSettings.sound)  # fmt: skip
 
 
 def _prepare_all(args, out, workers, clips, settings, measure):
@@ -209,6 +223,8 @@ def _prepare_all(args, out, workers, clips, settings, measure):
     told = ensure_validation(out, clips, settings)
     align_corpus(clips, out, args.align, workers, language=args.language, realign=args.realign,
                  retry_failed=args.retry_failed)  # fmt: skip
+    if args.corpus == LAYOUT:
+        begin_vocabulary(out, davs_words(Path(args.root)))
     if args.words:
         add_words(clips, out, workers, retry_failed=args.retry_failed)
     if args.texture:

@@ -92,7 +92,7 @@ class PreparedCorpus:
 
     Attributes:
         folder: Path.
-        settings: what the clips were prepared with: crop, size, pads, fps, detector.
+        settings: what the clips were prepared with: crop, size, pads, fps, detector, sound and others.
         rows: good clips, sorted by id.
         failed: rows of clips that failed.
     """
@@ -125,6 +125,11 @@ class PreparedCorpus:
         good = sorted((row for row in rows.values() if not row.error), key=lambda row: row.id)
         failed = sorted((row for row in rows.values() if row.error), key=lambda row: row.id)
         return PreparedCorpus(folder, stored["settings"], good, failed)
+
+    @property
+    def has_sound(self):
+        """Whether the clips hold their sound; not, where windows of MFCC stand in its place."""
+        return self.settings.get("sound", "waveform") == "waveform"
 
     def split(self, name):
         """Good rows of one split, sorted by id."""

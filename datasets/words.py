@@ -45,9 +45,28 @@ def extend_vocabulary(folder, words):
     known = read_vocabulary(folder)
     added = tuple(sorted(set(words) - set(known)))
     if added:
-        with atomic_output(vocabulary_path(folder)) as path:
-            path.write_text(json.dumps({"words": [*known, *added]}, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write_vocabulary(folder, [*known, *added])
     return known + added
+
+
+def _write_vocabulary(folder, words):
+    with atomic_output(vocabulary_path(folder)) as path:
+        path.write_text(json.dumps({"words": list(words)}, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def begin_vocabulary(folder, words):
+    """Write a vocabulary whose classes are given: those of a corpus that numbers its words itself.
+
+    Raises:
+        InputError: the corpus has another one, which is not the beginning of this one.
+    """
+    known = read_vocabulary(folder)
+    for number, (old, new) in enumerate(zip(known, words, strict=False)):
+        if old != new:
+            raise InputError(f"{vocabulary_path(folder)}: class {number} is {old!r}, and {new!r} in the corpus that is read; "
+                             "choose another --out")  # fmt: skip
+    if len(words) > len(known):
+        _write_vocabulary(folder, words)
 
 
 def read_words(folder, row):

@@ -26,7 +26,7 @@ START = tuple((MARGIN / SHRINK - 0.5 + cut - middle) / EYES for cut, middle in z
 MOUTH_CORNERS = (48, 54)
 
 # Widths of the kernels of `steady_poses`; the first is that of the other crops.
-PLACE_SECONDS, SCALE_SECONDS, REST_SECONDS = 0.16, 0.5, 1.0
+PLACE_SECONDS, SCALE_SECONDS, REST_SECONDS = 0.16, 0.35, 1.0
 SCALE_SLACK = 0.015  # the crop is so much too small or too large at most when a head comes nearer fast
 
 

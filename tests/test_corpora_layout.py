@@ -11,6 +11,7 @@ MINIATURES = {
     "lrs2": ("main/553/00001.mp4", "pretrain/553/00001.mp4"),
     "lrw": ("lipread_mp4/ABOUT/train/ABOUT_00001.mp4",),
     "tcd_timit": ("volunteers/01M/Clips/straightcam/sa1.mp4",),
+    "davs": ("train/0/0/align_face256/2.jpg",),
     "folder": ("deep/down/below/here/a.mp4",),
 }
 
@@ -32,7 +33,7 @@ def refused(corpus, root):
 @pytest.mark.parametrize("corpus", MINIATURES)
 def test_a_corpus_read_as_another_is_recognised(tmp_path, corpus, other):
     root = touch(tmp_path, *MINIATURES[other])
-    if corpus in (other, "folder"):
+    if corpus == other or (corpus == "folder" and other != "davs"):
         assert len(list_clips(corpus, root)) == len(MINIATURES[other])
         return
     message = refused(corpus, root)
@@ -74,7 +75,7 @@ def test_a_root_that_is_a_file_or_not_there_is_refused(tmp_path):
     touch(tmp_path, "file")
     for name in ("file", "absent"):
         assert f"{name}: no such folder (root of the lrw corpus)" in refused("lrw", tmp_path / name)
-    assert "choose one of grid, lrs2, lrw, tcd_timit, folder" in refused("lrs5", tmp_path)
+    assert "choose one of grid, lrs2, lrw, tcd_timit, davs, folder" in refused("lrs5", tmp_path)
 
 
 def test_what_cannot_be_read_beside_the_root_does_not_replace_the_reason(tmp_path):

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datasets.clip_files import clip_path, open_clip
+from datasets.corpora import ClipSource
+from datasets.preparing.clips import prepare_clip
+from datasets.preparing.settings import PrepareSettings
 from faces.crops import CropSpec, plan_crops
 from faces.landmarks import apply_affine
 from faces.three_points import control_points, three_point_poses
+from tests.evaluate_kit import DrawnFaces, talking, use_drawn_faces, write
 from tests.faces_kit import plain_face, portrait, track_of
 
 # What the published code gives for these points on the portrait: its matrix, and means of 32 x 32 pixels of its middle 256.
@@ -142,7 +147,7 @@ def test_noise_of_landmarks_does_not_make_the_smoothed_crop_tremble():
 
 def test_a_head_that_comes_nearer_moves_and_rolls_is_followed():
     time = np.arange(100) / 25
-    nearer = 40 + 20 * np.clip((time - 1.5) / 0.6, 0, 1)  # half as large again in 0.6 s
+    nearer = 40 + 20 * np.clip((time - 1.5) / 0.8, 0, 1)  # half as large again in 0.8 s
     faces = [plain_face(300 + 60 * np.sin(2 * t), 200 + 10 * np.sin(3 * t), eyes, 8 * np.sin(4 * t))
              for t, eyes in zip(time, nearer, strict=True)]  # fmt: skip
     plan, published = (plan_crops(track_of(faces, 640, 480), CropSpec("davs", 96), smooth=smooth) for smooth in (True, False))
@@ -160,3 +165,17 @@ def test_shots_and_runs_are_smoothed_apart_and_one_frame_is_the_published_crop()
     for numbers, face in ((range(10), here), (range(11, 21), there)):
         for number in numbers:
             np.testing.assert_allclose(plan[number].matrix, our_crop(face, 96, 640, 480).matrix, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["davs", "aligned"])
+def test_prepare_lays_crops_over_time_or_each_by_itself(kind, tmp_path, monkeypatch):
+    use_drawn_faces(monkeypatch)
+    clip = write(tmp_path / "a.mp4", talking([4] * 20), sound=True)
+    steps = {}
+    for raw in (False, True):
+        settings = PrepareSettings(kind, 48, av_offset="off", min_face=10, raw_crops=raw)
+        row = prepare_clip(ClipSource("a", clip, "x"), settings, DrawnFaces(), "train", tmp_path / str(raw))
+        assert not row.error
+        matrices = open_clip(clip_path(tmp_path / str(raw), "a"))["matrix"]
+        steps[raw] = np.abs(np.diff(matrices[:, 0, 2])).mean()
+    assert steps[False] < 0.5 * steps[True]

@@ -10,6 +10,7 @@ from datasets.preparing.split import SHARES
 from faces.detectors import DETECTORS
 from faces.texture import TextureSpec, block_size
 
+LAYOUT = "davs"  # the corpus that has windows of MFCC in place of a sound
 MOST_DELAY = 2.0  # seconds
 PREPARING = ("crop", "raw_crops", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset",
              "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
@@ -22,13 +23,15 @@ def check_arguments(args):
         args: argparse.Namespace of prepare.py; `given` is the set of the options that stand in the command.
     """
     afterwards = args.measure_av_offset or args.correct_av_offset
-    adds = args.texture or afterwards or args.speech_features or args.split is not None
+    adds = args.texture or afterwards or args.speech_features or args.split is not None or args.davs_layout is not None
     if (args.corpus is None) != (args.root is None) or (args.corpus is None and not adds):
-        raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features, --measure_av_offset or "
-                         "--split, for clips that are prepared already")  # fmt: skip
+        raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features, --measure_av_offset, "
+                         "--split or --davs_layout, for clips that are prepared already")  # fmt: skip
     if args.corpus is not None and args.split is not None:
         raise InputError("--split places clips anew that are prepared already; give it without --corpus and --root, or prepare "
                          "with --val_share, --test_share, --val_speakers, --unseen_speakers and --split_seed")  # fmt: skip
+    if args.corpus is not None and args.davs_layout is not None:
+        raise InputError("--davs_layout writes clips that are prepared already; give it without --corpus and --root")
     if args.corpus is None and args.words:
         raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
     if args.corpus is not None and afterwards:
@@ -39,6 +42,9 @@ def check_arguments(args):
         raise InputError(f"--out {printable(args.out)}: the folder's name is not UTF-8; choose another one")
     check_folder(args.out)
     refuse_inputs(args.out, [args.root], "--out")
+    if args.davs_layout is not None:
+        check_folder(args.davs_layout, inputs=[args.out], flag="--davs_layout")
+        refuse_inputs(args.davs_layout, [args.out], "--davs_layout")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
         raise InputError(f"--sound_delay {args.sound_delay:g}: must lie between -{MOST_DELAY:g} and {MOST_DELAY:g} seconds")
     if args.detector not in DETECTORS:
@@ -65,6 +71,27 @@ def check_arguments(args):
             block_size(args.size, args.size, args.clusters)
     except InputError as error:
         raise InputError(f"--{error}") from error
+
+
+def settle_layout(args):
+    """Give `args` what the published layout of DAVS decides (--corpus davs): its crop, its rate, its words, and no sound.
+
+    Raises:
+        InputError: an option that asks for something else, or for a sound.
+    """
+    if args.corpus != LAYOUT:
+        return
+    decided = {"crop": "davs", "fps": 25, "av_offset": "off", "align": "none", "sound_delay": 0.0}
+    for name, value in decided.items():
+        if name in args.given and getattr(args, name) != value:
+            raise InputError(f"--{name} {getattr(args, name)}: a corpus in the layout of DAVS holds aligned faces of 25 frames "
+                             f"a second and no sound; leave it out, or give {value}")  # fmt: skip
+        setattr(args, name, value)
+    for name in ("speech_features", "realign", "av_judge"):
+        if name in args.given:
+            raise InputError(f"--{name}: needs a sound, and a corpus in the layout of DAVS holds windows of MFCC alone; leave "
+                             "it out")  # fmt: skip
+    args.words = True
 
 
 def _check_effects(args, afterwards):

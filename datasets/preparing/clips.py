@@ -9,6 +9,8 @@ from common.files import content_hash, require_file
 from datasets.clip_files import clip_path, write_clip
 from datasets.clip_ids import printable
 from datasets.corpora import assign_split
+from datasets.davs.clips import example_arrays
+from datasets.fields.speech import STORED
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.preparing import av_rows
 from datasets.preparing.cutting import begin, check_detector, detector_version
@@ -95,7 +97,7 @@ def _row(clip, settings, split):
 def _time_limit(job):
     """Seconds after which a clip is given up, generous for any codec; the detector that is made for GPUs has none."""
     clip, _, settings, *_ = job
-    if settings.detector != "mediapipe" or not clip.path.is_file():
+    if settings.detector != "mediapipe" or not clip.path.exists():
         return 0
     return LIMIT_SECONDS + LIMIT_SECONDS_A_MEGABYTE * clip.path.stat().st_size // 10**6
 
@@ -106,7 +108,8 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0, mea
     The stored arrays, for N frames: `face` (N, S, S, 3) uint8 RGB; `landmarks` (N, 68, 2) float32 crop pixels; `matrix`
     (N, 2, 3) float64 frame -> crop; `interpolated` (N,) bool; `mel` (80, m) float32; `mfcc` (13, k) float32; `waveform` (n,)
     int16 at 16 kHz. Sound and picture start together; the clip is cut to the shorter of the two. Where the sound of the source
-    is sure to trail or to lead the picture, it is shifted first, by whole frames; the row says so.
+    is sure to trail or to lead the picture, it is shifted first, by whole frames; the row says so. Where the settings say that
+    clips hold windows of MFCC, the source is an example of the published layout of DAVS, see `datasets.davs.clips`.
 
     Args:
         source: datasets.corpora.ClipSource.
@@ -126,9 +129,12 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0, mea
         row.error = f"{printable(str(source.path))}: {source.fault}"
         return row
     try:
-        require_file(source.path, "clip")
-        row.source_hash = content_hash(source.path)
-        arrays = _arrays(source.path, settings, detector, row, measure)
+        if settings.sound == STORED:
+            arrays = example_arrays(source.path, settings, detector, row)
+        else:
+            require_file(source.path, "clip")
+            row.source_hash = content_hash(source.path)
+            arrays = _arrays(source.path, settings, detector, row, measure)
         row.frames = len(arrays["face"])
         row.seconds = row.frames / settings.fps
         write_clip(clip_path(folder, source.id), arrays, {"format": FORMAT, "id": source.id, "fps": str(settings.fps)})

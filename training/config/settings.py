@@ -82,9 +82,9 @@ _data = Section({
     }, rule=_require_a_share),
     "centre": Choice(None, CENTRES, "word: every window is centred on a spoken word, in training to within a frame, and clips "
                      "without words are left out (`prepare.py --words`); known: windows of clips without words lie anywhere"),
-    "identity": Choice(None, IDENTITIES, "whose face the field `identity_face` is: same: of another clip of the person where "
-                       "there is one; elsewhere: of this clip, away from the window; clip: any frame of this clip; null: as the "
-                       "network asks, else same"),
+    "identity": Choice(None, IDENTITIES, "whose face the field `identity_face` is: same: of another clip of the person, where "
+                       "there is one; elsewhere: of this clip, away from the window; clip: any frame of this clip; null: as "
+                       "the network asks, else same"),
     "exclude": ListOf(_text, None, "clip ids, or beginnings of ids, to leave out, such as `[s3/, s4/bbaf2n]`"),
     "augment": Section({
         "flip": Number(0.5, 0, 1, "random changes of training items ([augment.py](../datasets/augment.py)): probability of "
