@@ -62,6 +62,8 @@ def parse_arguments(argv):
     parser.add_argument("--crop", default="aligned",
                         choices=("aligned", "box", "davs"), help="face crop: aligned by eyes and "
                         "nose, a box, or davs, the alignment of DAVS by eyes and mouth (default: aligned)")  # fmt: skip
+    parser.add_argument("--raw_crops", action="store_true", help="lay each crop by the landmarks of its own frame alone, as "
+                        "the published code of DAVS does; they tremble (default: crops are smoothed over time)")  # fmt: skip
     parser.add_argument("--size", type=int, default=96, help="side of the stored crop in pixels (default: 96)")
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
@@ -211,7 +213,7 @@ def _settings(args, out, held_out, av_offset):
     speakers = {key: tuple(held_out.get(key, begun_with(out, key))) for key in ("unseen_speakers", "val_speakers")}
     shares = {key: _of_corpus(args, out, key) for key in ("val_share", "test_share", "split_seed")}
     return PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, **speakers, **shares,
-                           min_face=args.min_face, av_offset=av_offset,
+                           min_face=args.min_face, av_offset=av_offset, raw_crops=args.raw_crops,
                            sound=STORED if args.corpus == LAYOUT else PrepareSettings.sound)  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from common.errors import InputError
 from faces.landmarks import CANONICAL_JAW, CANONICAL_STABLE, JAW, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
-from faces.three_points import SIDE, START, three_point_poses
+from faces.three_points import SIDE, START, steady_poses, three_point_poses
 from faces.tracking.smoothing import smooth_poses
 from faces.window import WindowCrop, plan_windows
 
@@ -26,7 +26,6 @@ CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SI
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
-THREE_POINT_CORNERS = np.array([(x, y) for x in (START[0], START[0] + SIDE) for y in (START[1], START[1] + SIDE)])
 KINDS = ("aligned", "box", "window", "davs")
 MIN_BOX = 4
 
@@ -168,23 +167,28 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         track: FaceTrack.
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
-        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `smooth_poses`.
+        smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `smooth_poses`, and
+            `faces.three_points.steady_poses` for "davs"; without it, that kind is fitted in each frame alone, as published.
 
     Returns:
         list of N crops; None where there is no face.
     """
     sigma = SMOOTH_SECONDS * float(fps) if smooth else 0.0
-    if spec.kind == "davs":
-        poses, corners = three_point_poses(track.landmarks), THREE_POINT_CORNERS
-    else:
-        points = track.landmarks[:, list(STABLE)].astype(np.float64)
-        pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
-        poses, corners = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1), CORNERS
+    points = track.landmarks[:, list(STABLE)].astype(np.float64)
+    pose = fit_similarity(np.broadcast_to(CANONICAL_STABLE, points.shape), points)  # canonical -> frame
+    poses = np.stack([pose[:, 0, 0], pose[:, 1, 0], pose[:, 0, 2], pose[:, 1, 2]], 1)
     if spec.kind == "window":
         return plan_windows(track, poses, spec.size, sigma)
+    published = three_point_poses(track.landmarks) if spec.kind == "davs" else None
     plan = [None] * len(track)
     for start, end in track.runs():
-        for number, parameters in enumerate(smooth_poses(poses[start:end], corners, sigma), start):
+        if published is None:
+            path = smooth_poses(poses[start:end], CORNERS, sigma)
+        elif smooth:
+            path = steady_poses(published[start:end], poses[start:end], CORNERS, float(fps))
+        else:
+            path = published[start:end]
+        for number, parameters in enumerate(path, start):
             plan[number] = _crop(*parameters, spec, track.width, track.height)
     return plan
 
@@ -256,7 +260,7 @@ def paste_mask(size, style="feather", kind="aligned"):
         style: "feather": only the half that was generated, fading out towards nose, sides and chin, so that no border shows.
             "face": the whole face, forehead to chin, fading out over a tenth of the crop or more on all four sides (ours).
             "hard": the whole square, as Wav2Lip pastes.
-        kind: of the crop; a box ends at the chin, so its lower edge fades over a shorter way.
+        kind: of the crop; a box and a davs crop end at the chin, so their lower edges fade over a shorter way.
 
     Returns:
         (S, S) float32 in [0, 1].
@@ -267,7 +271,7 @@ def paste_mask(size, style="feather", kind="aligned"):
         raise InputError(f"paste style {style!r}: unknown; choose feather, face or hard")
     at = (np.arange(size) + 0.5) / size
     side = _ramp(at, 0.02, 0.16) * _ramp(1 - at, 0.02, 0.16)
-    bottom = 0.08 if kind == "box" else 0.10
+    bottom = {"box": 0.08, "davs": 0.05}.get(kind, 0.10)
     top = _ramp(at, 0.44, 0.58) if style == "feather" else _ramp(at, 0.02, 0.16)
     vertical = top * _ramp(1 - at, 0.0, bottom)
     return (vertical[:, None] * side[None, :]).astype(np.float32)

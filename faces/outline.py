@@ -15,6 +15,7 @@ BROWS = slice(17, 27)
 # In eye distances. The line below the eyes lies at TOP from the point between them; the weight rises over WAY from the jaw
 # inwards, and over TOP_WAY from the line down. FOREHEAD is how far a forehead reaches above the brows.
 TOP, WAY, TOP_WAY, FOREHEAD = 0.25, 0.25, 0.30, 0.5
+JAW_DEPTH = np.sin(np.linspace(0, np.pi, 17)) ** 4  # 1 at the chin, 0 at the ears
 CELLS = 3  # of the grid, over which the weight rises, at least
 LEAST_WAY = 1.0  # pixels
 
@@ -42,14 +43,19 @@ def lower_face_mask(landmarks, size, *, wanted=None, inset=0.0, way=WAY, grow=0.
     return _weights(jaw, np.vstack([normals, down]), np.append(offsets, top), ways, size, grow * unit)
 
 
-def whole_face_mask(landmarks, size, *, inset=0.0, way=WAY):
+def whole_face_mask(landmarks, size, *, inset=0.0, way=WAY, below=0.0):
     """Weights of the whole face, forehead to chin: 0 outside its outline, 1 inside; arguments as of `lower_face_mask`.
+
+    Args:
+        below: eye distances by which the outline reaches below the chin, less and less towards the ears. It covers a real chin
+            that is lower than the drawn one, and shows a drawn chin that is lower than the real one.
 
     Returns:
         (S, S) float32 in [0, 1].
     """
     unit, _, down = _frame_of(landmarks)
-    outline = np.concatenate([landmarks[JAW], landmarks[BROWS] - FOREHEAD * unit * down])
+    lower = JAW_DEPTH[:, None] * below * unit * down
+    outline = np.concatenate([landmarks[JAW] + lower, landmarks[JAW], landmarks[BROWS] - FOREHEAD * unit * down])
     normals, offsets = _edges(outline)
     return _weights(outline, normals, offsets - inset, np.full(len(offsets), max(way * unit, LEAST_WAY)), size)
 

@@ -3,11 +3,15 @@
 As the published code does it (arXiv 1807.07860, `preprocess/face_align.py`): a Procrustes fit whose scale is the ratio of
 standard deviations; a canvas of 356 x 436 pixels, of which 268 x 268 are cut out and resized to 260; the networks see the
 middle 256. The template's unit here is the distance of its eyes, its origin the point between them.
+
+Outside the frame the published crop is grey (127). Ours repeats the frame's border, as all crops here do: a grey wedge would
+tell a network where the frame ends, and a face near the border would be drawn beside an edge that moves with the head.
 """
 
 import numpy as np
 
 from faces.landmarks import LEFT_EYE, RIGHT_EYE
+from faces.tracking.smoothing import QUICK, smooth_poses, smooth_series
 
 EYES = 80.0  # pixels between the eyes of the published template
 TEMPLATE = np.array([(-0.5, 0.0), (0.5, 0.0), (0.0, 76 / EYES)])  # (140, 224), (220, 224), (180, 300) of the canvas
@@ -20,6 +24,10 @@ MARGIN = 2  # pixels of the 260 on each side, over which the random crop of trai
 SIDE = 256 / SHRINK / EYES
 START = tuple((MARGIN / SHRINK - 0.5 + cut - middle) / EYES for cut, middle in zip(CUT, MIDDLE, strict=True))
 MOUTH_CORNERS = (48, 54)
+
+# Widths of the kernels of `steady_poses`; the first is that of the other crops.
+PLACE_SECONDS, SCALE_SECONDS, REST_SECONDS = 0.16, 0.35, 1.0
+SCALE_SLACK = 0.015  # the crop is so much too small or too large at most when a head comes nearer fast
 
 
 def control_points(landmarks):
@@ -47,3 +55,51 @@ def three_point_poses(landmarks):
     a, b = scale * np.stack([along, across]) / np.hypot(along, across)
     x, y = middle.T - np.stack([a * centre[0] - b * centre[1], b * centre[0] + a * centre[1]])
     return np.stack([a, b, x, y], 1)
+
+
+def steady_poses(poses, head, corners, fps):
+    """The path of the crop without its zoom: the fit smoothed over time inside one shot, without lead or lag (ours).
+
+    A mouth that opens moves the middle of its corners, and with it scale and place of the published crop. Noise of the
+    landmarks makes the scale tremble. Here the stable points of the face, which speech hardly moves, say how the head moves.
+    Where the three points lie on the head is averaged over REST_SECONDS, longer than words. The scale follows the head over
+    SCALE_SECONDS, and faster where it would be more than SCALE_SLACK too small or too large.
+
+    Args:
+        poses: (N, 4) float, the three-point fits of N consecutive frames, see `three_point_poses`.
+        head: (N, 4) float, the fits of the stable points (canonical face -> frame) of the same frames, as the same numbers.
+        corners: (K, 2) float, points of the face in eye distances that shall stay near their places when the head moves fast.
+        fps: frames per second.
+
+    Returns:
+        (N, 4) float64.
+    """
+    turn, shift = _complex(np.asarray(poses, np.float64))
+    head_turn, head_shift = _complex(np.asarray(head, np.float64))
+    on_head = np.stack([turn / head_turn, (shift - head_shift) / head_turn], 1)
+    on_head = _mean_over_time(on_head, REST_SECONDS * fps)
+    head_turn, head_shift = _complex(smooth_poses(head, corners, PLACE_SECONDS * fps))
+    turn, shift = head_turn * on_head[:, 0], head_turn * on_head[:, 1] + head_shift
+    sigma, size = SCALE_SECONDS * fps, np.log(np.abs(turn))
+    smooth = smooth_series(size, sigma)
+    behind = smooth_series(size - smooth, QUICK * sigma)
+    beyond = np.sign(behind) * np.maximum(np.abs(behind) - SCALE_SLACK, 0)
+    zoom = np.exp(smooth + smooth_series(beyond, 2 * QUICK * sigma) - size)
+    middle = complex(*TEMPLATE.mean(0))
+    shift = shift + turn * (1 - zoom) * middle  # the middle of the template stays where it is
+    turn = turn * zoom
+    return np.stack([turn.real, turn.imag, shift.real, shift.imag], 1)
+
+
+def _complex(poses):
+    """(N, 4) a, b, x, y -> ((N,) a + bi, (N,) x + yi): a similarity is z -> turn z + shift."""
+    return poses[:, 0] + 1j * poses[:, 1], poses[:, 2] + 1j * poses[:, 3]
+
+
+def _mean_over_time(values, sigma):
+    """(N, K) complex -> the same: weighted means over Gaussian windows that are cut off at both ends."""
+    from scipy.ndimage import gaussian_filter1d
+
+    weight = gaussian_filter1d(np.ones(len(values)), sigma, mode="constant")[:, None]
+    real, imag = (gaussian_filter1d(part, sigma, axis=0, mode="constant") for part in (values.real, values.imag))
+    return (real + 1j * imag) / weight

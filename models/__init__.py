@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from common.errors import InputError
 from models.davs import Davs
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
-from models.fuse import fuse_for_inference
+from models.fuse import fuse_for_inference, fuse_named
 from models.inception import FidInception
 from models.lip_landmarks import LipLandmarks
 from models.lip_motion import LipMotion
@@ -37,6 +37,7 @@ __all__ = [
     "Wav2Lip",
     "build_model",
     "fuse_for_inference",
+    "fuse_named",
     "lower_halves",
     "sync_probability",
 ]

@@ -12,6 +12,13 @@ from common.errors import InputError
 FACE_SIZES = (96, 128, 192, 256, 384)
 MIN_WIDTH, MAX_WIDTH = 0.25, 1.0
 LEAK = 0.01
+PUBLISHED_DATA = {  # what the published code of Wav2Lip does, see models.network.Network.published_data
+    "crop": "box",
+    "pads": [0, 10, 0, 0],
+    "audio_window": "wav2lip_train",
+    "channel_order": "bgr",
+    "reference": "same",
+}
 
 
 class ConvBlock(nn.Module):

@@ -5,6 +5,7 @@ from torch import nn
 
 from models.blocks import (
     LEAK,
+    PUBLISHED_DATA,
     PlainConvBlock,
     audio_encoder,
     check_size,
@@ -57,6 +58,7 @@ class QualityDiscriminator(Network):
     role = "a quality discriminator"
     sign = ("binary_pred.0.weight", "face_encoder_blocks.0.0.conv_block.0.weight")
     published = {"face_size": 96, "width": 1.0}
+    published_data = PUBLISHED_DATA
     colours = {"face_encoder_blocks.0.0.conv_block.0.weight": 1}
 
     def __init__(self, face_size=96, width=1.0):

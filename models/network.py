@@ -13,6 +13,9 @@ class Network(nn.Module):
         role: what messages call it, with its article.
         sign: names of tensors by which a published file of this network is recognised; () where none is published.
         published: the section `model` of the published network, without its name.
+        published_data: what its code does to faces and sound, as the section `data` of a config says it.
+        bundle: where it is published as several state dicts in one file: their names -> the parts of the network.
+        unused: beginnings of names in a published file of tensors that no output depends on and that the network does not have.
         needs: fields of a batch (`datasets.fields`) that `forward` reads.
         gives: names of the outputs of `forward`.
         colours: names of the tensors whose channels are colours -> the axis that holds them, in groups of three.
@@ -22,13 +25,24 @@ class Network(nn.Module):
     role = "a network"
     sign: tuple[str, ...] = ()
     published: dict = {}
+    published_data: dict = {}
+    bundle: dict[str, str] = {}
+    unused: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     colours: dict[str, int] = {}
 
+    @classmethod
+    def published_section(cls, state):
+        """Section `model` of a published file, without its name, from its tensors under the network's own names."""
+        return dict(cls.published)
+
     def parts(self):
-        """dict of part name -> tuple of attribute names: the parts that a config may start, freeze or give their own rate."""
+        """dict of part name -> tuple of names of modules: the parts that a config may start, freeze or give their own rate.
+
+        A name may lead into a module, as "encoder.trunk" does.
+        """
         return {}
 
     def field_options(self):

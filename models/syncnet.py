@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.errors import InputError
-from models.blocks import ConvBlock, audio_encoder, check_size, levels_of, residual_blocks, scaled
+from models.blocks import PUBLISHED_DATA, ConvBlock, audio_encoder, check_size, levels_of, residual_blocks, scaled
 from models.network import Network
 from models.precision import outside_autocast, unit_length
 
@@ -22,6 +22,7 @@ class SyncNetColor(Network):
     role = "a lip-sync expert"
     sign = ("face_encoder.0.conv_block.0.weight", "audio_encoder.0.conv_block.0.weight")
     published = {"face_size": 96, "width": 1.0}
+    published_data = PUBLISHED_DATA
     needs = ("face", "heard_mel")
     gives = ("audio_embedding", "face_embedding")
     colours = {"face_encoder.0.conv_block.0.weight": 1}

@@ -7,6 +7,7 @@ from common.errors import InputError
 from faces.texture import CLUSTERS, most_modules
 from models.audio_gate import AudioGate
 from models.blocks import (
+    PUBLISHED_DATA,
     ConvBlock,
     UpConvBlock,
     audio_encoder,
@@ -84,6 +85,7 @@ class Wav2Lip(Network):
     role = "a generator"
     sign = ("output_block.1.weight", "face_decoder_blocks.0.0.conv_block.0.weight")
     published = {"face_size": 96, "width": 1.0}
+    published_data = PUBLISHED_DATA
     gives = ("face",)
     colours = {"face_encoder_blocks.0.0.conv_block.0.weight": 1, "spatial_input.colour.weight": 1,
                "output_block.1.weight": 0, "output_block.1.bias": 0}  # fmt: skip

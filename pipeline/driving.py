@@ -1,6 +1,7 @@
 """What a result follows: a sound, a driving video for the speech, another one for the pose."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import repeat
 
 import numpy as np
@@ -97,6 +98,23 @@ class DrivingVideo:
             (frames,) int64 in [0, len(self)).
         """
         return np.array([loop_index(int(t * self.fps / fps), len(self), loop) for t in range(frames)], np.int64)
+
+    def at_rate(self, values, fps, frames):
+        """Values of its frames brought to the frames of a result: linear between the middles of frames, held beyond them.
+
+        Args:
+            values: (len(self), D) float32.
+            fps: Fraction, of the result.
+            frames: int, of the result.
+
+        Returns:
+            (frames, D) float32; the values themselves where the rates are equal.
+        """
+        places = np.array([(2 * t + 1) * self.fps / fps / 2 - Fraction(1, 2) for t in range(frames)], np.float64)
+        places = np.clip(places, 0, len(values) - 1)
+        first = places.astype(np.int64)
+        share = (places - first).astype(np.float32)[:, None]
+        return values[first] * (1 - share) + values[np.minimum(first + 1, len(values) - 1)] * share
 
 
 def open_driving(path, flag, options):

@@ -20,6 +20,7 @@ OUTPUTS = ("frame", "crop")
 COVERED = ("keep", "draw")
 DEFAULT_FPS = Fraction(25)
 MOST_AMPLITUDE = 3.0
+MOST_GAIN, MOST_STEPS = 3.0, 200
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ class DriveOptions:
         refiner: checkpoint of a lip refiner, for such a driver; None refines nothing.
         covered: "keep" leaves frames as they are in which something covers the mouth, "draw" draws over it; None is "keep",
             and "draw" beside `--compat` and where no frame shows a free mouth.
+        identity_steps: steps for which a driver trains its network on the reference before it draws; None is 0.
+        speech_gain: factor on the codes of what is followed, for a driver that has such codes; None is 1.
+        stabilise: such a driver registers each drawn face to the crop of the source.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -107,6 +111,9 @@ class DriveOptions:
     source_gap: int | None = None
     refiner: Path | None = None
     covered: str | None = None
+    identity_steps: int | None = None
+    speech_gain: float | None = None
+    stabilise: bool = False
 
     def __post_init__(self):
         if self.paste is not None:
@@ -125,6 +132,10 @@ class DriveOptions:
             raise InputError(f"--amplitude {self.amplitude:g}: must be from 0, a mouth at rest, to {MOST_AMPLITUDE:g}")
         if self.source_gap is not None and self.source_gap < 0:
             raise InputError(f"--source_gap {self.source_gap}: must be a whole number from 0 up")
+        if self.identity_steps is not None and not 0 <= self.identity_steps <= MOST_STEPS:
+            raise InputError(f"--identity_steps {self.identity_steps}: must be a whole number from 0 to {MOST_STEPS}")
+        if self.speech_gain is not None and not 0 <= self.speech_gain <= MOST_GAIN:
+            raise InputError(f"--speech_gain {self.speech_gain:g}: must be from 0 to {MOST_GAIN:g}")
 
 
 @dataclass(frozen=True)

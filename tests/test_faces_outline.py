@@ -46,6 +46,14 @@ def test_weights_are_0_outside_the_hull_of_both_jaws_and_above_the_eyes_and_1_de
     assert not whole_face_mask(face, size)[~around].any()
 
 
+def test_an_outline_that_reaches_below_the_chin_is_the_same_above_the_mouth():
+    face = plain_face(48, 30, 26).astype(np.float64)
+    usual, deeper = (whole_face_mask(face, 96, below=below) for below in (0.0, 0.2))
+    assert (deeper >= usual - 1e-6).all() and np.abs(deeper - usual)[:40].max() < 0.02
+    chin_x, chin_y = np.rint(face[8]).astype(int)
+    assert usual[chin_y + 2, chin_x] == 0 < deeper[chin_y + 2, chin_x] and not deeper[chin_y + 7 :].any()
+
+
 def test_weights_follow_the_face_without_a_step():
     face = plain_face(48, 30, 30).astype(np.float64)
     masks = np.stack([lower_face_mask(face + (0.1 * t, 0), 96) for t in range(20)])

@@ -180,10 +180,11 @@ def test_a_corpus_of_before_there_were_new_settings_goes_on(head, tmp_path, caps
     arguments = ["--corpus", "folder", "--root", str(head.parent), "--out", str(tmp_path), "--workers", "1", "--align", "none"]
     assert run(prepare.main, arguments) == 0
     stored = json.loads((tmp_path / "corpus.json").read_text())
-    del stored["settings"]["min_face"]
+    del stored["settings"]["min_face"], stored["settings"]["raw_crops"]
     (tmp_path / "corpus.json").write_text(json.dumps(stored))
     assert run(prepare.main, arguments) == 0 and "0 to prepare" in capsys.readouterr().out
     assert run(prepare.main, [*arguments, "--min_face", str(PrepareSettings().min_face + 1)]) == 2
+    assert run(prepare.main, [*arguments, "--raw_crops"]) == 2 and "raw_crops" in capsys.readouterr().err
 
 
 def test_the_height_of_a_face_and_the_level_of_silence():

@@ -1,5 +1,6 @@
-"""Checkpoints: our own safetensors with the config inside, and foreign Wav2Lip files, read without running anything in them."""
+"""Checkpoints: our own safetensors with the config inside, and foreign files, read without running anything in them."""
 
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +13,13 @@ from torch import nn
 from common.errors import InputError
 from common.files import atomic_output, content_hash
 from models import MODELS, build_model
+from training.weights.bundles import find_bundle
 from training.weights.file_kinds import SAFETENSORS, kind_of
 from training.weights.foreign import read_foreign
 from training.weights.wrappings import find_network
 
 FORMAT, VERSION = "talking-face-checkpoint", 1
 STORAGE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-FOREIGN_DATA = {
-    "crop": "box",
-    "pads": [0, 10, 0, 0],
-    "audio_window": "wav2lip_train",
-    "channel_order": "bgr",
-    "reference": "same",
-}
 _NAMED = 3
 
 
@@ -94,8 +89,9 @@ def save_checkpoint(path, model, config, *, dtype=None):
 def load_checkpoint(path, device="cpu", *, expect=None):
     """Read a checkpoint of ours or a published one; which of the two is seen from the content, not from the name.
 
-    A foreign file (Wav2Lip's `.pth`: old or new torch format, TorchScript archive, or safetensors; a state dict, bare or
-    wrapped as `training.weights.wrappings` says) is read without running code. Which network it holds is seen from its keys.
+    A foreign file (Wav2Lip's `.pth`, DAVS' `.pth.tar`: old or new torch format, TorchScript archive, or safetensors; a state
+    dict, bare or wrapped as `training.weights.wrappings` says, or one for each part as `training.weights.bundles` says) is
+    read without running code. Which network it holds is seen from its keys.
 
     Args:
         path: the file.
@@ -116,9 +112,11 @@ def load_checkpoint(path, device="cpu", *, expect=None):
         config, state, origin = *own, "own"
     else:
         origin = "foreign"
-        name, state = find_network(own[1] if own else read_foreign(path), path, expect)
-        published = MODELS[name].published
-        config = {"model": {"name": name, **published}, "data": dict(FOREIGN_DATA) if published else {}, "training": {}}
+        content = own[1] if own else read_foreign(path)
+        name, state = find_bundle(content, path) or find_network(content, path, expect)
+        network = MODELS[name]
+        section = {"name": name, **network.published_section(state)}
+        config = {"model": section, "data": copy.deepcopy(network.published_data), "training": {}}
     name = config["model"].get("name")
     if expect is not None and name != expect:
         found = MODELS[name].role if name in MODELS else repr(name)

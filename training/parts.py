@@ -39,7 +39,7 @@ def modules_of(model, part, key):
     """The modules of a part; `key` says in the message where its name was given."""
     parts = model.parts()
     refuse_unknown([part], parts or ["none"], f"part in {key}")
-    return [getattr(model, attribute) for attribute in parts[part]]
+    return [model.get_submodule(attribute) for attribute in parts[part]]
 
 
 def keep_frozen_in_eval(model, config):

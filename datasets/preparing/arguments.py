@@ -12,8 +12,8 @@ from faces.texture import TextureSpec, block_size
 
 LAYOUT = "davs"  # the corpus that has windows of MFCC in place of a sound
 MOST_DELAY = 2.0  # seconds
-PREPARING = ("crop", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset", "sound_delay",
-             "min_face", "trust_detector")  # options that decide how clips are prepared
+PREPARING = ("crop", "raw_crops", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset",
+             "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
 
 
 def check_arguments(args):

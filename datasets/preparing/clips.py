@@ -159,7 +159,7 @@ def _arrays(path, settings, detector, row, measure):
         row.notes = list(reader.notes)
         check_faces(track, settings.min_face, path)
         spec = CropSpec(settings.crop, settings.size, tuple(settings.pads))
-        crops = plan_crops(track, spec, fps=settings.fps)
+        crops = plan_crops(track, spec, fps=settings.fps, smooth=not settings.raw_crops)
         row.covered = int(track.covered.sum())
         run = longest_run(crops, track)
         check_uncovered(run, longest_run(crops, track, covered=True), row.covered, settings.fps, path)

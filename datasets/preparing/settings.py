@@ -22,6 +22,7 @@ class PrepareSettings:
         val_share, test_share: of the other speakers' clips; split_seed: which of them.
         min_face: height of the smallest face that is kept, in pixels of the source, see `datasets.preparing.requirements`.
         av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
+        raw_crops: each crop is laid by its own frame's landmarks alone; else their path is smoothed over time.
         sound: "waveform": clips hold their sound, and what is computed of it; "mfcc20": windows of MFCC in its place, as the
             published layout of DAVS has them.
     """
@@ -38,6 +39,7 @@ class PrepareSettings:
     split_seed: int = 0
     min_face: int = MIN_FACE
     av_offset: str = "correct"
+    raw_crops: bool = False
     sound: str = "waveform"
 
     def as_json(self):

@@ -26,8 +26,6 @@ class FaceJudge(Opponent):
         joined: frames are channels of one picture.
     """
 
-    method = "patches_and_match"
-
     def __init__(self, network, joined):
         super().__init__(network)
         self.joined = joined

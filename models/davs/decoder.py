@@ -33,7 +33,7 @@ class Convolutions(nn.Module):
 
     def forward(self, x):
         for name in self.names:
-            x = F.relu(getattr(self, f"{name}_bn")(getattr(self, name)(x)))
+            x = F.relu(getattr(self, f"{name}_bn")(getattr(self, name)(x)), inplace=True)
         return x
 
 
@@ -73,5 +73,5 @@ class Decoder(nn.Module):
             x = getattr(self, f"convblock{number}")(x)
             if number > 6 - self.doublings:
                 x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-        x = self.conv7_2(F.relu(self.conv7_1_bn(self.conv7_1(x))))
+        x = self.conv7_2(F.relu(self.conv7_1_bn(self.conv7_1(x)), inplace=True))
         return (x.float().tanh() + 1) / 2

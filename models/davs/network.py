@@ -47,9 +47,17 @@ class Davs(Network):
     """
 
     role = "a DAVS network"
+    # fmt: off
+    published = {"face_size": 256, "width": 1.0, "stage": "generate"}
+    published_data = {"crop": "davs", "channel_order": "rgb"}
+    bundle = {"mfcc_encoder": "audio_encoder", "lip_feature_encoder": "video_encoder", "model_fusion": "word_classifier",
+              "ID_encoder": "identity_encoder", "Decoder": "decoder"}
+    unused = ("audio_encoder.model1.bn5.", "video_encoder.model.conv5.", "video_encoder.model.conv6.",
+              "video_encoder.model.fc.", "word_classifier.dis.")
     optional = ("identity_encoder", "person_classifier", "decoder")
     colours = {"identity_encoder.block1.conv01_a.weight": 1, "identity_encoder.block1.conv01_b.weight": 1,
-               "video_encoder.model.conv1.weight": 1, "decoder.conv7_2.weight": 1, "decoder.conv7_2.bias": 0}  # fmt: skip
+               "video_encoder.model.conv1.weight": 1, "decoder.conv7_2.weight": 1, "decoder.conv7_2.bias": 0}
+    # fmt: on
 
     def __init__(self, face_size=256, width=1.0, words=500, people=0, stage="generate", speech_frames=12, speech_stride=2,
                  drawn_frames=6, identity_frames=20, identity_stride=1, dropout=0.0):  # fmt: skip
@@ -77,6 +85,16 @@ class Davs(Network):
         self.decoder = Decoder(face_size, width) if draws else None
         self.dropout = nn.Dropout(dropout)
 
+    @classmethod
+    def published_section(cls, state):
+        """See models.network.Network: classes and frames as the shapes of the word classifier tell them."""
+        told = {}
+        for key, name, axis, each in (("words", "fc_2", 0, 1), ("speech_frames", "fc_1", 1, CODE)):
+            weight = state.get(f"word_classifier.{name}.weight")
+            if weight is not None and weight.dim() == 2:
+                told[key] = weight.shape[axis] // each
+        return {**cls.published, **told}
+
     @property
     def dimension(self):
         """D, numbers in a speech code and in an identity code."""
@@ -97,7 +115,8 @@ class Davs(Network):
 
     def parts(self):
         """See models.network.Network."""
-        return {name: (name,) for name in _PARTS if getattr(self, name) is not None}
+        parts = {name: (name,) for name in _PARTS if getattr(self, name) is not None}
+        return {**parts, "hourglass": ("video_encoder.model",)}
 
     def classes(self):
         """See models.network.Network."""

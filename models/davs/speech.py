@@ -86,13 +86,13 @@ class FanBlock(nn.Module):
         self.bn3 = nn.BatchNorm2d(quarter)
         self.conv3 = nn.Conv2d(quarter, quarter, 3, padding=1, bias=False)
         same = before == after
-        shortcut = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU(), nn.Conv2d(before, after, 1, bias=False))
+        shortcut = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU(inplace=True), nn.Conv2d(before, after, 1, bias=False))
         self.downsample = None if same else shortcut
 
     def forward(self, x):
-        one = self.conv1(F.relu(self.bn1(x)))
-        two = self.conv2(F.relu(self.bn2(one)))
-        three = self.conv3(F.relu(self.bn3(two)))
+        one = self.conv1(F.relu(self.bn1(x), inplace=True))
+        two = self.conv2(F.relu(self.bn2(one), inplace=True))
+        three = self.conv3(F.relu(self.bn3(two), inplace=True))
         return torch.cat((one, two, three), 1) + (x if self.downsample is None else self.downsample(x))
 
 
@@ -132,10 +132,10 @@ class Heatmaps(nn.Module):
         self.l0 = nn.Conv2d(c256, LANDMARKS, 1)
 
     def forward(self, faces):
-        x = F.relu(self.bn1(self.conv1(faces)))
+        x = F.relu(self.bn1(self.conv1(faces)), inplace=True)
         x = self.conv4(self.conv3(F.max_pool2d(self.conv2(x), 2)))
         x = self.top_m_0(self.m0(x))
-        return self.l0(F.relu(self.bn_end0(self.conv_last0(x))))
+        return self.l0(F.relu(self.bn_end0(self.conv_last0(x)), inplace=True))
 
 
 class VideoSpeechEncoder(nn.Module):
@@ -155,5 +155,5 @@ class VideoSpeechEncoder(nn.Module):
     def forward(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> codes (N, 256) float, width 1; heatmaps (N, 68, S / 4, S / 4) float."""
         heatmaps = self.model(faces)
-        drawn = self.conv6(F.relu(self.bn1(heatmaps)))
+        drawn = self.conv6(F.relu(self.bn1(heatmaps), inplace=True))
         return self.fc(F.relu(drawn.flatten(1))), heatmaps

@@ -14,6 +14,7 @@ from speech.windows import frame_count
 
 OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}
 FOLLOWS = ("sound", "drive", "pose")  # what a result can follow; "drive" and "pose" are driving videos
+FAMILY_FLAGS = ("identity_steps", "speech_gain", "stabilise")  # fields of DriveOptions that few families can use
 
 
 class Driver(ABC):
@@ -38,6 +39,7 @@ class Driver(ABC):
         outlined: the paste ends at the outline of the face in the frame, where its landmarks are known.
         needs: those of FOLLOWS without which it cannot draw. can: all that it can follow, needs included.
         moves: it moves the landmarks of lips and draws with the person's own frames (`--amplitude`, `--source_gap`).
+        takes: those of FAMILY_FLAGS that it can use.
         uses_words: it asks for the words that are said (`driving.words`).
         loop: what follows the end of a face video that is too short, unless the user says otherwise.
         leaves_out: why `lay_crops` gives no crop to some faces that were found, as words after "because".
@@ -54,6 +56,7 @@ class Driver(ABC):
     needs = frozenset({"sound"})
     can = frozenset({"sound"})
     moves = False
+    takes = frozenset()
     uses_words = False
     loop = "pingpong"
     leaves_out = "the face changes its size abruptly or lies outside the frame"
@@ -225,6 +228,11 @@ class Driver(ABC):
         for flag in ("amplitude", "source_gap", "refiner"):
             if not self.moves and getattr(options, flag) is not None:
                 raise InputError(f"--{flag}: {self.name} draws pixels and moves no landmarks; leave it out")
+        for flag in FAMILY_FLAGS:
+            given = getattr(options, flag)
+            if flag not in self.takes and given is not None and given is not False:
+                raise InputError(f"--{flag}: {self.name} draws no face from an identity and a code of speech, as DAVS does; "
+                                 "leave it out")  # fmt: skip
         self.check_reference(options.reference)
 
     def check_reference(self, reference):

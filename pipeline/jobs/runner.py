@@ -47,6 +47,9 @@ class JobRunner:
             output=args.output,
             amplitude=args.amplitude,
             source_gap=args.source_gap,
+            identity_steps=args.identity_steps,
+            speech_gain=args.speech_gain,
+            stabilise=args.stabilise,
             refiner=None if args.refiner in (None, "none") else Path(args.refiner),
         )
         self._videos = [name for name in ("drive", "pose") if getattr(args, name)]

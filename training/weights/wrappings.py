@@ -19,8 +19,8 @@ _COUNTERS = {"n_averaged"}  # of torch.optim.swa_utils.AveragedModel
 _AVERAGED = re.compile(r"(^|[_.])(ema|swa|avg|averaged?)($|[_.])", re.IGNORECASE)
 _DEEPEST = 32  # dicts in dicts
 _TO_GO_ON = {"optimizer", "average", "random", "step", "crop"}  # keys of checkpoint.pt, see training.run.Run.state
-_PUBLISHED = ("a Wav2Lip generator, its lip-sync expert, its quality discriminator, syncnet_v2.model, FID's Inception, or a "
-              "checkpoint of this project")  # fmt: skip
+_PUBLISHED = ("a Wav2Lip generator, its lip-sync expert, its quality discriminator, a checkpoint of DAVS, syncnet_v2.model, "
+              "FID's Inception, or a checkpoint of this project")  # fmt: skip
 
 
 def find_network(content, path, expect=None):
@@ -53,13 +53,14 @@ def find_network(content, path, expect=None):
                 found.append(((place, not averaged, len(found)), name, own))
     if found:
         _, name, state = min(found, key=lambda one: one[0])
-        _require_plain(state, path)
+        require_plain(state, path)
         return name, state
     state = max((state for _, state in dicts), key=len)
-    _require_plain(state, path)
+    require_plain(state, path)
     wanted = _PUBLISHED
     if expect is not None:
-        published = f", published or of this project, with {MODELS[expect].role}" if MODELS[expect].sign else ""
+        known = MODELS[expect].sign or MODELS[expect].bundle
+        published = f", published or of this project, with {MODELS[expect].role}" if known else ""
         wanted = f"a checkpoint{published or ' of this project with ' + MODELS[expect].role} ({expect})"
     raise InputError(f"{path}: weights of an unknown network (first names: {', '.join(list(state)[:3])}); give {wanted}")
 
@@ -69,14 +70,19 @@ def _state_dicts(content, seen, keys=()):
     if not isinstance(content, Mapping) or len(keys) > _DEEPEST or id(content) in seen:
         return
     seen.add(id(content))
-    tensors = {}
-    for name, value in content.items():
-        if isinstance(name, str) and isinstance(value, torch.Tensor) and name not in _COUNTERS:
-            tensors[".".join(part for part in name.split(".") if part not in _ADDED)] = value
-    if tensors:
+    if tensors := tensors_of(content):
         yield keys, tensors
     for name, value in content.items():
         yield from _state_dicts(value, seen, (*keys, str(name)))
+
+
+def tensors_of(content):
+    """The tensors that a mapping holds itself, under their names without what wrappers of torch add."""
+    found = {}
+    for name, value in content.items():
+        if isinstance(name, str) and isinstance(value, torch.Tensor) and name not in _COUNTERS:
+            found[".".join(part for part in name.split(".") if part not in _ADDED)] = value
+    return found
 
 
 def _named_as(sign, state):
@@ -97,7 +103,8 @@ def _reason(content):
     return "an empty one" if isinstance(content, Mapping) else type(content).__name__
 
 
-def _require_plain(state, path):
+def require_plain(state, path):
+    """InputError unless all tensors are plain ones."""
     odd = [name for name, value in state.items() if value.layout != torch.strided or value.is_quantized or value.is_complex()]
     if odd:
         raise InputError(f"{path}: {odd[0]} is not a plain tensor; give a checkpoint with plain float weights")

@@ -1,0 +1,126 @@
+"""The networks that are measured beside one another, and what is known of their training."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.errors import InputError
+
+STAGES = ("words", "disentangle", "generate")
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One network.
+
+    Attributes:
+        name: what tables call it; no two of a table share it.
+        model: models.davs.Davs in eval mode.
+        crop: kind of crop that it was trained on; None: not known.
+        words: tuple of the words that its classes stand for; () where it does not tell.
+        facts: {"file", "sha256", "stage", "step", "seed", "config"}, for the protocol.
+    """
+
+    name: str
+    model: object = field(repr=False)
+    crop: str | None
+    words: tuple
+    facts: dict = field(repr=False)
+
+
+def open_networks(paths, device="cpu"):
+    """Tested networks of checkpoints, in their order.
+
+    Raises:
+        InputError: a path holds no DAVS checkpoint.
+    """
+    import torch
+
+    from training.checkpoint import load_checkpoint
+
+    loaded = [load_checkpoint(path, device, expect="davs") for path in paths]
+    names = _names(loaded)
+    found = []
+    for name, one in zip(names, loaded, strict=True):
+        data = one.config["data"]
+        model = one.model.to(memory_format=torch.channels_last)  # two to seven times as fast on a CPU
+        found.append(Tested(name, model, data.get("crop"), tuple(data.get("words") or ()), _facts(one)))
+    return found
+
+
+def untrained(like, seed=0):
+    """A Tested network of the same layout with random weights: what the layout tells before it has learned anything."""
+    import torch
+
+    from models import build_model
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build_model(dict(like.facts["model"])).eval().to(memory_format=torch.channels_last)
+    facts = {"file": None, "sha256": None, "stage": like.facts["stage"], "step": 0, "seed": seed, "model": like.facts["model"]}
+    return Tested("untrained", model, like.crop, like.words, facts)
+
+
+def require_stage(tested, least, what):
+    """Raise InputError where a network is of an earlier stage than `least`, of STAGES; `what` needs it, for the message."""
+    if STAGES.index(tested.facts["stage"]) < STAGES.index(least):
+        raise InputError(f"{tested.facts['file']}: is of stage {tested.facts['stage']}; {what} needs one of stage {least}")
+
+
+def open_corpus(folder, networks):
+    """PreparedCorpus whose crops the networks know, and its vocabulary.
+
+    Returns:
+        (datasets.prepared.PreparedCorpus, tuple of words).
+
+    Raises:
+        InputError: other crops, another frame rate, no words, or more words than a network has classes.
+    """
+    from datasets.prepared import PreparedCorpus
+    from datasets.words import read_vocabulary
+
+    corpus = PreparedCorpus.open_folder(folder)
+    crop, size = corpus.settings.get("crop"), corpus.settings.get("size")
+    vocabulary = read_vocabulary(corpus.folder)
+    if not vocabulary:
+        raise InputError(f"{corpus.folder}: its clips hold no words; run prepare.py on it again with --words")
+    for one in networks:
+        if size != one.model.face_size or one.crop not in (None, crop):
+            raise InputError(f"{corpus.folder}: holds {crop} crops of {size} pixels, but {one.name} learned from "
+                             f"{one.crop or crop} crops of {one.model.face_size}; prepare the corpus with --crop "
+                             f"{one.crop or crop} --size {one.model.face_size}")  # fmt: skip
+        odd = [pair for pair in zip(one.words, vocabulary, strict=False) if pair[0] != pair[1]]
+        if odd:
+            raise InputError(f"{corpus.folder}: its words are not those of {one.name}: {odd[0][1]!r} stands where the network "
+                             f"has {odd[0][0]!r}; give the corpus that it was trained on")  # fmt: skip
+        if len(vocabulary) > one.model.words:
+            raise InputError(f"{corpus.folder}: has {len(vocabulary)} words, but {one.name} knows {one.model.words} classes; "
+                             "give the corpus that it was trained on")  # fmt: skip
+    return corpus, vocabulary
+
+
+def _names(loaded):
+    """Runs where they tell the checkpoints apart, else their paths."""
+    for name_of in (lambda one: one.run or one.path.stem, lambda one: f"{one.run or one.path.parent.name}/{one.path.stem}"):
+        names = [name_of(one) for one in loaded]
+        if max(Counter(names).values()) == 1:
+            return names
+    return [Path(one.path).as_posix() for one in loaded]
+
+
+def _facts(checkpoint):
+    training = checkpoint.config.get("training", {})
+    config = training.get("config") or {}
+    return {
+        "file": str(checkpoint.path),
+        "sha256": checkpoint.sha256,
+        "stage": checkpoint.model.stage,
+        "step": training.get("step"),
+        "seed": config.get("train", {}).get("seed"),
+        "corpus": config.get("data", {}).get("corpus"),
+        "speakers": config.get("data", {}).get("speakers"),
+        "exclude": config.get("data", {}).get("exclude"),
+        "losses": {name: {key: value for key, value in one.items() if isinstance(value, int | float | str)}
+                   for name, one in config.get("losses", {}).items() if isinstance(one, dict)},
+        "model": checkpoint.config["model"],
+    }  # fmt: skip
