@@ -10,12 +10,13 @@ import pytest
 import prepare
 from common.cli import run
 from common.errors import InputError
-from datasets.clip_files import write_side
-from datasets.corpora import list_clips
+from datasets.clip_files import clip_path, open_arrays, write_clip, write_side
+from datasets.corpora import ClipSource, list_clips
 from datasets.corpora.davs import davs_words
 from datasets.davs.files import CLIPS, HEARD, WORDS, read_clips, read_face, write_example, write_lists
 from datasets.davs.writing import write_layout
 from datasets.prepared import PreparedCorpus, read_manifest
+from datasets.preparing.words import add_words
 from datasets.windows import WindowDataset
 from datasets.words import KIND, begin_vocabulary, read_vocabulary
 from tests.fields_kit import whole
@@ -29,22 +30,76 @@ VOCABULARY = ("at", "bin", "blue", "f", "now", "two")
 MIDDLES = {"at": 16, "f": 18, "two": 22}  # frames of the words of ALIGN that have room for 14 frames before and after
 
 
+MOUTH = (224.3, 140.9)  # of the drawn head, between the corners
+ZOOM, SHIFT = 1.75, (-264.0, -90.0)  # of the drawn head, so that it fills the crop
+OPENINGS = np.clip(np.sin(np.arange(40) * 0.7), 0, 1)
+DAMAGES = {
+    "no picture": "7.jpg: no such file", "half a picture": "7.jpg: the picture is damaged", "no window": "7.bin: no such file",
+    "a small picture": "7.jpg: the face has 256 x 256 pixels, 260 x 260 are needed",
+    "a short window": "7.bin: the window of MFCC has 1912 bytes, 1920 are needed",
+    "no numbers": "7.bin: the window of MFCC holds values", "too large": "7.bin: the window of MFCC holds values",
+    "no face": "no face in any frame",
+}  # fmt: skip
+
+
+def drawn_clip(folder):
+    """A corpus of one clip: a drawn head in crops of 256 pixels, noise for a voice, the words of ALIGN; returns the folder."""
+    from tests.synthetic import TalkingPicture
+
+    make_corpus(folder, clips=1, size=256, words=False, splits=("train",))
+    head, matrix = TalkingPicture(), np.array([[ZOOM, 0, SHIFT[0]], [0, ZOOM, SHIFT[1]]])
+    row = PreparedCorpus.open_folder(folder).rows[0]
+    arrays, notes = open_arrays(clip_path(folder, row.id))
+    arrays = {name: np.array(array) for name, array in arrays.items()}
+    arrays["face"] = np.stack([cv2.warpAffine(head.with_mouth(one), matrix, (256, 256)) for one in OPENINGS])
+    arrays["waveform"] = np.random.default_rng(0).integers(-9000, 9000, 40 * 640).astype(np.int16)
+    write_clip(clip_path(folder, row.id), arrays, notes)
+    align = folder / "times.align"
+    align.write_text(ALIGN)
+    add_words([ClipSource(row.id, align, row.speaker, align=align)], folder)
+    return as_davs(folder)
+
+
+def as_davs(folder):
+    """Say of a corpus that its crops are those of DAVS; returns the folder."""
+    settings = json.loads((folder / "corpus.json").read_text())
+    settings["settings"]["crop"] = "davs"
+    (folder / "corpus.json").write_text(json.dumps(settings))
+    return folder
+
+
+def damage(folder, kind):
+    """Damage one example in one way."""
+    face, sound = folder / "align_face256" / "7.jpg", folder / "mfcc20" / "7.bin"
+    if kind == "no picture":
+        face.unlink()
+    elif kind == "half a picture":
+        face.write_bytes(face.read_bytes()[:400])
+    elif kind == "a small picture":
+        cv2.imwrite(str(face), np.zeros((256, 256, 3), np.uint8))
+    elif kind == "no window":
+        sound.unlink()
+    elif kind == "a short window":
+        sound.write_bytes(sound.read_bytes()[:-8])
+    elif kind == "no numbers":
+        np.full((20, 12), np.nan).tofile(sound)
+    elif kind == "too large":
+        np.full((20, 12), 1e6).tofile(sound)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """(corpus of a drawn head in crops of 256 pixels, its words in the published layout, these read back at 64 pixels)."""
-    from tests.synthetic import make_talking_head
-
+    """(corpus of `drawn_clip`, its words in the published layout, these and damaged examples of class 1 read at 64 pixels)."""
     place = tmp_path_factory.mktemp("layout")
-    (place / "grid" / "s1" / "video").mkdir(parents=True)
-    (place / "grid" / "s1" / "align").mkdir()
-    make_talking_head(place / "grid" / "s1" / "video" / "bbaf2n.mp4", 1.6, seed=3)
-    (place / "grid" / "s1" / "align" / "bbaf2n.align").write_text(ALIGN)
-    out, layout, back = (place / name for name in ("out", "layout", "back"))
-    one = ["--workers", "1"]
-    first = ["--corpus", "grid", "--root", str(place / "grid"), "--crop", "davs", "--size", "256", "--align", "none", "--words"]
-    assert run(prepare.main, [*first, "--av_offset", "off", "--out", str(out), *one]) == 0
-    assert run(prepare.main, ["--out", str(out), "--davs_layout", str(layout), *one]) == 0
-    assert run(prepare.main, ["--corpus", "davs", "--root", str(layout), "--out", str(back), "--size", "64", *one]) == 0
+    out, layout, back = drawn_clip(place / "out"), place / "layout", place / "back"
+    assert run(prepare.main, ["--out", str(out), "--davs_layout", str(layout), "--workers", "1"]) == 0
+    shutil.copytree(layout, place / "more")
+    for number, kind in enumerate(DAMAGES):
+        folder = place / "more" / "val" / "1" / str(number)
+        write_example(folder, np.full((29, 260, 260, 3), 128, np.uint8), np.zeros((25, 20, 12)))
+        damage(folder, kind)
+    arguments = ["--corpus", "davs", "--root", str(place / "more"), "--out", str(back), "--size", "64", "--workers", "1"]
+    assert run(prepare.main, arguments) == 0
     return out, layout, back
 
 
@@ -65,7 +120,7 @@ def test_examples_hold_the_frames_around_their_words(made):
             assert difference.mean() < 1.5 and difference.max() < 40
             np.testing.assert_allclose(picture[:2, 2:258].astype(int), np.stack([picture[2, 2:258]] * 2), atol=30)
     found = [(one.speaker, one.clip, one.frame) for one in read_clips(layout)]
-    assert found == [("s1", "s1/bbaf2n", middle - 14) for middle in MIDDLES.values()]
+    assert found == [("s1", "s1/clip0", middle - 14) for middle in MIDDLES.values()]
 
 
 def test_windows_come_back_to_the_last_bit(made):
@@ -100,8 +155,11 @@ def test_faces_and_landmarks_come_back(made):
         for frame in range(25):
             small = cv2.resize(whole_clip["face"][first + 2 + frame], (64, 64), interpolation=cv2.INTER_AREA)
             assert np.abs(clip["face"][frame].astype(int) - small).mean() < 1.5
-        landmarks = (whole_clip["landmarks"][first + 2 : first + 27] + 0.5) / 4 - 0.5
-        assert np.abs(clip["landmarks"] - landmarks).mean() < 0.5, "in pixels of 64"
+        gaps = np.linalg.norm(clip["landmarks"][:, 66] - clip["landmarks"][:, 62], axis=-1)
+        assert np.corrcoef(gaps, OPENINGS[first + 2 : first + 27])[0, 1] > 0.9
+        corners = clip["landmarks"][:, [48, 54]].mean(1)
+        mouth = (ZOOM * np.array([MOUTH]) + SHIFT + 0.5) / 4 - 0.5
+        assert np.abs(corners - mouth).max() < 1.5, "in pixels of 64"
 
 
 def test_a_network_learns_of_what_was_read_back(made, tmp_path):
@@ -137,7 +195,7 @@ def test_what_was_begun_goes_on_and_other_files_are_left_alone(made, tmp_path, c
     for path in layout.rglob("*.bin"):
         assert path.read_bytes() == (target / path.relative_to(layout)).read_bytes()
     assert (target / "train" / "3" / "0" / "mfcc20" / "9.bin").stat().st_mtime_ns == kept
-    (target / CLIPS).write_text((target / CLIPS).read_text().replace("bbaf2n", "other"))
+    (target / CLIPS).write_text((target / CLIPS).read_text().replace("clip0", "other"))
     assert run(prepare.main, ["--out", str(out), "--davs_layout", str(target)]) == 2
     said = capsys.readouterr().err
     assert "holds files that were not written of these clips" in said and len(said.strip().splitlines()) == 1
@@ -146,10 +204,7 @@ def test_what_was_begun_goes_on_and_other_files_are_left_alone(made, tmp_path, c
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     """A corpus of six clips of noise whose crops are said to be those of DAVS, in all four splits."""
-    folder = make_corpus(tmp_path_factory.mktemp("noise") / "c", size=32)
-    settings = json.loads((folder / "corpus.json").read_text())
-    settings["settings"]["crop"] = "davs"
-    (folder / "corpus.json").write_text(json.dumps(settings))
+    folder = as_davs(make_corpus(tmp_path_factory.mktemp("noise") / "c", size=32))
     for row in PreparedCorpus.open_folder(folder).rows:
         write_side(folder, KIND, row.id, {"word_times": np.array([[0.6, 0.8], [0.0, 0.2]])}, {}, {"words": ["blue", "bin"]})
     return folder
@@ -167,47 +222,12 @@ def test_splits_and_numbers(clips, tmp_path):
     assert {clip.word for clip in clips_of.values()} == {"blue"}
 
 
-def damage(folder, kind):
-    """Damage one example in one way."""
-    face, sound = folder / "align_face256" / "7.jpg", folder / "mfcc20" / "7.bin"
-    if kind == "no picture":
-        face.unlink()
-    elif kind == "half a picture":
-        face.write_bytes(face.read_bytes()[:400])
-    elif kind == "a small picture":
-        cv2.imwrite(str(face), np.zeros((256, 256, 3), np.uint8))
-    elif kind == "no window":
-        sound.unlink()
-    elif kind == "a short window":
-        sound.write_bytes(sound.read_bytes()[:-8])
-    elif kind == "no numbers":
-        np.full((20, 12), np.nan).tofile(sound)
-    elif kind == "too large":
-        np.full((20, 12), 1e6).tofile(sound)
-
-
-DAMAGES = {
-    "no picture": "7.jpg: no such file", "half a picture": "7.jpg: the picture is damaged", "no window": "7.bin: no such file",
-    "a small picture": "7.jpg: the face has 256 x 256 pixels, 260 x 260 are needed",
-    "a short window": "7.bin: the window of MFCC has 1912 bytes, 1920 are needed",
-    "no numbers": "7.bin: the window of MFCC holds values", "too large": "7.bin: the window of MFCC holds values",
-    "no face": "no face in any frame",
-}  # fmt: skip
-
-
-def test_damaged_examples_are_left_out_by_reason(tmp_path, capsys):
-    root, out = tmp_path / "root", tmp_path / "out"
-    for number, kind in enumerate(DAMAGES):
-        folder = root / "train" / "0" / str(number)
-        write_example(folder, np.full((29, 260, 260, 3), 128, np.uint8), np.zeros((25, 20, 12)))
-        damage(folder, kind)
-    arguments = ["--corpus", "davs", "--root", str(root), "--out", str(out), "--workers", "1"]
-    assert run(prepare.main, arguments) == 2
-    rows = read_manifest(out)
+def test_damaged_examples_are_left_out_by_reason(made):
+    rows = read_manifest(made[2])
     for number, (kind, reason) in enumerate(DAMAGES.items()):
-        assert reason in rows[f"train/0/{number}"].error, kind
-    said = capsys.readouterr()
-    assert "2 x the window of MFCC holds values that are no coefficients" in said.out and "no clip was kept" in said.err
+        assert reason in rows[f"val/1/{number}"].error, kind
+    reasons = json.loads((made[2] / "report.json").read_text())["reasons"]
+    assert reasons["the window of MFCC holds values that are no coefficients"] == 2 and len(reasons) == 7
 
 
 @pytest.mark.parametrize(
