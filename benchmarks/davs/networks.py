@@ -67,8 +67,8 @@ def require_stage(tested, least, what):
         raise InputError(f"{tested.facts['file']}: is of stage {tested.facts['stage']}; {what} needs one of stage {least}")
 
 
-def open_corpus(folder, networks):
-    """PreparedCorpus whose crops the networks know, and its vocabulary.
+def open_corpus(folder, networks, *, words=True):
+    """PreparedCorpus whose crops the networks know, and its vocabulary; `words`: it must have one.
 
     Returns:
         (datasets.prepared.PreparedCorpus, tuple of words).
@@ -82,7 +82,7 @@ def open_corpus(folder, networks):
     corpus = PreparedCorpus.open_folder(folder)
     crop, size = corpus.settings.get("crop"), corpus.settings.get("size")
     vocabulary = read_vocabulary(corpus.folder)
-    if not vocabulary:
+    if words and not vocabulary:
         raise InputError(f"{corpus.folder}: its clips hold no words; run prepare.py on it again with --words")
     for one in networks:
         if size != one.model.face_size or one.crop not in (None, crop):
