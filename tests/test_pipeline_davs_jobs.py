@@ -44,16 +44,15 @@ def test_a_picture_speaks(job, tmp_path, capsys):
     ("named", "frames", "fps"),
     [
         ({"face": "ntsc.mp4", "audio": "a.wav"}, 12, Fraction(30000, 1001)),
-        ({"face": "50.mp4", "drive": "drive.mp4"}, 40, 50),
-        ({"face": "face.mp4", "drive": "silent.mp4"}, 12, 30),
-        ({"drive": "50.mp4"}, 5, 25),
+        ({"face": "50.mp4", "drive": "silent.mp4"}, 20, 50),
+        ({"drive": "drive.mp4"}, 20, 25),
     ],
 )
 def test_rates_and_what_is_followed(job, tmp_path, named, frames, fps):
     assert job("--output", "crop", **named) == 0
     info, tags = probe(tmp_path / "out" / "r.mp4"), read_metadata(tmp_path / "out" / "r.mp4")
     assert (info.width, info.height, info.frames, info.fps) == (SIDE, SIDE, frames, fps)
-    assert info.has_audio == (named.get("drive") not in ("silent.mp4", "50.mp4"))
+    assert info.has_audio == (named.get("drive") != "silent.mp4")
     assert [tags[name] for name in ("identity_steps", "speech_gain", "stabilise")] == ["0", "1", "false"]
 
 
