@@ -1,4 +1,4 @@
-"""The lists beside examples of the published layout of DAVS, which are ours: words of the classes, and whose each example is."""
+"""The lists beside examples of the published layout of DAVS, which are ours: words of the classes, whose each example is."""
 
 from dataclasses import dataclass
 from pathlib import Path
