@@ -7,6 +7,7 @@ inside the outline of the face, without mouth and eyes: what moves there says no
 
 import numpy as np
 
+from faces.crops import paste_mask
 from faces.drawing.relight import DARK, OVERLIT, UNLIT, relit
 from faces.drawing.warp import polygon, smooth_outline
 from faces.landmarks import LEFT_EYE, RIGHT_EYE
@@ -49,13 +50,16 @@ def skin_weights(landmarks, size):
     """Skin inside the outline of a face, forehead included, without mouth and eyes.
 
     Args:
-        landmarks: (68, 2) float, crop pixels.
+        landmarks: (68, 2) float, crop pixels; not finite where the place of the face was given by hand. Then the whole crop
+            counts, less and less towards its border.
         size: S.
 
     Returns:
         (S, S) float32 in [0, 1].
     """
     points = np.asarray(landmarks, np.float64)
+    if not np.isfinite(points).all():
+        return paste_mask(size, "face")
     weights = whole_face_mask(points, size, way=EDGE)
     for part, times in ((points[48:60], LIPS), (points[RIGHT_EYE], EYES), (points[LEFT_EYE], EYES)):
         middle = part.mean(0)

@@ -54,7 +54,8 @@ def registration(drawn, target, landmarks):
 
     It counts as implausible, and is None, where it scales more than MOST_SCALE times either way, turns more than MOST_ROLL
     degrees, or moves the point between the eyes further than MOST_SHIFT eye distances; where the grey levels correlate below
-    LEAST_CORRELATION after it, or by LOST less than before it; and where fewer than LEAST_PIXELS pixels can be compared.
+    LEAST_CORRELATION after it, or by LOST less than before it; where fewer than LEAST_PIXELS pixels can be compared; and where
+    the landmarks are not finite, because the place of the face was given by hand.
 
     Args:
         drawn, target, landmarks: as of `stabilised`.
@@ -64,6 +65,8 @@ def registration(drawn, target, landmarks):
     """
     size = len(target)
     landmarks = np.asarray(landmarks, np.float64)
+    if landmarks.shape == (68, 2) and not np.isfinite(landmarks[list(STABLE)]).all():
+        return None
     unit, middle = _face_of(landmarks, size)
     side = min(size, max(LEAST_SIDE, round(size * EYES_APART / unit)))
     weights = _upper_face(landmarks, size, side)

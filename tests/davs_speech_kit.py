@@ -66,15 +66,17 @@ class KnowingDavs(Network):
 
     Args:
         leaks: its identity codes tell the word, too.
-        deaf: its audio codes tell nothing.
+        deaf: its audio codes tell nothing; stiff: it draws the same mouth for all codes.
     """
 
     role = "a stand-in for a DAVS network"
     speech_frames, speech_stride = 12, 2
 
-    def __init__(self, face_size=SIDE, words=2, stage="generate", leaks=False, deaf=False, width=1.0):
+    def __init__(self, face_size=SIDE, words=2, stage="generate", leaks=False, deaf=False,
+                 stiff=False):  # fmt: skip
         super().__init__()
-        self.face_size, self.words, self.stage, self.leaks, self.deaf = face_size, words, stage, leaks, deaf
+        self.face_size, self.words, self.stage = face_size, words, stage
+        self.leaks, self.deaf, self.stiff = leaks, deaf, stiff
         self.gain = nn.Parameter(torch.ones(()))
 
     def hear(self, mfcc):
@@ -93,6 +95,12 @@ class KnowingDavs(Network):
         word = self.watch(faces)[:, 0] if self.leaks else torch.zeros_like(top)
         maps = top[:, None, None, None].expand(-1, 1, self.face_size // 4, self.face_size // 4)
         return SimpleNamespace(code=torch.stack([top, word], 1), skip=maps, maps=maps)
+
+    def draw(self, identity, codes):
+        """Identity of one, (N, 2) -> (N, 3, S, S): the colour of the person, and a lower face as dark as the codes say."""
+        faces = identity.skip[:, :1].repeat_interleave(4, 2).repeat_interleave(4, 3).expand(len(codes), 3, -1, -1).clone()
+        faces[:, :, self.face_size // 2 :] = (0.9 - 0.7 * codes[:, 0] * (not self.stiff))[:, None, None, None]
+        return faces
 
     def classify(self, codes):
         """(B, N, 2) -> (B, 2) logits."""

@@ -23,12 +23,14 @@ def seeded(build):
 def network(name, **options):
     """A network in eval mode whose batch statistics are those of a batch, so that its maps have a usual size."""
     small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", "syncnet_v2", "fid_inception") else {"width": 0.25}
+    small = {"face_size": 64, "width": 0.125, "words": 20} if name == "davs" else small
     model = seeded(lambda: build_model({"name": name, **small, **options}))
     with torch.no_grad():
         model.train()
-        for module in model.modules():
+        deep = ("identity_encoder.", "decoder.")  # of DAVS: 35 norms in a row, each of which enlarges what rounding did before
+        for place, module in model.named_modules():
             if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-                module.momentum = 1.0
+                module.momentum = 0.5 if place.startswith(deep) else 1.0
         if name not in BIG:
             call(model, inputs_of(name, model))
     return model.eval()
@@ -55,19 +57,29 @@ def inputs_of(name, model, count=4):
         "lip_motion": lambda: (rand(count, 3 + 2 * MARGIN, 288), rand(count, 20, 2)),
         "lip_sync": lambda: (rand(count, 12, 20, 2), rand(count, 12, 288)),
         "lip_refiner": lambda: (rand(count, 3, 48, 48), rand(count, 4, 48, 48)),
+        "davs": lambda: (rand(count, 3, 4, 4).repeat_interleave(16, 2).repeat_interleave(16, 3),
+                         rand(count * 12, 20, 12) * 40 - 20),  # noise alone would make all persons alike
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
         "fid_inception": lambda: (rand(count, 3, 96, 96),),
     }[name]()
 
 
+def all_of_davs(model, faces, mfcc):
+    """All that a DAVS network makes of faces (N, 3, S, S) and of the sound of 12 frames each."""
+    identity, heard = model.identify(faces), model.hear(mfcc)
+    words = model.classify(heard.unflatten(0, (-1, 12)))
+    return (model.watch(faces), heard, *identity, model.draw(identity, heard[: len(faces)]), words)
+
+
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
          "lip_landmarks": "find", "lip_motion": "lips", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
+FUNCTIONS = {"davs": all_of_davs}
 
 
 def call(model, arguments):
     """(N, ...) outputs of a network, one after the other."""
     name = next(name for name, kind in MODELS.items() if type(model) is kind)
-    made = getattr(model, CALLS.get(name, "forward"))(*arguments)
+    made = FUNCTIONS[name](model, *arguments) if name in FUNCTIONS else getattr(model, CALLS.get(name, "forward"))(*arguments)
     return made if isinstance(made, tuple) else (made,)
 
 

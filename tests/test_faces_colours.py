@@ -60,3 +60,10 @@ def test_levels_are_exact_robust_and_limited():
     assert colour_levels(target, target, np.zeros((96, 96), np.float32)) is None
     black = np.zeros_like(target)
     assert matched(black, target, landmarks) is black
+
+
+def test_where_no_landmarks_are_known_the_whole_crop_counts():
+    _, target, _ = a_crop(96)
+    dimmed = np.clip(np.rint(target * 0.8 + 10), 0, 255).astype(np.uint8)
+    made = matched(dimmed, target, np.full((68, 2), np.nan))
+    assert np.abs(made.astype(int) - target).mean() < 4 < np.abs(dimmed.astype(int) - target).mean()

@@ -45,3 +45,4 @@ def test_an_implausible_registration_leaves_the_face_as_it_is():
         assert stabilised(drawn, target, landmarks) is drawn
     assert registration(target, target, np.zeros((96, 96))) is None
     assert registration(target, target, landmarks + 400) is None
+    assert registration(target, target, np.full((68, 2), np.nan)) is None

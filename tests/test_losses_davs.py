@@ -197,6 +197,18 @@ def test_a_reader_that_knows_nothing_gives_no_loss_and_one_that_is_sure_a_gradie
         assert (float(sure.grad.abs().max()) > 0.1) == (form == "entropy")
 
 
+@pytest.mark.parametrize("classes", [3, 51, 500])
+def test_near_uniform_squares_pull_by_2_over_the_square_of_the_classes(classes):
+    """So a weight is carried from one number of words to another."""
+    logits = 1e-2 * torch.randn(1, classes, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    pulls = []
+    for form in ("squares", "entropy"):
+        given = logits.clone().requires_grad_()
+        uniform_loss(given, torch.tensor([0]), form).backward()
+        pulls.append(given.grad)
+    torch.testing.assert_close(pulls[0], pulls[1] * 2 / classes**2, rtol=0.05, atol=float(pulls[0].abs().max()) / 20)
+
+
 def test_words_are_read_from_the_drive_that_is_named():
     outputs = {"audio_words": torch.tensor([[9.0, 0, 0], [0, 9, 0]]), "video_words": torch.tensor([[0.0, 9, 0], [0, 9, 0]])}
     batch = {"spoken_word": torch.tensor([0, 1])}

@@ -19,7 +19,7 @@ from pipeline.sound import Sound
 from pipeline.tracking import TrackStore
 from speech.mfcc import SYNCNET, mfcc
 from speech.mfcc_windows import mfcc_windows
-from tests.davs_kit import TINY, tiny_davs, write_davs_job
+from tests.davs_driving_kit import TINY, tiny_davs, write_davs_job
 from tests.inference_kit import moving_portrait, planned, shown, tone, write_video
 from tests.test_pipeline_shots import other_portrait
 from training.checkpoint import load_checkpoint

@@ -10,7 +10,7 @@ from media import probe, read_metadata
 from pipeline.drivers import load_driver
 from pipeline.frames import draw_frames
 from pipeline.output import output_of
-from tests.davs_kit import TINY, save_davs, write_davs_job
+from tests.davs_driving_kit import TINY, save_davs, write_davs_job
 from tests.inference_kit import planned, portrait, read_video
 from tests.whole_face_kit import job_on
 

@@ -15,38 +15,39 @@ FULL_SCALE = 32767  # of stored samples
 
 @dataclass(frozen=True)
 class Codes:
-    """Codes of one sentence, a row for each of its F frames; those of encoders that the network lacks are None.
+    """Codes of one sentence, a row for each of F frames; those that were not asked for, or that the network lacks, are None.
 
     Attributes:
         audio, video, identity: (F, D) float32.
         maps: (F, C * GRID * GRID) float32, the maps of the identity encoder, averaged over a grid.
     """
 
-    audio: np.ndarray = field(repr=False)
-    video: np.ndarray = field(repr=False)
+    audio: np.ndarray | None = field(repr=False, default=None)
+    video: np.ndarray | None = field(repr=False, default=None)
     identity: np.ndarray | None = field(repr=False, default=None)
     maps: np.ndarray | None = field(repr=False, default=None)
 
 
 @torch.inference_mode()
-def codes_of(tested, corpus, row, *, identity=False):
-    """Codes of one sentence.
+def codes_of(tested, corpus, row, *, speech=True, identity=False, step=1):
+    """Codes of every step-th frame of one sentence.
 
     Args:
         tested: benchmarks.davs.networks.Tested.
-        identity: ask the identity encoder, too, where the network has one.
+        speech: ask the two encoders of speech; identity: that of identity, where the network has one.
     """
-    clip = corpus.open(row)
-    hears, faces = sound_of(clip, row.frames), faces_of(clip)
-    model = tested.model
-    parts = range(0, len(faces), BATCH)
-    audio = torch.cat([model.hear(hears[start : start + BATCH]) for start in parts]).numpy()
-    video = torch.cat([model.watch(faces[start : start + BATCH]) for start in parts]).numpy()
-    if not identity or tested.facts["stage"] == "words":
-        return Codes(audio, video)
-    seen = [model.identify(faces[start : start + BATCH]) for start in parts]
-    maps = [torch.nn.functional.adaptive_avg_pool2d(one.maps, GRID).flatten(1) for one in seen]
-    return Codes(audio, video, torch.cat([one.code for one in seen]).numpy(), torch.cat(maps).numpy())
+    clip, model, found = corpus.open(row), tested.model, {}
+    faces = faces_of(clip)[::step]
+    parts = [slice(start, start + BATCH) for start in range(0, len(faces), BATCH)]
+    if speech:
+        hears = sound_of(clip, row.frames)[::step]
+        found["audio"] = torch.cat([model.hear(hears[part]) for part in parts]).numpy()
+        found["video"] = torch.cat([model.watch(faces[part]) for part in parts]).numpy()
+    if identity and tested.facts["stage"] != "words":
+        seen = [model.identify(faces[part]) for part in parts]
+        found["identity"] = torch.cat([one.code for one in seen]).numpy()
+        found["maps"] = torch.cat([torch.nn.functional.adaptive_avg_pool2d(one.maps, GRID).flatten(1) for one in seen]).numpy()
+    return Codes(**found)
 
 
 def sound_of(clip, count):

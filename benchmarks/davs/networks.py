@@ -67,8 +67,8 @@ def require_stage(tested, least, what):
         raise InputError(f"{tested.facts['file']}: is of stage {tested.facts['stage']}; {what} needs one of stage {least}")
 
 
-def open_corpus(folder, networks):
-    """PreparedCorpus whose crops the networks know, and its vocabulary.
+def open_corpus(folder, networks, *, words=True):
+    """PreparedCorpus whose crops the networks know, and its vocabulary; `words`: it must have one.
 
     Returns:
         (datasets.prepared.PreparedCorpus, tuple of words).
@@ -82,7 +82,7 @@ def open_corpus(folder, networks):
     corpus = PreparedCorpus.open_folder(folder)
     crop, size = corpus.settings.get("crop"), corpus.settings.get("size")
     vocabulary = read_vocabulary(corpus.folder)
-    if not vocabulary:
+    if words and not vocabulary:
         raise InputError(f"{corpus.folder}: its clips hold no words; run prepare.py on it again with --words")
     for one in networks:
         if size != one.model.face_size or one.crop not in (None, crop):
@@ -97,6 +97,16 @@ def open_corpus(folder, networks):
             raise InputError(f"{corpus.folder}: has {len(vocabulary)} words, but {one.name} knows {one.model.words} classes; "
                              "give the corpus that it was trained on")  # fmt: skip
     return corpus, vocabulary
+
+
+def window_of(networks):
+    """{"frames", "stride"} that the word classifiers hear; InputError where the networks differ."""
+    shapes = {(one.model.speech_frames, one.model.speech_stride) for one in networks}
+    if len(shapes) > 1:
+        raise InputError(f"--checkpoint: the networks hear windows of different (frames, stride), {sorted(shapes)}; measure "
+                         "them apart")  # fmt: skip
+    frames, stride = shapes.pop()
+    return {"frames": frames, "stride": stride}
 
 
 def _names(loaded):

@@ -31,8 +31,10 @@ def protocol_lines(protocol):
     """Lines of Markdown: people and sentences of each split, and the networks."""
     names = {"train": "trained on", "val": "chosen on (validation)", "test": "held-out sentences (test)",
              "unseen": "people never seen (unseen)"}  # fmt: skip
+    seed = protocol["seed"]
+    drawn = "Nothing is drawn at random." if seed is None else f"Seed of what is drawn at random: {seed}."
     lines = [f"Corpus {protocol['corpus']}: {protocol['crop']} crops of {protocol['size']} pixels, {protocol['words']} words. "
-             f"Seed of what is drawn here: {protocol['seed']}.", "",
+             f"{drawn}", "",
              "| split | sentences | people (sentences) |", "|---|---|---|"]  # fmt: skip
     for split, name in names.items():
         found = protocol["splits"][split]

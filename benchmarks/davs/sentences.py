@@ -40,8 +40,13 @@ def heard_frames(middle, count, frames=12, stride=2):
     return first + stride * np.arange(frames)
 
 
-def words_of(corpus, row, numbers, frames=12, stride=2):
-    """List of Spoken of one sentence; `numbers`: dict of word -> class.
+def words_of(corpus, row, numbers, frames=12, stride=2, *, shift=0, aligned=False):
+    """List of Spoken of one sentence.
+
+    Args:
+        numbers: dict of word -> class.
+        shift: frames by which the windows are moved, as far as the clip reaches.
+        aligned: windows begin on a multiple of `stride`, so that codes of every stride-th frame serve them all.
 
     Raises:
         InputError: a word that the vocabulary lacks.
@@ -53,8 +58,11 @@ def words_of(corpus, row, numbers, frames=12, stride=2):
         raise InputError(f"{vocabulary_path(corpus.folder)}: lacks {lacking[0]!r}, which {row.id} holds; run prepare.py with "
                          "--words again")  # fmt: skip
     middles = np.clip(times.mean(1) * row.fps, 0, row.frames - 1).astype(int)
-    return [Spoken(row, numbers[word], heard_frames(middle, row.frames, frames, stride))
-            for word, middle in zip(words, middles, strict=True)]  # fmt: skip
+    found = []
+    for word, middle in zip(words, middles, strict=True):
+        heard = heard_frames(middle + shift, row.frames, frames, stride)
+        found.append(Spoken(row, numbers[word], heard - heard[0] % stride if aligned else heard))
+    return found
 
 
 def sentences_of(corpus, split, *, frames=12, stride=2, most=None, people=None):

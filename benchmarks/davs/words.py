@@ -76,10 +76,11 @@ def measure_split(args, split, networks, corpus, vocabulary):
         {"sentences": [ids], "left_out", "words", "people", "networks": {name: {"accuracy": {side: ...}, "per_person",
         "retrieval": {direction: ...}}}}.
     """
+    from benchmarks.davs.networks import window_of
     from benchmarks.davs.sentences import sentences_of, words_of
     from benchmarks.davs.words_measure import SIDES, accuracy, retrieval, understand
 
-    shape = _shape(networks)
+    shape = window_of(networks)
     rows, left_out = sentences_of(corpus, split, most=args.clips, **shape)
     if not rows:
         return None
@@ -104,16 +105,6 @@ def measure_split(args, split, networks, corpus, vocabulary):
         }
         found["networks"][tested.name] = figures
     return found
-
-
-def _shape(networks):
-    """{"frames", "stride"} that the classifiers hear; InputError where the networks differ."""
-    shapes = {(one.model.speech_frames, one.model.speech_stride) for one in networks}
-    if len(shapes) > 1:
-        raise InputError(f"--checkpoint: the networks hear windows of different (frames, stride), {sorted(shapes)}; measure "
-                         "them apart")  # fmt: skip
-    frames, stride = shapes.pop()
-    return {"frames": frames, "stride": stride}
 
 
 def bars_of(report, name):

@@ -10,8 +10,8 @@ from models.precision import exact_products
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 2.0**10  # of the loss, in all precisions: float16 loses small gradients, for which a run has its own scale
-# in training it forgets persons at random, and a GPU draws other ones than a CPU
-PLAIN = ("lip_motion",)
+# in training the one forgets persons at random, the other drops maps, and a GPU draws other ones than a CPU
+PLAIN = ("lip_motion", "davs")
 JUDGES = ("syncnet_v2", "fid_inception")  # never trained here: in eval mode alone, and no gradient in half precision
 # mode -> precision -> (outputs, gradient): the greatest distance that is let pass, see `apart`. In mode "plain" the batch norms
 # do nothing, so that only the rounding of the products is left: bfloat16 has 8 bits, float16 and TF32, in which CUDA convolves
@@ -23,7 +23,9 @@ BOUNDS = {
     "training": {"fp32 exact": (5e-3, 0.3), "fp32": (5e-2, 1.0), "fp16": (5e-2, 1.0), "bf16": (0.3, 2.0)},
 }
 PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights: bfloat16 on a CPU has 29, 2.4 grey levels
-WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner")
+WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "davs")
+FEWER = {"davs": {"face_size": 96, "words": 50, "people": 9, "speech_frames": 5, "speech_stride": 1, "drawn_frames": 2,
+                  "identity_frames": 3}}  # fmt: skip
 
 
 def measure(bench: Bench):
@@ -115,7 +117,7 @@ def make_network(name, width, windows):
     kind, whole = (name, False) if name != "wav2lip with gate and texture" else ("wav2lip", True)
     generator = torch.Generator().manual_seed(3)
     torch.manual_seed(0)
-    section = {"name": kind} | ({"width": width} if kind in WITH_WIDTH else {})
+    section = {"name": kind, **FEWER.get(kind, {})} | ({"width": width} if kind in WITH_WIDTH else {})
     section |= {"dropout": 0.0} if "dropout" in signature(MODELS[kind]).parameters else {}  # it is drawn anew in each run
     model = build_model(section | ({"audio_gate": True, "spatial_input": True} if whole else {}))
     if whole:
@@ -166,6 +168,9 @@ def make_inputs(kind, windows, generator):
         return {"speech": torch.randn(many, 20 + 2 * MARGIN, 288, generator=generator), "rest": rest}
     if kind == "lip_refiner":
         return {"warped_face": smooth(many, faces, 3, side=192), "lip_drawing": smooth(many, faces, 4, side=192)}
+    if kind == "davs":
+        sound = 10 * torch.randn(many, faces, 20, 12, generator=generator)
+        return {"face": smooth(many, faces, 3), "mfcc": sound, "identity_face": smooth(many, 3)}
     if kind == "disc_quality":
         return (smooth(many * faces, 3),)
     if kind == "disc_conditional":

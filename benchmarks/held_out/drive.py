@@ -103,11 +103,7 @@ class Stage:
 
     def read(self, crops):
         """Footage of (N, S, S, 3) uint8 crops."""
-        track = track_face((enlarge(crop) for crop in chain([crops[0]] * SETTLE, crops)), self._detector)
-        found = (track.present & ~track.interpolated)[SETTLE:, None, None]
-        points = np.where(found, track.landmarks[SETTLE:].astype(np.float64), np.nan)
-        points = (points - BORDER - (ENLARGE - 1) / 2) / ENLARGE
-        return Footage(crops, points, mouth_opening(points))
+        return read_crops(crops, self._detector)
 
     def open(self, row):
         """Clip of a manifest row."""
@@ -159,6 +155,15 @@ class Stage:
             weights = self._feather * lower_face_mask(points, len(face), inset=INSET) if known else self._feather
             laid.append(blend(real, face, weights))
         return np.stack(laid)
+
+
+def read_crops(crops, detector):
+    """Footage of (N, S, S, 3) uint8 crops."""
+    track = track_face((enlarge(crop) for crop in chain([crops[0]] * SETTLE, crops)), detector)
+    found = (track.present & ~track.interpolated)[SETTLE:, None, None]
+    points = np.where(found, track.landmarks[SETTLE:].astype(np.float64), np.nan)
+    points = (points - BORDER - (ENLARGE - 1) / 2) / ENLARGE
+    return Footage(crops, points, mouth_opening(points))
 
 
 def enlarge(crop):

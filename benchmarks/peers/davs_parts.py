@@ -7,6 +7,7 @@ import torch
 
 from models.davs import IdentityWords, Modality, PatchDiscriminator
 
+ROW = 4093  # numbers that are drawn for a tensor at most
 DISCRIMINATORS = {"netD": 1, "netD_mul": 6}  # names in a published file -> frames at once
 
 
@@ -21,6 +22,25 @@ def inputs():
         draw = random.random if name in ("faces", "pictures") else random.standard_normal
         made[name] = torch.from_numpy(draw(size, np.float32)) * (10 if name in ("mfcc", "heard") else 1)
     return made
+
+
+def tiled_state(model):
+    """Weights that anyone can make again, as `benchmarks.peers.models.recipe_state`, but quickly: the numbers of a large tensor
+    are a short row again and again. The row's length is a prime, so no two filters are alike."""
+    state = {}
+    gain = 1 if any(name.endswith("running_var") for name in model.state_dict()) else 2
+    for name, tensor in model.state_dict().items():
+        random, shape = np.random.default_rng(crc32(name.encode())), tuple(tensor.shape)
+        count = min(tensor.numel(), ROW)
+        if tensor.dim() >= 2:
+            row = random.normal(0, np.sqrt(gain / np.prod(shape[1:])), count)
+        elif name.endswith("running_var") or (name.endswith("weight") and tensor.dim() == 1):
+            row = random.uniform(0.5, 1.5, count)
+        else:
+            row = random.normal(0, 0.1, count)
+        whole = torch.from_numpy(np.resize(row.astype(np.float32), shape))
+        state[name] = whole if tensor.is_floating_point() else torch.zeros_like(tensor, device="cpu")
+    return state
 
 
 def adversaries():

@@ -15,8 +15,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.peers.davs_parts import DISCRIMINATORS, inputs
-from benchmarks.peers.models import recipe_state
+from benchmarks.peers.davs_parts import DISCRIMINATORS, inputs, tiled_state
 
 MENDED = (
     ("str(01)", "str(1)"),  # an octal number of Python 2
@@ -69,7 +68,7 @@ def networks(checkout):
     }
     made["ID_lip_discriminator"].config = options  # which it reads and never keeps
     for network in made.values():
-        network.load_state_dict(recipe_state(network))
+        network.load_state_dict(tiled_state(network))
         network.eval()
     return made
 

@@ -32,9 +32,10 @@ def right_of(logits, labels):
 def uniform_loss(logits, labels, form="squares"):
     """How far a reader's probabilities are from those of one that knows nothing, 1 / classes; 0 where they are equal.
 
-    squares: mean of (p_c - 1 / C)^2 over the classes c (the published code). Its gradient fades where the reader is sure.
-    entropy: the cross-entropy of the uniform distribution against p less its least, ln C; that is the divergence of p from
-    uniform, and its gradient does not fade (ours).
+    squares: mean of (p_c - 1 / C)^2 over the classes c (the published code). Its gradient fades where the reader is sure, of a
+    right or of a wrong class. entropy: the cross-entropy of the uniform distribution against p less its least, ln C; that is
+    the divergence of p from uniform, and its gradient does not fade (ours). Near uniform the gradient of squares to the logits
+    is 2 / C^2 of that of entropy: the published weight, 1e6 with 500 classes, is 1e4 with 51, and 8 with entropy.
 
     Args:
         logits: (N, C) float32.

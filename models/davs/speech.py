@@ -141,6 +141,9 @@ class Heatmaps(nn.Module):
 class VideoSpeechEncoder(nn.Module):
     """Faces -> codes of the speech and heatmaps.
 
+    All codes pass through one map and its ReLU. The published encoder begins from weights of FAN; ours begins anew, with a bias
+    by which most of that map is above 0 (measured with torch's own start: 19 to 95 % of it, by the seed).
+
     Args:
         face_size: S, a multiple of 8; width: multiplies the channels, not the 68 heatmaps.
     """
@@ -150,6 +153,7 @@ class VideoSpeechEncoder(nn.Module):
         self.model = Heatmaps(width)
         self.bn1 = nn.BatchNorm2d(LANDMARKS)
         self.conv6 = nn.Conv2d(LANDMARKS, 1, 3, 2, 1)
+        nn.init.constant_(self.conv6.bias, 0.5)
         self.fc = nn.Linear((face_size // 8) ** 2, scaled(CODE, width))
 
     def forward(self, faces):

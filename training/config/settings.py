@@ -46,8 +46,10 @@ _model = Free(
     "{name: wav2lip}",
     "replaced as a whole by a config without a base. `wav2lip`, `syncnet_color` (expert; also `frames`), `lip_landmarks` (no "
     "width), `lip_sync` (`features`, `width` in channels, `dimension`, `dropout`), `lip_motion` (`features`, `hears`, `width` "
-    "in channels, `dropout`, `deaf`, `audio_gate`) or `lip_refiner` (also `portrait`, `gap`, `loose`, `paints`). `face_size` "
-    "96, 128, 192, 256 or 384, as prepared; `width` 0.25 to 1; `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
+    "in channels, `dropout`, `deaf`, `audio_gate`), `lip_refiner` (also `portrait`, `gap`, `loose`, `paints`) or `davs` "
+    "(`stage` words, disentangle or generate, `words`, `people`, `speech_frames`, `speech_stride`, `drawn_frames`, "
+    "`identity_frames`, `identity_stride`, `dropout`). `face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256), as prepared; "
+    "`width` 0.25 to 1 (`davs`: from 0.125); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
     "([spatial.md](spatial.md))",
 )
 _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
