@@ -139,7 +139,7 @@ def test_a_config_resolves_to_what_it_always_was(name):
     small = later.pop("train.cpu_config")
     assert small is None or "cpu_config" not in (ROOT / "configs" / small).read_text(encoding="utf-8")
     assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": [], "data.augment.voice": 0.0,
-                     "data.speakers": None, "train.print_every": 60}  # fmt: skip
+                     "data.speakers": None, "data.centre": None, "data.identity": None, "train.print_every": 60}  # fmt: skip
 
 
 def test_every_config_has_its_losses_listed():

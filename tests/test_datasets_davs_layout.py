@@ -13,7 +13,8 @@ from common.errors import InputError
 from datasets.clip_files import clip_path, open_arrays, write_clip, write_side
 from datasets.corpora import ClipSource, list_clips
 from datasets.corpora.davs import davs_words
-from datasets.davs.files import CLIPS, HEARD, WORDS, read_clips, read_face, write_example, write_lists
+from datasets.davs.files import HEARD, read_face, write_example
+from datasets.davs.lists import CLIPS, WORDS, read_clips, write_lists
 from datasets.davs.writing import write_layout
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing.words import add_words

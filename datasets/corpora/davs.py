@@ -1,7 +1,7 @@
 """Corpora prepared for the published code of DAVS: `<train|val|test>/<class number>/<video number>/align_face256`, `mfcc20`."""
 
 from datasets.corpora.clips import ClipSource, folders_in
-from datasets.davs.files import FACES, SPLITS, speakers_of, words_of
+from datasets.davs.lists import FACES, SPLITS, speakers_of, words_of
 
 LAYOUT = "train/0/0/align_face256/2.jpg with train/0/0/mfcc20/2.bin: split, number of the class, number of the video"
 
@@ -27,7 +27,7 @@ def fits_davs(root):
 
 
 def davs_words(root):
-    """Words of all classes of a root in order, see `datasets.davs.files.words_of`."""
+    """Words of all classes of a root in order, see `datasets.davs.lists.words_of`."""
     return words_of(root, {number for _, number, _ in _folders(root)})
 
 

@@ -8,20 +8,8 @@ import numpy as np
 from common.errors import InputError
 from common.terminal import counting
 from datasets.clip_files import clip_path, open_clip
-from datasets.davs.files import (
-    CENTRE,
-    CLIPS,
-    FRAMES,
-    HEARD,
-    SIDE,
-    WORDS,
-    Example,
-    is_whole,
-    read_clips,
-    words_of,
-    write_example,
-    write_lists,
-)
+from datasets.davs.files import CENTRE, FRAMES, HEARD, SIDE, is_whole, write_example
+from datasets.davs.lists import CLIPS, WORDS, Example, read_clips, words_of, write_lists
 from datasets.fields.speech import FULL_SCALE
 from datasets.prepared import PreparedCorpus
 from datasets.words import read_vocabulary, word_classes
