@@ -4,6 +4,7 @@ import pytest
 from benchmarks.faces import davs_crop
 from common.cli import run
 from faces.three_points import TEMPLATE
+from tests.drawn_face_kit import a_crop, drawn_as, moved
 
 EYES = np.array([(80.0, 90.0), (120.0, 90.0)])
 
@@ -41,6 +42,18 @@ def test_paths_that_are_chained_inverted_and_zoomed():
     middle_x, middle_y = TEMPLATE.mean(0)
     assert a == pytest.approx(33) and b == pytest.approx(4.4)
     assert a * middle_x - b * middle_y + x == pytest.approx(30 * middle_x - 4 * middle_y + 100)
+
+
+def test_ecc_reads_a_zoom_and_gives_none_where_it_fails():
+    matrix, target, landmarks = a_crop(davs_crop.SIDE)
+    move = moved(davs_crop.SIDE, 1.02)
+    found = davs_crop.registered(drawn_as(matrix, move, davs_crop.SIDE), target, landmarks)
+    assert np.linalg.det(found[:, :2]) ** 0.5 == pytest.approx(1 / 1.02, abs=0.004)
+    assert davs_crop.registered(np.full_like(target, 90), target, landmarks) is None
+    results = [drawn_as(matrix, moved(davs_crop.SIDE, zoom), davs_crop.SIDE) for zoom in (1.01, 0.99, 1.01)]
+    found = davs_crop.stabilise_figures([target, *results], [target] * 3, landmarks, 25)
+    assert found["the same, stabilised"]["step"] < 0.3 * found["published crops"]["step"]
+    assert found["one crop held"]["step"] < 0.01
 
 
 def test_table_and_mistakes(tmp_path, capsys):

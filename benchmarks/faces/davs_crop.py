@@ -193,7 +193,7 @@ def trembling(change, fps):
 
 
 def registered(picture, reference, landmarks):
-    """(2, 3) affine picture -> reference by ECC on the face above the mouth; None where it does not converge."""
+    """(2, 3) affine picture -> reference by ECC on the face above the mouth; None where it fails or ends far off."""
     import cv2
 
     grey = [cv2.cvtColor(each, cv2.COLOR_RGB2GRAY) for each in (picture, reference)]
@@ -205,8 +205,9 @@ def registered(picture, reference, landmarks):
                                        (mask > 0.5).astype(np.uint8), 5)  # fmt: skip
     except cv2.error:
         return None
-    linear = np.linalg.inv(back[:, :2].astype(np.float64))
-    return np.concatenate([linear, -linear @ back[:, 2:]], 1)
+    if not 0.5 < np.linalg.det(back[:, :2]) < 2:
+        return None
+    return inverted(back[None].astype(np.float64))[0]
 
 
 def stabilise_figures(results, held, landmarks, fps):
