@@ -127,8 +127,9 @@ class Davs(Network):
         if self.decoder is None:
             return {}
         middle = self.drawn_frames // 2
+        real = batch["face"][:, int(outputs["drawn"][middle])]
         return {"identity": batch["identity_face"], "by sound": outputs["audio_face"][:, middle],
-                "by video": outputs["video_face"][:, middle], "real": batch["face"][:, int(outputs["drawn"][middle])]}  # fmt: skip
+                "by video": outputs["video_face"][:, middle], "real": real}  # fmt: skip
 
     def configure(self, data):
         """See models.network.Network: the window must hold the frames that the network takes of it.
