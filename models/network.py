@@ -45,6 +45,23 @@ class Network(nn.Module):
         """
         return {}
 
+    def pictures(self, outputs, batch):
+        """What a validation shows: dict of name -> (B, 3, S, S) faces of one moment in [0, 1]; {} where nothing is drawn.
+
+        Here for networks whose output `face` (B, T, 3, S, S) is drawn of the whole window: the middle frame.
+        """
+        if "face" not in outputs:
+            return {}
+        middle = outputs["face"].shape[1] // 2
+
+        def shown(*names):
+            faces = next((batch[name] for name in names if name in batch), None)
+            return faces if faces is None or faces.ndim == 4 else faces[:, middle]
+
+        rows = {"input": shown("masked_face", "warped_face"), "reference": shown("reference_face", "identity_face"),
+                "generated": outputs["face"][:, middle], "real": shown("face")}  # fmt: skip
+        return {name: faces for name, faces in rows.items() if faces is not None}
+
     def field_options(self):
         """dict of field name -> {option: value}, for fields that come in several forms."""
         return {}

@@ -37,8 +37,8 @@ def validate(run, count=None):
                 total, parts = run.criterion(outputs, batch, all_terms=True)
             for name, value in {"total": total, **parts}.items():
                 sums[name] = sums.get(name, 0.0) + as_pair(value)
-            if pictures is None and engine.first and "face" in outputs:
-                pictures = _pictures(outputs, batch, data.rows)
+            if pictures is None and engine.first and (rows := run.averaged_model.pictures(outputs, batch)):
+                pictures = _faces(rows, batch, data)
         gathered = engine.gather({name: value.tolist() for name, value in sums.items()})
         for name in next(found for found in gathered if found):
             whole, number = (sum(column) for column in zip(*(found[name] for found in gathered if found), strict=True))
@@ -50,16 +50,8 @@ def validate(run, count=None):
     return metrics, pictures
 
 
-def _pictures(outputs, batch, clips):
+def _faces(rows, batch, data):
     """Faces of the middle frames: what the network was shown, what it made, what is real."""
-    middle = outputs["face"].shape[1] // 2
-
-    def shown(*names):
-        faces = next((batch[name] for name in names if name in batch), None)
-        return faces if faces is None or faces.ndim == 4 else faces[:, middle]
-
-    rows = {"input": shown("masked_face", "warped_face"), "reference": shown("reference_face", "identity_face"),
-            "generated": outputs["face"][:, middle], "real": shown("face")}  # fmt: skip
-    rows = {name: faces[:SHOWN].float().cpu().numpy() for name, faces in rows.items() if faces is not None}
+    rows = {name: faces[:SHOWN].float().cpu().numpy() for name, faces in rows.items()}
     windows = zip(batch["clip"].tolist(), batch["frame"].tolist(), strict=True)
-    return Faces(rows, tuple(f"{clips[clip].id}, frame {frame + middle}" for clip, frame in windows))
+    return Faces(rows, tuple(f"{data.rows[clip].id}, frame {frame + data.window // 2}" for clip, frame in windows))

@@ -1,6 +1,6 @@
 """Faces drawn from one picture, by sound and by the face of another person; stage 3.
 
-    python -m benchmarks.davs.drive --corpus prepared/grid --checkpoint runs/davs_small/best.safetensors [--clips 16] \\
+    python -m benchmarks.davs.drive --corpus prepared/grid --checkpoint runs/davs_small/best.safetensors [--clips 12] \\
         [--media GRID --end_to_end 2]
 
 Sentences that training never saw, and people never seen. The identity picture is the first crop of another held-out sentence of
@@ -28,7 +28,7 @@ def parse(argv):
     add = parser.add_argument
     add("--corpus", type=Path, required=True, help="folder that prepare.py wrote")
     add("--checkpoint", type=Path, required=True, help="network of the stage generate")
-    add("--clips", type=int, default=16, help="at most about so many sentences of each split, of all its people (%(default)s)")
+    add("--clips", type=int, default=12, help="at most about so many sentences of each split, of all its people (%(default)s)")
     add("--media", type=Path, help="the corpus itself, in GRID's layout; for --end_to_end")
     add("--end_to_end", type=int, default=2, metavar="N", help="so many clips through inference.py, with --media (%(default)s)")
     add("--out", type=Path, default=Path("results/davs_drive"), help="name of the outputs, without suffix (%(default)s)")

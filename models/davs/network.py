@@ -122,6 +122,15 @@ class Davs(Network):
         """See models.network.Network."""
         return {"words": (self.words, ("word_classifier",)), "people": (self.people, ("person_classifier",))}
 
+    def pictures(self, outputs, batch):
+        """See models.network.Network: the identity picture, and the middle one of the frames that are drawn, by both drives."""
+        if self.decoder is None:
+            return {}
+        middle = self.drawn_frames // 2
+        real = batch["face"][:, int(outputs["drawn"][middle])]
+        return {"identity": batch["identity_face"], "by sound": outputs["audio_face"][:, middle],
+                "by video": outputs["video_face"][:, middle], "real": real}  # fmt: skip
+
     def configure(self, data):
         """See models.network.Network: the window must hold the frames that the network takes of it.
 
