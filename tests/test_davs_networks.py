@@ -119,6 +119,8 @@ def test_a_window_that_is_too_short_is_refused():
     with pytest.raises(InputError, match=r"model.identity_frames with a step of 9 need 19"):
         davs(identity_stride=9).configure({"window": 9})
     davs(identity_stride=9, stage="words").configure({"window": 9})
+    with pytest.raises(InputError, match="data.window: .*without padding; give a number of frames, such as 25"):
+        model.configure({"window": "phoneme"})
     with pytest.raises(ValueError, match="6 frames is too short"):
         model(batch_of(frames=6))
 
