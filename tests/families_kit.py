@@ -26,7 +26,8 @@ FAMILIES = {  # name -> (config, overrides)
                          "data.augment.grain=0.1"]),
     "davs": ("davs_small", ["train.init=null", "data.window=9", *FEW, "losses.association.frames=2",
                             "losses.published={loss: association, frames: 4, detach: video, weight: 0.1}",
-                            "losses.identity_words.uniform=squares", "losses.landmark_heatmaps={weight: 0.1}"]),
+                            "losses.identity_words.uniform=squares", "losses.landmark_heatmaps={weight: 0.1}",
+                            "losses.identity_contrast={weight: 0.1}"]),
 }  # fmt: skip
 WIDTHS = {"davs": 0.125}
 
