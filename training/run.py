@@ -10,7 +10,7 @@ from datasets.preparing.split import command
 from losses.criterion import as_pair
 from models import build_model
 from training.batch_norm import share_batch_norm
-from training.best import BestWeights, metric_of_best, require_metric
+from training.best import BestWeights, metric_of_best, require_gates
 from training.changes import changed_clips, changed_settings, clips_of, of_validation
 from training.checkpoint import stored_data
 from training.classes import classes_of_run, joined
@@ -89,11 +89,7 @@ class Run:
         require_one_crop(config, self.corpus.settings, learnt, starts)
         self.classes = classes_of_run(self.model, self.training, starts, stored_data)
         self.best = BestWeights(metric_of_best(train["best"], list(self.validation), self.criterion, self.cure))
-        for name, (metric, _) in self.criterion.gates.items():
-            require_metric(metric, f"losses.{name}.enable_when.metric", self.validation, self.criterion, self.cure)
-            if not self.validation:
-                told = "without clips to validate it would never be switched on"
-                raise InputError(f"losses.{name}.enable_when: {told}; {self.cure(metric.partition('/')[0])}")
+        require_gates(self.criterion, self.validation, self.cure)
         self.average = Average(self.model, train["ema"])
         self.averaged_model = build_model(config["model"]).to(self.device, memory_format=torch.channels_last).eval()
         self.averaged_model.configure(config["data"])
