@@ -11,11 +11,11 @@ from contextlib import contextmanager
 
 import torch
 
+from losses.regions import REGIONS, cut
 from models.precision import exact_products
 
 RATE, BETAS = 2e-4, (0.9, 0.999)
 WEIGHT, MOUTH_WEIGHT = 4.0, 1e-3
-MOUTH_ROWS, MOUTH_COLUMNS, OF = (170, 234), (64, 192), 256  # of the published 256 pixels
 TRAINED = ("identity_encoder", "decoder")
 
 
@@ -67,9 +67,7 @@ def _one_thread(device):
 
 
 def _weights(picture):
-    """(S, S) of a (1, 3, S, S) picture: 1, and MOUTH_WEIGHT inside the mouth box."""
-    size = picture.shape[-1]
-    weights = torch.ones(size, size, device=picture.device)
-    rows, columns = (slice(*(round(edge * size / OF) for edge in edges)) for edges in (MOUTH_ROWS, MOUTH_COLUMNS))
-    weights[rows, columns] = MOUTH_WEIGHT
+    """(S, S) of a (1, 3, S, S) picture: 1, and MOUTH_WEIGHT inside the published mouth box."""
+    weights = torch.ones(picture.shape[-2:], device=picture.device)
+    cut(weights, REGIONS["davs_mouth"]).fill_(MOUTH_WEIGHT)
     return weights
