@@ -1,6 +1,6 @@
-"""How long the picture track of a file is by its packets, which are listed and not decoded."""
+"""How long the tracks of a file are by their packets, which are listed and not decoded."""
 
-from media.container import open_input, video_stream
+from media.container import audio_stream, open_input, video_stream
 
 
 def packet_seconds(path):
@@ -14,13 +14,36 @@ def packet_seconds(path):
     Raises:
         InputError: no video that can be opened.
     """
-    with open_input(path, "video") as container:
-        stream = video_stream(container, path)
-        first = last = None
-        for packet in container.demux(stream):
+    return track_ends(path)[0]
+
+
+def track_ends(path, what="video"):
+    """When picture and sound of a video end, in seconds after its first picture; the file is read once.
+
+    The padding of an encoder counts as sound, so that the sound may end some 0.1 s before.
+
+    Args:
+        path: the file.
+        what: what it was given for, for messages.
+
+    Returns:
+        (float, float or None): of the picture track, and of the sound track where there is one. (None, None) where the packets
+        of the picture have no times.
+
+    Raises:
+        InputError: no video that can be opened.
+    """
+    with open_input(path, what) as container:
+        video, sound = video_stream(container, path), audio_stream(container)
+        spans = {stream.index: None for stream in (video, sound) if stream is not None}
+        for packet in container.demux([stream for stream in (video, sound) if stream is not None]):
             time = packet.dts if packet.pts is None else packet.pts
             if time is None:
                 continue
-            end = time + (packet.duration or 0)
-            first, last = (time, end) if first is None else (min(first, time), max(last, end))
-        return None if first is None else float((last - first) * stream.time_base)
+            first, last = spans[packet.stream.index] or (time, time)
+            spans[packet.stream.index] = min(first, time), max(last, time + (packet.duration or 0))
+        if spans[video.index] is None:
+            return None, None
+        begin, end = (float(one * video.time_base) for one in spans[video.index])
+        heard = None if sound is None or spans[sound.index] is None else float(spans[sound.index][1] * sound.time_base)
+        return end - begin, None if heard is None else heard - begin

@@ -15,6 +15,9 @@ from pipeline.sound import Sound
 from pipeline.tracking import prepare
 from speech.labelling import SpeechText
 
+OVERHANG = 0.25  # seconds by which the sound of a driving video may outlast its picture; what follows its picture holds the end
+PADDING = 0.1  # seconds of a sound's packets that may be an encoder's padding
+
 
 class DrivingVideo:
     """A video whose face says what another face shall do. It is decoded anew for each pass, so memory does not grow with it.
@@ -128,6 +131,34 @@ def open_driving(path, flag, options):
     if source.is_image:
         raise InputError(f"{flag} {path}: is a picture; give a video whose face moves")
     return source, options
+
+
+def require_equal_length(path):
+    """Refuse a driving video whose picture ends before its sound; its packets are listed, nothing is decoded.
+
+    Raises:
+        InputError: see `require_picture`.
+    """
+    from media.length import track_ends
+
+    seen, heard = track_ends(path, "driving video")
+    if heard is not None:
+        require_picture(path, seen, heard, PADDING)
+
+
+def require_picture(path, seen, heard, padding=0.0):
+    """Refuse a driving video whose sound outlasts its picture by more than OVERHANG.
+
+    Args:
+        path: of the video; seen, heard: seconds of its picture and of its sound.
+        padding: seconds of `heard` that may be none.
+
+    Raises:
+        InputError: names both lengths.
+    """
+    if heard - padding > seen + OVERHANG:
+        raise InputError(f"--drive {path}: its picture ends after {seen:.1f} s, its sound after {heard:.1f} s; cut both to one "
+                         "length, or give the sound alone with --audio")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Fixtures that every test may use: where the real clips lie, and a quiet torch."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+# A shell makes its background jobs deaf to Ctrl-C, and so would be all processes that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The files that take longest begin first: one that began last would keep a single worker busy at the end.
 LONGEST = (

@@ -9,6 +9,8 @@ from training.config import load_config
 from training.run import Run
 
 OPEN = "losses.sync.enable_when=null"
+FEW = ("model.words=2", "model.people=2", "model.speech_frames=4", "model.drawn_frames=2", "model.identity_frames=3",
+       "model.identity_stride=2")  # fmt: skip
 FAMILIES = {  # name -> (config, overrides)
     "expert": ("expert", ["data.min_av_confidence=null"]),
     "expert_classic": ("expert", ["data.min_av_confidence=null", "data.negatives.sounds=1", "losses.sync_choice=null"]),
@@ -22,7 +24,11 @@ FAMILIES = {  # name -> (config, overrides)
     "sto_other": ("sto_grid", [OPEN, "losses.spatial_texture.distribution=sliced", "losses.temporal_lip.similarity=shape"]),
     "demo": ("demo_l1", ["train.init=null", "losses.laplacian={weight: 0.1}", "data.augment.colour=0.1",
                          "data.augment.grain=0.1"]),
+    "davs": ("davs_small", ["train.init=null", "train.freeze=[]", "data.window=9", *FEW, "losses.association.frames=2",
+                            "losses.published={loss: association, frames: 4, detach: video, weight: 0.1}",
+                            "losses.identity_words.uniform=squares", "losses.landmark_heatmaps={weight: 0.1}"]),
 }  # fmt: skip
+WIDTHS = {"davs": 0.125}
 
 
 def make_expert(folder, crop="aligned"):
@@ -35,7 +41,7 @@ def make_expert(folder, crop="aligned"):
 
 
 def family_config(name, corpus, expert, runs, *more):
-    """The resolved config of a family at a quarter of its width, with batches of two; `more` are overrides."""
+    """The resolved config of a family, a quarter or an eighth as wide, with batches of two; `more` are overrides."""
     stem, overrides = FAMILIES[name]
     path = ROOT / "configs" / f"{stem}.yaml"
     given = load_config(path, overrides)
@@ -43,7 +49,7 @@ def family_config(name, corpus, expert, runs, *more):
              "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs, "train.steps": 4,
              "train.tensorboard": "off", "train.progress": False, "optim.warmup": 0}  # fmt: skip
     if given["model"].get("width", 2) <= 1:
-        small["model.width"] = 0.25
+        small["model.width"] = WIDTHS.get(name, 0.25)
     if "sync" in given["losses"]:
         small["losses.sync.expert"] = expert
     small = [f"{key}={'null' if value is None else value}" for key, value in small.items()]

@@ -26,12 +26,24 @@ SAID = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in 
 VARIANTS = [path for path in CONFIGS if path.read_text(encoding="utf-8").startswith("base:")]
 ROOTS = [path for path in CONFIGS if path not in VARIANTS]
 EXPERT = {"sync_classification", "sync_choice"}
-FIGURES = {**dict.fromkeys(EXPERT, ("accuracy",)), "sync_contrast": ("frames", "windows")}
+READERS = {"word_classification", "person_classification", "identity_words", "modality"}
+FIGURES = {  # of each loss
+    **dict.fromkeys({*EXPERT, *READERS}, ("accuracy",)),
+    **{"sync_contrast": ("frames", "windows"), "association": ("right",), "speech_people": ("audio", "video")},
+    **{"drawn_adversarial": ("patches",), "landmark_heatmaps": ("pixels",)},
+}
+ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial"}
 WAV2LIP = {"l1", "sync"}
 STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
 MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 REFINE = {"l1", "lip_distance"}
+CODES = {"modality", "identity_words", "identity_code_words", "speech_people"}  # DAVS: adversaries that read codes
+WORDS = {"audio_words", "video_words"}
+SHARED = {*WORDS, "association", "modality"}
+DRAWN = {"drawn", "drawn_mouth", "drawn_still", "drawn_adversarial"}
+APART = {*SHARED, *CODES, "people"}
+DAVS = {"words": 2, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3, "identity_stride": 1}  # of small ones
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
     **{"lip_landmarks": {"landmark_distance"}},
@@ -47,6 +59,10 @@ LOSSES_OF = {  # the losses of each config
     **{"lipwarp_refine": REFINE, "lipwarp_refine_gan": {*REFINE, "lip_patches"}},
     **dict.fromkeys(("lipwarp_refine_sc", "lipwarp_refine_grid"), {*REFINE, "spatial_texture"}),
     **{"demo_temporal": {"l1", "temporal_lip"}, "demo_spatial": {"l1", "spatial_texture"}},
+    **{"davs_words": SHARED, "davs_disentangle": {*SHARED, "identity_words"}, "davs": {*SHARED, "identity_words", *DRAWN}},
+    **{"davs_small_landmarks": {"landmark_heatmaps"}, "davs_small_words": SHARED, "davs_small_words_plain": WORDS},
+    **{"davs_small_disentangle": APART, "davs_small_disentangle_plain": APART - CODES},
+    **{"davs_small": {*APART, *DRAWN}, "davs_small_plain": {*APART, *DRAWN} - CODES},
 }  # fmt: skip
 
 
@@ -71,10 +87,10 @@ def at(config, keys):
 
 @pytest.fixture(scope="session")
 def stage(small_corpus, tmp_path_factory):
-    """Corpora of both kinds of crop whose AV offsets are known, and an expert and a generator for each: overrides by kind."""
+    """Corpora of each kind of crop whose AV offsets are known, and for each networks to begin with: overrides by kind."""
     folder, overrides = tmp_path_factory.mktemp("configs"), {}
     torch.manual_seed(0)
-    for crop in ("aligned", "box"):
+    for crop in ("aligned", "box", "davs"):
         corpus = shutil.copytree(small_corpus, folder / crop)
         stored = json.loads((corpus / "corpus.json").read_text())
         stored["settings"]["crop"] = crop
@@ -83,16 +99,22 @@ def stage(small_corpus, tmp_path_factory):
         rows = [{**row, "av_offset": 0.0, "av_confidence": 1.0} for row in rows]
         (corpus / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         weights = {}
-        for name in ("syncnet_color", "wav2lip", "lip_refiner"):
+        for name in ("davs",) if crop == "davs" else ("syncnet_color", "wav2lip", "lip_refiner"):
             network = {"name": name, "face_size": 96, "width": 0.25}
+            network |= {**DAVS, "people": 2, "width": 0.125} if name == "davs" else {}
             weights[name] = folder / f"{name}-{crop}.safetensors"
             save_checkpoint(weights[name], build_model(network), {"model": network, "data": {"crop": crop}})
-        overrides[crop] = {"data.corpus": corpus, "losses.sync.expert": weights["syncnet_color"], "train.init": weights}
+        overrides[crop] = {"data.corpus": corpus, "losses.sync.expert": weights.get("syncnet_color"), "train.init": weights}
     return overrides
 
 
+def begun_with(init, path):
+    """A setting `train.init` with another checkpoint, whose parts are the same."""
+    return str(path) if isinstance(init, str) else [{**one, "checkpoint": str(path)} for one in init]
+
+
 def lighten(config, stage, runs):
-    """Overrides that lay a config over the small corpus, at a quarter of its width."""
+    """Overrides that lay a config over the small corpus, at a quarter of its width, or an eighth."""
     given = stage[config["data"]["crop"] or "aligned"]
     small = {"data.corpus": given["data.corpus"], "data.workers": 0, "data.speakers": "null", "train.batch_size": 2,
              "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs}  # fmt: skip
@@ -104,9 +126,24 @@ def lighten(config, stage, runs):
         small["model.width"] = 0.25
     if "sync" in config["losses"]:
         small["losses.sync.expert"] = given["losses.sync.expert"]
+    if config["model"]["name"] == "davs":
+        own = {**DAVS, "people": 2 if config["model"].get("people") else 0}
+        small |= {f"model.{key}": value for key, value in own.items() if config["model"].get("speech_frames") != 1}
+        small["model.width"] = 0.125
+        small |= {"losses.association.frames": 4} if "association" in config["losses"] else {}
     if config["train"]["init"]:
-        small["train.init"] = given["train.init"][config["model"]["name"]]
+        weights = given["train.init"].get(config["model"]["name"])
+        small["train.init"] = json.dumps(begun_with(config["train"]["init"], weights))
     return [f"{key}={value}" for key, value in small.items()]
+
+
+def kind_of(job, name):
+    """Which loss stands under a name of the config."""
+    return job.config["losses"][name].get("loss", name)
+
+
+def figures_of(job, losses):
+    return {f"{name}/{figure}" for name in losses for figure in FIGURES.get(kind_of(job, name), ())}
 
 
 def do_a_step(job, losses):
@@ -114,9 +151,9 @@ def do_a_step(job, losses):
     before = [parameter.detach().clone() for parameter in job.model.parameters()]
     values, _ = job.learn(next(steps_left(job)))
     open_losses = {name for name in losses if job.criterion.open[name]}
-    adversaries = {f"{kind}/{one}" for one in losses & {"adversarial", "lip_patches"} for kind in ("adversary", "gradient")}
-    figures = {f"{name}/{figure}" for name in losses for figure in FIGURES.get(name, ())}
-    assert set(values) == {"total", "gradient"} | open_losses | adversaries | figures
+    adversarial = {name for name in losses if kind_of(job, name) in ADVERSARIAL}
+    adversaries = {f"{kind}/{one}" for one in adversarial for kind in ("adversary", "gradient")}
+    assert set(values) == {"total", "gradient"} | open_losses | adversaries | figures_of(job, losses)
     assert all(math.isfinite(value) for value in values.values()), values
     assert any(not torch.equal(old, new) for old, new in zip(before, job.model.parameters(), strict=True))
 
@@ -154,7 +191,7 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
     do_a_step(job, losses)
     metrics, _ = validate(job)
     assert all(math.isfinite(value) for value in metrics.values()) and job.best.metric in metrics
-    names = ("total", *losses, *(f"{one}/{figure}" for one in losses for figure in FIGURES.get(one, ())))
+    names = ("total", *losses, *figures_of(job, losses))
     steady = job.criterion.steady
     names += ("steady",) if 0 < len(steady) < len(losses) else ()
     assert metrics.keys() == {f"{split}/{name}" for split in ("val", "unseen") for name in names}
@@ -164,6 +201,20 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
         assert job.criterion.update_gates({"val/sync": 0.74}) == ["sync"]
         assert sum(job.criterion.weight(name) for name in losses) == pytest.approx(1.0)
     assert not list(tmp_path.iterdir())
+
+
+def test_davs_is_trained_as_published():
+    """arXiv 1807.07860 and its code: weights, sizes, and what the codes of sound and video are compared over."""
+    config = load_config(ROOT / "configs" / "davs.yaml")
+    weights = {"drawn": 4, "drawn_mouth": 8, "drawn_still": 5, "association": 1, "audio_words": 1, "video_words": 1,
+               "identity_words": 1e6, "modality": 5, "drawn_adversarial": 1}  # fmt: skip
+    assert {name: loss["weight"] for name, loss in config["losses"].items()} == weights
+    said = config["losses"]
+    assert (said["drawn"]["region"], said["drawn_mouth"]["region"]) == ("face", "davs_mouth")
+    assert (said["association"]["frames"], said["association"]["detach"]) == (12, "video")
+    network = build_model(config["model"])
+    assert (network.face_size, network.width, network.words, network.stage) == (256, 1, 500, "generate")
+    assert (network.speech_frames, network.speech_stride, network.drawn_frames, network.identity_frames) == (12, 2, 6, 20)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)

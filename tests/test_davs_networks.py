@@ -65,8 +65,9 @@ def test_each_stage_adds_parts_fields_and_outputs():
             model = davs(stage=stage, people=people)
             person = people > 0 and stage != "words"
             assert set(model.gives) == given | ({"identity_people"} if person else set())
-            assert set(model.parts()) == parts | ({"person_classifier"} if person else set())
-            assert {name.partition(".")[0] for name in model.state_dict()} == set(model.parts())
+            own = parts | ({"person_classifier"} if person else set())
+            assert set(model.parts()) == {*own, "hourglass"} and model.parts()["hourglass"] == ("video_encoder.model",)
+            assert {name.partition(".")[0] for name in model.state_dict()} == own
             assert set(model.needs) == {"face", "mfcc"} | ({"identity_face"} if stage == "generate" else set())
             assert set(model({name: batch_of(items=1)[name] for name in model.needs})) == set(model.gives)
 
@@ -118,6 +119,8 @@ def test_a_window_that_is_too_short_is_refused():
     with pytest.raises(InputError, match=r"model.identity_frames with a step of 9 need 19"):
         davs(identity_stride=9).configure({"window": 9})
     davs(identity_stride=9, stage="words").configure({"window": 9})
+    with pytest.raises(InputError, match="data.window: .*without padding; give a number of frames, such as 25"):
+        model.configure({"window": "phoneme"})
     with pytest.raises(ValueError, match="6 frames is too short"):
         model(batch_of(frames=6))
 

@@ -107,7 +107,7 @@ def test_a_driving_video_ends_with_its_sound(driver, kit):
         if fits:
             assert driver.frames(driving, Fraction(25)) == 11
         else:
-            with pytest.raises(InputError, match=r"--drive .*early.mp4: its picture ends after 0.20 s, its sound after 0.46 s"):
+            with pytest.raises(InputError, match=r"--drive .*early.mp4: its picture ends after 0.2 s, its sound after 0.5 s"):
                 driver.frames(driving, Fraction(25))
 
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from faces.colours import skin_weights
+from faces.outline import whole_face_mask
 from media import probe, read_metadata
+from media.length import track_ends
 from pipeline.drivers import load_driver
+from pipeline.driving import PADDING
 from pipeline.frames import draw_frames
 from pipeline.output import output_of
 from tests.davs_driving_kit import TINY, save_davs, write_davs_job
@@ -76,7 +79,28 @@ def test_the_paste_ends_inside_the_face(kit):
     changed = np.abs(output_of(plan)(one).astype(int) - one.frame).max(-1) > 0
     laid = one.crop.paste(np.zeros((256, 256, 3), np.uint8), np.full((SIDE, SIDE, 3), 255, np.uint8), one.mask)[..., 0]
     assert changed.sum() > 1000 and not changed[laid == 0].any()
-    assert max(one.mask[0].max(), one.mask[-1].max(), one.mask[:, [0, -1]].max()) == 0
+    assert max(one.mask[0].max(), one.mask[:, [0, -1]].max()) == 0 and one.mask[-1].max() < 0.05, "below, the crop ends first"
+
+
+def test_the_paste_reaches_below_the_chin(kit):
+    driver = load_driver(kit / "davs.safetensors", device="cpu")
+    plan = planned(kit, driver, "face.png")
+    (landmarks,), smear = plan.scene.landmarks([0]), plan.scene.crops[0].smear
+    outline, usual = driver.outline(landmarks, SIDE, smear), whole_face_mask(landmarks, SIDE, inset=smear)
+    assert np.array_equal(outline, whole_face_mask(landmarks, SIDE, inset=smear, below=0.2))
+    column, row = landmarks[8].astype(int)
+    assert usual[row, column] < 0.1 < 0.5 < outline[row, column], "a chin that is drawn there is seen"
+    np.testing.assert_allclose(next(draw_frames(plan, driver)).mask, outline * driver.feather, atol=1e-6)
+
+
+def test_a_driving_video_that_ends_before_its_sound_is_refused_before_a_face_is_looked_for(kit, refused, monkeypatch):
+    for name in ("pipeline.driving.prepare", "pipeline.drive.prepare"):
+        monkeypatch.setattr(name, lambda *_, **__: pytest.fail("a face was looked for"))
+    assert "early.mp4: its picture ends after 0.2 s" in refused(drive="early.mp4")
+    for name, ends in (("early", (0.2, 0.8)), ("drive", (0.8, 0.8)), ("silent", (0.4, None))):
+        picture, sound = track_ends(kit / f"{name}.mp4")
+        assert picture == pytest.approx(ends[0], abs=0.01)
+        assert sound is ends[1] or ends[1] <= sound + 0.01 <= ends[1] + PADDING, "packets hold an encoder's padding, too"
 
 
 def test_a_preview_shows_the_crop(job, tmp_path, capsys):
@@ -89,7 +113,7 @@ def test_a_preview_shows_the_crop(job, tmp_path, capsys):
     [
         ((), {"audio": "a.wav", "pose": "pose.mp4"}, "--pose: davs.safetensors keeps the pose"),
         ((), {"drive": "wall.mp4"}, "wall.mp4: no face found in any of the 3 frames"),
-        ((), {"drive": "early.mp4"}, "early.mp4: its picture ends after 0.20 s, its sound after 0.80 s; cut both"),
+        ((), {"drive": "early.mp4"}, "early.mp4: its picture ends after 0.2 s, its sound after 0.8 s; cut both"),
         ((), {"drive": "face.png"}, "face.png: is a picture"),
         ((), {"audio": "a.wav", "checkpoint": "words"}, "holds a DAVS network of the stage 'words', which draws no faces"),
         ((), {"audio": "a.wav", "checkpoint": "disentangle"}, "one of the stage 'generate', as configs/davs.yaml or"),

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,14 +128,36 @@ def load_checkpoint(path, device="cpu", *, expect=None):
     return Checkpoint(model, config, content_hash(path), origin, path)
 
 
-def _read_safetensors(path):
-    """(config, state dict) of a safetensors file that `kind_of` has checked; config is None where it is not of our format."""
+def stored_data(path):
+    """Section `data` of a checkpoint's config; of a file of ours the weights are not read.
+
+    Raises:
+        InputError: see `load_checkpoint`.
+    """
+    path = Path(path)
+    if kind_of(path) == SAFETENSORS:
+        with _opened(path) as file:
+            metadata = file.metadata() or {}
+        if metadata.get("format") == FORMAT:
+            return _own_config(metadata, path)["data"]
+    return load_checkpoint(path).config["data"]
+
+
+@contextmanager
+def _opened(path):
+    """A safetensors file that `kind_of` has checked, open."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}
+            yield file
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: damaged or not whole ({error}); copy or download it again") from error
+
+
+def _read_safetensors(path):
+    """(config, state dict) of a safetensors file that `kind_of` has checked; config is None where it is not of our format."""
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        state = {name: file.get_tensor(name) for name in file.keys()}
     if metadata.get("format") != FORMAT:
         return None, state
     return _own_config(metadata, path), state

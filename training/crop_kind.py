@@ -4,7 +4,7 @@ The corpus decides. Its kind is written into each checkpoint, and inference cuts
 """
 
 from common.errors import InputError
-from training.checkpoint import load_checkpoint
+from training.checkpoint import stored_data
 
 
 def require_one_crop(config, settings, learnt, starts):
@@ -27,7 +27,7 @@ def require_one_crop(config, settings, learnt, starts):
         raise InputError(f"data.crop: is {data['crop']}, but {data['corpus']} holds {crop} crops; {again} {data['crop']}")
     for start in starts if data["crop"] is None else ():
         path = start["checkpoint"]
-        if (own := load_checkpoint(path).config.get("data", {}).get("crop")) not in (None, crop):
+        if (own := stored_data(path).get("crop")) not in (None, crop):
             raise InputError(
                 f"train.init: {path} learnt from {own} crops, {data['corpus']} holds {crop} ones; {again} {own}, or give "
                 f"data.crop={crop} to train it over"

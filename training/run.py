@@ -12,7 +12,7 @@ from models import build_model
 from training.batch_norm import share_batch_norm
 from training.best import BestWeights, metric_of_best, require_metric
 from training.changes import changed_clips, changed_settings, clips_of, of_validation
-from training.checkpoint import load_checkpoint
+from training.checkpoint import stored_data
 from training.classes import begun_with, classes_of, joined, require_room
 from training.config import starts_of
 from training.config.missing import config_of
@@ -89,7 +89,7 @@ class Run:
         require_one_crop(config, self.corpus.settings, learnt, starts)
         own = classes_of(self.training)
         require_room(self.model, own, self.corpus.folder)
-        before = begun_with(self.model, starts, lambda path: load_checkpoint(path).config["data"])
+        before = begun_with(self.model, starts, stored_data)
         self.classes = joined(own, {kind: (f"train.init: {path}", names) for kind, (path, names) in before.items()},
                               self.corpus.folder)  # fmt: skip
         self.best = BestWeights(metric_of_best(train["best"], list(self.validation), self.criterion, self.cure))

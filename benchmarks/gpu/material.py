@@ -12,12 +12,15 @@ from common.errors import InputError
 from datasets.clip_files import clip_path, write_clip, write_side
 from datasets.prepared import FORMAT, ClipRow, PreparedCorpus
 from datasets.texture import kind_of, parameters_of
+from datasets.words import KIND as WORDS
+from datasets.words import extend_vocabulary
 from faces.texture import TextureSpec, grid_modules
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 SPLITS = ("train",) * 8 + ("val", "unseen")
 SETTINGS = {"crop": "aligned", "pads": [0, 10, 0, 0], "fps": 25}
 PHONE_CLASSES = 40
+SPOKEN = ("at", "now")  # words of each clip, a half of it each
 
 
 def make_material(folder, corpus=None, *, frames=75, widths=(0.25, 1.0)):
@@ -83,6 +86,8 @@ def load_light(name, material, *overrides, width=0.25, device="cpu", **train):
         given += ["model.hears=[all]"] if "hears" in known else []  # what the mel has
     elif "width" in known:
         given.append(f"model.width={width}")
+    if plain["data"]["centre"]:  # a corpus of the user's may have no words
+        given.append("data.centre=known")
     for loss, options in plain["losses"].items():
         if "expert" in options:
             given.append(f"losses.{loss}.expert={material.expert[width]}")
@@ -95,8 +100,8 @@ def load_light(name, material, *overrides, width=0.25, device="cpu", **train):
 def draw_corpus(folder, frames=75, size=96, seed=0):
     """A prepared corpus of ten clips of drawn faces whose mouths follow their sound; numpy alone. Returns the folder.
 
-    It has all that the configs ask for: phones, AV offsets that are known, and texture modules (blocks of a grid, which are
-    quick to make).
+    It has all that the configs ask for: phones, words, AV offsets that are known, and texture modules (blocks of a grid, which
+    are quick to make).
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,9 +117,13 @@ def draw_corpus(folder, frames=75, size=96, seed=0):
                   "interpolated": np.zeros(frames, bool), **_sound(loud, rng)}  # fmt: skip
         write_clip(clip_path(folder, row.id), arrays, {"format": FORMAT, "id": row.id, "fps": "25"})
         write_side(folder, "phones", row.id, _phones(frames / 25, rng), {"drawn": True})
+        times = np.array([[0, 0.5], [0.5, 1]]) * row.seconds
+        write_side(folder, WORDS, row.id, {"word_times": times}, {}, {"words": list(SPOKEN)})
+        row.side = {WORDS: {"from": "given"}}
         labels = np.tile(grid_modules(size, size), (frames, 1, 1)).astype(np.uint8)
         write_side(folder, kind_of(TextureSpec()), row.id, {"labels": labels}, parameters_of(row, TextureSpec()))
         rows.append(row)
+    extend_vocabulary(folder, SPOKEN)
     (folder / "manifest.jsonl").write_text("".join(json.dumps(vars(row)) + "\n" for row in rows), encoding="utf-8")
     return folder
 

@@ -135,9 +135,12 @@ class Davs(Network):
         """See models.network.Network: the window must hold the frames that the network takes of it.
 
         Raises:
-            InputError: it does not.
+            InputError: it does not, or windows are whole phoneme runs, of which some frames are padding.
         """
         window = data.get("window")
+        if window == "phoneme":
+            raise InputError("data.window: a davs network takes its frames from windows without padding; give a number of "
+                             "frames, such as 25")  # fmt: skip
         spans = [("speech", self.speech_frames, self.speech_stride)]
         spans += [("identity", self.identity_frames, self.identity_stride)] if self.identity_encoder is not None else []
         for name, count, stride in spans:

@@ -8,11 +8,13 @@ import torch
 from common.errors import InputError
 from faces.colours import matched, skin_weights
 from faces.crops import CropSpec
+from faces.outline import whole_face_mask
 from faces.stabilise import stabilised
 from models import fuse_named
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.identity_tuning import tuned_parts, with_parts
 from pipeline.drivers.precision import PRECISIONS
+from pipeline.driving import require_picture
 from pipeline.scene import Scene
 from speech.mfcc import SYNCNET, mfcc
 from speech.mfcc_windows import mfcc_windows
@@ -21,7 +23,7 @@ from speech.waveform import SAMPLE_RATE
 STAGE = "generate"  # of training: the one that has a decoder
 CONFIGS = "configs/davs.yaml or configs/davs_small.yaml"
 HEARD, WATCHED = 256, 16  # frames of a batch, of the two encoders of speech
-OVERHANG = 0.25  # seconds by which the sound of a driving video may outlast its picture; its last code is held
+BELOW_CHIN = 0.2  # eye distances by which the paste reaches below the chin of the source: a drawn chin may lie lower
 
 
 @dataclass
@@ -87,6 +89,10 @@ class DavsDriver(Driver):
         """See Driver; none where each frame is its own."""
         return () if reference == "same" else super().reference_frames(track, reference)
 
+    def outline(self, landmarks, size, smear, wanted=None):
+        """See Driver; the whole face, and `BELOW_CHIN` more."""
+        return whole_face_mask(landmarks, size, inset=smear, below=BELOW_CHIN)
+
     def tags(self, options):
         """What helps a result beyond the network: steps on the picture, factor on the codes, registration."""
         gain = 1.0 if options.speech_gain is None else options.speech_gain
@@ -102,9 +108,7 @@ class DavsDriver(Driver):
         video, sound = driving.speech, driving.sound
         if video is not None and sound is not None:
             seen, heard = float(len(video) / video.fps), len(sound.waveform) / SAMPLE_RATE
-            if heard > seen + OVERHANG:
-                raise InputError(f"--drive {video.path}: its picture ends after {seen:.2f} s, its sound after {heard:.2f} s; "
-                                 "cut both to one length, or give the sound alone with --audio")
+            require_picture(video.path, seen, heard)
         return super().frames(driving, fps)
 
     def listen(self, driving, fps, frames):

@@ -41,7 +41,8 @@ class FirstLook:
         """Ready of a Job, whose files are what they were given for.
 
         Raises:
-            InputError: a file that is something else, a sound without a sound track, a video of an impossible size or rate.
+            InputError: a file that is something else, a sound without a sound track, a video of an impossible size or rate, a
+                driving video whose picture ends before its sound.
         """
         if job.face not in self._faces:
             self._faces[job.face] = FaceSource(job.face, self._options)
@@ -51,11 +52,13 @@ class FirstLook:
             require_sound(job.audio)
             self._heard.add(job.audio)
         for flag, path in (("--drive", job.drive), ("--pose", job.pose)):
-            if path is not None and path not in self._followed:
-                from pipeline.driving import open_driving
+            if path is not None and (flag, path) not in self._followed:
+                from pipeline.driving import open_driving, require_equal_length
 
                 open_driving(path, flag, self._options)
-                self._followed.add(path)
+                if flag == "--drive":
+                    require_equal_length(path)
+                self._followed.add((flag, path))
         return Ready(job, self._faces[job.face])
 
 
