@@ -14,13 +14,12 @@ from common.terminal import counting
 from datasets.clip_files import clip_path, open_clip
 from datasets.davs.files import CENTRE, FRAMES, HEARD, SIDE, is_whole, write_example
 from datasets.davs.lists import CLIPS, WORDS, Example, read_clips, words_of, write_lists
-from datasets.fields.speech import FULL_SCALE
+from datasets.fields.speech import clip_cepstra
 from datasets.prepared import PreparedCorpus
 from datasets.preparing.settings import SPLITTING
 from datasets.words import read_vocabulary, word_classes
 from datasets.workers.jobs import results
 from datasets.workers.pool import Task
-from speech.mfcc import SYNCNET, mfcc
 from speech.mfcc_windows import mfcc_windows
 
 RATE = 25  # frames a second
@@ -141,7 +140,7 @@ def _write(job):
 
     folder, target, examples = job
     clip = open_clip(clip_path(folder, examples[0].clip))
-    coefficients = mfcc(clip["waveform"] / np.float32(FULL_SCALE), SYNCNET)
+    coefficients = clip_cepstra(clip)
     border = (SIDE - CENTRE) // 2
     for example in examples:
         faces = np.array(clip["face"][example.frame : example.frame + FRAMES])
