@@ -130,6 +130,7 @@ TERMS = {  # options of a config beside the weight
     "association": {"frames": 2},
     "word_classification": {},
     "person_classification": {},
+    "identity_contrast": {},
     "landmark_heatmaps": {"sigma": 2.0},
     "identity_words": {},
     "speech_people": {},

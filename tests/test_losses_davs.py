@@ -15,6 +15,7 @@ from losses.davs.association import Association
 from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
 from losses.davs.heatmaps import LandmarkHeatmaps
+from losses.davs.identity_contrast import IdentityContrast
 from losses.davs.labels import label_loss, uniform_loss
 from losses.regions import REGIONS, cut
 from losses.term import Setting
@@ -39,6 +40,17 @@ def drawn_faces(seed, items=2, frames=5, count=3, side=32):
 def box(side):
     """Rows and columns of the mouth, as published at 256 pixels and scaled."""
     return slice(170 * side // 256, 234 * side // 256), slice(64 * side // 256, 192 * side // 256)
+
+
+def test_identity_contrast_is_lowest_where_clips_differ_and_their_frames_agree():
+    own = torch.eye(4)[:, None].expand(4, 6, 4)  # (B, M, D): each clip in a direction of its own
+    term = IdentityContrast(temperature=0.1)
+    value, figures = term({"identity_codes": own}, {})
+    assert value == pytest.approx(math.log(1 + 3 * math.exp(-10)), abs=1e-5) and figures["right"][0] == 4
+    same = torch.ones(4, 6, 4)
+    assert term({"identity_codes": same}, {})[0] == pytest.approx(math.log(4))
+    mixed = torch.cat([own[:, :3], own.roll(1, 0)[:, 3:]], 1)  # second halves of other clips
+    assert term({"identity_codes": mixed}, {})[0] > 5
 
 
 @FEW

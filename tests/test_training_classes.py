@@ -13,6 +13,7 @@ from datasets.words import KIND, read_vocabulary, vocabulary_path
 from tests.prepared_kit import make_corpus
 from tests.training_kit import run_of, small_config, step, write_yaml
 from training.checkpoint import load_checkpoint
+from training.classes import joined
 from training.storage.store import Store
 
 MODEL = {"name": "davs", "stage": "disentangle", "face_size": 64, "width": 0.125, "words": 2, "people": 2, "speech_frames": 2,
@@ -68,14 +69,8 @@ def test_a_run_of_other_fields_carries_them_on(first, tmp_path):
     assert again.classes == CLASSES
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["blue", "bin"], "class 0 is the word 'bin' there and 'blue' here"),
-        (["bin", "green"], "class 1 is the word 'blue' there and 'green' here"),
-    ],
-)
-def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_path, capsys, words, told):
+def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_path, capsys):
+    words, told = ["blue", "bin"], "class 0 is the word 'bin' there and 'blue' here"
     folder = renamed(make_corpus(tmp_path / "corpus", size=64), words)
     path = config_of(folder, tmp_path, name="other", train={"init": str(first[2])})
     assert command(train.main, [str(path)]) == 2
@@ -87,6 +82,15 @@ def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_p
     without = run_of(config_of(folder, tmp_path, name="parts", train={
         "init": [{"checkpoint": str(first[2]), "parts": ["audio_encoder", "video_encoder"]}]}))  # fmt: skip
     assert without.classes == {"words": words, "people": ["s1", "s2"]}
+
+
+def test_the_first_class_that_stands_for_another_is_named():
+    for here, told in ((["bin", "green"], "class 1 is the word 'blue' there and 'green' here"), (["bin"], None), ([], None)):
+        if told:
+            with pytest.raises(InputError, match=told):
+                joined({"words": here}, {"words": ("a.safetensors", ["bin", "blue"])}, "corpus")
+        else:
+            assert joined({"words": here}, {"words": ("a.safetensors", ["bin", "blue"])}, "corpus")["words"] == ["bin", "blue"]
 
 
 def test_other_people_are_refused(first, tmp_path):

@@ -13,7 +13,7 @@ from training.batch_norm import share_batch_norm
 from training.best import BestWeights, metric_of_best, require_metric
 from training.changes import changed_clips, changed_settings, clips_of, of_validation
 from training.checkpoint import stored_data
-from training.classes import begun_with, classes_of, joined, require_room
+from training.classes import classes_of_run, joined
 from training.config import starts_of
 from training.config.missing import config_of
 from training.crop_kind import require_one_crop
@@ -87,11 +87,7 @@ class Run:
         )
         self.corpus = self.training.corpus
         require_one_crop(config, self.corpus.settings, learnt, starts)
-        own = classes_of(self.training)
-        require_room(self.model, own, self.corpus.folder)
-        before = begun_with(self.model, starts, stored_data)
-        self.classes = joined(own, {kind: (f"train.init: {path}", names) for kind, (path, names) in before.items()},
-                              self.corpus.folder)  # fmt: skip
+        self.classes = classes_of_run(self.model, self.training, starts, stored_data)
         self.best = BestWeights(metric_of_best(train["best"], list(self.validation), self.criterion, self.cure))
         for name, (metric, _) in self.criterion.gates.items():
             require_metric(metric, f"losses.{name}.enable_when.metric", self.validation, self.criterion, self.cure)
