@@ -13,7 +13,7 @@ from torch import nn
 from common.schema import REQUIRED, Number
 from common.suggest import refuse_unknown
 from losses.masking import frame_mean
-from losses.term import Precise, Term, raised
+from losses.term import Precise, Term, fixed, raised
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.precision import outside_autocast
 
@@ -56,7 +56,7 @@ class Adversary(Precise):
 
 
 class _Judge(nn.Module):
-    """The discriminator's `logits` as a module, for `functional_call`."""
+    """The discriminator's `logits` as a module, for `fixed`."""
 
     def __init__(self, discriminator):
         super().__init__()
@@ -108,13 +108,8 @@ class AdversarialLoss(Term):
 
     def _fooled(self, adversary, faces, batch):
         """-log of one discriminator's probability that the faces are real, mean over the frames."""
-        judge = _Judge(adversary.discriminator)
-        frozen = {name: tensor.detach() for name, tensor in judge.named_parameters()}
-        training = adversary.training
-        adversary.eval()
         with self.networks(faces.device):
-            logits = torch.func.functional_call(judge, frozen, adversary.arguments(faces, batch))
-        adversary.train(training)
+            logits = fixed(_Judge(adversary.discriminator), *adversary.arguments(faces, batch))
         return frame_mean(F.softplus(-by_item(logits.float(), len(faces))), batch)
 
 

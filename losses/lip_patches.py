@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from common.schema import REQUIRED, Number
-from losses.term import Precise, Term, raised
+from losses.term import Precise, Term, fixed, raised
 from models.lip_patches import LipPatches
 from models.lip_refiner import near_lips, square
 from models.precision import outside_autocast
@@ -79,9 +79,8 @@ class LipPatchLoss(Term):
         """`face` (B, T, 3, S, S) generated and real, `lip_drawing` (B, T, 4, S, S) -> scalar."""
         fake, real, drawing = (_squares(one) for one in (outputs["face"], batch["face"], batch["lip_drawing"]))
         judge = self.adversary.judge
-        frozen = {name: tensor.detach() for name, tensor in judge.named_parameters()}
         with self.networks(fake.device):
-            logits, maps = torch.func.functional_call(judge, frozen, (fake, drawing))
+            logits, maps = fixed(judge, fake, drawing)
             with torch.no_grad():
                 _, wanted = judge(real, drawing)
         loss = _near(F.softplus(-logits.float()), drawing, batch)

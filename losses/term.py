@@ -100,6 +100,24 @@ class Term(Precise):
         return {}
 
 
+def fixed(module, *arguments):
+    """What a module that learns against the network gives, for the network's loss: its weights take no gradient here.
+
+    It leaves nothing out and uses stored statistics of batch norms, and each of its modules is in its mode again afterwards.
+
+    Args:
+        module: nn.Module; arguments: of its `forward`, through which gradients flow.
+    """
+    frozen = {name: tensor.detach() for name, tensor in module.named_parameters()}
+    training = [one for one in module.modules() if one.training]
+    module.eval()
+    try:
+        return torch.func.functional_call(module, frozen, arguments)
+    finally:
+        for one in training:
+            one.training = True
+
+
 def raised(tensor):
     """Half precision as float32; anything else as it is."""
     return tensor.float() if tensor.dtype in HALF else tensor

@@ -19,7 +19,8 @@ class Network(nn.Module):
         needs: fields of a batch (`datasets.fields`) that `forward` reads.
         gives: names of the outputs of `forward`.
         colours: names of the tensors whose channels are colours -> the axis that holds them, in groups of three.
-        optional: parts that may be missing in a checkpoint from which training begins; they begin fresh.
+        optional: names of modules that a checkpoint may lack as a whole where training begins from all of it (`train.init`
+            without parts), such as those of a later stage. They begin with new weights then, and the run says which.
     """
 
     role = "a network"
@@ -48,11 +49,13 @@ class Network(nn.Module):
     def pictures(self, outputs, batch):
         """What a validation shows: dict of name -> (B, 3, S, S) faces of one moment in [0, 1]; {} where nothing is drawn.
 
+        The moment is `pictured`.
+
         Here for networks whose output `face` (B, T, 3, S, S) is drawn of the whole window: the middle frame.
         """
         if "face" not in outputs:
             return {}
-        middle = outputs["face"].shape[1] // 2
+        middle = self.pictured(outputs)
 
         def shown(*names):
             faces = next((batch[name] for name in names if name in batch), None)
@@ -61,6 +64,10 @@ class Network(nn.Module):
         rows = {"input": shown("masked_face", "warped_face"), "reference": shown("reference_face", "identity_face"),
                 "generated": outputs["face"][:, middle], "real": shown("face")}  # fmt: skip
         return {name: faces for name, faces in rows.items() if faces is not None}
+
+    def pictured(self, outputs):
+        """Which of the T frames of a window `pictures` shows, int; the middle one."""
+        return outputs["face"].shape[1] // 2
 
     def field_options(self):
         """dict of field name -> {option: value}, for fields that come in several forms."""

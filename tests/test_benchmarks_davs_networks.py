@@ -47,7 +47,7 @@ def test_faces_are_drawn_from_codes_of_either_side(corpus, tmp_path):
     assert not np.array_equal(*made)
     assert len({one.tobytes() for one in stage.draw(stage.first(row), stage.silence())}) == 1
     random = untrained(networks[0])
-    assert random.model.dimension == networks[0].model.dimension and random.name == "untrained"
+    assert random.model.width == networks[0].model.width and random.name == "untrained"
 
 
 def test_clips_go_through_inference(corpus, tmp_path):

@@ -27,6 +27,23 @@ def test_asking_for_one_changes_nothing_else_in_an_item(corpus):
             np.testing.assert_array_equal(value, two[name])
 
 
+@pytest.mark.parametrize("augment", [{"shift": 4, "flip": 0.5}, {"shift": 3, "turn": 9, "zoom": 0.1}])
+@pytest.mark.parametrize("of", ["same", "elsewhere", "clip"])
+def test_an_identity_face_of_the_window_s_clip_is_moved_with_the_window(corpus, of, augment):
+    data = WindowDataset(corpus, "train", 5, ("identity_face",), augment=augment, options={"identity_face": {"of": of}})
+    moves = 0
+    for index in range(6):
+        window = data.window_of(index)
+        window.name = "identity_face"
+        place = window.second(of)
+        faces = data.clip(place.number)["face"]
+        still, moved = (window.look.pixels(faces, place.frames, moved=one)[0] for one in (False, True))
+        wanted = still if of == "same" else moved
+        np.testing.assert_array_equal(data[index]["identity_face"][0], wanted)
+        moves += not np.array_equal(still, moved)
+    assert moves > 3
+
+
 @pytest.mark.parametrize("span", [1, 4])
 def test_each_kind_lies_where_it_should(corpus, span):
     data = WindowDataset(corpus, "train", 5, ("identity_face",))

@@ -141,13 +141,33 @@ def test_association_is_the_written_formula(seed, frames, margin, detach):
 @FEW
 @given(SEEDS)
 def test_each_side_learns_as_against_the_other_one_detached(seed):
-    """The published first stage adds two losses, each with one side detached: so do the gradients."""
+    """The published path without drawing adds two losses with swapped roles, the first side of each detached."""
     outputs = speech_codes(seed)
-    Association(frames=4, detach="each")(outputs, {})[0].backward()
-    for name, other in (("audio_speech", "video_speech"), ("video_speech", "audio_speech")):
-        alone = {name: outputs[name].detach().requires_grad_(), other: outputs[other].detach()}
-        Association(frames=4, detach="each")(alone, {})[0].backward()
-        torch.testing.assert_close(alone[name].grad, outputs[name].grad)
+    value, _ = Association(frames=4, detach="each")(outputs, {})
+    value.backward()
+    alone = {name: one.detach().clone().requires_grad_() for name, one in outputs.items()}
+    sound, video = (units(alone[name], 4) for name in ("audio_speech", "video_speech"))
+    pair = published_contrast(video.detach(), sound) + published_contrast(sound.detach(), video)
+    pair.backward()
+    assert float(pair.detach()) == pytest.approx(2 * float(value.detach()), rel=1e-4)
+    for name, one in alone.items():
+        torch.testing.assert_close(outputs[name].grad, one.grad, rtol=1e-3, atol=1e-6)
+
+
+def units(codes, frames):
+    """Rows of unit length, of `frames` frames each."""
+    rows = codes.reshape(-1, frames * codes.shape[2])
+    return rows / rows.square().sum(1, keepdim=True).sqrt()
+
+
+def published_contrast(first, second, margin=1.0):
+    """Rows of the first side against rows of the second, one pair after the other."""
+    total = 0.0
+    for i, one in enumerate(first):
+        for j, other in enumerate(second):
+            apart = (one - other).square().sum().sqrt()
+            total = total + (apart if i == j else (margin - apart).clamp(min=0)).square()
+    return total / (2 * len(first))
 
 
 @pytest.mark.parametrize("form", ["margin", "infonce"])

@@ -84,7 +84,7 @@ def test_changes_on_resume_are_told_once_and_start_the_best_anew(write_config, c
     ("setting", "anew", "told"),
     [("data.workers", False, False), ("data.augment.flip", False, True), ("data.corpus", False, True),
      ("data.balance", False, True), ("clips.train", False, True), ("clips.val", True, True), ("data.mask_top", True, True),
-     ("data.negatives.near", True, True)],
+     ("data.negatives.near", True, True), ("data.centre", True, True), ("data.identity", True, True)],
 )  # fmt: skip
 def test_what_touches_no_validation_keeps_the_best(setting, anew, told):
     section, *rest = setting.split(".")

@@ -8,8 +8,9 @@ _OUTSIDE = {"train.minutes", "train.runs", "train.keep", "train.checkpoint_every
 # Settings, or beginnings of their names, that decide what a value of validation means. Settings that select clips are not among
 # them: the clips themselves are compared (clips.val, clips.unseen). Negatives are: an expert is validated with them, too.
 _OF_VALIDATION = (
-    "losses.", "data.window", "data.longest", "data.phonemes", "data.audio_window", "data.centre", "data.mask_top",
-    "data.texture.", "data.negatives.", "train.batch_size", "train.validate_batches", "train.best", "clips.val", "clips.unseen",
+    "losses.", "data.window", "data.longest", "data.phonemes", "data.audio_window", "data.centre", "data.identity",
+    "data.mask_top", "data.texture.", "data.negatives.", "train.batch_size", "train.validate_batches", "train.best",
+    "clips.val", "clips.unseen",
 )  # fmt: skip
 _SPLITS = ("train", "val", "unseen")
 

@@ -38,7 +38,7 @@ def validate(run, count=None):
             for name, value in {"total": total, **parts}.items():
                 sums[name] = sums.get(name, 0.0) + as_pair(value)
             if pictures is None and engine.first and (rows := run.averaged_model.pictures(outputs, batch)):
-                pictures = _faces(rows, batch, data)
+                pictures = _faces(rows, batch, data, run.averaged_model.pictured(outputs))
         gathered = engine.gather({name: value.tolist() for name, value in sums.items()})
         for name in next(found for found in gathered if found):
             whole, number = (sum(column) for column in zip(*(found[name] for found in gathered if found), strict=True))
@@ -50,8 +50,8 @@ def validate(run, count=None):
     return metrics, pictures
 
 
-def _faces(rows, batch, data):
-    """Faces of the middle frames: what the network was shown, what it made, what is real."""
+def _faces(rows, batch, data, pictured):
+    """Faces of frame number `pictured` of the windows: what the network was shown, what it made, what is real."""
     rows = {name: faces[:SHOWN].float().cpu().numpy() for name, faces in rows.items()}
     windows = zip(batch["clip"].tolist(), batch["frame"].tolist(), strict=True)
-    return Faces(rows, tuple(f"{data.rows[clip].id}, frame {frame + data.window // 2}" for clip, frame in windows))
+    return Faces(rows, tuple(f"{data.rows[clip].id}, frame {frame + pictured}" for clip, frame in windows))

@@ -59,13 +59,15 @@ def _check_identity(options):
 @register(
     "identity_face", "(3, S, S)", "float32", "[0, 1]",
     "one face of the same person, RGB; option of: same: from another clip where there is one, else from elsewhere in the clip; "
-    "elsewhere: in the clip; clip: any frame of the clip",
+    "elsewhere: in the clip; clip: any frame of the clip; of those two it is moved, turned and zoomed as the window is",
     complete=lambda batch: batch.pictures("identity_face")[:, 0], options={"of": "same"}, check=_check_identity,
     elsewhere=lambda options: options["of"] != "clip",
 )  # fmt: skip
 def identity_face(window):
-    place = window.second(window.options["of"])
-    return _with_colour(window, {"identity_face": window.look.pixels(place.clip["face"], place.frames, moved=False)})
+    of = window.options["of"]
+    place = window.second(of)
+    moved = of != "same"  # a face of the window's own clip is moved as the window is; the published loader moves both alike
+    return _with_colour(window, {"identity_face": window.look.pixels(place.clip["face"], place.frames, moved=moved)})
 
 
 @register("landmarks", "(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order", voices=True)

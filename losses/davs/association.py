@@ -20,15 +20,16 @@ class Association(Term):
     of sound; the published form. infonce: cross-entropy of choosing the own one among the N by cosine over `temperature`, both
     ways (arXiv 1807.03748 eq. 4; ours).
 
-    The figure `right` is the share of concatenations of sound whose nearest one of video is their own. The published
-    code compares codes of unit length where faces are drawn (12 frames, `detach: video`), and codes as they are before that
-    (4 frames, `detach: each`); here they have unit length in both (ours), so that the margin means the same.
+    The figure `right` is the share of concatenations of sound whose nearest one of video is their own. Where faces are drawn
+    the published code compares codes of unit length (12 frames, `detach: video`). In its path without drawing (4 frames,
+    `detach: each`) codes keep their length; here they have unit length in both (ours), so that the margin means the same.
 
     Args:
         form: "margin" or "infonce".
         frames: of a concatenation; it must divide the frames that the network hears.
         detach: "video": the codes of video take no gradient, so that sound comes to video. "each": each side learns against
-            the other one without a gradient to it; both gradients together are those of the one value, which is given.
+            the other one, which takes no gradient of that. The published code adds two losses for it, one for each side; they
+            have the same value, so the value given is half of the published sum, with the gradients of the sum.
         margin: distance from which on others do not count; distances are at most 2.
         temperature: of "infonce".
 

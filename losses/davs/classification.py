@@ -1,4 +1,4 @@
-"""What is said, read from the codes of speech by one classifier for sound and lips; who it is, read from the identity."""
+"""Classification: the word, from the codes of sound and of video by one classifier; the person, from the identity code."""
 
 from common.suggest import refuse_unknown
 from losses.davs.labels import label_loss
@@ -43,7 +43,8 @@ class WordClassification(Term):
 class PersonClassification(Term):
     """Cross-entropy of telling the person by the code of one frame (ours).
 
-    It stands for the published start of the identity encoder as a recogniser of 40,145 faces. People who are not of the
+    The published identity encoder begins from a network that was trained to recognise 40,145 people; this term stands for that
+    training. People who are not of the
     training split (`speaker` -1) do not count. The figure `accuracy` is the share of frames whose person is right.
     """
 

@@ -1,4 +1,4 @@
-"""What the hourglass of the video encoder learns landmarks from (ours)."""
+"""Landmark heatmaps: the loss by which the hourglass of the video encoder learns to find landmarks (ours)."""
 
 import math
 

@@ -1,20 +1,13 @@
 """One speech space for both: an adversary tells codes of sound from codes of video (arXiv 1807.07860)."""
 
-import torch
 import torch.nn.functional as F
 
+from losses.davs.codes import CODES, detached_rows_of, rows_of
 from losses.davs.opponent import Opponent
 from losses.davs.parts import model_giving
-from losses.term import Term, raised
+from losses.term import Term
 from models.davs.classifiers import Modality
 from models.precision import outside_autocast
-
-CODES = ("audio_speech", "video_speech")
-
-
-def rows_of(outputs):
-    """(2 B N, D) codes, those of sound first."""
-    return torch.cat([outputs[name].flatten(0, 1) for name in CODES])
 
 
 class ModalityReader(Opponent):
@@ -22,7 +15,7 @@ class ModalityReader(Opponent):
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D) -> float32 scalar; ln 2 is chance."""
-        codes = rows_of({name: raised(outputs[name].detach()) for name in CODES})
+        codes = detached_rows_of(outputs)
         with outside_autocast(codes.device):
             sound, video = self.asked(codes).chunk(2)
             return 0.5 * (F.softplus(-sound).mean() + F.softplus(video).mean())

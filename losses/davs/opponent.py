@@ -1,8 +1,6 @@
 """What learns against DAVS beside it, and what its terms ask of it."""
 
-import torch
-
-from losses.term import Precise
+from losses.term import Precise, fixed
 
 
 class Opponent(Precise):
@@ -18,21 +16,16 @@ class Opponent(Precise):
 
     def asked(self, *arguments):
         """The network's answer, float32, as it learns: with its dropout and the statistics of this batch."""
-        return self._answer(self.network, arguments)
+        return self._answer(self.network, *arguments)
 
     def fixed(self, *arguments):
         """The network's answer, float32, for the terms: it takes no gradient, leaves nothing out and uses stored statistics.
 
         The published code leaves dropout and the statistics of the batch on here, too.
         """
-        frozen = {name: tensor.detach() for name, tensor in self.network.named_parameters()}
-        training = self.training
-        self.eval()
-        found = self._answer(lambda *given: torch.func.functional_call(self.network, frozen, given), arguments)
-        self.train(training)
-        return found
+        return self._answer(fixed, self.network, *arguments)
 
-    def _answer(self, call, arguments):
-        with self.networks(arguments[0].device):
+    def _answer(self, call, *arguments):
+        with self.networks(arguments[-1].device):
             found = call(*arguments)
         return tuple(one.float() for one in found) if isinstance(found, tuple) else found.float()

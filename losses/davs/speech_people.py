@@ -2,22 +2,19 @@
 
 import torch
 
+from losses.davs.codes import CODES, detached_rows_of, rows_of
 from losses.davs.labels import form_of, label_loss, right_of, uniform_loss
 from losses.davs.opponent import Opponent
 from losses.davs.parts import model_giving, people_of
-from losses.term import Term, raised
+from losses.term import Term
 from models.davs.classifiers import SpeechPeople
 from models.precision import outside_autocast
 
-CODES = ("audio_speech", "video_speech")
 
-
-def rows_of(outputs, batch):
-    """Codes (2 B N, D), those of sound first, and the person of each (2 B N,)."""
-    codes = torch.cat([outputs[name].flatten(0, 1) for name in CODES])
-    frames = outputs[CODES[0]].shape[1]
-    people = batch["speaker"][:, None].expand(-1, frames).flatten()
-    return codes, torch.cat((people, people))
+def people_of_rows(outputs, batch):
+    """(2 B N,) int64: the person of each row of `rows_of`."""
+    people = batch["speaker"][:, None].expand(-1, outputs[CODES[0]].shape[1]).flatten()
+    return torch.cat((people, people))
 
 
 class PersonReader(Opponent):
@@ -25,7 +22,7 @@ class PersonReader(Opponent):
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> float32 scalar."""
-        codes, people = rows_of({name: raised(outputs[name].detach()) for name in CODES}, batch)
+        codes, people = detached_rows_of(outputs), people_of_rows(outputs, batch)
         with outside_autocast(codes.device):
             return label_loss(self.asked(codes), people)[0]
 
@@ -66,8 +63,7 @@ class SpeechPeopleLoss(Term):
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> scalar."""
-        codes, people = rows_of(outputs, batch)
-        logits = self.reader.fixed(codes)
+        logits, people = self.reader.fixed(rows_of(outputs)), people_of_rows(outputs, batch)
         halves = zip(logits.chunk(2), people.chunk(2), strict=True)
         audio, video = (right_of(*half) for half in halves)
         return uniform_loss(logits, people, self.uniform), {"audio": audio, "video": video}

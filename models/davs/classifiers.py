@@ -18,8 +18,8 @@ DROPOUT = 0.5
 class WordClassifier(nn.Module):
     """The word that is spoken, from the codes of sound or of video (the published ModelFusion).
 
-    Weights start as torch's do; the published start of the first layer, deviation 1e-4, is used there only where training does
-    not resume, and makes the first steps slow.
+    Weights start as torch's layers do (ours). The published code starts the weights of the first layer normal with deviation
+    1e-4 and its biases at 0 where training does not resume; first steps are slow then.
 
     Args:
         words: classes; frames: N, codes that are heard together; width: of the codes.
@@ -48,7 +48,9 @@ class PersonClassifier(nn.Module):
 class IdentityWords(nn.Module):
     """Adversary: the word, from the identity encoder's maps of M frames (the published ID_dis32).
 
-    The convolution starts normal with deviation 0.02, as published; the rest as torch's layers do.
+    The convolution starts normal with deviation 0.02 and its bias at 0, as published. The linear layers start as torch's do
+    (ours). The published code starts the weights of the last one normal with deviation 1e-4 and its biases at 0 where training
+    does not resume.
 
     Args:
         face_size: S; width: of the maps; frames: M; words: classes.
@@ -64,8 +66,8 @@ class IdentityWords(nn.Module):
 
     def forward(self, maps):
         """(B, M, 64, S / 4, S / 4) float, width 1 -> (B, words) logits."""
-        drawn = F.relu(self.conv6(maps.flatten(0, 1)).flatten(1))
-        frames = self.fc(drawn).unflatten(0, maps.shape[:2])
+        features = F.relu(self.conv6(maps.flatten(0, 1)).flatten(1))
+        frames = self.fc(features).unflatten(0, maps.shape[:2])
         return self.fc_2(self.dropout(frames.flatten(1)))
 
 

@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from common.errors import InputError
-from models.blocks import check_share, check_whole, scaled
+from models.blocks import check_share, check_whole
 from models.davs.classifiers import PersonClassifier, WordClassifier
 from models.davs.decoder import Decoder
+from models.davs.frames import each_frame, span
 from models.davs.identity import Identity, IdentityEncoder
 from models.davs.speech import CODE, AudioSpeechEncoder, VideoSpeechEncoder
 from models.network import Network
@@ -40,7 +41,7 @@ class Davs(Network):
         speech_frames, speech_stride: N frames that the word classifier hears, and the step from one to the next.
         drawn_frames: K consecutive ones of them that are drawn in training.
         identity_frames, identity_stride: M frames whose identity is asked for in training.
-        dropout: share of the codes that the word classifier is not told in training (ours).
+        dropout: share of the numbers of a code that are set to 0 before the word classifier in training (ours).
 
     Raises:
         InputError: a value that is not possible.
@@ -96,11 +97,6 @@ class Davs(Network):
         return {**cls.published, **told}
 
     @property
-    def dimension(self):
-        """D, numbers in a speech code and in an identity code."""
-        return scaled(CODE, self.width)
-
-    @property
     def needs(self):
         """Fields that this stage is fed with."""
         return ("face", "mfcc", *(("identity_face",) if self.decoder is not None else ()))
@@ -127,9 +123,12 @@ class Davs(Network):
         if self.decoder is None:
             return {}
         middle = self.drawn_frames // 2
-        real = batch["face"][:, int(outputs["drawn"][middle])]
         return {"identity": batch["identity_face"], "by sound": outputs["audio_face"][:, middle],
-                "by video": outputs["video_face"][:, middle], "real": real}  # fmt: skip
+                "by video": outputs["video_face"][:, middle], "real": batch["face"][:, self.pictured(outputs)]}  # fmt: skip
+
+    def pictured(self, outputs):
+        """See models.network.Network."""
+        return int(outputs["drawn"][self.drawn_frames // 2])
 
     def configure(self, data):
         """See models.network.Network: the window must hold the frames that the network takes of it.
@@ -144,9 +143,9 @@ class Davs(Network):
         spans = [("speech", self.speech_frames, self.speech_stride)]
         spans += [("identity", self.identity_frames, self.identity_stride)] if self.identity_encoder is not None else []
         for name, count, stride in spans:
-            if isinstance(window, int) and window < _span(count, stride):
+            if isinstance(window, int) and window < span(count, stride):
                 raise InputError(f"data.window: {window} frames are too few; {count} frames of model.{name}_frames with a step "
-                                 f"of {stride} need {_span(count, stride)}")  # fmt: skip
+                                 f"of {stride} need {span(count, stride)}")  # fmt: skip
 
     def hear(self, mfcc):
         """(N, 20, 12) float MFCC windows, time by coefficient -> (N, D) float speech codes."""
@@ -198,8 +197,8 @@ class Davs(Network):
         """
         face, mfcc = batch["face"], batch["mfcc"]
         heard = self._rows(face, self.speech_frames, self.speech_stride)
-        audio = _each(self.hear, mfcc.index_select(1, heard))
-        video, heatmaps = _each(self.video_encoder, face.index_select(1, heard))
+        audio = each_frame(self.hear, mfcc.index_select(1, heard))
+        video, heatmaps = each_frame(self.video_encoder, face.index_select(1, heard))
         given = {"audio_speech": audio, "video_speech": video, "audio_words": self.classify(audio),
                  "video_words": self.classify(video), "heatmaps": heatmaps, "heard": heard}  # fmt: skip
         if self.identity_encoder is None:
@@ -228,7 +227,7 @@ class Davs(Network):
 
     def _rows(self, face, count, stride):
         """(count,) int64: which frames of the window are taken."""
-        spare = face.shape[1] - _span(count, stride)
+        spare = face.shape[1] - span(count, stride)
         if spare < 0:
             raise ValueError(f"a window of {face.shape[1]} frames is too short for {count} frames with a step of {stride}")
         return self._start(spare, face.device) + stride * torch.arange(count, device=face.device)
@@ -238,19 +237,6 @@ class Davs(Network):
         if self.training:
             return torch.randint(last + 1, (), device=device)
         return torch.full((), last // 2 if middle else 0, device=device)
-
-
-def _each(network, values):
-    """Apply a network that knows no windows to (B, T, ...): each of its outputs becomes (B, T, ...), too."""
-    made = network(values.flatten(0, 1))
-    if isinstance(made, tuple):
-        return tuple(one.unflatten(0, values.shape[:2]) for one in made)
-    return made.unflatten(0, values.shape[:2])
-
-
-def _span(count, stride):
-    """Frames from the first to the last of `count` with a step of `stride`."""
-    return (count - 1) * stride + 1
 
 
 def _check_size(face_size, width):

@@ -159,5 +159,5 @@ class VideoSpeechEncoder(nn.Module):
     def forward(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> codes (N, 256) float, width 1; heatmaps (N, 68, S / 4, S / 4) float."""
         heatmaps = self.model(faces)
-        drawn = self.conv6(F.relu(self.bn1(heatmaps), inplace=True))
-        return self.fc(F.relu(drawn.flatten(1))), heatmaps
+        features = self.conv6(F.relu(self.bn1(heatmaps), inplace=True))
+        return self.fc(F.relu(features.flatten(1))), heatmaps

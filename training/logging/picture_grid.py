@@ -81,7 +81,7 @@ def faces_page(faces, step, *, most=MOST):
     letters = max(4, int(((lefts + [grid.shape[1] + GAP])[1] - GAP) / small.getlength("0")))
     clips = [_wrapped(clip, letters) for clip in faces.clips[: len(lefts)]]
     foot = (_SMALL + 3) * max((len(lines) for lines in clips), default=0) + GAP * bool(clips)
-    title = f"step {step}: middle frames of validation windows, averaged weights"
+    title = f"step {step}: frames of validation windows, averaged weights"
     wide = max(MARGIN + grid.shape[1], int(font.getlength(title)) + 16)
     page = Image.new("RGB", (wide, TITLE + grid.shape[0] + foot), "white")
     page.paste(Image.fromarray(grid), (MARGIN, TITLE))
