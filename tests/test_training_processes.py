@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from tests.conftest import ROOT
-from tests.training_kit import ENVIRONMENT, start_training
+from tests.prepared_kit import make_corpus
+from tests.training_kit import ENVIRONMENT, small_config, start_training, write_yaml
+from training.checkpoint import load_checkpoint
 from training.config import load_config
 from training.loop import steps_left, train
 from training.run import Run
@@ -76,6 +78,33 @@ def test_two_processes_equal_one_with_twice_the_batch(write_config, tmp_path):
         assert len(names) >= 4
         for name in names:
             assert theirs[name] == pytest.approx(mine[name], rel=3e-3, abs=1e-6), (mine["step"], name)
+
+
+UNREACHED = {"name": "davs", "stage": "words", "face_size": 64, "width": 0.125, "words": 2, "speech_frames": 1, "drawn_frames": 1}
+
+
+def test_parameters_that_no_loss_reaches_stop_no_process(tmp_path):
+    """A gate that opens reaches more of them: sound and lips first, landmarks alone before; weight decay leaves the rest."""
+    corpus = make_corpus(tmp_path / "corpus", size=64)
+    losses = {"landmark_heatmaps": {"weight": 1.0},
+              "words": {"loss": "word_classification", "drives": "audio", "weight": 1.0,
+                        "enable_when": {"metric": "val/landmark_heatmaps", "below": 1000000}}}  # fmt: skip
+    train_ = {"steps": 5, "validate_every": 3, "batch_size": 2}
+    config = small_config(corpus, tmp_path / "runs", model=UNREACHED, losses=losses, train=train_, optim={"weight_decay": 0.1})
+    path = write_yaml(tmp_path / "unreached.yaml", config)
+    with start_training(path, "name=two", "train.batch_size=1", "train.validate_batches=2", processes=2) as process:
+        output = process.stdout.read()
+        assert process.wait(200) == 0, output
+    train(Run(load_config(path, ["name=one"])), print)
+    one, two = (rows_of(tmp_path / "runs" / name) for name in ("one", "two"))
+    assert len(one) == len(two) == 7
+    for mine, theirs in zip(one, two, strict=True):
+        for name in ("total", "landmark_heatmaps", "words"):
+            if name in mine:
+                assert theirs[name] == pytest.approx(mine[name], rel=1e-2), (mine["step"], name)
+    weights = [load_checkpoint(tmp_path / "runs" / name / "last.safetensors").model for name in ("one", "two")]
+    for part in ("audio_encoder.fc.weight", "video_encoder.fc.weight", "video_encoder.model.l0.weight"):
+        torch.testing.assert_close(*(model.state_dict()[part] for model in weights), rtol=1e-3, atol=2e-4)
 
 
 def test_gradients_over_two_processes_are_those_of_one(tmp_path):
