@@ -128,8 +128,8 @@ class Criterion(nn.Module):
             all_terms: compute also terms that are still switched off; they do not enter the total.
 
         Returns:
-            float32 scalar tensor; dict of name -> detached tensor: () the value of a term, or (2,) a figure "term/figure" as
-            its sum and its count.
+            float32 scalar tensor; dict of name -> detached tensor: () the value of a term, or (2,) a sum and its count: of a
+            figure "term/figure", and of a term that may count nothing (`Term.count`).
         """
         total, parts = None, {}
         with outside_autocast(next(iter(outputs.values())).device):
@@ -137,7 +137,7 @@ class Criterion(nn.Module):
             for name, term in self.terms.items():
                 if self.open[name] or all_terms:
                     value, figures = self._value(name, term, outputs, batch)
-                    parts[name] = value.detach()
+                    parts[name] = counted(value, term.count(self.seen_by(name, outputs), batch))
                     for figure, pair in figures.items():
                         parts[f"{name}/{figure}"] = torch.stack([one.detach().float() for one in pair])
                     if self.open[name]:
@@ -155,9 +155,21 @@ class Criterion(nn.Module):
         found = term(self.seen_by(name, outputs), batch)
         return found if isinstance(found, tuple) else (found, {})
 
-    def steady_total(self, values):
-        """Weighted sum of the steady terms that are switched on; `values` is a dict of name -> value of a term."""
-        return sum(self.weight(name) * values[name] for name in self.steady if self.open[name])
+    def totals(self, values):
+        """Weighted sums of the terms that are switched on.
+
+        Args:
+            values: dict of name -> value of a term; terms that counted nothing are left out, and then of the sums, too.
+
+        Returns:
+            dict of "total", of all terms, and, where not all of them are steady, "steady", of the steady ones; what would sum
+            nothing is not there.
+        """
+        names, steady = [name for name in self.terms if self.open[name] and name in values], self.steady
+        kinds = {"total": names}
+        if 0 < len(steady) < len(self.terms):
+            kinds["steady"] = [name for name in names if name in steady]
+        return {kind: sum(self.weight(name) * values[name] for name in some) for kind, some in kinds.items() if some}
 
     def weight(self, name):
         """Present weight of a term that is switched on."""
@@ -191,6 +203,12 @@ class Criterion(nn.Module):
                 self.open[name] = True
                 opened.append(name)
         return opened
+
+
+def counted(value, count):
+    """A value that is a mean over `count` rows, detached: (2,) float32, its sum and its count; () where `count` is None."""
+    value = value.detach()
+    return value if count is None else torch.stack([value.float() * count, count.to(value.device, torch.float32)])
 
 
 def as_pair(value):

@@ -33,13 +33,20 @@ class Setting:
 
 
 class Precise(nn.Module):
-    """A module that computes in float32, outside autocast, and runs the networks inside it in the precision of the run.
+    """A module that computes a loss, in float32 and outside autocast; the networks inside it run in the precision of the run.
 
     Attributes:
         precision: torch.float16 or torch.bfloat16 for these networks, or None for float32.
     """
 
     precision = None
+
+    def count(self, outputs, batch):
+        """How many rows of a batch the value of `forward` is a mean over: a scalar tensor, which may be 0; None: always some.
+
+        What has counted nothing is left out of logs and of means over batches; its value is 0, with a gradient of 0.
+        """
+        return None
 
     def networks(self, device):
         """Context in which the networks run; what comes out of them goes on as `.float()`."""

@@ -11,7 +11,7 @@ from models.davs.discriminator import mouth_window
 from models.davs.network import FACE_SIZES
 from tests.davs_kit import SMALL, batch_of, davs
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.parts import build_network
+from training.parts import build_network, new_modules
 
 
 @pytest.mark.parametrize("face_size", FACE_SIZES)
@@ -195,9 +195,31 @@ def test_a_stage_begins_from_the_checkpoint_of_the_one_before(tmp_path):
     assert set(later.parts()) > set(first.parts())
     with pytest.raises(InputError, match=r"does not fit the section model: other shape: word_classifier.fc_2.weight"):
         build_network(config_of(stage="generate", words=6), torch.device("cpu"), [start])
-    with pytest.raises(InputError, match="has no part decoder"):
+    told = r"has no part decoder: it is of stage words, and decoder comes with stage generate \(such as python train.py " \
+        r"configs/davs.yaml\); take it out of parts"
+    with pytest.raises(InputError, match=told):
         build_network(config_of(), torch.device("cpu"), [{**start, "parts": ["decoder"]}])
     assert load_checkpoint(start["checkpoint"]).model.stage == "words"
+
+
+def test_modules_that_a_checkpoint_lacks_begin_anew_and_are_named(tmp_path):
+    paths = {stage: tmp_path / f"{stage}.safetensors" for stage in ("words", "generate")}
+    for stage, path in paths.items():
+        section = {**SMALL, "stage": stage}
+        save_checkpoint(path, davs(stage=stage), {"model": section, "data": {}, "training": {}})
+
+    def lines(*starts):
+        begun = []
+        build_network(config_of(stage="generate"), torch.device("cpu"), starts, begun)
+        return new_modules(begun)
+
+    words = {"checkpoint": paths["words"], "parts": None}
+    (line,) = lines(words)
+    assert line == (f"train.init: {paths['words']} has no identity_encoder and no person_classifier and no decoder: "
+                    "identity_encoder, person_classifier, decoder begin with new weights")  # fmt: skip
+    (line,) = lines(words, {"checkpoint": paths["generate"], "parts": ["identity_encoder", "person_classifier"]})
+    assert line.endswith("words.safetensors has no decoder: decoder begins with new weights")
+    assert lines({**words, "parts": ["audio_encoder"]}) == lines({**words, "checkpoint": paths["generate"]}) == []
 
 
 @pytest.mark.parametrize(

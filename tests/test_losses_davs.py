@@ -286,6 +286,22 @@ def test_landmarks_that_are_unknown_or_outside_do_not_count(place):
     assert (float(value.detach()), int(figures["pixels"][1])) == (0, 0) and not maps.grad.any()
 
 
+def test_terms_tell_how_many_rows_count():
+    """So that means over batches are means over rows, and what has counted nothing is left out."""
+    logits = {"audio_words": torch.randn(3, 5), "heatmaps": torch.rand(1, 2, 68, 16, 16), "heard": torch.tensor([0, 1])}
+    losses = {"said": {"loss": "word_classification", "weight": 1}, "landmark_heatmaps": {"weight": 2}}
+    criterion = build_criterion(losses, Setting(model=MODEL))
+    for words, place, counts in (([-1, 3, 1], 8.0, (2, 136)), ([-1, -1, -1], -9.0, (0, 0))):
+        batch = {"spoken_word": torch.tensor(words), **heatmap_batch((place, 8.0))}
+        total, parts = criterion(logits, batch)
+        means = []
+        for (name, term), count in zip(criterion.terms.items(), counts, strict=True):
+            assert float(parts[name][1]) == count == float(term.count(logits, batch))
+            means.append(float(parts[name][0]) / max(count, 1))
+        assert float(total) == pytest.approx(means[0] + 2 * means[1], rel=1e-5)
+    assert criterion.totals({"landmark_heatmaps": 3.0}) == {"total": 6.0} and criterion.totals({}) == {}
+
+
 def test_windows_without_a_word_or_a_known_person_give_0_and_a_finite_gradient_of_0():
     batch = {"spoken_word": torch.tensor([-1, -1]), "speaker": torch.tensor([-1, -1])}
     for term, shape in ((WordClassification(), (2, 5)), (PersonClassification(), (2, 3, 5))):

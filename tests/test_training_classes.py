@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 import train
 from common.cli import run as command
@@ -11,10 +12,12 @@ from datasets.clip_files import read_side, write_side
 from datasets.prepared import PreparedCorpus
 from datasets.words import KIND, read_vocabulary, vocabulary_path
 from tests.prepared_kit import make_corpus
-from tests.training_kit import run_of, small_config, step, write_yaml
+from tests.training_kit import run_of, small_config, step, stored, write_yaml
+from training.best import describe_end
 from training.checkpoint import load_checkpoint
 from training.classes import joined
 from training.storage.store import Store
+from training.validation import validate
 
 MODEL = {"name": "davs", "stage": "disentangle", "face_size": 64, "width": 0.125, "words": 2, "people": 2, "speech_frames": 2,
          "identity_frames": 2, "drawn_frames": 1}  # fmt: skip
@@ -76,6 +79,7 @@ def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_p
     assert command(train.main, [str(path)]) == 2
     said = capsys.readouterr().err
     assert "train.init" in said and told in said and len(said.strip().splitlines()) == 1
+    assert "or leave word_classifier out of the parts that train.init names" in said
     run = run_of(first[1], f"data.corpus={folder}")
     with pytest.raises(InputError, match=told):
         Store(run).load()
@@ -85,12 +89,61 @@ def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_p
 
 
 def test_the_first_class_that_stands_for_another_is_named():
+    before = {"words": ("a.safetensors", ["bin", "blue"], "")}
     for here, told in ((["bin", "green"], "class 1 is the word 'blue' there and 'green' here"), (["bin"], None), ([], None)):
         if told:
             with pytest.raises(InputError, match=told):
-                joined({"words": here}, {"words": ("a.safetensors", ["bin", "blue"])}, "corpus")
+                joined({"words": here}, before, "corpus")
         else:
-            assert joined({"words": here}, {"words": ("a.safetensors", ["bin", "blue"])}, "corpus")["words"] == ["bin", "blue"]
+            assert joined({"words": here}, before, "corpus")["words"] == ["bin", "blue"]
+
+
+def test_a_checkpoint_without_a_list_of_its_words_is_told(first, tmp_path):
+    """As the published files are."""
+    path = stored(tmp_path / "published.safetensors", MODEL)
+    starts = [{"checkpoint": str(path), "parts": None}, {"checkpoint": str(first[2]), "parts": ["person_classifier"]}]
+    run = run_of(config_of(first[0], tmp_path, train={"init": starts}))
+    (line,) = run.notes
+    assert line.startswith(f"train.init: {path} stores no list of words: it is not known in which order word_classifier")
+    for parts in (["audio_encoder"], ["person_classifier", "word_classifier"]):
+        start = {"checkpoint": str(path if parts == ["audio_encoder"] else first[2]), "parts": parts}
+        assert run_of(config_of(first[0], tmp_path, train={"init": [start]})).notes == []
+
+
+def test_what_counts_nothing_is_in_no_mean(first, tmp_path):
+    """People who are never seen in training, and a batch without a word."""
+    corpus = make_corpus(tmp_path / "corpus", size=64, splits=("train", "val", "unseen"))
+    text = (corpus / "manifest.jsonl").read_text().splitlines()
+    rows = [line.replace('"speaker": "s', '"speaker": "x') if '"split": "unseen"' in line else line for line in text]
+    (corpus / "manifest.jsonl").write_text("\n".join(rows) + "\n")
+    few = {"validate_batches": 2, "batch_size": 1, "best": "unseen/person_classification"}
+    run = run_of(config_of(corpus, tmp_path, train=few))
+    metrics, _ = validate(run)
+    assert "val/person_classification" in metrics and "unseen/words" in metrics
+    assert not any(name.startswith("unseen/person_classification") for name in metrics)
+    assert metrics["unseen/total"] == metrics["unseen/words"]
+    run.best.take(1, metrics, True)
+    assert run.best.step is None and "counted nothing in any validation" in describe_end(run.best, run.folder, True)
+
+    word, moved = metrics["val/words"], run.move
+    batches = []
+
+    def without(batch, data):
+        batches.append(data)
+        batch = moved(batch, data)
+        return {**batch, "spoken_word": torch.full_like(batch["spoken_word"], -1)} if len(batches) == 1 else batch
+
+    run.move = without
+    less = validate(run)[0]
+    run.move = moved
+    assert less["val/words"] == pytest.approx(word, rel=0.2)  # half of it, were the batch without a word counted
+    assert less["val/total"] == pytest.approx(less["val/words"] + less["val/person_classification"])
+    whole = run.training.complete
+    run.training.complete = lambda batch: {**whole(batch), "spoken_word": torch.tensor([-1])}
+    values = step(run)
+    assert "words" not in values and "words/accuracy" not in values and values["total"] == pytest.approx(
+        values["person_classification"]
+    )
 
 
 def test_other_people_are_refused(first, tmp_path):

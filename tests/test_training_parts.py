@@ -11,6 +11,7 @@ from models import build_model
 from tests.training_kit import EXPERT, SMALL, copied, run_of, same, step, stored
 from training.checkpoint import save_checkpoint
 from training.loop import train
+from training.parts import parameter_groups
 from training.schedule import rate_at
 from training.storage.store import Store
 
@@ -66,6 +67,15 @@ def test_rates_of_parts_follow_warm_up_and_schedule(write_config):
     assert groups[1]["betas"] == (0.9, 0.999) and groups[1]["weight_decay"] == 0.0
     encoder = {id(one) for one in run.model.audio_encoder.parameters()}
     assert {id(one) for one in groups[0]["params"]} == encoder
+
+
+def test_rates_of_parts_of_which_one_lies_in_the_other_are_refused():
+    model = build_model({"name": "davs", "stage": "words", "face_size": 64, "width": 0.125})
+    common = {"lr": 1e-4, "betas": [0.9, 0.999]}
+    with pytest.raises(InputError, match="optim.parts.hourglass: shares parameters with video_encoder, .* one of the two"):
+        parameter_groups(model, {**common, "parts": {"hourglass": {"lr": 1e-5}, "video_encoder": {"lr": 1e-3}}})
+    groups = parameter_groups(model, {**common, "parts": {"hourglass": {"lr": 1e-5}, "audio_encoder": {"lr": 1e-3}}})
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
 
 
 def test_a_run_begins_with_parts_of_several_checkpoints(write_config, tmp_path):

@@ -9,8 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from models import build_model
 from tests.conftest import ROOT
-from tests.training_kit import ENVIRONMENT, start_training
+from tests.prepared_kit import make_corpus
+from tests.training_kit import ENVIRONMENT, small_config, start_training, write_yaml
+from training.checkpoint import load_checkpoint
 from training.config import load_config
 from training.loop import steps_left, train
 from training.run import Run
@@ -76,6 +79,65 @@ def test_two_processes_equal_one_with_twice_the_batch(write_config, tmp_path):
         assert len(names) >= 4
         for name in names:
             assert theirs[name] == pytest.approx(mine[name], rel=3e-3, abs=1e-6), (mine["step"], name)
+
+
+UNREACHED = {"name": "davs", "stage": "words", "face_size": 64, "width": 0.125, "words": 2, "speech_frames": 1,
+             "drawn_frames": 1}  # fmt: skip
+
+
+def test_parameters_that_no_loss_reaches_stop_no_process(tmp_path):
+    """Landmarks alone at first; then a gate opens, and sound is reached, too. The lips' own layers are reached by neither."""
+    losses = {"landmark_heatmaps": {"weight": 1.0},
+              "words": {"loss": "word_classification", "drives": "audio", "weight": 1.0,
+                        "enable_when": {"metric": "val/landmark_heatmaps", "below": 1000000}}}  # fmt: skip
+    train_ = {"steps": 4, "validate_every": 2, "batch_size": 1}
+    config = small_config(make_corpus(tmp_path / "corpus", size=64), tmp_path / "runs", model=UNREACHED, losses=losses,
+                          train=train_, optim={"weight_decay": 0.1, "warmup": 0})  # fmt: skip
+    with start_training(write_yaml(tmp_path / "unreached.yaml", config), processes=2) as process:
+        output = process.stdout.read()
+        assert process.wait(200) == 0, output
+    assert ["words" in row for row in rows_of(tmp_path / "runs" / "try") if "total" in row] == [False, False, True, True]
+    torch.manual_seed(0)
+    fresh, found = build_model(UNREACHED), load_checkpoint(tmp_path / "runs" / "try" / "last.safetensors").model
+    moved = {name: not torch.equal(value, fresh.state_dict()[name]) for name, value in found.named_parameters()}
+    assert not any(moved[name] for name in ("video_encoder.fc.weight", "video_encoder.conv6.weight"))
+    assert moved["audio_encoder.fc.weight"] and moved["word_classifier.fc_1.weight"] and moved["video_encoder.model.l0.weight"]
+
+
+FIRST_STEPS = """
+import torch
+from training.engine import Engine
+from training.learner import Learner
+
+engine = Engine("cpu", "fp32")
+module = torch.nn.ModuleDict({name: torch.nn.Linear(1, 1, bias=False) for name in "abc"})
+module.forward = lambda names: sum(module[name].weight.sum() for name in names)
+learner = Learner(engine, module, [{"params": list(module.parameters()), "lr": 0.0}], {"clip": 0, "warmup": 0})
+
+def step(names):
+    (learner.network(names) * (engine.rank + 1)).backward()
+    learner.clip()
+    told = [None if one.grad is None else float(one.grad) for one in module.parameters()]
+    engine.step([learner.optimizer])
+    learner.step_done()
+    return told
+
+told = [step("ab" if engine.rank else "a"), step("ab"), step("ab")]
+learner.find_anew()
+told += [step("abc"), step("abc")]
+assert engine.gather(told) == [told, told], told
+assert told == [[1.5, 1.0, None], [1.5, 1.5, None], [1.5, 1.5, None], [1.5] * 3, [1.5] * 3], told
+engine.leave()
+"""
+
+
+def test_first_steps_average_gradients_and_find_out_which_there_are(tmp_path):
+    script = tmp_path / "first.py"
+    script.write_text(FIRST_STEPS, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    done = subprocess.run(command, cwd=ROOT, env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+                          timeout=200)  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_gradients_over_two_processes_are_those_of_one(tmp_path):

@@ -18,11 +18,11 @@ class BestWeights:
     Attributes:
         value: least value so far; infinity where there is none.
         step: of that validation, or None.
-        since: step from which on values compare; seen: validations since then.
+        since: step from which on values compare; seen: validations since then that had the metric; missed: those without it.
     """
 
     def __init__(self, metric):
-        self.metric, self.since, self.seen = metric, 0, 0
+        self.metric, self.since, self.seen, self.missed = metric, 0, 0, 0
         self.value, self.step = float("inf"), None
 
     def take(self, step, metrics, all_count):
@@ -35,6 +35,7 @@ class BestWeights:
         """
         value = metrics.get(self.metric, float("inf"))
         self.seen += self.metric in metrics
+        self.missed += bool(metrics) and self.metric not in metrics
         if (not all_count and self.sums) or not value < self.value:
             return False
         self.value, self.step = value, step
@@ -47,7 +48,7 @@ class BestWeights:
 
     def begin_anew(self, step):
         """Forget the best: the values until `step` do not compare with later ones."""
-        self.value, self.step, self.since, self.seen = float("inf"), None, step, 0
+        self.value, self.step, self.since, self.seen, self.missed = float("inf"), None, step, 0, 0
 
     def state(self):
         """For the checkpoint."""
@@ -125,6 +126,9 @@ def describe_end(best, folder, validates):
         why = "there are no clips to validate"
     elif best.metric is None:
         why = "every loss has trainable parts, so that no sum of them compares over time (name a metric in train.best)"
+    elif not best.seen and best.missed:
+        why = f"{best.metric} counted nothing in any validation (no word, person or landmark of its clips is known): "
+        why += "name another metric in train.best"
     elif not best.seen:
         why = "there was no validation" + (f" since step {best.since}" if best.since else "")
     else:

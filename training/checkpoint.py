@@ -128,21 +128,6 @@ def load_checkpoint(path, device="cpu", *, expect=None):
     return Checkpoint(model, config, content_hash(path), origin, path)
 
 
-def stored_data(path):
-    """Section `data` of a checkpoint's config; of a file of ours the weights are not read.
-
-    Raises:
-        InputError: see `load_checkpoint`.
-    """
-    path = Path(path)
-    if kind_of(path) == SAFETENSORS:
-        with _opened(path) as file:
-            metadata = file.metadata() or {}
-        if metadata.get("format") == FORMAT:
-            return _own_config(metadata, path)["data"]
-    return load_checkpoint(path).config["data"]
-
-
 @contextmanager
 def _opened(path):
     """A safetensors file that `kind_of` has checked, open."""

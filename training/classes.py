@@ -6,26 +6,6 @@ KINDS = ("words", "people")
 _FIELDS = {"words": "spoken_word", "people": "speaker"}
 
 
-def classes_of_run(model, data, starts, load):
-    """Names of the classes that a run learns: those of its corpus, and those with which its network begins.
-
-    Args:
-        model: models.network.Network.
-        data: datasets.windows.WindowDataset of training.
-        starts, load: as of `begun_with`.
-
-    Returns:
-        dict of "words" and "people" -> list of str.
-
-    Raises:
-        InputError: see `require_room` and `joined`.
-    """
-    own, folder = classes_of(data), data.corpus.folder
-    require_room(model, own, folder)
-    before = begun_with(model, starts, load)
-    return joined(own, {kind: (f"train.init: {path}", names) for kind, (path, names) in before.items()}, folder)
-
-
 def classes_of(data):
     """Names of the classes that a dataset numbers, and that the run learns.
 
@@ -52,31 +32,51 @@ def require_room(model, own, corpus):
             raise InputError(f"model.{kind}: is {count}, but {corpus} has {len(names)} {told}; give model.{kind}={len(names)}")
 
 
-def begun_with(model, starts, load):
+def begun_with(model, begun):
     """Names of the classes that a network begins with.
 
     Args:
-        model: models.network.Network.
-        starts: list of {"checkpoint": path, "parts": list of names or None}, see training.config.starts_of.
-        load: function of a path -> section `data` of the config that the checkpoint stores.
+        model: models.network.Network; begun: list of training.parts.Start.
 
     Returns:
-        dict of "words" and "people" -> (path, list of str), of the starts whose parts tell these classes apart.
+        dict of "words" and "people" -> (where they come from, list of str, what else may be done where they do not fit), of the
+        checkpoints whose parts tell these classes apart.
     """
     found = {}
-    for start in starts if model.classes() else ():
-        stored = load(start["checkpoint"])
-        for kind, (_, parts) in model.classes().items():
-            if stored.get(kind) and (start["parts"] is None or set(parts) & set(start["parts"])):
-                found[kind] = start["checkpoint"], list(stored[kind])
+    for start, kind, part in _tellers(model, begun):
+        if names := start.config["data"].get(kind):
+            cure = f"leave {part} out of the parts that train.init names"
+            found[kind] = f"train.init: {start.checkpoint}", list(names), cure
+        else:
+            found.pop(kind, None)
     return found
+
+
+def unnamed(model, begun, own):
+    """Lines on parts that tell apart classes of which their checkpoint, such as a published file, stores no list.
+
+    Args:
+        model, begun: see `begun_with`; own: from `classes_of`.
+    """
+    last = {kind: (start, part) for start, kind, part in _tellers(model, begun)}
+    return [f"train.init: {start.checkpoint} stores no list of {kind}: it is not known in which order {part} tells them apart; "
+            f"where it is another order than that of this corpus, {part} begins with wrong answers"
+            for kind, (start, part) in last.items() if own.get(kind) and not start.config["data"].get(kind)]  # fmt: skip
+
+
+def _tellers(model, begun):
+    """(Start, "words" or "people", part that tells them apart) of all that the network has begun from, in its order."""
+    for start in begun:
+        for kind, (_, parts) in model.classes().items():
+            if told := [part for part in parts if part in start.parts]:
+                yield start, kind, told[0]
 
 
 def joined(own, before, corpus):
     """Classes of a run that goes on with those of another one; the longer list where one is the beginning of the other.
 
     Args:
-        own: from `classes_of`; before: dict of "words" and "people" -> (where they come from, list of str).
+        own: from `classes_of`; before: see `begun_with`.
         corpus: folder of the corpus, for messages.
 
     Returns:
@@ -86,13 +86,13 @@ def joined(own, before, corpus):
         InputError: a class stands for another word or person; the message names the first one.
     """
     classes = dict(own)
-    for kind, (where, names) in before.items():
+    for kind, (where, names, cure) in before.items():
         here = own.get(kind, [])
         for number, (old, new) in enumerate(zip(names, here, strict=False)):
             if old != new:
                 one = "word" if kind == "words" else "person"
                 raise InputError(f"{where}: learned {len(names)} {kind}, {corpus} has {len(here)} others or in another order: "
                                  f"class {number} is the {one} {old!r} there and {new!r} here; train on a corpus with the same "
-                                 f"{kind}, or begin without what tells them apart")  # fmt: skip
+                                 f"{kind}, or {cure}")  # fmt: skip
         classes[kind] = max(names, here, key=len)
     return classes

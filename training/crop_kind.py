@@ -4,16 +4,15 @@ The corpus decides. Its kind is written into each checkpoint, and inference cuts
 """
 
 from common.errors import InputError
-from training.checkpoint import stored_data
 
 
-def require_one_crop(config, settings, learnt, starts):
+def require_one_crop(config, settings, learnt, begun):
     """Compare the crops of corpus, config, starting checkpoints and the networks of losses.
 
     Args:
         config: of the run; `data.crop` None takes what the corpus holds.
         settings: of the prepared corpus.
-        starts: what the network begins from, see training.config.starts_of.
+        begun: list of training.parts.Start, what the network has begun from.
         learnt: dict of config key -> (path, kind of crop) of networks in losses, see training.setup.build_losses.
 
     Raises:
@@ -25,12 +24,11 @@ def require_one_crop(config, settings, learnt, starts):
     again = "prepare the corpus with --crop"
     if data["crop"] not in (None, crop):
         raise InputError(f"data.crop: is {data['crop']}, but {data['corpus']} holds {crop} crops; {again} {data['crop']}")
-    for start in starts if data["crop"] is None else ():
-        path = start["checkpoint"]
-        if (own := stored_data(path).get("crop")) not in (None, crop):
+    for start in begun if data["crop"] is None else ():
+        if (own := start.config["data"].get("crop")) not in (None, crop):
             raise InputError(
-                f"train.init: {path} learnt from {own} crops, {data['corpus']} holds {crop} ones; {again} {own}, or give "
-                f"data.crop={crop} to train it over"
+                f"train.init: {start.checkpoint} learnt from {own} crops, {data['corpus']} holds {crop} ones; {again} {own}, "
+                f"or give data.crop={crop} to train it over"
             )
     for key, (path, own) in learnt.items():
         if own not in (None, crop):

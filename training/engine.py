@@ -59,6 +59,24 @@ class Engine:
         """The network whose steps average gradients over the processes, in this run's precision; the same weights."""
         return self.accelerator.prepare_model(model, device_placement=False)
 
+    @torch.no_grad()
+    def average_gradients(self, parameters):
+        """Mean over the processes of the gradients of parameters, in place, where no network of `prepare` has seen to it.
+
+        A parameter that has a gradient in some of the processes counts as 0 in the others.
+
+        Returns:
+            list of bool, one for each parameter: whether it has a gradient, the same in every process.
+        """
+        has = torch.tensor([one.grad is not None for one in parameters], dtype=torch.int32, device=self.device)
+        torch.distributed.all_reduce(has, torch.distributed.ReduceOp.MAX)
+        has = [bool(one) for one in has.tolist()]
+        for one in (parameter for parameter, learns in zip(parameters, has, strict=True) if learns):
+            flat = (torch.zeros_like(one) if one.grad is None else one.grad).flatten().contiguous()
+            torch.distributed.all_reduce(flat)
+            one.grad = (flat / self.size).view(one.shape).to(memory_format=_format_of(one))
+        return has
+
     def autocast(self):
         """Context in which networks run in this run's precision."""
         return self.accelerator.autocast()
@@ -137,6 +155,12 @@ class Engine:
         """Put back what `scaler_state` gave."""
         if self.accelerator.scaler is not None and state:
             self.accelerator.scaler.load_state_dict(state)
+
+
+def _format_of(tensor):
+    """Memory format that a gradient of a tensor has."""
+    channels_last = tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def choose_precision(name, device):

@@ -8,23 +8,47 @@ from training.schedule import rate_at
 class Learner:
     """A network and its optimiser.
 
+    Where there are several processes, DistributedDataParallel averages the gradients while they are made, and waits for one of
+    every parameter. Which parameters get none, because no loss that is switched on reaches them, the first step finds out,
+    whose gradients are averaged afterwards; DistributedDataParallel then leaves these parameters out, and autograd, too.
+
     Args:
         engine: training.engine.Engine; module: the network; groups: for torch.optim, each with its lr; settings: warmup, clip
             and, for a network that has one, schedule.
 
     Attributes:
-        module: the network itself; network: the same, prepared for this run's processes and precision.
+        module: the network itself; network: the same, prepared for this run's processes and precision; in a first step a
+            function that calls it.
         rates: learning rate of each group, before warm-up and schedule.
     """
 
     def __init__(self, engine, module, groups, settings):
         self.engine, self.module, self.settings = engine, module, settings
-        self.network = engine.prepare(module)
+        self._unreached = []
+        self.network, self._first = (engine.prepare(module), False) if engine.size == 1 else (module.forward, True)
         self.optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
 
+    def find_anew(self):
+        """Let the next step be a first step: other losses are switched on."""
+        if self.engine.size > 1:
+            for parameter in self._unreached:
+                parameter.requires_grad_(True)
+            self._unreached, self.network, self._first = [], self.module.forward, True
+
+    def step_done(self):
+        """After a first step: leave out what got no gradient from here on."""
+        if self._first:
+            for parameter in self._unreached:
+                parameter.requires_grad_(False)
+            self.network, self._first = self.engine.prepare(self.module), False
+
     def clip(self):
         """Norm of the gradients, a tensor on the device; they are cut to the settings' limit."""
+        if self._first:
+            learning = [one for one in self.module.parameters() if one.requires_grad]
+            found = zip(learning, self.engine.average_gradients(learning), strict=True)
+            self._unreached = [one for one, reached in found if not reached]
         return self.engine.clip(self.optimizer, self.settings["clip"])
 
     def rate(self, step, steps, lr):

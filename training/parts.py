@@ -1,19 +1,38 @@
 """The network of a run and its parts: where each begins, which stay as they are, and the rate of each."""
 
+from dataclasses import dataclass
+
 import torch
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from models import MODELS, build_model
 from training.checkpoint import difference_of, load_checkpoint
-from training.config.missing import cure
+from training.config.missing import config_of_network, cure
 
 
-def build_network(config, device, starts=()):
+@dataclass(frozen=True)
+class Start:
+    """A checkpoint from which a network has begun.
+
+    Attributes:
+        checkpoint: path; config: what it stores, see training.checkpoint.Checkpoint.
+        parts: names of the parts of the network whose weights come from it.
+        lacking: names of the modules that begin with new weights, because it has none of them, where all of it was taken.
+    """
+
+    checkpoint: str
+    config: dict
+    parts: tuple
+    lacking: tuple
+
+
+def build_network(config, device, starts=(), begun=None):
     """The network to train: fresh, or from checkpoints.
 
     Args:
         config: of the run; device: torch.device; starts: list of checkpoints and parts, see training.config.starts_of.
+        begun: list that takes a Start for each of them.
 
     Raises:
         InputError: a network that cannot be trained by itself, an unknown part, a checkpoint that does not fit.
@@ -24,8 +43,9 @@ def build_network(config, device, starts=()):
         raise InputError(f"model.name: {name!r} cannot be trained by itself; choose one of {', '.join(trainable)}")
     torch.manual_seed(config["train"]["seed"])
     model = build_model(config["model"])
-    for entry in starts:
-        _begin(model, name, **entry)
+    found = [_begin(model, name, **entry) for entry in starts]
+    if begun is not None:
+        begun += found
     model.configure(config["data"])
     for part in config["train"]["freeze"]:
         for module in modules_of(model, part, "train.freeze"):
@@ -33,6 +53,21 @@ def build_network(config, device, starts=()):
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError("train.freeze: every part of the network stays as it is, so nothing would be learned")
     return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
+
+
+def new_modules(begun):
+    """Lines on modules that begin with new weights because no checkpoint has them.
+
+    Args:
+        begun: list of Start, of `build_network`.
+    """
+    given = {part for start in begun for part in start.parts}
+    lines = []
+    for start in begun:
+        if new := [name for name in start.lacking if name not in given]:
+            told = f"{', '.join(new)} {'begins' if len(new) == 1 else 'begin'} with new weights"
+            lines.append(f"train.init: {start.checkpoint} has no {' and no '.join(new)}: {told}")
+    return lines
 
 
 def modules_of(model, part, key):
@@ -60,18 +95,21 @@ def parameter_groups(model, settings):
         list of dict for torch.optim: the parts of `settings`, in the network's order, then all else; without parts one group.
 
     Raises:
-        InputError: an unknown part, or one that is frozen.
+        InputError: an unknown part, one that is frozen, or two of which one lies in the other.
     """
     common = {key: settings[key] for key in ("lr", "betas", "weight_decay") if key in settings}
-    groups, taken, own = [], set(), settings.get("parts") or {}
+    groups, taken, own = [], {}, settings.get("parts") or {}
     for part in own:
         modules_of(model, part, "optim.parts")
     for part in (name for name in model.parts() if name in own) if own else ():
         modules = modules_of(model, part, "optim.parts")
-        parameters = [one for module in modules for one in module.parameters() if one.requires_grad and id(one) not in taken]
+        parameters = [one for module in modules for one in module.parameters() if one.requires_grad]
         if not parameters:
             raise InputError(f"optim.parts.{part}: has no parameter that learns; take it out of train.freeze, or out of here")
-        taken |= {id(one) for one in parameters}
+        if other := next((taken[id(one)] for one in parameters if id(one) in taken), None):
+            raise InputError(f"optim.parts.{part}: shares parameters with {other}, which has a rate of its own here, too; give "
+                             "one of the two")  # fmt: skip
+        taken |= {id(one): part for one in parameters}
         groups.append({**common, **own[part], "params": parameters})
     rest = [one for one in model.parameters() if one.requires_grad and id(one) not in taken]
     if rest:
@@ -82,7 +120,7 @@ def parameter_groups(model, settings):
 
 
 def _begin(model, name, checkpoint, parts):
-    """Give the network, or some of its parts, the weights of a checkpoint."""
+    """Give the network, or some of its parts, the weights of a checkpoint; returns its Start."""
     try:
         start = load_checkpoint(checkpoint, expect=name if parts is None else None)
     except InputError as error:
@@ -90,25 +128,47 @@ def _begin(model, name, checkpoint, parts):
     state = start.model.state_dict()
     if start.config["data"].get("channel_order") == "bgr":
         state = start.model.with_colours_turned(state)
+    lacking = []
     if parts is not None:
-        state = _state_of_parts(model, state, checkpoint, parts)
+        state = _state_of_parts(model, state, start, parts)
     else:
-        for part in model.optional:
-            if (added := getattr(model, part)) is not None:
-                state = {**{f"{part}.{key}": value for key, value in added.state_dict().items()}, **state}
+        lacking = [part for part in model.optional if getattr(model, part) is not None and not _holds(state, part)]
+        for part in lacking:
+            state |= {f"{part}.{key}": value for key, value in getattr(model, part).state_dict().items()}
+        parts = [part for part, modules in model.parts().items() if not set(modules) & set(lacking)]
     if difference := difference_of(model.state_dict(), state):
         raise InputError(f"train.init: {checkpoint} does not fit the section model: {difference}")
     model.load_state_dict(state)
+    return Start(str(checkpoint), start.config, tuple(parts), tuple(lacking))
 
 
-def _state_of_parts(model, state, checkpoint, parts):
-    """The network's state with some parts from a checkpoint's state dict."""
+def _holds(state, module):
+    """Whether a state dict has any tensor of a module."""
+    return any(key.startswith(f"{module}.") for key in state)
+
+
+def _state_of_parts(model, state, start, parts):
+    """The network's state with some parts from the state dict of a checkpoint `start`."""
     whole, known = model.state_dict(), model.parts()
     refuse_unknown(parts, known or ["none"], "part in train.init")
     for part in parts:
         begins = tuple(f"{attribute}." for attribute in known[part])
         names = [name for name in whole if name.startswith(begins)]
         if lacking := [name for name in names if name not in state]:
-            raise InputError(f"train.init: {checkpoint} has no part {part} ({lacking[0]} is missing)")
+            told = _stage_with(model, part, start) or f" ({lacking[0]} is missing)"
+            raise InputError(f"train.init: {start.path} has no part {part}{told}; take it out of parts, or name another "
+                             "checkpoint")  # fmt: skip
         whole |= {name: state[name] for name in names}
     return whole
+
+
+def _stage_with(model, part, start):
+    """The stage that makes a part which a checkpoint lacks, in words; "" where the network has no stages."""
+    stage, own = model.stages.get(part), start.config["model"].get("stage")
+    if stage is None or own is None:
+        return ""
+    section = {"name": start.config["model"]["name"], "stage": stage}
+    sizes = {key: getattr(model, key) for key in ("face_size", "width")}
+    made = config_of_network({**section, **sizes}) or config_of_network(section)
+    how = f" (such as python train.py configs/{made.name})" if made is not None else ""
+    return f": it is of stage {own}, and {part} comes with stage {stage}{how}"

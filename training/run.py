@@ -7,19 +7,18 @@ import torch
 
 from common.errors import InputError
 from datasets.preparing.split import command
-from losses.criterion import as_pair
+from losses.criterion import as_pair, counted
 from models import build_model
 from training.batch_norm import share_batch_norm
 from training.best import BestWeights, metric_of_best, require_gates
 from training.changes import changed_clips, changed_settings, clips_of, of_validation
-from training.checkpoint import stored_data
-from training.classes import classes_of_run, joined
+from training.classes import begun_with, classes_of, joined, require_room, unnamed
 from training.config import starts_of
 from training.config.missing import config_of
 from training.crop_kind import require_one_crop
 from training.engine import Engine
 from training.learner import Learner, rates_of
-from training.parts import build_network, keep_frozen_in_eval, parameter_groups
+from training.parts import build_network, keep_frozen_in_eval, new_modules, parameter_groups
 from training.setup import (
     adversary_settings,
     build_datasets,
@@ -75,8 +74,9 @@ class Run:
         self.device = self.engine.device
         if train["threads"]:
             torch.set_num_threads(train["threads"])
-        starts, learnt = self._starts(trial), {}
-        self.model = build_network(config, self.device, starts)
+        begun, learnt = [], {}
+        self.model = build_network(config, self.device, self._starts(trial), begun)
+        self.notes += new_modules(begun)
         self.criterion = build_losses(config, self.device, self.model, learnt, self.notes if trial else None)
         self.criterion.set_precision(self.engine.half)
         fields = needed_fields(config, self.model, self.criterion)
@@ -86,8 +86,11 @@ class Run:
             config, fields, *wanted, options, getattr(self.model, "face_size", None)
         )
         self.corpus = self.training.corpus
-        require_one_crop(config, self.corpus.settings, learnt, starts)
-        self.classes = classes_of_run(self.model, self.training, starts, stored_data)
+        require_one_crop(config, self.corpus.settings, learnt, begun)
+        own = classes_of(self.training)
+        require_room(self.model, own, self.corpus.folder)
+        self.notes += unnamed(self.model, begun, own)
+        self.classes = joined(own, begun_with(self.model, begun), self.corpus.folder)
         self.best = BestWeights(metric_of_best(train["best"], list(self.validation), self.criterion, self.cure))
         require_gates(self.criterion, self.validation, self.cure)
         self.average = Average(self.model, train["ema"])
@@ -127,6 +130,13 @@ class Run:
             for name, module in adversaries.items()
         }
 
+    def update_gates(self, metrics):
+        """Switch on the losses whose gate a validation opens; returns their names, see losses.criterion.Criterion."""
+        opened = self.criterion.update_gates(metrics)
+        for learner in (self.learner, *self.adversaries.values()) if opened else ():
+            learner.find_anew()
+        return opened
+
     def rates(self):
         """Learning rates of the present step by name, see `training.learner.rates_of`."""
         return rates_of(self.learner, self.adversaries, self.step, self.config["train"]["steps"])
@@ -158,9 +168,10 @@ class Run:
                 self.engine.backward(total / len(batches))
                 outputs = {name: value.detach() for name, value in outputs.items()}
                 for name, adversary in self.adversaries.items():
-                    loss = adversary.network(self.criterion.seen_by(name.partition("/")[0], outputs), batch)
+                    seen = self.criterion.seen_by(name.partition("/")[0], outputs)
+                    loss = adversary.network(seen, batch)
                     self.engine.backward(loss / len(batches))
-                    against[name].append(loss.detach().float())
+                    against[name].append(as_pair(counted(loss, adversary.module.count(seen, batch))))
             totals.append(total.detach().float())
             parts.append(found)
             del batch, outputs, total  # before the next one is moved to the device
@@ -175,6 +186,8 @@ class Run:
         for learner in learners.values():
             learner.set_rates(self.step, self.config["train"]["steps"])
         self.engine.step([learner.optimizer for learner in learners.values()])
+        for learner in learners.values():
+            learner.step_done()
         self.average.update(self.model, self.step)
         self.step += 1
         return values, stop
@@ -187,15 +200,18 @@ class Run:
         return outputs, total, parts
 
     def _fetch(self, totals, parts, against, norms, stop):
-        """({name: float}, bool): the values of a step over batches and processes, fetched from the device in one go."""
+        """({name: float}, bool): the values of a step over batches and processes, fetched from the device in one go.
+
+        What has counted nothing is left out.
+        """
         rows = [{"total": total, **found} for total, found in zip(totals, parts, strict=True)]
         table = {name: torch.stack([as_pair(row[name]) for row in rows]).mean(0) for name in rows[0]}
-        table |= {f"adversary/{name}": as_pair(torch.stack(losses).mean()) for name, losses in against.items()}
+        table |= {f"adversary/{name}": torch.stack(losses).mean(0) for name, losses in against.items()}
         names = ("gradient", *(f"gradient/{name}" for name in against))
         table |= {name: as_pair(norm) for name, norm in zip(names, norms, strict=True)}
         table["stop"] = as_pair(totals[0].new_full((), float(stop)))
         pairs = self.engine.mean(torch.stack(list(table.values()))).tolist()
-        values = {name: value / count if count else 0.0 for name, (value, count) in zip(table, pairs, strict=True)}
+        values = {name: value / count for name, (value, count) in zip(table, pairs, strict=True) if count}
         return values, values.pop("stop") > 0
 
     def _require_finite(self, values, totals, batches):
@@ -259,7 +275,7 @@ class Run:
         if state["crop"] != crop:
             told = f"learnt from {state['crop']} crops, the corpus holds {crop} ones"
             raise InputError(f"{self.folder}: {told}; choose another name")
-        before = {kind: (self.folder, names) for kind, names in state.get("classes", {}).items()}
+        before = {kind: (self.folder, names, "choose another name") for kind, names in state.get("classes", {}).items()}
         self.classes = joined(self.classes, before, self.corpus.folder)
         if set(state["adversaries"]) != set(self.adversaries):
             raise KeyError("adversaries")

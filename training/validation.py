@@ -19,7 +19,8 @@ def validate(run, count=None):
 
     Returns:
         {"val/total": ..., "val/l1": ..., "unseen/total": ...}, and "val/steady", ... where not all losses are steady (see
-        losses.criterion.Criterion); in the first process also training.logging.picture_grid.Faces to look at, else None.
+        losses.criterion.Criterion); what has counted nothing in a split, such as people who are never seen in training, is
+        left out, also of the sums. In the first process also training.logging.picture_grid.Faces to look at, else None.
     """
     metrics, pictures = {}, None
     if not run.validation:
@@ -34,18 +35,18 @@ def validate(run, count=None):
             batch = run.move(batch, data)
             with engine.autocast():
                 outputs = run.averaged_model(batch)
-                total, parts = run.criterion(outputs, batch, all_terms=True)
-            for name, value in {"total": total, **parts}.items():
+                _, parts = run.criterion(outputs, batch, all_terms=True)
+            for name, value in parts.items():
                 sums[name] = sums.get(name, 0.0) + as_pair(value)
             if pictures is None and engine.first and (rows := run.averaged_model.pictures(outputs, batch)):
                 pictures = _faces(rows, batch, data, run.averaged_model.pictured(outputs))
         gathered = engine.gather({name: value.tolist() for name, value in sums.items()})
+        values = {}
         for name in next(found for found in gathered if found):
             whole, number = (sum(column) for column in zip(*(found[name] for found in gathered if found), strict=True))
-            metrics[f"{split}/{name}"] = whole / number if number else 0.0
-        if 0 < len(run.criterion.steady) < len(run.criterion.terms):
-            values = {name: metrics[f"{split}/{name}"] for name in run.criterion.steady}
-            metrics[f"{split}/steady"] = run.criterion.steady_total(values)
+            values |= {name: whole / number} if number else {}
+        sums = run.criterion.totals(values)  # of the means: batches may count unlike many rows of a term
+        metrics |= {f"{split}/{name}": value for name, value in {**sums, **values}.items()}
     run.criterion.train()
     return metrics, pictures
 

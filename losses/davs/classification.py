@@ -1,7 +1,7 @@
 """Classification: the word, from the codes of sound and of video by one classifier; the person, from the identity code."""
 
 from common.suggest import refuse_unknown
-from losses.davs.labels import label_loss
+from losses.davs.labels import count_known, label_loss
 from losses.davs.parts import model_giving, people_of
 from losses.term import Term
 
@@ -34,6 +34,10 @@ class WordClassification(Term):
         model_giving(setting, name, *WORDS.values())
         return options
 
+    def count(self, outputs, batch):
+        """See losses.term.Precise: windows with a word."""
+        return count_known(batch["spoken_word"])
+
     def forward(self, outputs, batch):
         """Logits (B, words) of one drive, under the class's usual name or its own; `spoken_word` (B,) int64 -> scalar."""
         value, accuracy = label_loss(outputs[self.reads[0]], batch["spoken_word"])
@@ -58,6 +62,10 @@ class PersonClassification(Term):
             people_of(setting.model, name)
         model_giving(setting, name, *cls.reads)
         return options
+
+    def count(self, outputs, batch):
+        """See losses.term.Precise: windows with a known person."""
+        return count_known(batch["speaker"])
 
     def forward(self, outputs, batch):
         """`identity_people` (B, M, people) logits, `speaker` (B,) int64 -> scalar."""

@@ -37,15 +37,22 @@ class LandmarkHeatmaps(Term):
         model_giving(setting, name, *cls.reads)
         return options
 
+    def _places(self, outputs, batch):
+        """Landmarks of the heard frames (B, N, 68, 2) in cells, the middle of the first at 0; which ones count (B, N, 68)."""
+        side = outputs["heatmaps"].shape[-1]
+        places = (batch["landmarks"].index_select(1, outputs["heard"]) + 0.5) / STRIDE - 0.5
+        return places, ((places >= -0.5) & (places <= side - 0.5)).all(-1)  # false for NaN
+
+    def count(self, outputs, batch):
+        """See losses.term.Precise: landmarks that are known and inside the face."""
+        return self._places(outputs, batch)[1].sum()
+
     def forward(self, outputs, batch):
         """`heatmaps` (B, N, 68, S/4, S/4), `heard` (N,); `landmarks` (B, T, 68, 2) crop pixels -> scalar."""
         maps = outputs["heatmaps"]
-        side = maps.shape[-1]
-        places = batch["landmarks"].index_select(1, outputs["heard"])
-        places = (places + 0.5) / STRIDE - 0.5  # in cells; the middle of the first cell is 0
-        known = ((places >= -0.5) & (places <= side - 0.5)).all(-1)  # false for NaN
+        places, known = self._places(outputs, batch)
         places = torch.where(known[..., None], places, 0.0)
-        cells = torch.arange(side, device=maps.device, dtype=maps.dtype)
+        cells = torch.arange(maps.shape[-1], device=maps.device, dtype=maps.dtype)
         across, down = (torch.exp(-0.5 * ((cells - one[..., None]) / self.sigma).square()) for one in places.unbind(-1))
         wanted = down[..., :, None] * across[..., None, :]
         apart = (maps - wanted).square().sum((-1, -2)) / (math.pi * self.sigma**2)

@@ -1,7 +1,7 @@
 """No word in the identity: an adversary reads the word from it, and the network learns to leave it nothing to read."""
 
 from common.suggest import refuse_unknown
-from losses.davs.labels import form_of, label_loss, right_of, uniform_loss
+from losses.davs.labels import count_known, form_of, label_loss, right_of, uniform_loss
 from losses.davs.opponent import Opponent
 from losses.davs.parts import model_giving
 from losses.term import Term, raised
@@ -17,6 +17,10 @@ class WordReader(Opponent):
     def __init__(self, network, output):
         super().__init__(network)
         self.output = output
+
+    def count(self, outputs, batch):
+        """See losses.term.Precise: windows with a word."""
+        return count_known(batch["spoken_word"])
 
     def forward(self, outputs, batch):
         """`identity_maps` (B, M, C, h, h) or `identity_codes` (B, M, D); `spoken_word` (B,) int64 -> float32 scalar."""
@@ -64,6 +68,10 @@ class IdentityWordsLoss(Term):
     def adversaries(self):
         """See losses.term.Term."""
         return {"": self.reader}
+
+    def count(self, outputs, batch):
+        """See losses.term.Precise: windows with a word."""
+        return count_known(batch["spoken_word"])
 
     def forward(self, outputs, batch):
         """`identity_maps` (B, M, C, h, h) or `identity_codes` (B, M, D); `spoken_word` (B,) int64 -> scalar."""

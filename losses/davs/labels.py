@@ -24,9 +24,14 @@ def label_loss(logits, labels):
     return loss, (right, known)
 
 
+def count_known(labels):
+    """() int64: how many labels are known."""
+    return (labels != UNKNOWN).sum()
+
+
 def right_of(logits, labels):
     """(rows whose greatest logit is that of their label, rows whose label is known): a figure, see losses.term.Term."""
-    return (logits.argmax(1) == labels).sum(), (labels != UNKNOWN).sum()
+    return (logits.argmax(1) == labels).sum(), count_known(labels)
 
 
 def uniform_loss(logits, labels, form="squares"):

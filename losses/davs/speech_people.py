@@ -3,7 +3,7 @@
 import torch
 
 from losses.davs.codes import CODES, detached_rows_of, rows_of
-from losses.davs.labels import form_of, label_loss, right_of, uniform_loss
+from losses.davs.labels import count_known, form_of, label_loss, right_of, uniform_loss
 from losses.davs.opponent import Opponent
 from losses.davs.parts import model_giving, people_of
 from losses.term import Term
@@ -19,6 +19,10 @@ def people_of_rows(outputs, batch):
 
 class PersonReader(Opponent):
     """Learns the person from single codes of speech, of sound and of video: mean cross-entropy; unknown ones do not count."""
+
+    def count(self, outputs, batch):
+        """See losses.term.Precise: windows with a known person."""
+        return count_known(batch["speaker"])
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> float32 scalar."""
@@ -60,6 +64,10 @@ class SpeechPeopleLoss(Term):
     def adversaries(self):
         """See losses.term.Term."""
         return {"": self.reader}
+
+    def count(self, outputs, batch):
+        """See losses.term.Precise: windows with a known person."""
+        return count_known(batch["speaker"])
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> scalar."""

@@ -56,6 +56,7 @@ class Davs(Network):
     unused = ("audio_encoder.model1.bn5.", "video_encoder.model.conv5.", "video_encoder.model.conv6.",
               "video_encoder.model.fc.", "word_classifier.dis.")
     optional = ("identity_encoder", "person_classifier", "decoder")
+    stages = {"identity_encoder": "disentangle", "person_classifier": "disentangle", "decoder": "generate"}
     colours = {"identity_encoder.block1.conv01_a.weight": 1, "identity_encoder.block1.conv01_b.weight": 1,
                "video_encoder.model.conv1.weight": 1, "decoder.conv7_2.weight": 1, "decoder.conv7_2.bias": 0}
     # fmt: on

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.config.loading import CONFIGS
+from training.config.loading import CONFIGS, load_config
 
 
 def config_of(path):
@@ -13,6 +13,19 @@ def config_of(path):
     """
     found = CONFIGS / f"{Path(path).parent.name}.yaml"
     return found if found.is_file() else None
+
+
+def config_of_network(section):
+    """The config in `configs/` with the shortest name whose section `model` holds all these values; None: none does.
+
+    Args:
+        section: dict with `name`, the network's, with which the names of its configs begin.
+    """
+    for path in sorted(CONFIGS.glob(f"{section['name']}*.yaml"), key=lambda one: (len(one.name), one.name)):
+        model = load_config(path)["model"]
+        if all(model.get(key) == value for key, value in section.items()):
+            return path
+    return None
 
 
 def cure(path, key):
