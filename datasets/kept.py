@@ -3,12 +3,11 @@
 import numpy as np
 
 from datasets.fields.lips import lips_of
-from datasets.fields.speech import FULL_SCALE
+from datasets.fields.speech import clip_cepstra
 from datasets.limits import most_open
 from datasets.speech import SpeechFile
 from datasets.texture import open_modules
 from datasets.words import frame_words, word_classes
-from speech.mfcc import mfcc
 from speech.phonemes import shuffled_runs
 
 MOST_CEPSTRA = 10_000  # clips whose coefficients are kept, 14 kB for 3 s
@@ -98,7 +97,7 @@ class KeptClips:
         """(C, k) float32 coefficients of the whole sound of clip `number`, by a speech.mfcc.Recipe, computed once."""
 
         def computed():
-            return mfcc(self.clip(number)["waveform"] / np.float32(FULL_SCALE), recipe)
+            return clip_cepstra(self.clip(number), recipe)
 
         return _once(self._cepstra, (number, recipe.name), computed, MOST_CEPSTRA)
 

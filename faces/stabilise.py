@@ -40,11 +40,14 @@ def stabilised(drawn, target, landmarks):
         (S, S, 3) uint8 RGB: `drawn` interpolated once (cubic, the border repeated); `drawn` itself where `registration` finds
         no plausible transform.
     """
+    matrix = registration(drawn, target, landmarks)
+    return drawn if matrix is None else warped(drawn, matrix)
+
+
+def warped(drawn, matrix):
+    """A face (S, S, 3) uint8 RGB moved by what `registration` has found, (2, 3): interpolated once, the border repeated."""
     import cv2
 
-    matrix = registration(drawn, target, landmarks)
-    if matrix is None:
-        return drawn
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(drawn, matrix, drawn.shape[1::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
 

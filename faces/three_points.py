@@ -1,8 +1,13 @@
 """The alignment of DAVS: three points of a face, the eye centres and the middle of the mouth corners, to a fixed template.
 
-As the published code does it (arXiv 1807.07860, `preprocess/face_align.py`): a Procrustes fit whose scale is the ratio of
-standard deviations; a canvas of 356 x 436 pixels, of which 268 x 268 are cut out and resized to 260; the networks see the
-middle 256. The template's unit here is the distance of its eyes, its origin the point between them.
+As the published code does it for pictures of its test (arXiv 1807.07860, `preprocess/face_align.py`): a Procrustes fit whose
+scale is the ratio of standard deviations; a canvas of 356 x 436 pixels, of which 268 x 268 are cut out and resized to 260; the
+networks see the middle 256. The template's unit here is the distance of its eyes, its origin the point between them.
+
+The crops of the published training (`preprocess/process256_224.py`) are fitted to five points: the same three, with both eyes
+counted twice. The template and the rest are the same. Where a face has the proportions of the template, both fits agree; else
+the five points follow the eyes more and the mouth less. On 72 clips of GRID the face is 3 % larger by five points than by
+three, and the eyes lie 0.6 of 256 pixels elsewhere. Here three points are used for training and for results alike.
 
 Outside the frame the published crop is grey (127). Ours repeats the frame's border, as all crops here do: a grey wedge would
 tell a network where the frame ends, and a face near the border would be drawn beside an edge that moves with the head.

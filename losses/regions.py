@@ -23,8 +23,12 @@ def region_of(name, key):
     return REGIONS[name]
 
 
+def slices(region, height, width):
+    """(rows, columns) of a region of pictures of `height` x `width` pixels, as slices; parts of pixels are cut off."""
+    top, bottom, left, right = region
+    return slice(int(top * height), int(bottom * height)), slice(int(left * width), int(right * width))
+
+
 def cut(pictures, region):
     """(..., H, W) -> the part of it, a view."""
-    top, bottom, left, right = region
-    height, width = pictures.shape[-2:]
-    return pictures[..., int(top * height) : int(bottom * height), int(left * width) : int(right * width)]
+    return pictures[(..., *slices(region, *pictures.shape[-2:]))]

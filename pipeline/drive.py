@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from common.errors import InputError
+from common.notes import say_note
 from media import VideoWriter, probe
 from media.notes import say_notes
 from pipeline.driving import Driving, DrivingVideo, open_driving
@@ -84,19 +85,22 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8, sour
         if path is not None:
             say_notes(open_driving(path, flag, face_options)[0].info)  # a wrong file is told first
     how = {"store": store, "device": str(driver.device), "batch_size": detector_batch}
-    driving = _speech(job, driver, face_options, options, how)
+    followed = {**how, "smooth": options.smooth}
+    driving = _speech(job, driver, face_options, options, followed)
     if driver.uses_words and driving.sound is not None:
         options.speech.check(len(driving.sound.waveform) / SAMPLE_RATE)
     frames = driver.frames(driving, source.fps)
     track = None if options.box else prepare(source, face_options, frames=frames, **how)
     if job.pose:
-        pose = DrivingVideo.follow(job.pose, "--pose", face_options, seconds=frames / source.fps, **how)
+        pose = DrivingVideo.follow(job.pose, "--pose", face_options, seconds=frames / source.fps, **followed)
         driving = replace(driving, pose=pose)
     plan = make_plan(source, track, driving, frames, driver, options)
     tags = {**driver_tags(driver), **driver.tags(options)}
     drawn = draw_frames(plan, driver, options.batch_size)
     plan = replace(plan, codes=None)  # the drawing alone has them now, and lets go of what it needs no more
     undrawn = _write(job.outfile, plan, driving.sound, drawn, tags, options.visible_mark)
+    for remark in driver.remarks():
+        say_note(remark)
     elapsed = time.perf_counter() - began
     scene, kept = plan.scene, plan.scene.opacity is not None
     there = scene.covered if scene.count is None else scene.covered & scene.track.present

@@ -25,19 +25,20 @@ class DrivingVideo:
     Args:
         source: pipeline.playback.source.FaceSource.
         track: FaceTrack of its first frames.
+        smooth: the path of its crops is smoothed unless `crops` is told otherwise.
 
     Attributes:
-        path: the file.
+        path: the file; smooth: as given.
         fps: Fraction, its own frames a second.
         track: FaceTrack, one place a frame.
     """
 
-    def __init__(self, source, track):
-        self._source, self.track = source, track
+    def __init__(self, source, track, smooth=True):
+        self._source, self.track, self.smooth = source, track, smooth
         self.path, self.fps = source.path, source.fps
 
     @staticmethod
-    def follow(path, flag, options, *, store, seconds=None, device="cpu", batch_size=8):
+    def follow(path, flag, options, *, store, seconds=None, smooth=True, device="cpu", batch_size=8):
         """Find and follow the largest face of a video.
 
         Args:
@@ -46,6 +47,7 @@ class DrivingVideo:
             options: FaceOptions of the job; only the detector and its weights count for a driving video.
             store: pipeline.tracking.TrackStore.
             seconds: how much of it is needed; None for all.
+            smooth: smooth the path of its crops, as `--nosmooth` says.
             device, batch_size: for the detector.
 
         Raises:
@@ -58,24 +60,24 @@ class DrivingVideo:
             track = prepare(source, options, store=store, frames=frames, **how)
         except InputError as error:
             raise InputError(f"{flag}: {error}") from error
-        return DrivingVideo(source, track)
+        return DrivingVideo(source, track, smooth)
 
     def __len__(self):
         """Frames that were looked at."""
         return len(self.track)
 
-    def crops(self, spec, *, smooth=True):
+    def crops(self, spec, *, smooth=None):
         """Yield one (S, S, 3) uint8 RGB crop for each frame; one without a face repeats the last face (or the next).
 
         Args:
             spec: faces.crops.CropSpec.
-            smooth: smooth the path of the crop.
+            smooth: smooth the path of the crop; None: as it was made to.
 
         Raises:
             InputError: the face is never inside the frame, or the file has changed since it was tracked.
         """
         waiting, last, seen = 0, None, 0
-        plan = plan_crops(self.track, spec, fps=self.fps, smooth=smooth)
+        plan = plan_crops(self.track, spec, fps=self.fps, smooth=self.smooth if smooth is None else smooth)
         for crop, frame in zip(plan, self._source.frames(0, len(plan)), strict=False):
             seen += 1
             if crop is not None:

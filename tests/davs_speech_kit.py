@@ -18,13 +18,15 @@ SIDE, FRAMES = 64, 60
 WORDS = ("a", "bin")
 TONES = {"a": 500, "bin": 3000}  # Hz
 BRIGHTNESS = {"a": 60, "bin": 200}
+HIGH, NOISE = -12.0, -9.4  # first coefficient: of high tones below, of low ones above HIGH; of quiet noise about NOISE
 SPLITS = ("train", "train", "train", "train", "val", "test", "test", "test", "unseen")
 
 
-def make_spoken_corpus(folder, *, splits=SPLITS, people=3, crop="aligned", vocabulary=WORDS):
+def make_spoken_corpus(folder, *, splits=SPLITS, people=3, crop="aligned", vocabulary=WORDS, pause=0, named="s{}"):
     """Write sentences of two words, a tone and a brightness of the lower face each; returns the folder.
 
-    A word takes half of the clip. The upper face has the colour of the person, of whom there are `people`.
+    A word takes half of the clip, less the first `pause` frames, which are quiet noise and a mouth at rest. The upper face has
+    the colour of the person, of whom there are `people`, called as `named` says.
     """
     folder.mkdir(parents=True)
     settings = {**PrepareSettings(size=SIDE).as_json(), "crop": crop}
@@ -32,16 +34,19 @@ def make_spoken_corpus(folder, *, splits=SPLITS, people=3, crop="aligned", vocab
     lines = []
     for number, split in enumerate(splits):
         rng = np.random.default_rng(number)
-        speaker = f"s{number % people + 1}" if split != "unseen" else "s9"
+        person = number % people + 1 if split != "unseen" else 9
+        speaker = named.format(person)
         row = ClipRow(f"{speaker}/c{number}", speaker, split, frames=FRAMES, seconds=FRAMES / 25)
         row.side = {KIND: {"from": "given"}}
         words = list(WORDS if number % 2 else WORDS[::-1])
-        halves = [np.full((FRAMES // 2, SIDE, SIDE, 3), 25 * int(speaker[1:]), np.uint8) for _ in words]
+        halves = [np.full((FRAMES // 2, SIDE, SIDE, 3), 25 * person, np.uint8) for _ in words]
         for half, word in zip(halves, words, strict=True):
             half[:, SIDE // 2 :] = BRIGHTNESS[word]
+        halves[0][:pause, SIDE // 2 :] = BRIGHTNESS["a"]
         face = np.concatenate(halves).astype(int) + rng.integers(-5, 6, (FRAMES, SIDE, SIDE, 3))
         time = np.arange(FRAMES // 2 * 640) / 16000
         sound = np.concatenate([np.sin(2 * np.pi * TONES[word] * time) for word in words])
+        sound[: pause * 640] = 0
         arrays = {
             "face": face.clip(0, 255).astype(np.uint8),
             "landmarks": np.zeros((FRAMES, 68, 2), np.float32),
@@ -53,7 +58,7 @@ def make_spoken_corpus(folder, *, splits=SPLITS, people=3, crop="aligned", vocab
         }
         write_clip(clip_path(folder, row.id), arrays, {"format": FORMAT, "id": row.id, "fps": "25"})
         half = FRAMES / 50
-        times = {"word_times": np.array([[0, half], [half, 2 * half]])}
+        times = {"word_times": np.array([[pause / 25, half], [half, 2 * half]])}
         write_side(folder, KIND, row.id, times, {}, {"words": words})
         lines.append(json.dumps(vars(row)))
     (folder / "manifest.jsonl").write_text("\n".join(lines) + "\n")
@@ -66,22 +71,24 @@ class KnowingDavs(Network):
 
     Args:
         leaks: its identity codes tell the word, too.
-        deaf: its audio codes tell nothing; stiff: it draws the same mouth for all codes.
+        deaf: its audio codes tell nothing; stiff: it draws the same mouth for all codes; restless: what it hears in quiet
+            noise changes from frame to frame.
     """
 
     role = "a stand-in for a DAVS network"
     speech_frames, speech_stride = 12, 2
 
     def __init__(self, face_size=SIDE, words=2, stage="generate", leaks=False, deaf=False,
-                 stiff=False):  # fmt: skip
+                 stiff=False, restless=False):  # fmt: skip
         super().__init__()
         self.face_size, self.words, self.stage = face_size, words, stage
         self.leaks, self.deaf, self.stiff = leaks, deaf, stiff
+        self.least = NOISE if restless else HIGH
         self.gain = nn.Parameter(torch.ones(()))
 
     def hear(self, mfcc):
-        """(N, 20, 12) -> (N, 2): the sign of the first coefficient, which tells low tones from high ones, and a constant."""
-        low = (mfcc[:, :, 0].mean(1) > 0).float() * (not self.deaf)
+        """(N, 20, 12) -> (N, 2): whether the first coefficient says that no high tone is heard, and a constant."""
+        low = (mfcc[:, 8:12, 0].mean(1) > self.least).float() * (not self.deaf)
         return torch.stack([self.gain * low, 0.1 * torch.ones_like(low)], 1)
 
     def watch(self, faces):

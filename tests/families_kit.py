@@ -24,9 +24,10 @@ FAMILIES = {  # name -> (config, overrides)
     "sto_other": ("sto_grid", [OPEN, "losses.spatial_texture.distribution=sliced", "losses.temporal_lip.similarity=shape"]),
     "demo": ("demo_l1", ["train.init=null", "losses.laplacian={weight: 0.1}", "data.augment.colour=0.1",
                          "data.augment.grain=0.1"]),
-    "davs": ("davs_small", ["train.init=null", "train.freeze=[]", "data.window=9", *FEW, "losses.association.frames=2",
+    "davs": ("davs_small", ["train.init=null", "data.window=9", *FEW, "losses.association.frames=2",
                             "losses.published={loss: association, frames: 4, detach: video, weight: 0.1}",
-                            "losses.identity_words.uniform=squares", "losses.landmark_heatmaps={weight: 0.1}"]),
+                            "losses.identity_words.uniform=squares", "losses.landmark_heatmaps={weight: 0.1}",
+                            "losses.identity_contrast={weight: 0.1}"]),
 }  # fmt: skip
 WIDTHS = {"davs": 0.125}
 
@@ -47,7 +48,7 @@ def family_config(name, corpus, expert, runs, *more):
     given = load_config(path, overrides)
     small = {"name": name, "data.corpus": corpus, "data.crop": None, "data.workers": 0, "train.batch_size": 2,
              "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs, "train.steps": 4,
-             "train.tensorboard": "off", "train.progress": False, "optim.warmup": 0}  # fmt: skip
+             "train.precision": "auto", "train.tensorboard": "off", "train.progress": False, "optim.warmup": 0}  # fmt: skip
     if given["model"].get("width", 2) <= 1:
         small["model.width"] = WIDTHS.get(name, 0.25)
     if "sync" in given["losses"]:

@@ -104,6 +104,25 @@ def test_a_corpus_that_does_not_fit_is_refused(tmp_path, capsys, options, says):
     assert says in capsys.readouterr().err
 
 
+def test_people_stand_apart(tmp_path):
+    folder = make_spoken_corpus(tmp_path / "corpus", splits=("test",) * 4)
+    deaf = save_knowing(tmp_path / "d.safetensors", "deaf", deaf=True)
+    _, figures, table = measured(words, tmp_path, "--corpus", folder, "--checkpoint", deaf)
+    people = figures["splits"]["test"]["networks"]["deaf"]["per_person"]
+    assert people == {"s1": {"audio": 0.5, "video": 1, "words": 4}, "all others": {"audio": 0.5, "video": 1, "words": 4},
+                      "s2": {"audio": 0.5, "video": 1, "words": 2}, "s3": {"audio": 0.5, "video": 1, "words": 2}}  # fmt: skip
+    assert "| network | from | s1 (4 words) | all others (4 words) | s2 (2 words) | s3 (2 words) |" in table
+    assert "| deaf | sound | 50.0% | 50.0% | 50.0% | 50.0% |" in table
+
+
+def test_a_speaker_who_is_several_people_is_refused(tmp_path, capsys):
+    folder = make_spoken_corpus(tmp_path / "corpus", splits=("test",) * 2, people=1, named="unknown")
+    assert run(words.main, ["--corpus", str(folder), "--checkpoint", str(save_knowing(tmp_path / "a.safetensors"))]) == 2
+    said = capsys.readouterr().err
+    assert "the speaker 'unknown' (2 clips) may be several people" in said and "--root without that folder" in said
+    assert len(said.strip().splitlines()) == 1
+
+
 def test_a_split_without_sentences_is_refused(tmp_path, capsys):
     folder = make_spoken_corpus(tmp_path / "corpus", splits=("train",))
     assert run(words.main, ["--corpus", str(folder), "--checkpoint", str(save_knowing(tmp_path / "a.safetensors"))]) == 2

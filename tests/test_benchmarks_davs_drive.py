@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import models
-from benchmarks.davs import drive, drive_measure, stage
-from benchmarks.davs.drive_measure import plan
-from benchmarks.davs.drive_report import bars_of, summary
+from benchmarks.davs import drive, stage
+from benchmarks.davs.drive_measure import at_rest, plan
+from benchmarks.davs.drive_report import BARS, bars_of, summary, wilson
 from benchmarks.held_out.drive import Footage
 from common.cli import run
 from datasets.prepared import ClipRow
@@ -48,23 +48,24 @@ def drawn(monkeypatch):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return make_spoken_corpus(tmp_path_factory.mktemp("davs") / "corpus", splits=SPLITS)
+    return make_spoken_corpus(tmp_path_factory.mktemp("davs") / "corpus", splits=SPLITS, pause=10)
 
 
-def measured(tmp_path, corpus, **options):
+def measured(tmp_path, corpus, *flags, **options):
     """(exit code, figures, folder) of benchmarks.davs.drive."""
     path = save_knowing(tmp_path / "net.safetensors", **options)
-    code = run(drive.main, ["--corpus", str(corpus), "--checkpoint", str(path), "--out", str(tmp_path / "out"), "--clips", "4"])
+    code = run(drive.main, ["--corpus", str(corpus), "--checkpoint", str(path), "--out", str(tmp_path / "out"), *flags])
     return code, json.loads((tmp_path / "out.json").read_text()), tmp_path
 
 
 def test_a_network_that_follows_holds_the_bars(corpus, tmp_path):
-    code, figures, folder = measured(tmp_path, corpus)
+    code, figures, folder = measured(tmp_path, corpus, "--clips", "4")
     found = figures["summary"]["test"]
     assert code == 0, figures["bars"]
     assert found["sound_r"]["median"] > 0.9 and found["video_r"]["median"] > 0.99
     assert found["video_nearer"]["mean"] == 1
-    assert found["silence_ratio"]["median"] < 1e-6
+    assert found["quiet_spread"]["median"] < 1e-6 and found["quiet_level"]["median"] < 0.1
+    assert found["pause_level"]["median"] < 0.1 and found["pause_spread"]["median"] < 0.3
     assert found["swapped_heard"]["median"] > 0.9 and found["swapped_r"]["median"] < 0
     assert set(figures["splits"]) == {"test", "unseen"}
     rows = figures["splits"]["test"]
@@ -77,8 +78,20 @@ def test_a_network_that_follows_holds_the_bars(corpus, tmp_path):
 def test_a_network_that_does_not_move_misses_them(corpus, tmp_path):
     code, figures, _ = measured(tmp_path, corpus, stiff=True)
     assert code == 1
-    assert [bar["holds"] for bar in figures["bars"]] == [False, False, True]
-    assert figures["summary"]["test"]["sound_r"]["count"] == 0
+    assert holding(figures) == {"video_nearer", "quiet_spread", "pause_spread", "no_face"}
+    assert (figures["summary"]["test"]["sound_r"]["count"], figures["summary"]["test"]["sound_r"]["planned"]) == (0, 6)
+
+
+def holding(figures):
+    """Keys of the bars that hold."""
+    return {key for key, bar in zip([*BARS, "no_face"], figures["bars"], strict=True) if bar["holds"]}
+
+
+def test_a_mouth_that_moves_in_quiet_noise_misses_the_bar_and_all_clips_are_measured(corpus, tmp_path):
+    code, figures, folder = measured(tmp_path, corpus, restless=True)
+    assert code == 1 and "quiet_spread" not in holding(figures) and {"sound_r", "video_r", "no_face"} <= holding(figures)
+    assert len(figures["splits"]["test"]) == 6 and figures["summary"]["test"]["video_nearer"]["ends"] == list(wilson(6, 6))
+    assert "100.0% of 6 [61.0%, 100.0%]" in (folder / "out.md").read_text()
 
 
 def test_drivers_are_other_people_and_take_turns():
@@ -97,22 +110,70 @@ def test_frames_without_a_face_are_left_out_and_counted(corpus, tmp_path, monkey
         return found
 
     monkeypatch.setattr(stage, "read_crops", blind)
-    _, figures, _ = measured(tmp_path, corpus)
+    code, figures, folder = measured(tmp_path, corpus, "--clips", "1")
     row = figures["splits"]["test"][0]
-    assert row["no_face"] == 20 * 3 + 4 and row["frames"] == 60 * 3 + 12 and row["sound_r"] > 0.9
+    assert row["no_face"] == 20 * 3 + 25 and row["frames"] == 60 * 3 + 75 and row["sound_r"] > 0.9
+    assert code == 1 and set(BARS) - holding(figures) == {"video_nearer"}, "the face of the picture itself is not found"
+    assert "(found 510 of 765), at most 0.05 is asked: misses" in (folder / "out.md").read_text()
 
 
-def test_silence_is_compared_with_the_drawn_mouth():
-    rest = drive_measure._at_rest(np.full(12, 0.3), np.linspace(0.1, 0.5, 60))
-    assert rest["silence_ratio"] < 1e-9 and 0.4 < rest["silence_level"] < 0.6
-    assert drive_measure._at_rest(np.full(3, np.nan), np.ones(4)) == {"silence_ratio": None, "silence_level": None}
+def test_a_mouth_without_words_is_compared_with_the_real_one_at_rest():
+    pauses = np.arange(60) < 20
+    real = np.where(pauses, 0.1, np.linspace(0.1, 0.6, 60))
+    spoken = np.where(pauses, 0.2, np.linspace(0.1, 0.5, 60))
+    rest = at_rest(np.full(75, 0.3), spoken, real, pauses)
+    wide = np.percentile(real, 95) - 0.1
+    assert rest["quiet_level"] == pytest.approx(0.2 / wide) and rest["pause_level"] == pytest.approx(0.1 / wide)
+    assert rest["quiet_spread"] < 1e-6 and rest["pause_spread"] < 1e-6
+    moving = at_rest(np.tile([0.1, 0.4], 30), np.tile([0.1, 0.5], 30), real, pauses)
+    assert moving["quiet_spread"] == pytest.approx(0.75) and moving["pause_spread"] == pytest.approx(1)
+    unknown = at_rest(np.full(75, 0.3), spoken, real, pauses & False)
+    assert unknown["pause_level"] is unknown["pause_spread"] is None and unknown["quiet_level"] > 0
+    lost = at_rest(np.full(75, np.nan), spoken, real, pauses)
+    assert lost["quiet_level"] is None and lost["pause_level"] is not None
+    assert at_rest(np.full(75, 0.3), spoken, np.full(60, np.nan), pauses)["quiet_level"] is None
+
+
+def row_of(**figures):
+    """A clip that holds all bars, but for what is given."""
+    row = {key: 0.5 for key in summary_keys(())} | {"sound_r": 0.7, "video_r": 0.7, "driver_known": True, "pauses": 9}
+    row |= {"video_picture": 0.9, "video_other": 0.4, "quiet_level": 0, "pause_level": 0, "frames": 100, "no_face": 1}
+    return row | figures
+
+
+def held(rows):
+    return {key: (bar["value"], bar["holds"]) for key, bar in zip([*BARS, "no_face"], bars_of(summary(rows)), strict=True)}
 
 
 def test_bars_take_the_median_and_the_share():
-    row = {"sound_r": 0.7, "video_r": 0.5, "driver_known": True}
-    row |= {key: 0.5 for key in summary_keys(row)} | {"video_picture": 0.9, "video_other": 0.4}
-    table = summary([row, {**row, "video_picture": 0.1}])
-    assert [(bar["value"], bar["holds"]) for bar in bars_of(table)] == [(0.7, True), (0.5, False), (0.5, False)]
+    found = held([row_of(video_r=0.5), row_of(video_r=0.5, video_picture=0.1)])
+    assert (found["sound_r"], found["video_r"], found["video_nearer"]) == ((0.7, True), (0.5, False), (0.5, False))
+    assert (found["quiet_level"], found["pause_spread"], found["no_face"]) == ((0, True), (0.5, True), (0.01, True))
+
+
+def test_a_clip_without_a_figure_is_a_miss_in_every_bar():
+    missing = {"sound_r": None, "video_r": float("nan"), "video_picture": None, "quiet_level": None, "quiet_spread": None,
+               "pause_level": None, "pause_spread": None}  # fmt: skip
+    good, bad = row_of(), row_of(**missing, no_face=100)
+    found = held([good, bad, bad])
+    assert {key: one for key, one in found.items() if key != "video_nearer"} == dict.fromkeys(
+        [key for key in BARS if key != "video_nearer"], (None, False)) | {"no_face": (0.67, False)}  # fmt: skip
+    assert found["video_nearer"] == (pytest.approx(1 / 3), False)
+    found = held([good, good, bad])
+    assert found["sound_r"] == (0.7, True) and found["video_nearer"][1] is False and found["pause_level"] == (0, True)
+    told = bars_of(summary([good, good, bad]))
+    assert all((one["found"], one["planned"]) == (2, 3) for one in told[:-1])
+
+
+def test_clips_without_pauses_give_no_bar_and_say_so():
+    found = bars_of(summary([row_of(pauses=0, pause_level=None, pause_spread=None)] * 2))
+    assert [one["holds"] for one in found] == [True] * 5 + [None, None, True]
+
+
+def test_interval_of_a_share():
+    np.testing.assert_allclose(wilson(8, 10), (0.4902, 0.9433), atol=1e-4)
+    np.testing.assert_allclose(wilson(12, 12), (0.7575, 1), atol=1e-4)
+    assert wilson(0, 5)[0] == pytest.approx(0, abs=1e-9)
 
 
 def summary_keys(given):

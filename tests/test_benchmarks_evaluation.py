@@ -87,7 +87,7 @@ def test_clips_of_grid_are_those_that_training_left_out(tmp_path):
     assert 0 < len(found["GRID, held-out sentences"]) < 20
     assert all(name.startswith("s1/") for name, _ in found["GRID, held-out sentences"])
     with pytest.raises(InputError, match="--grid, --clips"):
-        parse([])
+        groups(parse([]))
 
 
 def test_sync_strangers_counts_far_offsets_by_both_rules():
@@ -104,4 +104,4 @@ def test_sync_strangers_counts_far_offsets_by_both_rules():
     text = strangers_markdown(report)
     assert "| GRID, 4 clips | overlap |" in text and "Left out: z: no sound" in text and "of 20" in text
     with pytest.raises(InputError, match="--grid, --clips"):
-        parse_strangers([])
+        groups(parse_strangers([]))

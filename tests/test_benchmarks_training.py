@@ -82,10 +82,11 @@ def test_clips_held_open_leave_room_below_the_limit_of_files(monkeypatch, limit,
 def test_a_dataset_reads_more_clips_than_it_may_hold_open(corpus, monkeypatch):
     monkeypatch.setattr("datasets.limits.MOST_OPEN", 1)
     few, many = (WindowDataset(corpus, "train", 5, ("face", "module", "mel"), seed=1) for _ in range(2))
-    many._most_open = 1000
+    many.kept._most = 1000
     for index in range(6):
         assert all(np.array_equal(value, many[index][name]) for name, value in few[index].items())
-        assert len(few._open) == 1
+        assert len(few.kept) == 1
+    assert len(many.kept) > 2
 
 
 def test_the_recipe_loads_the_clips_that_were_exported(corpus, tmp_path):

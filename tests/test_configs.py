@@ -29,7 +29,8 @@ EXPERT = {"sync_classification", "sync_choice"}
 READERS = {"word_classification", "person_classification", "identity_words", "modality"}
 FIGURES = {  # of each loss
     **dict.fromkeys({*EXPERT, *READERS}, ("accuracy",)),
-    **{"sync_contrast": ("frames", "windows"), "association": ("right",), "speech_people": ("audio", "video")},
+    **{"sync_contrast": ("frames", "windows"), "association": ("right",), "identity_contrast": ("right",),
+       "speech_people": ("audio", "video")},
     **{"drawn_adversarial": ("patches",), "landmark_heatmaps": ("pixels",)},
 }
 ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial"}
@@ -39,6 +40,7 @@ MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 REFINE = {"l1", "lip_distance"}
 CODES = {"modality", "identity_words", "identity_code_words", "speech_people"}  # DAVS: adversaries that read codes
+TOLD = {"identity_words", "identity_contrast"}
 WORDS = {"audio_words", "video_words"}
 SHARED = {*WORDS, "association", "modality"}
 DRAWN = {"drawn", "drawn_mouth", "drawn_still", "drawn_adversarial"}
@@ -59,7 +61,7 @@ LOSSES_OF = {  # the losses of each config
     **{"lipwarp_refine": REFINE, "lipwarp_refine_gan": {*REFINE, "lip_patches"}},
     **dict.fromkeys(("lipwarp_refine_sc", "lipwarp_refine_grid"), {*REFINE, "spatial_texture"}),
     **{"demo_temporal": {"l1", "temporal_lip"}, "demo_spatial": {"l1", "spatial_texture"}},
-    **{"davs_words": SHARED, "davs_disentangle": {*SHARED, "identity_words"}, "davs": {*SHARED, "identity_words", *DRAWN}},
+    **{"davs_words": SHARED, "davs_disentangle": {*SHARED, *TOLD}, "davs": {*SHARED, "identity_words", *DRAWN}},
     **{"davs_small_landmarks": {"landmark_heatmaps"}, "davs_small_words": SHARED, "davs_small_words_plain": WORDS},
     **{"davs_small_disentangle": APART, "davs_small_disentangle_plain": APART - CODES},
     **{"davs_small": {*APART, *DRAWN}, "davs_small_plain": {*APART, *DRAWN} - CODES},

@@ -202,6 +202,33 @@ def test_what_was_begun_goes_on_and_other_files_are_left_alone(made, tmp_path, c
     assert "holds files that were not written of these clips" in said and len(said.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("changed", ["source", "settings", "nothing", "old table"])
+def test_clips_that_were_prepared_anew_are_written_anew(clips, tmp_path, changed):
+    folder, target = tmp_path / "c", tmp_path / "layout"
+    shutil.copytree(clips, folder)
+    write_layout(folder, target)
+    picture, other = (target / "train/1" / name / "align_face256/3.jpg" for name in "01")
+    for path in (picture, other):
+        path.write_bytes(b"old")
+    if changed == "source":
+        manifest = folder / "manifest.jsonl"
+        rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+        rows[0]["source_hash"] = "another"
+        manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif changed == "settings":
+        settings = json.loads((folder / "corpus.json").read_text())
+        settings["settings"]["raw_crops"] = True
+        (folder / "corpus.json").write_text(json.dumps(settings))
+    elif changed == "old table":
+        lines = (target / CLIPS).read_text().splitlines()
+        (target / CLIPS).write_text("".join(line.rpartition("\t")[0] + "\n" for line in lines))
+        assert [one.made_of for one in read_clips(target)] == [""] * 6
+    write_layout(folder, target)
+    kept = [path.read_bytes() == b"old" for path in (picture, other)]
+    assert kept == {"source": [False, True], "settings": [False] * 2, "nothing": [True] * 2, "old table": [False] * 2}[changed]
+    assert len({one.made_of for one in read_clips(target)}) == (2 if changed == "source" else 1)
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     """A corpus of six clips of noise whose crops are said to be those of DAVS, in all four splits."""
@@ -266,7 +293,7 @@ def test_without_a_list_words_are_the_numbers_of_their_folders(tmp_path):
 def test_a_table_of_clips_that_is_none_is_refused(tmp_path):
     write_lists(tmp_path, ("a",), [])
     assert read_clips(tmp_path) == []
-    (tmp_path / CLIPS).write_text((tmp_path / CLIPS).read_text() + "train/0/0\ts1\tx\tsoon\n")
+    (tmp_path / CLIPS).write_text((tmp_path / CLIPS).read_text() + "train/0/0\ts1\tx\tsoon\tabc\n")
     with pytest.raises(InputError, match="clips.tsv: line 2 is no row"):
         read_clips(tmp_path)
 
@@ -277,6 +304,7 @@ def test_a_table_of_clips_that_is_none_is_refused(tmp_path):
         (["--corpus", "davs", "--root", "ROOT", "--crop", "aligned"], "--crop aligned: a corpus in the layout of DAVS"),
         (["--corpus", "davs", "--root", "ROOT", "--fps", "30"], "--fps 30: a corpus in the layout of DAVS"),
         (["--corpus", "davs", "--root", "ROOT", "--speech_features"], "--speech_features: needs a sound"),
+        (["--corpus", "davs", "--root", "ROOT", "--raw_crops"], "--raw_crops: the faces of a corpus in the layout of DAVS are"),
         (["--corpus", "davs", "--root", "ROOT", "--unseen_speakers", "s1"], "leave --unseen_speakers out"),
         (["--corpus", "grid", "--root", "ROOT", "--davs_layout", "DIR"], "--davs_layout writes clips that are prepared"),
         (["--davs_layout", "DIR"], "holds aligned crops; .*--crop davs"),

@@ -1,13 +1,15 @@
 """DAVS as it is published: names, shapes and outputs of the public networks, and the files in which their weights come."""
 
 import json
+import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from benchmarks.peers.davs import main, sample
+from benchmarks.peers.davs import compare_loaded, layout_of, main, our_loaded, sample
 from benchmarks.peers.davs_parts import adversaries, judged, outputs, tiled_state
 from common.errors import InputError
 from models import build_model
@@ -63,7 +65,8 @@ def test_a_published_file_of_python_2_loads(tmp_path):
     content["model_fusion"] |= {"module.dis.weight": torch.zeros(1, 512), "module.dis.bias": torch.zeros(1)}  # used nowhere
     save_as_python_2(content, path)
     found = load_checkpoint(path, expect="davs")
-    assert found.config["data"] == {"crop": "davs", "channel_order": "rgb"} and found.origin == "foreign"
+    assert found.config["data"] == {"crop": "davs", "raw_crops": True, "channel_order": "rgb"}
+    assert found.origin == "foreign"
     assert found.config["model"] == {"name": "davs", "face_size": 256, "width": 1.0, "stage": "generate", "words": 500,
                                      "speech_frames": 12}  # fmt: skip
     for name, part in Davs.bundle.items():
@@ -97,6 +100,29 @@ def test_a_published_file_that_lacks_parts_names_them(tmp_path):
     torch.save(hollow_form(), path)
     with pytest.raises(InputError, match=r"holds a DAVS network \(davs\); a generator \(wav2lip\) is needed here"):
         load_checkpoint(path, expect="wav2lip")
+
+
+def test_examples_for_the_public_loader_and_what_ours_reads_of_them(tmp_path, capsys):
+    layout = layout_of(None, tmp_path / "made")
+    ours = our_loaded(layout)
+    assert {name: tuple(one.shape) for name, one in ours.items()} == {
+        "0/video": (25, 3, 256, 256), "0/mfcc": (25, 1, 20, 12), "0/class": (1,)}  # fmt: skip
+    picture = cv2.imread(str(layout / "7/0/align_face256/5.jpg"))[2:258, 2:258, ::-1].transpose(2, 0, 1) / 255
+    assert np.abs(ours["0/video"][3].numpy() - picture).max() <= 3 / 255 and int(ours["0/class"]) == 7
+    np.testing.assert_array_equal(ours["0/mfcc"][3, 0], np.fromfile(layout / "7/0/mfcc20/5.bin").reshape(20, 12))
+    assert compare_loaded(ours, ours)
+    assert not compare_loaded(ours, {**ours, "0/mfcc": ours["0/mfcc"] + 1e-9})
+    assert not compare_loaded(ours, {**ours, "0/video": ours["0/video"] + 4 / 255})
+    assert not compare_loaded(ours, {}) and "ours reads 1 examples, the peer 0" in capsys.readouterr().out
+    copied = layout_of(_as_train(tmp_path, layout), tmp_path / "copied")
+    assert [path.relative_to(copied).as_posix() for path in copied.glob("*/*")] == ["7/0"]
+    with pytest.raises(InputError, match="has no example in train; give a folder that prepare.py --davs_layout wrote"):
+        layout_of(tmp_path / "nothing", tmp_path / "none")
+
+
+def _as_train(tmp_path, layout):
+    shutil.copytree(layout, tmp_path / "root" / "train")
+    return tmp_path / "root"
 
 
 def test_what_is_no_checkout_is_refused(tmp_path):

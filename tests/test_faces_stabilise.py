@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from faces.landmarks import STABLE, apply_affine
-from faces.stabilise import registration, stabilised
+from faces.stabilise import registration, stabilised, warped
+from faces.stabiliser import Stabiliser
 from tests.drawn_face_kit import a_crop, drawn_as, moved
 
 MOVES = [(1.04, 3, (0.02, -0.03)), (0.95, -4, (-0.04, 0.01)), (1.0, 0, (0.004, 0.003)), (1.02, 0, (0, 0))]
@@ -46,3 +47,21 @@ def test_an_implausible_registration_leaves_the_face_as_it_is():
     assert registration(target, target, np.zeros((96, 96))) is None
     assert registration(target, target, landmarks + 400) is None
     assert registration(target, target, np.full((68, 2), np.nan)) is None
+
+
+def test_a_frame_that_cannot_be_registered_moves_as_those_before_and_less_and_less():
+    matrix, target, landmarks = a_crop(96)
+    noise = np.random.default_rng(0).integers(0, 256, target.shape).astype(np.uint8)
+    drawn = drawn_as(matrix, moved(96, 1.05, 2, (0.03, 0.02)), 96, blur=0.8)
+    hold = Stabiliser(25)
+    assert hold(noise, target, landmarks) is noise, "nothing was registered before it"
+    found = registration(drawn, target, landmarks)
+    np.testing.assert_array_equal(hold(drawn, target, landmarks), warped(drawn, found))
+    for frames in (1, 2):
+        left = np.eye(2, 3) + np.exp(-frames / 5) * (found - np.eye(2, 3))
+        held = hold(noise, target, landmarks)
+        np.testing.assert_array_equal(held, warped(noise, left))
+        assert not np.array_equal(held, noise)
+    assert hold.refused == 3
+    again = hold(drawn, target, landmarks)
+    np.testing.assert_array_equal(again, warped(drawn, found))

@@ -205,12 +205,13 @@ def test_earlier_stages_learn_from_what_they_give(stage):
     model, losses = network(stage=stage), {name: one for name, one in {**PUBLISHED, **OURS}.items() if name.startswith(early)}
     with torch.no_grad():
         total, parts = criterion_of(model, losses)(model(batch_of(2, 4)), batch_of(2, 4))
-    assert total.isfinite() and parts.keys() > set(losses) and len(losses) == (9 if stage == "disentangle" else 6)
+    assert total.isfinite() and parts.keys() > set(losses) and len(losses) == (10 if stage == "disentangle" else 6)
 
 
-def test_all_terms_and_adversaries_run_on_a_gpu_without_waiting(given):
+def test_our_terms_and_adversaries_run_on_a_gpu_without_waiting(given):
+    """test_fake_cuda.py does a step with the published ones."""
     model, outputs, batch = given
-    criterion = criterion_of(model, {**PUBLISHED, **OURS})
+    criterion = criterion_of(model, OURS)
     criterion.set_precision(torch.float16)
     with fake_gpu() as mode:
         lend(criterion, mode)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from common.errors import InputError
+from faces.crops import plan_crops
 from models import fuse_named
 from pipeline.drivers import load_driver
 from pipeline.drivers.davs import DavsDriver
@@ -20,7 +21,7 @@ from pipeline.sound import Sound
 from pipeline.tracking import TrackStore
 from speech.mfcc import SYNCNET, mfcc
 from speech.mfcc_windows import mfcc_windows
-from tests.davs_driving_kit import TINY, tiny_davs, write_davs_job
+from tests.davs_driving_kit import DATA, TINY, save_davs, tiny_davs, write_davs_job
 from tests.inference_kit import moving_portrait, planned, shown, tone, write_video
 from tests.test_pipeline_shots import other_portrait
 from training.checkpoint import load_checkpoint
@@ -197,3 +198,66 @@ def test_each_shot_is_drawn_of_its_own_picture(driver, kit):
         own, other = (np.abs(drawn[rows] - driver.draw(states[shot], plan.codes[numbers], drawn[:1], numbers)).max()
                       for shot in (at, 1 - at))  # fmt: skip
         assert own <= 1 < other
+
+
+def test_steps_on_the_picture_take_the_code_of_what_is_followed(driver, kit, picture, monkeypatch):
+    """As the two public test models: of the sound the first frames, of a driving video the lips of the picture itself."""
+    given = []
+    monkeypatch.setattr("pipeline.drivers.davs.tuned_parts", lambda network, faces, codes, steps: given.append(codes) or {})
+    video = DrivingVideo.follow(kit / "drive.mp4", "--drive", FaceOptions(), store=TrackStore(kit / "cache"))
+    by_sound = driver.listen(heard(0.4), Fraction(25), 10)
+    by_video = driver.listen(Driving(None, speech=video), Fraction(25), 20)
+    for codes in (by_sound, by_video):
+        looked(driver, picture, codes, identity_steps=3)
+    with torch.inference_mode():
+        own = tiny_davs().watch(torch.from_numpy(picture).permute(0, 3, 1, 2).float() / 255)
+    assert torch.equal(given[0], by_sound[:3])
+    torch.testing.assert_close(given[1], own, atol=1e-4, rtol=1e-4)
+    assert (given[1] - by_video[:1]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize(("raw", "smooth", "wanted"), [(False, True, True), (False, False, False), (True, True, False)])
+def test_crops_are_laid_as_those_of_the_training(kit, monkeypatch, raw, smooth, wanted):
+    """Those of the source and of the driving video alike; --nosmooth is heard by both."""
+    path = save_davs(kit / f"raw{raw}.safetensors", data={**DATA, "raw_crops": raw})
+    one, asked = load_driver(path, device="cpu"), []
+
+    def laid(track, spec, *, fps, smooth):
+        asked.append(smooth)
+        return plan_crops(track, spec, fps=fps, smooth=smooth)
+
+    for place in ("pipeline.driving", "pipeline.drivers.driver"):
+        monkeypatch.setattr(f"{place}.plan_crops", laid)
+    video = DrivingVideo.follow(kit / "drive.mp4", "--drive", FaceOptions(), smooth=smooth, store=TrackStore(kit / "cache"))
+    one.listen(Driving(None, speech=video), Fraction(25), 20)
+    planned(kit, one, "face.mp4", smooth=smooth)
+    assert asked == [wanted, wanted]
+
+
+def test_the_frame_that_is_named_is_the_picture(kit, driver):
+    plan = planned(kit, driver, "face.mp4", output="crop", reference=11)
+    assert plan.scene.references == (11,)
+    drawn = np.stack([one.face for one in draw_frames(plan, driver)]).astype(int)
+    pictures = plan.scene.pictures([0, 11])
+    states = [looked(driver, one[None], plan.codes) for one in pictures]
+    other, own = (np.abs(driver.draw(state, plan.codes, drawn[:1], list(range(12))) - drawn).max() for state in states)
+    assert own <= 1 < other
+
+
+def test_drawn_faces_are_held_still_where_that_is_wanted(kit, driver, monkeypatch):
+    """A network that draws the source's own crops 3 pixels aside, and every fourth as noise."""
+    plans = {wanted: planned(kit, driver, "face.mp4", output="crop", stabilise=wanted) for wanted in (False, True)}
+    real = plans[True].scene.pictures(list(range(12))).astype(int)
+    noise = np.random.default_rng(0).integers(0, 256, real[0].shape)
+    planes = np.stack([noise if number % 4 == 3 else np.roll(one, 3, 1) for number, one in enumerate(real)])
+    planes = torch.from_numpy(planes).permute(0, 3, 1, 2).float() / 255
+    order = iter(range(24))
+    monkeypatch.setattr(driver._ready, "draw", lambda identity, codes: planes[[next(order) % 12 for _ in codes]])
+    drawn = {wanted: np.stack([one.face for one in draw_frames(plan, driver)]).astype(int) for wanted, plan in plans.items()}
+    whole = [number for number in range(12) if number % 4 != 3]
+    away = {wanted: np.abs(faces - real)[whole, 4:-4, 8:-8].mean() for wanted, faces in drawn.items()}
+    assert away[True] < away[False] / 3
+    lost = np.stack([noise] * 3)
+    assert np.array_equal(drawn[False][3::4], lost) and all(np.abs(one - noise).mean() > 9 for one in drawn[True][3::4])
+    (remark,) = driver.remarks()
+    assert remark.startswith("--stabilise: 3 drawn faces were not like enough to the crop of the source")

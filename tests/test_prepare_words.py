@@ -11,9 +11,9 @@ from common.errors import InputError
 from datasets.clip_files import clip_path, read_side, side_path
 from datasets.corpora import GRID_WORDS, list_clips
 from datasets.corpora.clips import ClipSource
-from datasets.prepared import PreparedCorpus, manifest_path, read_manifest
+from datasets.prepared import ClipRow, PreparedCorpus, manifest_path, read_manifest
 from datasets.preparing.side import SideKind, add_side
-from datasets.preparing.words import add_words
+from datasets.preparing.words import add_words, labelled_times
 from datasets.windows import WindowDataset
 from datasets.words import NO_WORD, frame_words, read_vocabulary, vocabulary_path
 from tests.fields_kit import whole
@@ -155,6 +155,21 @@ def test_every_frame_of_a_clip_of_lrw_has_its_label(tmp_path, folder):
     assert {row.side["words"]["from"] for row in read_manifest(folder).values()} == {"label"}
     item = whole(WindowDataset(PreparedCorpus.open_folder(folder), "train", 5, ("word",)), 0)
     assert (item["word"] == 0).all()
+
+
+@pytest.mark.parametrize(("offset", "sound", "frames", "middle"), [
+    (0.0, None, 29, 0.58), (0.4, None, 19, 0.18), (0.0, None, 16, 0.58), (0.2, 0.28, 20, 0.3),
+])  # fmt: skip
+def test_the_word_of_lrw_is_in_the_middle_of_the_source_not_of_what_was_kept(offset, sound, frames, middle):
+    row = ClipRow("x", "x", "train", frames=frames, seconds=frames / 25, offset=offset, sound_offset=sound)
+    ((start, end),) = labelled_times(row)
+    assert (start + end) / 2 == pytest.approx(middle) and start <= 1e-9 and end >= row.seconds - 1e-9
+
+
+@pytest.mark.parametrize(("offset", "frames"), [(0.6, 14), (0.0, 12)])
+def test_a_clip_that_lost_the_middle_of_its_source_has_no_word(offset, frames):
+    with pytest.raises(InputError, match="the word, in the middle of the source, is not in the part that was kept"):
+        labelled_times(ClipRow("x", "x", "train", frames=frames, seconds=frames / 25, offset=offset))
 
 
 def test_prepare_stores_words_of_a_corpus_that_is_prepared_already(tmp_path, capsys):

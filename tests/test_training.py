@@ -103,7 +103,7 @@ def test_a_run_writes_its_folder_and_its_weights_load(write_config, tmp_path):
     checkpoint = load_checkpoint(folder / "last.safetensors", expect="wav2lip")
     assert checkpoint.config["data"] == {
         "crop": "aligned", "pads": [0, 10, 0, 0], "audio_window": "centred", "channel_order": "rgb", "reference": "fixed",
-        "mask_top": 0.5,
+        "mask_top": 0.5, "raw_crops": False,
     }  # fmt: skip
     assert checkpoint.config["training"]["step"] == 4
     assert run(train_script.main, [str(write_config())]) == 0  # nothing left to do, and it says so

@@ -15,6 +15,7 @@ from tests.prepared_kit import make_corpus
 from tests.training_kit import run_of, small_config, step, stored, write_yaml
 from training.best import describe_end
 from training.checkpoint import load_checkpoint
+from training.classes import joined
 from training.storage.store import Store
 from training.validation import validate
 
@@ -71,14 +72,8 @@ def test_a_run_of_other_fields_carries_them_on(first, tmp_path):
     assert again.classes == CLASSES
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["blue", "bin"], "class 0 is the word 'bin' there and 'blue' here"),
-        (["bin", "green"], "class 1 is the word 'blue' there and 'green' here"),
-    ],
-)
-def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_path, capsys, words, told):
+def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_path, capsys):
+    words, told = ["blue", "bin"], "class 0 is the word 'bin' there and 'blue' here"
     folder = renamed(make_corpus(tmp_path / "corpus", size=64), words)
     path = config_of(folder, tmp_path, name="other", train={"init": str(first[2])})
     assert command(train.main, [str(path)]) == 2
@@ -139,6 +134,16 @@ def test_what_counts_nothing_is_in_no_mean(first, tmp_path):
     assert "words" not in values and "words/accuracy" not in values and values["total"] == pytest.approx(
         values["person_classification"]
     )
+
+
+def test_the_first_class_that_stands_for_another_is_named():
+    before = {"words": ("a.safetensors", ["bin", "blue"], "choose another")}
+    for here, told in ((["bin", "green"], "class 1 is the word 'blue' there and 'green' here"), (["bin"], None), ([], None)):
+        if told:
+            with pytest.raises(InputError, match=told):
+                joined({"words": here}, before, "corpus")
+        else:
+            assert joined({"words": here}, before, "corpus")["words"] == ["bin", "blue"]
 
 
 def test_other_people_are_refused(first, tmp_path):

@@ -104,6 +104,15 @@ def require_metric(name, key, splits, criterion, cure):
         raise InputError(f"{key}: {name}: the corpus has no clips of split {split}; {cure(split)}")
 
 
+def require_gates(criterion, splits, cure):
+    """InputError where a loss with `enable_when` would never be switched on; arguments as of `metric_of_best`."""
+    for name, (metric, _) in criterion.gates.items():
+        require_metric(metric, f"losses.{name}.enable_when.metric", splits, criterion, cure)
+        if not splits:
+            told = "without clips to validate it would never be switched on"
+            raise InputError(f"losses.{name}.enable_when: {told}; {cure(metric.partition('/')[0])}")
+
+
 def describe_end(best, folder, validates):
     """One line on the weights that a run leaves, for its end.
 

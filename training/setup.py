@@ -214,6 +214,7 @@ def checkpoint_config(config, model, corpus_settings, step, facts, classes=None)
         "model": config["model"],
         "data": {
             "crop": corpus_settings["crop"],
+            "raw_crops": bool(corpus_settings.get("raw_crops", False)),
             "pads": list(corpus_settings["pads"]),
             "audio_window": config["data"]["audio_window"],
             "channel_order": "rgb",

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from speech.mfcc import SYNCNET, mfcc
+from datasets.fields.speech import clip_cepstra
 from speech.mfcc_windows import mfcc_windows
 
 BATCH = 75  # frames at a time
 GRID = 4  # the maps of the identity encoder are averaged over GRID x GRID parts
-FULL_SCALE = 32767  # of stored samples
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,7 @@ def codes_of(tested, corpus, row, *, speech=True, identity=False, step=1):
 
 def sound_of(clip, count):
     """(count, 20, 12) float32 tensor: what the audio encoder hears in each frame of a prepared clip."""
-    coefficients = mfcc(np.asarray(clip["waveform"]) / np.float32(FULL_SCALE), SYNCNET)
-    return torch.from_numpy(mfcc_windows(coefficients, range(count), 25))
+    return torch.from_numpy(mfcc_windows(clip_cepstra(clip), range(count), 25))
 
 
 def faces_of(clip):

@@ -5,7 +5,7 @@
 
 Sentences that training never saw, and people never seen. The identity picture is the first crop of another held-out sentence of
 the person, or the first of the clip where there is none. Each is driven by the clip's own sound, by the sound of another
-sentence, by silence, and by the video of another person. Landmarks are read from drawn and real crops alike, enlarged three
+sentence, by quiet noise, and by the video of another person. Landmarks are read from drawn and real crops alike, enlarged three
 times. --media sends some clips through what inference.py runs as well. Nothing is drawn at random. Writes OUT.json, OUT.md and
 OUT_sheet.png; prints the table; exit code 1 where a figure of held-out sentences misses its bar.
 """
@@ -28,12 +28,12 @@ def parse(argv):
     add = parser.add_argument
     add("--corpus", type=Path, required=True, help="folder that prepare.py wrote")
     add("--checkpoint", type=Path, required=True, help="network of the stage generate")
-    add("--clips", type=int, default=12, help="at most about so many sentences of each split, of all its people (%(default)s)")
+    add("--clips", type=int, help="at most about so many sentences of each split, of all its people (all of them)")
     add("--media", type=Path, help="the corpus itself, in GRID's layout; for --end_to_end")
     add("--end_to_end", type=int, default=2, metavar="N", help="so many clips through inference.py, with --media (%(default)s)")
     add("--out", type=Path, default=Path("results/davs_drive"), help="name of the outputs, without suffix (%(default)s)")
     args = parser.parse_args(argv)
-    if args.clips < 1 or args.end_to_end < 0:
+    if (args.clips is not None and args.clips < 1) or args.end_to_end < 0:
         raise InputError("--clips must be 1 or more, --end_to_end 0 or more")
     return args
 
@@ -55,9 +55,9 @@ def main(argv):
     detector = build_detector("mediapipe")
     try:
         stage = Stage(tested, corpus, detector, FaceEmbedder.load())
-        made = drive_splits(stage, args.clips)
+        made, shown = drive_splits(stage, args.clips)
         report = {"protocol": protocol_of(corpus, vocabulary, networks, None),
-                  "splits": {split: [one.figures for one in some] for split, some in made.items()}}  # fmt: skip
+                  "splits": made}  # fmt: skip
         report["summary"] = {split: summary(rows) for split, rows in report["splits"].items()}
         if args.media and args.end_to_end:
             from benchmarks.davs.end_to_end import through_inference
@@ -70,29 +70,38 @@ def main(argv):
     report["bars"] = bars_of(report["summary"]["test"]) if "test" in report["summary"] else []
     table = markdown(report)
     write_outputs(args.out, finite(report), table)
-    contact_sheet([one for some in made.values() for one in some], args.out.with_name(args.out.name + "_sheet.png"))
+    contact_sheet(shown, args.out.with_name(args.out.name + "_sheet.png"))
     print(table)
     print(f"written: {args.out}.json, .md and _sheet.png")
     return EXIT_FAILED_JOB if any(not bar["holds"] for bar in report["bars"]) else None
 
 
 def drive_splits(stage, clips):
-    """{split: list of benchmarks.davs.drive_measure.Made}; InputError where no sentence can be driven."""
+    """Figures and what is shown of them.
+
+    Returns:
+        {split: list of the figures of each clip}, list of benchmarks.davs.drive_measure.Made of one clip of each person.
+
+    Raises:
+        InputError: no sentence can be driven.
+    """
     from benchmarks.davs.drive_measure import measure, plan
-    from benchmarks.davs.readings import spread
+    from benchmarks.davs.sentences import spread
 
     corpus = stage.corpus
     trained = {row.speaker for row in corpus.split("train")}
-    pool, made = [row for split in SPLITS for row in corpus.split(split)], {}
+    pool, made, shown = [row for split in SPLITS for row in corpus.split(split)], {}, {}
     for split in SPLITS:
         made[split] = []
         for one in plan(spread(corpus.split(split), clips), pool, trained):
-            made[split].append(measure(stage, one))
+            found = measure(stage, one)
+            made[split].append(found.figures)
+            shown.setdefault(one.row.speaker, found)
             print(f"{split}: {one.row.id}", file=sys.stderr, flush=True)
     made = {split: some for split, some in made.items() if some}
     if not made:
         raise InputError(f"{corpus.folder}: splits {' and '.join(SPLITS)} hold no two people; another one has to drive")
-    return made
+    return made, list(shown.values())
 
 
 def finite(value):

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.held_out.measure import CLOSED_PERCENTILE, OPEN_PERCENTILE, best_lag
+from losses.regions import REGIONS, slices
 from metrics.formulas.correlation import pearson
 from metrics.formulas.image import psnr, sharpness, ssim
 
-MOUTH = (170 / 256, 234 / 256, 64 / 256, 192 / 256)  # top, bottom, left, right of the mouth in a davs crop, of its side
+LEAST_PAUSE = 5  # frames; of shorter pauses nothing is read
 
 
 @dataclass(frozen=True)
@@ -75,27 +76,30 @@ def measure(stage, one):
     Figures: `sound_r`, `video_r`: correlation of the mouth's opening with that of the real clip, or of the driver; `*_lag`: lag
     in frames at which that is highest, positive where the drawn mouth is late; `*_spread`: standard deviation of the opening
     over the real one. `swapped_r`: correlation of what other sound draws with the real clip, `swapped_heard`: with the mouth
-    that belongs to that sound. `silence_ratio`: standard deviation of the opening in digital silence over that with sound;
-    `silence_level`: its median above the closed mouth over the range, both of the drawn mouth with sound (10th to 95th
-    percentile): 0 is closed, 1 wide open. `*_picture`, `*_other`: cosines of the face embedding of what is drawn with the
+    that belongs to that sound. `quiet_*`: of the mouth that quiet noise draws, `pause_*`: of what the clip's own sound draws in
+    the pauses of the sentence, `real_pause_*`: of the real mouth there. `*_level`: median of the opening above the real resting
+    mouth over the real range (10th to 95th percentile): 0 is at rest, 1 wide open; the resting mouth is the median of the real
+    one in the pauses, its 10th percentile where there are none. `*_spread`: standard deviation of the opening over that of the
+    same mouth with speech. `*_picture`, `*_other`: cosines of the face embedding of what is drawn with the
     identity picture and with the other person, `real_picture`, `real_other` those of the real clip. `ssim`, `psnr`, `sharpness`
     (over the real one) and `mouth_*`: of what is drawn by sound from the clip's own first frame; `held_*`: of that frame held
-    still. `frames`, `no_face`: of all that was drawn.
+    still. `pauses`: frames of the sentence without a word. `frames`, `no_face`: of all that was drawn.
     """
     picture, real, driver = stage.first(one.picture_of), stage.real(one.row), stage.real(one.driver)
     sound = stage.read(stage.draw(picture, stage.codes(one.row, "audio")))
     video = stage.read(stage.draw(picture, stage.codes(one.driver, "video")))
     swapped = stage.read(stage.draw(picture, stage.codes(one.swapped, "audio")))
-    silent = stage.read(stage.draw(picture, stage.silence()))
+    quiet = stage.read(stage.draw(picture, stage.quiet()))
     figures = {"clip": one.row.id, "person": one.row.speaker, "picture": one.picture_of.id, "swapped": one.swapped.id,
                "driver": one.driver.id, "driver_known": one.known}  # fmt: skip
     figures |= _follows("sound", sound.opening, real.opening) | _follows("video", video.opening, driver.opening)
     figures["swapped_r"] = pearson(*_common(swapped.opening, real.opening))
     figures["swapped_heard"] = pearson(*_common(swapped.opening, stage.real(one.swapped).opening))
-    figures |= _at_rest(silent.opening, sound.opening)
+    pauses = stage.pauses(one.row)
+    figures |= at_rest(quiet.opening, sound.opening, real.opening, pauses) | {"pauses": int(pauses.sum())}
     figures |= _whose(stage, {"sound": sound, "video": video, "real": real}, stage.read(np.stack([picture] * 2)), driver)
     figures |= _likeness(stage.draw(stage.first(one.row), stage.codes(one.row, "audio")), real.crops)
-    drawn = (sound, video, swapped, silent)
+    drawn = (sound, video, swapped, quiet)
     figures["frames"] = sum(len(footage.opening) for footage in drawn)
     figures["no_face"] = sum(int(np.isnan(footage.opening).sum()) for footage in drawn)
     return Made(figures, picture, real.crops, sound.crops, driver.crops, video.crops)
@@ -107,13 +111,33 @@ def _follows(name, made, truth):
             f"{name}_spread": _spread(made) / max(_spread(truth), 1e-9)}  # fmt: skip
 
 
-def _at_rest(silent, spoken):
-    """How far, and how much, a mouth is open in silence; None where the detector found no face."""
-    ratio = _spread(silent) / max(_spread(spoken), 1e-9)
-    if not np.isfinite(silent).any() or not np.isfinite(spoken).any():
-        return {"silence_ratio": None, "silence_level": None}
-    closed, wide = np.nanpercentile(spoken, (CLOSED_PERCENTILE, OPEN_PERCENTILE))
-    return {"silence_ratio": ratio, "silence_level": float((np.nanmedian(silent) - closed) / max(wide - closed, 1e-9))}
+def at_rest(quiet, spoken, real, pauses):
+    """How far, and how much, a mouth is open where nothing is said; None where there is no pause or the detector finds no face.
+
+    Args:
+        quiet: (Q,) opening of the mouth that quiet noise draws; spoken: (F,) of what a sentence draws; real: (F,) of its clip.
+        pauses: (F,) bool, frames of the sentence without a word.
+
+    Returns:
+        {"quiet_level", "quiet_spread", "pause_level", "pause_spread", "real_pause_spread"}, see `measure`.
+    """
+    count = min(len(spoken), len(real), len(pauses))
+    spoken, real, pauses = spoken[:count], real[:count], pauses[:count]
+    closed, wide = _percentiles(real, (CLOSED_PERCENTILE, OPEN_PERCENTILE))
+    paused, known = real[pauses & np.isfinite(real)], pauses.sum() >= LEAST_PAUSE
+    rest = float(np.median(paused)) if known and len(paused) else closed
+    found = {}
+    for name, still, moving in (("quiet", quiet, spoken[~pauses]), ("pause", spoken[pauses], spoken[~pauses]),
+                                ("real_pause", real[pauses], real[~pauses])):  # fmt: skip
+        there = np.isfinite(still).any() and np.isfinite(moving).any() and rest is not None and (known or name == "quiet")
+        found[f"{name}_level"] = float((np.nanmedian(still) - rest) / max(wide - closed, 1e-9)) if there else None
+        found[f"{name}_spread"] = _spread(still) / max(_spread(moving), 1e-9) if there else None
+    del found["real_pause_level"]  # 0 by the choice of the unit
+    return found
+
+
+def _percentiles(values, shares):
+    return [float(one) for one in np.nanpercentile(values, shares)] if np.isfinite(values).any() else [None] * len(shares)
 
 
 def _whose(stage, footages, picture, other):
@@ -130,8 +154,7 @@ def _whose(stage, footages, picture, other):
 def _likeness(made, real):
     """SSIM, PSNR and sharpness over the real one, of the whole crop and of the mouth, and of the first real crop held still."""
     side, figures = real.shape[1], {}
-    top, bottom, left, right = (round(share * side) for share in MOUTH)
-    mouth = np.s_[top:bottom, left:right]
+    mouth = slices(REGIONS["davs_mouth"], side, side)
     count = min(len(made), len(real))
     for way, crops in (("", made), ("held_", np.broadcast_to(real[:1], real.shape))):
         pairs = list(zip(crops[:count], real[:count], strict=True))

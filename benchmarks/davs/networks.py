@@ -7,6 +7,7 @@ from pathlib import Path
 from common.errors import InputError
 
 STAGES = ("words", "disentangle", "generate")
+SEVERAL = "unknown"  # folder of a corpus that is no person: the sentences of people whose names are not known
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def open_corpus(folder, networks, *, words=True):
         (datasets.prepared.PreparedCorpus, tuple of words).
 
     Raises:
-        InputError: other crops, another frame rate, no words, or more words than a network has classes.
+        InputError: other crops, another frame rate, no words, more words than a network has classes, or a speaker who is
+            several people.
     """
     from datasets.prepared import PreparedCorpus
     from datasets.words import read_vocabulary
@@ -84,6 +86,9 @@ def open_corpus(folder, networks, *, words=True):
     vocabulary = read_vocabulary(corpus.folder)
     if words and not vocabulary:
         raise InputError(f"{corpus.folder}: its clips hold no words; run prepare.py on it again with --words")
+    if several := [row.speaker for row in corpus.rows if row.speaker.lower() == SEVERAL]:
+        raise InputError(f"{corpus.folder}: the speaker {several[0]!r} ({len(several)} clips) may be several people, and "
+                         "figures here compare people; prepare the corpus from a --root without that folder")  # fmt: skip
     for one in networks:
         if size != one.model.face_size or one.crop not in (None, crop):
             raise InputError(f"{corpus.folder}: holds {crop} crops of {size} pixels, but {one.name} learned from "

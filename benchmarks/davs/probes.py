@@ -1,7 +1,8 @@
 """Fresh classifiers that read frozen codes: how much of the word, or of the person, can still be learned from them.
 
 Inputs are standardised by the training set. All classes count alike, in training and in reading, however often they occur: the
-chance of the balanced accuracy is exactly 1 / classes. Settings are chosen on the validation set, which the figures leave out.
+chance of the balanced accuracy is exactly 1 / classes, also where the readings lack some of them. Settings are chosen on the
+validation set, which the figures leave out.
 """
 
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ def read_with(kind, train, val, tests, classes, *, seeds=3):
 
     Returns:
         {name of the test: {"balanced", "low", "high" (95 % bootstrap over sentences, mean of the seeds), "plain", "seeds" (list
-        of balanced accuracies), "classes", "chance" (1 / classes that are read), "most" (share of the most frequent class)}},
+        of balanced accuracies), "classes" (that are read), "chance" (1 / `classes`), "most" (share of the most frequent one)}},
         and under "chosen" what was chosen, with the balanced accuracy on the validation set.
     """
     mean, scale = train.inputs.mean(0), train.inputs.std(0)
@@ -62,17 +63,21 @@ def read_with(kind, train, val, tests, classes, *, seeds=3):
         answers, chosen = _many_mlps(given, train.labels, val.labels, classes, seeds)
     found = {"chosen": chosen}
     for (name, readings), said in zip(tests.items(), answers, strict=True):
-        found[name] = figures_of(readings, said)
+        found[name] = figures_of(readings, said, classes)
     return found
 
 
 def balanced_accuracy(answers, labels):
-    """Mean over the classes that occur of the share that is right; chance is 1 / classes."""
+    """Mean over the classes that occur of the share that is right; chance is 1 / classes that may be answered."""
     return float(np.mean([(answers[labels == one] == one).mean() for one in np.unique(labels)]))
 
 
-def figures_of(readings, answers):
-    """Figures of the answers of one or several classifiers, see `read_with`; answers: list of (n,) classes."""
+def figures_of(readings, answers, classes):
+    """Figures of the answers of one or several classifiers, see `read_with`.
+
+    Args:
+        answers: list of (n,) classes; classes: number of classes that may be answered.
+    """
     labels = readings.labels
     seen, counts = np.unique(labels, return_counts=True)
     scores = [balanced_accuracy(one, labels) for one in answers]
@@ -84,7 +89,7 @@ def figures_of(readings, answers):
         "plain": float(np.mean([(one == labels).mean() for one in answers])),
         "seeds": scores,
         "classes": len(seen),
-        "chance": 1 / len(seen),
+        "chance": 1 / classes,
         "most": float(counts.max() / len(labels)),
         "readings": len(labels),
     }

@@ -7,10 +7,10 @@ import numpy as np
 
 from benchmarks.davs.codes import codes_of
 from benchmarks.davs.probes import Readings
-from benchmarks.davs.sentences import sentences_of, words_of
+from benchmarks.davs.sentences import sentences_of, spread, words_of
 
 SHIFTS = (-1, 0, 1)  # strides by which windows of training and validation are moved, for more readings of a word
-PER_SENTENCE = 12  # frames of a sentence that a person is read from
+PER_SENTENCE = 12  # codes, or windows of codes, of a sentence that a person is read from
 LEAST_SENTENCES = 4  # that training holds of a person who is read
 MAPS_EVERY = 2  # of the frames of a window, whose maps are read
 
@@ -21,11 +21,13 @@ class Question:
 
     Attributes:
         title: for tables; asks: "word" or "person"; codes: attribute of benchmarks.davs.codes.Codes.
+        window: a person is read from the codes of a window, as a word is; else from one code.
     """
 
     title: str
     asks: str
     codes: str
+    window: bool = False
 
 
 QUESTIONS = {
@@ -35,6 +37,8 @@ QUESTIONS = {
     "word_video": Question("word from the speech codes of lips", "word", "video"),
     "person_audio": Question("person from one speech code of sound", "person", "audio"),
     "person_video": Question("person from one speech code of lips", "person", "video"),
+    "person_audio_window": Question("person from the speech codes of sound in a window", "person", "audio", True),
+    "person_video_window": Question("person from the speech codes of lips in a window", "person", "video", True),
     "person_identity": Question("person from one identity code", "person", "identity"),
 }
 
@@ -45,11 +49,14 @@ class Material:
     Args:
         corpus: datasets.prepared.PreparedCorpus; vocabulary: tuple of words.
         frames, stride: that the word classifier hears.
-        most: sentences of training whose speech is read; identities are read from all of them.
+        most: sentences of training whose speech is read, None for all; identities are read from all of them.
 
     Attributes:
         rows: {split: list of ClipRow}; splits: the read ones, "test" and, where it has words, "unseen".
-        left_out: {split: {reason: count}}; people: names of the people who are read, in order.
+        left_out: {split: {reason: count}}.
+        people: names of the people who are read, in order: those of whom training holds LEAST_SENTENCES sentences, and the
+            held-out sentences one at least.
+        counts: {person: {split: number of sentences}} of everybody in training, validation and held-out sentences.
     """
 
     def __init__(self, corpus, vocabulary, frames, stride, most):
@@ -60,9 +67,11 @@ class Material:
         self.left_out = {split: left_out for split, (_, left_out) in found.items()}
         self.splits = [split for split in ("test", "unseen") if self.rows[split]]
         self.with_speech = {row.id for row in spread(self.rows["train"], most)}
-        counts = Counter(row.speaker for row in self.rows["train"] if row.id in self.with_speech)
-        read = {row.speaker for row in self.rows["test"]}
-        self.people = sorted(person for person, count in counts.items() if count >= LEAST_SENTENCES and person in read)
+        counts = {split: Counter(row.speaker for row in self.rows[split]) for split in ("train", "val", "test")}
+        everybody = sorted(set().union(*counts.values()))
+        self.counts = {person: {split: one[person] for split, one in counts.items()} for person in everybody}
+        learned = Counter(row.speaker for row in self.rows["train"] if row.id in self.with_speech)
+        self.people = [person for person, own in self.counts.items() if learned[person] >= LEAST_SENTENCES and own["test"]]
 
     def questions(self, tested):
         """Keys of QUESTIONS that make sense for a network."""
@@ -111,19 +120,10 @@ class Material:
         for row in rows:
             if row.speaker in self.people:
                 own = getattr(codes[row.id], question.codes)
-                places = np.linspace(0, len(own) - 1, min(PER_SENTENCE, len(own))).round().astype(int)
-                inputs.append(own[places])
+                width = self.frames if question.window else 1
+                starts = len(own) - width + 1
+                places = np.linspace(0, starts - 1, min(PER_SENTENCE, starts)).round().astype(int)
+                inputs.append(np.stack([own[place : place + width].reshape(-1) for place in places]))
                 labels += [self.people.index(row.speaker)] * len(places)
                 sentences += [row.id] * len(places)
         return Readings(np.concatenate(inputs), np.array(labels, np.int64), np.array(sentences))
-
-
-def spread(rows, most):
-    """At most about `most` of some ClipRows, taken from the people of whom there are many; evenly spread over each of them."""
-    people = {}
-    for row in rows:
-        people.setdefault(row.speaker, []).append(row)
-    cap = max(map(len, people.values()), default=0)
-    while cap > 1 and sum(min(cap, len(own)) for own in people.values()) > most:
-        cap -= 1
-    return [own[at] for own in people.values() for at in np.linspace(0, len(own) - 1, min(cap, len(own))).round().astype(int)]

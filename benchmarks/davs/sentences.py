@@ -65,11 +65,11 @@ def words_of(corpus, row, numbers, frames=12, stride=2, *, shift=0, aligned=Fals
     return found
 
 
-def sentences_of(corpus, split, *, frames=12, stride=2, most=None, people=None):
+def sentences_of(corpus, split, *, frames=12, stride=2, most=None):
     """Sentences of a split that have words and are long enough for a window, and how many were left out.
 
     Args:
-        split: "train", "val", "test" or "unseen"; most: at most so many, spread evenly; people: names, None for all.
+        split: "train", "val", "test" or "unseen"; most: see `spread`; None takes all.
 
     Returns:
         (list of ClipRow, {reason: count}).
@@ -78,16 +78,33 @@ def sentences_of(corpus, split, *, frames=12, stride=2, most=None, people=None):
         InputError: a sentence is not at 25 frames a second.
     """
     span = (frames - 1) * stride + 1
-    every = [row for row in corpus.split(split) if people is None or row.speaker in people]
+    every = corpus.split(split)
     if odd := [row for row in every if round(float(row.fps), 3) != FPS]:
         raise InputError(f"{corpus.folder}: {odd[0].id} has {odd[0].fps} frames a second, DAVS hears {FPS}; prepare the corpus "
                          f"with --fps {FPS}")  # fmt: skip
     with_words = [row for row in every if "from" in row.side.get("words", {})]
     rows = [row for row in with_words if row.frames >= span]
     left_out = {"without words": len(every) - len(with_words), f"shorter than {span} frames": len(with_words) - len(rows)}
-    if most is not None and most < len(rows):
-        rows = [rows[at] for at in np.linspace(0, len(rows) - 1, most).round().astype(int)]
-    return rows, {reason: count for reason, count in left_out.items() if count}
+    return spread(rows, most), {reason: count for reason, count in left_out.items() if count}
+
+
+def left_out_text(left_out):
+    """"; left out: 2 without words", or "" where nothing was."""
+    return "; left out: " + ", ".join(f"{count} {reason}" for reason, count in left_out.items()) if left_out else ""
+
+
+def spread(rows, most):
+    """At most about `most` of some ClipRows, taken from the people of whom there are many; evenly spread over each of them.
+
+    Each person keeps one sentence at least. None takes all.
+    """
+    people = {}
+    for row in rows:
+        people.setdefault(row.speaker, []).append(row)
+    cap = max(map(len, people.values()), default=0)
+    while most is not None and cap > 1 and sum(min(cap, len(own)) for own in people.values()) > most:
+        cap -= 1
+    return [own[at] for own in people.values() for at in np.linspace(0, len(own) - 1, min(cap, len(own))).round().astype(int)]
 
 
 def is_letter(word):

@@ -5,13 +5,17 @@ import torch
 
 from benchmarks.davs.codes import BATCH, codes_of
 from benchmarks.held_out.drive import BORDER, ENLARGE, enlarge, read_crops
+from speech.mfcc import SYNCNET, mfcc
+from speech.mfcc_windows import mfcc_windows
 
-SILENT_FRAMES = 12  # all frames of digital silence have one code
+QUIET_FRAMES, QUIET_LEVEL = 75, -60.0  # of quiet noise; dB of its standard deviation below full scale
+PAUSE = 0.12  # seconds between a word and a pause: a frame hears 0.1 s to both sides
+KEPT = 64  # sentences
 EMBEDDED_EVERY = 10  # frames from one to the next whose face is embedded
 
 
 class Stage:
-    """Draws and reads crops; what is read of real sentences, and their codes, are kept.
+    """Draws and reads crops; what is read of real sentences, and their codes, are kept, of the last KEPT sentences.
 
     Args:
         tested: benchmarks.davs.networks.Tested of the stage "generate".
@@ -26,9 +30,7 @@ class Stage:
 
     def real(self, row):
         """benchmarks.held_out.drive.Footage of the real crops of a sentence."""
-        if row.id not in self._real:
-            self._real[row.id] = self.read(np.array(self.corpus.open(row)["face"]))
-        return self._real[row.id]
+        return _once(self._real, row.id, lambda: self.read(np.array(self.corpus.open(row)["face"])))
 
     def read(self, crops):
         """Footage of (N, S, S, 3) uint8 crops, read as held-out crops of the other families are: enlarged three times."""
@@ -36,14 +38,30 @@ class Stage:
 
     def codes(self, row, side):
         """(F, D) tensor: speech codes of a sentence, of its "audio" or its "video"."""
-        if row.id not in self._codes:
-            self._codes[row.id] = codes_of(self.tested, self.corpus, row)
-        return torch.from_numpy(getattr(self._codes[row.id], side))
+        found = _once(self._codes, row.id, lambda: codes_of(self.tested, self.corpus, row))
+        return torch.from_numpy(getattr(found, side))
 
     @torch.inference_mode()
-    def silence(self):
-        """(SILENT_FRAMES, D) tensor: codes of digital silence."""
-        return self.tested.model.hear(torch.zeros(SILENT_FRAMES, 20, 12))
+    def quiet(self):
+        """(QUIET_FRAMES, D) tensor: codes of white noise at QUIET_LEVEL, always the same.
+
+        All frames of digital silence have one code, so a mouth that is drawn of it stands still whatever the network does; no
+        two frames of noise are alike.
+        """
+        noise = np.random.default_rng(0).standard_normal(QUIET_FRAMES * 640).astype(np.float32) * 10 ** (QUIET_LEVEL / 20)
+        windows = mfcc_windows(mfcc(noise.astype(np.float32), SYNCNET), range(QUIET_FRAMES), 25)
+        return self.tested.model.hear(torch.from_numpy(windows))
+
+    def pauses(self, row):
+        """(F,) bool: frames of a sentence in whose sound no word is; all False where its words are not known."""
+        from datasets.words import KIND, read_words
+
+        if "from" not in row.side.get(KIND, {}):
+            return np.zeros(row.frames, bool)
+        times, _ = read_words(self.corpus.folder, row)
+        middles = (np.arange(row.frames) + 0.5) / row.fps
+        near = (middles[:, None] > times[:, 0] - PAUSE) & (middles[:, None] < times[:, 1] + PAUSE)
+        return ~near.any(1)
 
     def first(self, row):
         """(S, S, 3) uint8: the first crop of a sentence."""
@@ -74,3 +92,12 @@ class Stage:
             return None
         mean = np.mean(found, 0)
         return mean / max(np.linalg.norm(mean), 1e-12)
+
+
+def _once(kept, key, make):
+    """What `make` gives, made once as long as it is among the last KEPT."""
+    if key not in kept:
+        if len(kept) >= KEPT:
+            kept.pop(next(iter(kept)))
+        kept[key] = make()
+    return kept[key]

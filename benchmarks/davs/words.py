@@ -22,6 +22,7 @@ BARS = {"audio": 0.85, "video": 0.60}
 SPLIT_NAMES = {"train": "sentences of training", "val": "sentences of validation", "test": "held-out sentences",
                "unseen": "people never seen"}  # fmt: skip
 SIDE_NAMES = {"audio": "sound", "video": "lips"}
+OTHERS = "all others"
 PART_NAMES = {"all": "all words", "letters": "letters", "others": "other words"}
 
 
@@ -35,7 +36,7 @@ def parse(argv):
     add("--checkpoint", type=Path, required=True, nargs="+", help="networks, the one that is judged first")
     add("--split", nargs="+", choices=tuple(SPLIT_NAMES), help="whose sentences (test, and unseen where it has words)")
     add("--untrained", action="store_true", help="a network with random weights beside them")
-    add("--clips", type=int, help="at most so many sentences of a split, spread over it")
+    add("--clips", type=int, help="at most about so many sentences of a split, of all its people")
     add("--seed", type=int, default=0, help="of the windows that are drawn for retrieval (%(default)s)")
     add("--out", type=Path, default=Path("results/davs_words"), help="name of the outputs, without suffix (%(default)s)")
     args = parser.parse_args(argv)
@@ -97,7 +98,8 @@ def measure_split(args, split, networks, corpus, vocabulary):
         figures = {"accuracy": {side: accuracy(answers[side], truth, sentences, vocabulary) for side in SIDES}}
         right = {side: answers[side] == truth for side in SIDES}
         figures["per_person"] = {
-            person: {side: float(right[side][people == person].mean()) for side in SIDES} for person in found["people"]
+            name: {side: float(right[side][those].mean()) for side in SIDES} | {"words": int(those.sum())}
+            for name, those in _parts(people).items()
         }
         figures["retrieval"] = {
             "sound to lips": retrieval(vectors["audio"], vectors["video"], truth, people, seed=args.seed),
@@ -105,6 +107,14 @@ def measure_split(args, split, networks, corpus, vocabulary):
         }
         found["networks"][tested.name] = figures
     return found
+
+
+def _parts(people):
+    """{name: (W,) bool}: the person of whom there are most words, all others together (OTHERS), then each of those."""
+    names, counts = np.unique(people, return_counts=True)
+    first = names[counts.argmax()]
+    others = {OTHERS: people != first} if len(names) > 2 else {}
+    return {str(first): people == first} | others | {str(name): people == name for name in names if name != first}
 
 
 def bars_of(report, name):
@@ -123,7 +133,7 @@ def markdown(report):
 
     lines = ["# DAVS: words from sound and from lips", "", *protocol_lines(report["protocol"])]
     for split, found in report["splits"].items():
-        lines += _accuracies(split, found) + _retrievals(found)
+        lines += _accuracies(split, found) + _people(found) + _retrievals(found)
     for bar in report["bars"]:
         verdict = "holds" if bar["holds"] else "misses"
         lines.append(f"{bar['what']}: {bar['value']:.1%}, at least {bar['least']:.0%} is asked: {verdict}.")
@@ -131,9 +141,10 @@ def markdown(report):
 
 
 def _accuracies(split, found):
-    left_out = "".join(f"; left out: {count} {reason}" for reason, count in found["left_out"].items())
+    from benchmarks.davs.sentences import left_out_text
+
     lines = [f"## {SPLIT_NAMES[split]} ({split}): {len(found['sentences'])} sentences of {', '.join(found['people'])}, "
-             f"{found['words']} words{left_out}", "",
+             f"{found['words']} words{left_out_text(found['left_out'])}", "",
              "Share of words understood [95 % interval over sentences]; mean over the classes.", ""]  # fmt: skip
     parts = {name: one for name, one in next(iter(found["networks"].values()))["accuracy"]["audio"].items() if one}
     heads = [f"{PART_NAMES[name]} ({one['words']} of {one['classes']} classes)" for name, one in parts.items()]
@@ -143,6 +154,18 @@ def _accuracies(split, found):
             lines.append(f"| {name} | {SIDE_NAMES[side]} | {' | '.join(_share(cells[part]) for part in parts)} |")
     cells = [f"{one['chance']:.1%}; always the most frequent word {one['most']:.1%}" for one in parts.values()]
     return [*lines, f"| chance | | {' | '.join(cells)} |", ""]
+
+
+def _people(found):
+    """Shares of the person of whom there are most words, of all others together, and of each of them."""
+    every = next(iter(found["networks"].values()))["per_person"]
+    heads = [f"{name} ({one['words']} words)" for name, one in every.items()]
+    lines = ["Share of words understood, by person.", "", f"| network | from | {' | '.join(heads)} |",
+             "|---|---|" + "---|" * len(every)]  # fmt: skip
+    for name, figures in found["networks"].items():
+        for side, title in SIDE_NAMES.items():
+            lines.append(f"| {name} | {title} | {' | '.join(f'{one[side]:.1%}' for one in figures['per_person'].values())} |")
+    return [*lines, ""]
 
 
 def _share(cell):

@@ -1,9 +1,10 @@
 """Runs the networks of a public DAVS checkout with random weights; started by benchmarks/peers/davs.py.
 
-    python davs_runner.py --davs PATH --bundle FILE --outputs FILE
+    python davs_runner.py --davs PATH --bundle FILE --outputs FILE --layout FOLDER --loaded FILE
 
 The code is of Python 2.7 and torch 0.2. It is read from the checkout and changed in memory alone, as MENDED says; the checkout
-stays as it is. FILE gets the weights in the published form, and what the networks make of `davs_parts.inputs` (safetensors).
+stays as it is. FILE gets the weights in the published form, what the networks make of `davs_parts.inputs`, and what the data
+loader reads of FOLDER, a split of the published layout (safetensors). The loader deletes examples that it cannot read.
 """
 
 import argparse
@@ -92,16 +93,31 @@ def outputs(peer):
     return made
 
 
+def loaded(checkout, folder):
+    """What the loader gives for validation of a folder of classes: "N/video" (25, 3, 256, 256) float32 RGB in [0, 1], "N/mfcc"
+    (25, 1, 20, 12) float64 and "N/class" (1,) int64 of its N-th example."""
+    options = sys.modules["Options"].Config().parse()
+    loader = load(checkout, "Dataloader/Data_load_sequence")
+    vars(loader.config).update(vars(options), require_audio=True)  # it never reads its options, and lacks this one
+    found = {}
+    for number, (example, label) in enumerate(loader.VideoFolder(str(folder), mode="val")):
+        found[f"{number}/video"] = torch.from_numpy(example["video"]).float()
+        found[f"{number}/mfcc"] = torch.from_numpy(example["mfcc20"])
+        found[f"{number}/class"] = torch.tensor([label])
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(prog="davs_runner.py")
-    for flag in ("--davs", "--bundle", "--outputs"):
+    for flag in ("--davs", "--bundle", "--outputs", "--layout", "--loaded"):
         parser.add_argument(flag, required=True, type=Path)
     args = parser.parse_args()
     sys.dont_write_bytecode = True  # the checkout stays as it is
     peer = networks(args.davs)
     state = {name: {f"module.{key}": value for key, value in network.state_dict().items()} for name, network in peer.items()}
     torch.save({"epoch": 101, "step": 7, **state}, args.bundle)
-    save_file({name: value.contiguous() for name, value in outputs(peer).items()}, args.outputs)
+    for made, path in ((outputs(peer), args.outputs), (loaded(args.davs, args.layout), args.loaded)):
+        save_file({name: value.contiguous() for name, value in made.items()}, path)
 
 
 if __name__ == "__main__":

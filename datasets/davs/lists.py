@@ -10,7 +10,8 @@ from speech.text.files import read_text
 SPLITS = ("train", "val", "test")
 FACES = "align_face256"  # folder of the faces of an example
 WORDS, CLIPS = "words.txt", "clips.tsv"
-_HEAD = "example\tspeaker\tclip\tframe"
+_HEAD = "example\tspeaker\tclip\tframe\tmade_of"
+_OLD_HEAD = "example\tspeaker\tclip\tframe"
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,15 @@ class Example:
     Attributes:
         name: of its folder, such as "train/7/0".
         speaker: who speaks; clip: id of the prepared clip; frame: its frame that is frame 0 of the example.
+        made_of: digest of the clip's source and of how it was prepared, see `datasets.davs.writing`; "" in tables that were
+            written before this was noted.
     """
 
     name: str
     speaker: str
     clip: str
     frame: int
+    made_of: str = ""
 
 
 def words_of(root, classes):
@@ -70,16 +74,17 @@ def read_clips(root):
         return []
     head, *lines = read_text(path, "table of examples").rstrip("\n").split("\n")
     rows = [line.split("\t") for line in lines]
-    bad = next((number for number, row in enumerate(rows, 2) if len(row) != 4 or not row[3].isdecimal()), None)
-    if head != _HEAD or bad:
+    columns = len(head.split("\t"))
+    bad = next((number for number, row in enumerate(rows, 2) if len(row) != columns or not row[3].isdecimal()), None)
+    if head not in (_HEAD, _OLD_HEAD) or bad:
         raise InputError(f"{path}: line {bad or 1} is no row of a table of examples ({_HEAD.replace(chr(9), ', ')}, apart by "
                          "tabs); mend or remove the file")  # fmt: skip
-    return [Example(name, speaker, clip, int(frame)) for name, speaker, clip, frame in rows]
+    return [Example(name, speaker, clip, int(frame), *made_of) for name, speaker, clip, frame, *made_of in rows]
 
 
 def write_lists(root, words, examples):
     """Write words.txt and clips.tsv."""
-    rows = ["\t".join((one.name, one.speaker, one.clip, str(one.frame))) for one in examples]
+    rows = ["\t".join((one.name, one.speaker, one.clip, str(one.frame), one.made_of)) for one in examples]
     for name, lines in ((WORDS, words), (CLIPS, [_HEAD, *rows])):
         with atomic_output(Path(root, name)) as path:
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,6 +1,10 @@
 """Prepared clips written as examples of the published layout of DAVS: one for each spoken word that has room around it."""
 
+import hashlib
+import json
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +14,12 @@ from common.terminal import counting
 from datasets.clip_files import clip_path, open_clip
 from datasets.davs.files import CENTRE, FRAMES, HEARD, SIDE, is_whole, write_example
 from datasets.davs.lists import CLIPS, WORDS, Example, read_clips, words_of, write_lists
-from datasets.fields.speech import FULL_SCALE
+from datasets.fields.speech import clip_cepstra
 from datasets.prepared import PreparedCorpus
+from datasets.preparing.settings import SPLITTING
 from datasets.words import read_vocabulary, word_classes
 from datasets.workers.jobs import results
 from datasets.workers.pool import Task
-from speech.mfcc import SYNCNET, mfcc
 from speech.mfcc_windows import mfcc_windows
 
 RATE = 25  # frames a second
@@ -23,7 +27,9 @@ _SPLITS = {"train": "train", "val": "val", "test": "test", "unseen": "test"}
 
 
 def write_layout(folder, target, workers=1, ids=None):
-    """Write the words of a prepared corpus in the published layout; shows progress; examples that are whole are left alone.
+    """Write the words of a prepared corpus in the published layout; shows progress.
+
+    Examples that are whole are left alone, unless their clips were prepared anew since, from another source or otherwise.
 
     An example holds the 29 frames around the middle of a word, as LRW's clips do. The stored crop is the middle 256 of its 260
     pixels, enlarged or shrunk where it has another size; beyond it the border is repeated. The windows of MFCC are cut of the
@@ -47,7 +53,8 @@ def write_layout(folder, target, workers=1, ids=None):
     examples, without = _plan(corpus, rows, words)
     if not examples:
         raise InputError(f"{folder}: no word has room for {FRAMES} frames; nothing is written")
-    _check_target(target, words, examples)
+    for outdated in _outdated(target, words, examples):
+        shutil.rmtree(target / outdated.name, ignore_errors=True)
     write_lists(target, words, examples)
     jobs = {}
     for example in examples:
@@ -89,27 +96,42 @@ def _plan(corpus, rows, words):
     """(list of Example in order, number of words without room); examples of a class are numbered in the order of the clips."""
     numbers = {word: number for number, word in enumerate(words)}
     examples, counts, without = [], Counter(), 0
+    settings = {key: value for key, value in corpus.settings.items() if key not in SPLITTING}
     for row in rows:
         if "from" not in row.side.get("words", {}):
             continue
+        made_of = _made_of(settings, row)
         for (start, end), number in zip(*word_classes(corpus.folder, row, numbers), strict=True):
             first = int(np.floor((start + end) / 2 * RATE)) - FRAMES // 2
             if first < 0 or first + FRAMES > row.frames:
                 without += 1
                 continue
             place = f"{_SPLITS[row.split]}/{number}"
-            examples.append(Example(f"{place}/{counts[place]}", row.speaker, row.id, first))
+            examples.append(Example(f"{place}/{counts[place]}", row.speaker, row.id, first, made_of))
             counts[place] += 1
     return examples, without
 
 
-def _check_target(target, words, examples):
-    """InputError where the target holds anything but what was begun of these examples."""
+def _made_of(settings, row):
+    """16 hexadecimal digits that change with the source of a clip, with the settings, and with what was kept of the source."""
+    facts = [settings, row.source_hash, row.offset, row.sound_begins, row.frames]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _outdated(target, words, examples):
+    """Examples that the target holds of clips that were prepared anew since.
+
+    Raises:
+        InputError: the target holds anything but what was begun of these examples.
+    """
     if not target.is_dir() or not any(target.iterdir()):
-        return
-    if read_clips(target) != examples or not Path(target, WORDS).is_file() or words_of(target, ()) != words:
+        return []
+    written = read_clips(target)
+    same = [replace(one, made_of="") for one in written] == [replace(one, made_of="") for one in examples]
+    if not same or not Path(target, WORDS).is_file() or words_of(target, ()) != words:
         raise InputError(f"--davs_layout {target}: holds files that were not written of these clips and words ({CLIPS}, "
                          f"{WORDS}); choose an empty folder")  # fmt: skip
+    return [old for old, new in zip(written, examples, strict=True) if old.made_of != new.made_of]
 
 
 def _write(job):
@@ -118,7 +140,7 @@ def _write(job):
 
     folder, target, examples = job
     clip = open_clip(clip_path(folder, examples[0].clip))
-    coefficients = mfcc(clip["waveform"] / np.float32(FULL_SCALE), SYNCNET)
+    coefficients = clip_cepstra(clip)
     border = (SIDE - CENTRE) // 2
     for example in examples:
         faces = np.array(clip["face"][example.frame : example.frame + FRAMES])

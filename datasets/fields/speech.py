@@ -17,6 +17,11 @@ FULL_SCALE = 32767  # of the stored samples
 STORED = "mfcc20"  # array of clips of the published layout: windows of their frames in place of a sound
 
 
+def clip_cepstra(clip, recipe=SYNCNET):
+    """(C, k) float32 coefficients of the whole sound of a prepared clip, by a speech.mfcc.Recipe."""
+    return mfcc(np.asarray(clip["waveform"]) / np.float32(FULL_SCALE), recipe)
+
+
 def _stored(window, start, end):
     """Stored samples from `start` to `end`, (n,) int16, zeros outside the clip."""
     waveform = window.clip["waveform"]

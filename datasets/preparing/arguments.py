@@ -77,7 +77,7 @@ def settle_layout(args):
     """Give `args` what the published layout of DAVS decides (--corpus davs): its crop, its rate, its words, and no sound.
 
     Raises:
-        InputError: an option that asks for something else, or for a sound.
+        InputError: an option that asks for something else, for a sound, or for crops.
     """
     if args.corpus != LAYOUT:
         return
@@ -87,6 +87,8 @@ def settle_layout(args):
             raise InputError(f"--{name} {getattr(args, name)}: a corpus in the layout of DAVS holds aligned faces of 25 frames "
                              f"a second and no sound; leave it out, or give {value}")  # fmt: skip
         setattr(args, name, value)
+    if args.raw_crops:
+        raise InputError("--raw_crops: the faces of a corpus in the layout of DAVS are cropped already; leave it out")
     for name in ("speech_features", "realign", "av_judge"):
         if name in args.given:
             raise InputError(f"--{name}: needs a sound, and a corpus in the layout of DAVS holds windows of MFCC alone; leave "

@@ -10,6 +10,8 @@ from datasets.words import KIND, extend_vocabulary, read_words
 from speech.alignment.given import read_alignment
 
 VERSION = 1  # of what is stored, and of how words are read
+LABEL_VERSION = 2  # the same, of labels
+LABELLED_SECONDS = 29 / 25  # of a source whose label is the one word in its middle: LRW, and examples of DAVS made of it
 
 
 def add_words(clips, folder, workers=1, *, retry_failed=False):
@@ -23,7 +25,7 @@ def add_words(clips, folder, workers=1, *, retry_failed=False):
 def _make(row, source, folder):
     """Arrays, notes and origin for `SideKind.make`: `word_times` (K, 2) float64, seconds of the clip; notes: the K words."""
     if source.word:
-        return {"word_times": np.array([[0.0, row.seconds]])}, {"words": [source.word]}, "label"
+        return {"word_times": labelled_times(row)}, {"words": [source.word]}, "label"
     if source.align is None:
         raise InputError("the corpus gives no times of words for it")
     given = read_alignment(source.align, row.seconds, row.sound_begins, part=True).words
@@ -34,6 +36,30 @@ def _make(row, source, folder):
     return {"word_times": times}, {"words": [word.label for word in words]}, "given"
 
 
+def labelled_times(row):
+    """Seconds of the one word of a source of LRW, as a pair whose middle is the middle of the source.
+
+    The prepared clip may begin after the source, or end before it, because a face is missing there. The pair holds the whole
+    clip, so each of its frames has the label.
+
+    Args:
+        row: ClipRow.
+
+    Returns:
+        (1, 2) float64 seconds of the clip.
+
+    Raises:
+        InputError: the middle of the source lies outside the clip.
+    """
+    middle = LABELLED_SECONDS / 2 - row.sound_begins
+    if not 0 <= middle < row.seconds:
+        raise InputError(f"the word, in the middle of the source, is not in the part that was kept; it is at {middle:.2f} "
+                         f"s of a clip of {row.seconds:.2f} s")  # fmt: skip
+    half = max(middle, row.seconds - middle)
+    return np.array([[middle - half, middle + half]])
+
+
 def _parameters(row, source):
     given = None if source.align is None else content_hash(require_file(source.align, "times of words"))
-    return {"version": VERSION, "label": source.word, "given": given, "begin": row.sound_begins, "seconds": row.seconds}
+    version = LABEL_VERSION if source.word else VERSION
+    return {"version": version, "label": source.word, "given": given, "begin": row.sound_begins, "seconds": row.seconds}

@@ -50,7 +50,7 @@ class Davs(Network):
     role = "a DAVS network"
     # fmt: off
     published = {"face_size": 256, "width": 1.0, "stage": "generate"}
-    published_data = {"crop": "davs", "channel_order": "rgb"}
+    published_data = {"crop": "davs", "raw_crops": True, "channel_order": "rgb"}
     bundle = {"mfcc_encoder": "audio_encoder", "lip_feature_encoder": "video_encoder", "model_fusion": "word_classifier",
               "ID_encoder": "identity_encoder", "Decoder": "decoder"}
     unused = ("audio_encoder.model1.bn5.", "video_encoder.model.conv5.", "video_encoder.model.conv6.",

@@ -9,7 +9,7 @@ from common.errors import InputError
 from faces.colours import matched, skin_weights
 from faces.crops import CropSpec
 from faces.outline import whole_face_mask
-from faces.stabilise import stabilised
+from faces.stabiliser import Stabiliser
 from models import fuse_named
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.identity_tuning import tuned_parts, with_parts
@@ -35,6 +35,7 @@ class Portrait:
         identity: models.davs Identity of the reference; None: each frame is its own.
         scene: pipeline.scene.Scene of the shot.
         gain: factor on codes.
+        hold: faces.stabiliser.Stabiliser of the shot, or None: faces stay where the network draws them.
         skin: number of the last source frame, and the weights of its skin.
     """
 
@@ -42,6 +43,7 @@ class Portrait:
     identity: object
     scene: Scene
     gain: float
+    hold: Stabiliser | None = None
     skin: tuple = (None, None)
 
 
@@ -69,7 +71,7 @@ class DavsDriver(Driver):
             raise InputError(f"{checkpoint.path}: its config says data.crop = {kind!r}; this version knows davs and aligned")
         crop = CropSpec(kind, network.face_size, (0, 0, 0, 0))
         super().__init__(checkpoint, crop=crop, device=device, precision=precision, compat=compat)
-        self._dtype = PRECISIONS[precision]
+        self._dtype, self._refused = PRECISIONS[precision], 0
         self._exact, self._ready = network.eval(), fuse_named(network).to(self._dtype)
 
     def check(self, options, given, *, complete=True):
@@ -99,6 +101,13 @@ class DavsDriver(Driver):
         return {"identity_steps": str(options.identity_steps or 0), "speech_gain": f"{gain:g}",
                 "stabilise": str(options.stabilise).lower()}  # fmt: skip
 
+    def remarks(self):
+        """See Driver; of --stabilise."""
+        if not self._refused:
+            return []
+        what = "1 drawn face was" if self._refused == 1 else f"{self._refused} drawn faces were"
+        return [f"--stabilise: {what} not like enough to the crop of the source, and moved as the faces before"]
+
     def frames(self, driving, fps):
         """See Driver.
 
@@ -117,7 +126,10 @@ class DavsDriver(Driver):
             codes = driving.speech.at_rate(self._watched(driving.speech), fps, frames)
         else:
             codes = self._heard(driving.sound.waveform, fps, frames)
-        return torch.from_numpy(codes).to(self.device, self._dtype)
+        codes = torch.from_numpy(codes).to(self.device, self._dtype)
+        codes.of_lips = driving.speech is not None  # read by `look`
+        self._refused = 0
+        return codes
 
     def look(self, scene, codes):
         """Portrait of the shot's reference."""
@@ -126,12 +138,19 @@ class DavsDriver(Driver):
         if scene.references:
             picture = self._planes(scene.pictures(scene.references[:1]))
             if options.identity_steps:
-                first = codes[: options.identity_steps].float().clone()
-                parts = tuned_parts(self._exact, picture, first, options.identity_steps)
+                parts = tuned_parts(self._exact, picture, self._tuned_on(picture, codes, options), options.identity_steps)
                 network = with_parts(network, {name: fuse_named(part).to(self._dtype) for name, part in parts.items()})
             with torch.inference_mode():
                 identity = network.identify(picture.to(self._dtype))
-        return Portrait(network, identity, scene, 1.0 if options.speech_gain is None else options.speech_gain)
+        gain = 1.0 if options.speech_gain is None else options.speech_gain
+        return Portrait(network, identity, scene, gain, Stabiliser(scene.fps) if options.stabilise else None)
+
+    def _tuned_on(self, picture, codes, options):
+        """(K, D) float32 codes of the steps: of its own lips where lips are followed, else of the first frames."""
+        if not getattr(codes, "of_lips", False):
+            return codes[: options.identity_steps].float().clone()
+        with torch.no_grad():
+            return self._exact.watch(picture)
 
     @torch.inference_mode()
     def draw(self, state, codes, frames, numbers):
@@ -142,7 +161,7 @@ class DavsDriver(Driver):
         faces = state.network.draw(identity, codes * state.gain).float().mul(255).round().clamp(0, 255).to(torch.uint8)
         faces = faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         laid = self.output(state.scene.options) == "frame"
-        if not laid and not state.scene.options.stabilise:
+        if not laid and state.hold is None:
             return faces
         crops = np.broadcast_to(frames, faces.shape)
         return np.stack([self._fitted(state, *one, laid) for one in zip(faces, crops, numbers, strict=True)])
@@ -151,8 +170,10 @@ class DavsDriver(Driver):
         """A face (S, S, 3) uint8 fitted to the crop of the source frame that frame `number` of the result shows."""
         scene, shown = state.scene, int(state.scene.shown[number])
         (landmarks,) = scene.landmarks([shown])
-        if scene.options.stabilise:
-            face = stabilised(face, crop, landmarks)
+        if state.hold is not None:
+            before = state.hold.refused
+            face = state.hold(face, crop, landmarks)
+            self._refused += state.hold.refused - before
         if not laid:
             return face
         if state.skin[0] != shown:
@@ -173,7 +194,7 @@ class DavsDriver(Driver):
     def _watched(self, video):
         """(len(video), D) float32 of a DrivingVideo."""
         found, waiting = [], []
-        for number, crop in enumerate(video.crops(self.crop), 1):
+        for number, crop in enumerate(video.crops(self.crop, smooth=video.smooth and not self.raw_crops), 1):
             waiting.append(crop)
             if len(waiting) == WATCHED or number == len(video):
                 found.append(self._ready.watch(self._planes(np.stack(waiting)).to(self._dtype)).float().cpu().numpy())

@@ -47,7 +47,8 @@ class Driver(ABC):
         compats: names of other programs whose pixels it can compute; a driver made with `compat` always runs in fp32.
 
     Attributes (of the object):
-        name, run, sha256, taught_with: of the checkpoint. crop, device, precision, compat: as given.
+        name, run, sha256, taught_with: of the checkpoint. raw_crops: it learned from crops that were laid by each frame alone
+            (`prepare.py --raw_crops`), so crops here are laid likewise. crop, device, precision, compat: as given.
         threads: of the CPU that it may draw with, as `--threads` says; None where nothing is said.
     """
 
@@ -65,7 +66,7 @@ class Driver(ABC):
 
     def __init__(self, checkpoint, *, crop, device, precision, compat=None):
         self.name, self.sha256, self.taught_with = checkpoint.path.name, checkpoint.sha256, checkpoint.taught_with
-        self.run = checkpoint.run
+        self.run, self.raw_crops = checkpoint.run, bool(checkpoint.config.get("data", {}).get("raw_crops"))
         self.crop, self.device, self.precision, self.compat = crop, device, precision, compat
         self.threads = None
         if compat is not None and not self.compats:
@@ -183,7 +184,7 @@ class Driver(ABC):
         """
         if self.compat is None:
             track = replace(track, present=track.believed(fps))
-        return plan_crops(track, spec, fps=fps, smooth=smooth)
+        return plan_crops(track, spec, fps=fps, smooth=smooth and not self.raw_crops)
 
     @property
     def feather(self):
@@ -252,6 +253,10 @@ class Driver(ABC):
         if options.covered is not None and options.box:
             notes.append(f"with --box nobody looks whether a mouth is covered, so --covered {options.covered} changes nothing")
         return notes
+
+    def remarks(self):
+        """Notes on the job that was drawn last, told at its end: list of str."""
+        return []
 
     def keeps_covered(self, options):
         """Whether frames whose mouth is covered stay as they are; not where faces are drawn that are laid over nothing."""

@@ -1,9 +1,10 @@
 """A few steps of training on the picture of a person before the first frame is drawn, as the published code of DAVS does.
 
-Facts of the published code (arXiv 1807.07860, its test models): the identity encoder and the decoder take five steps; in step k
-the face is drawn from the picture and the code of the k-th frame that is followed; the loss is 4 times the mean absolute
-difference from the picture, with the mouth box weighed by 0.001; each step has a new Adam (rate 2e-4, beta1 0.9). Ours: batch
-norms keep their running statistics, and the published code's first picture alone is drawn with norms in training mode.
+Facts of the published code (arXiv 1807.07860, its test models): the identity encoder and the decoder take five steps. The face
+is drawn from the picture and a code: in step k that of the k-th frame of the sound, or, where a video is followed, that of the
+picture's own lips in every step. The loss is 4 times the mean absolute difference from the picture, with the mouth box weighed
+by 0.001; each step has a new Adam (rate 2e-4, beta1 0.9). Ours: batch norms keep their running statistics, and the published
+code's first picture alone is drawn with norms in training mode.
 """
 
 import copy
@@ -11,11 +12,11 @@ from contextlib import contextmanager
 
 import torch
 
+from losses.regions import REGIONS, cut
 from models.precision import exact_products
 
 RATE, BETAS = 2e-4, (0.9, 0.999)
 WEIGHT, MOUTH_WEIGHT = 4.0, 1e-3
-MOUTH_ROWS, MOUTH_COLUMNS, OF = (170, 234), (64, 192), 256  # of the published 256 pixels
 TRAINED = ("identity_encoder", "decoder")
 
 
@@ -25,7 +26,8 @@ def tuned_parts(network, picture, codes, steps):
     Args:
         network: models.davs.Davs of the stage "generate", float32, in eval mode; left as it is.
         picture: (1, 3, S, S) float32 in [0, 1], on its device.
-        codes: (K, D) float32, K >= 1, of the first frames that are followed; after the last one they begin again.
+        codes: (K, D) float32, K >= 1: of the first frames of the sound, or of the picture's own lips; after the last one they
+            begin again.
         steps: int >= 1.
 
     Returns:
@@ -67,9 +69,7 @@ def _one_thread(device):
 
 
 def _weights(picture):
-    """(S, S) of a (1, 3, S, S) picture: 1, and MOUTH_WEIGHT inside the mouth box."""
-    size = picture.shape[-1]
-    weights = torch.ones(size, size, device=picture.device)
-    rows, columns = (slice(*(round(edge * size / OF) for edge in edges)) for edges in (MOUTH_ROWS, MOUTH_COLUMNS))
-    weights[rows, columns] = MOUTH_WEIGHT
+    """(S, S) of a (1, 3, S, S) picture: 1, and MOUTH_WEIGHT inside the published mouth box."""
+    weights = torch.ones(picture.shape[-2:], device=picture.device)
+    cut(weights, REGIONS["davs_mouth"]).fill_(MOUTH_WEIGHT)
     return weights
