@@ -88,16 +88,6 @@ def test_another_vocabulary_is_refused_at_the_start_and_on_going_on(first, tmp_p
     assert without.classes == {"words": words, "people": ["s1", "s2"]}
 
 
-def test_the_first_class_that_stands_for_another_is_named():
-    before = {"words": ("a.safetensors", ["bin", "blue"], "")}
-    for here, told in ((["bin", "green"], "class 1 is the word 'blue' there and 'green' here"), (["bin"], None), ([], None)):
-        if told:
-            with pytest.raises(InputError, match=told):
-                joined({"words": here}, before, "corpus")
-        else:
-            assert joined({"words": here}, before, "corpus")["words"] == ["bin", "blue"]
-
-
 def test_a_checkpoint_without_a_list_of_its_words_is_told(first, tmp_path):
     """As the published files are."""
     path = stored(tmp_path / "published.safetensors", MODEL)
@@ -144,6 +134,16 @@ def test_what_counts_nothing_is_in_no_mean(first, tmp_path):
     assert "words" not in values and "words/accuracy" not in values and values["total"] == pytest.approx(
         values["person_classification"]
     )
+
+
+def test_the_first_class_that_stands_for_another_is_named():
+    before = {"words": ("a.safetensors", ["bin", "blue"], "choose another")}
+    for here, told in ((["bin", "green"], "class 1 is the word 'blue' there and 'green' here"), (["bin"], None), ([], None)):
+        if told:
+            with pytest.raises(InputError, match=told):
+                joined({"words": here}, before, "corpus")
+        else:
+            assert joined({"words": here}, before, "corpus")["words"] == ["bin", "blue"]
 
 
 def test_other_people_are_refused(first, tmp_path):

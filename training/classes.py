@@ -6,6 +6,26 @@ KINDS = ("words", "people")
 _FIELDS = {"words": "spoken_word", "people": "speaker"}
 
 
+def classes_of_run(model, data, begun, notes):
+    """Names of the classes that a run learns: those of its corpus, and those with which its network begins.
+
+    Args:
+        model: models.network.Network.
+        data: datasets.windows.WindowDataset of training.
+        begun: list of training.parts.Start; notes: list that takes the lines of `unnamed`.
+
+    Returns:
+        dict of "words" and "people" -> list of str.
+
+    Raises:
+        InputError: see `require_room` and `joined`.
+    """
+    own, folder = classes_of(data), data.corpus.folder
+    require_room(model, own, folder)
+    notes += unnamed(model, begun, own)
+    return joined(own, begun_with(model, begun), folder)
+
+
 def classes_of(data):
     """Names of the classes that a dataset numbers, and that the run learns.
 

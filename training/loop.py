@@ -114,7 +114,9 @@ def _validate(run, log):
     """Validate, open gates; True when the weights are the best so far."""
     all_count = all(run.criterion.open.values())
     metrics, pictures = validate(run)
-    opened = run.update_gates(metrics)
+    opened = run.criterion.update_gates(metrics)
+    for learner in (run.learner, *run.adversaries.values()) if opened else ():
+        learner.find_anew()
     better = run.best.take(run.step, metrics, all_count)
     if log:
         log.validation(run.step, metrics, opened, pictures)

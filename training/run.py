@@ -12,7 +12,7 @@ from models import build_model
 from training.batch_norm import share_batch_norm
 from training.best import BestWeights, metric_of_best, require_gates
 from training.changes import changed_clips, changed_settings, clips_of, of_validation
-from training.classes import begun_with, classes_of, joined, require_room, unnamed
+from training.classes import classes_of_run, joined
 from training.config import starts_of
 from training.config.missing import config_of
 from training.crop_kind import require_one_crop
@@ -87,10 +87,7 @@ class Run:
         )
         self.corpus = self.training.corpus
         require_one_crop(config, self.corpus.settings, learnt, begun)
-        own = classes_of(self.training)
-        require_room(self.model, own, self.corpus.folder)
-        self.notes += unnamed(self.model, begun, own)
-        self.classes = joined(own, begun_with(self.model, begun), self.corpus.folder)
+        self.classes = classes_of_run(self.model, self.training, begun, self.notes)
         self.best = BestWeights(metric_of_best(train["best"], list(self.validation), self.criterion, self.cure))
         require_gates(self.criterion, self.validation, self.cure)
         self.average = Average(self.model, train["ema"])
@@ -129,13 +126,6 @@ class Run:
             name: Learner(engine, module, parameter_groups(module, settings[name]), settings[name])
             for name, module in adversaries.items()
         }
-
-    def update_gates(self, metrics):
-        """Switch on the losses whose gate a validation opens; returns their names, see losses.criterion.Criterion."""
-        opened = self.criterion.update_gates(metrics)
-        for learner in (self.learner, *self.adversaries.values()) if opened else ():
-            learner.find_anew()
-        return opened
 
     def rates(self):
         """Learning rates of the present step by name, see `training.learner.rates_of`."""
@@ -200,10 +190,7 @@ class Run:
         return outputs, total, parts
 
     def _fetch(self, totals, parts, against, norms, stop):
-        """({name: float}, bool): the values of a step over batches and processes, fetched from the device in one go.
-
-        What has counted nothing is left out.
-        """
+        """({name: float}, bool): the values of a step over batches and processes, fetched at once; none of what counted nothing."""
         rows = [{"total": total, **found} for total, found in zip(totals, parts, strict=True)]
         table = {name: torch.stack([as_pair(row[name]) for row in rows]).mean(0) for name in rows[0]}
         table |= {f"adversary/{name}": torch.stack(losses).mean(0) for name, losses in against.items()}
