@@ -16,7 +16,7 @@ from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
 from losses.davs.heatmaps import LandmarkHeatmaps
 from losses.davs.identity_contrast import IdentityContrast
-from losses.davs.labels import label_loss, uniform_loss
+from losses.davs.labels import balanced_label_loss, label_loss, uniform_loss
 from losses.regions import REGIONS, cut
 from losses.term import Setting
 
@@ -40,6 +40,22 @@ def drawn_faces(seed, items=2, frames=5, count=3, side=32):
 def box(side):
     """Rows and columns of the mouth, as published at 256 pixels and scaled."""
     return slice(170 * side // 256, 234 * side // 256), slice(64 * side // 256, 192 * side // 256)
+
+
+@FEW
+@given(SEEDS)
+def test_a_balanced_reader_that_knows_nothing_answers_uniformly(seed):
+    rng = np.random.default_rng(seed)
+    labels = torch.tensor([0] * 12 + [1] * 2 + [3] + [-1] * 3)  # one class says most; class 2 does not occur
+    logits = torch.tensor(rng.normal(size=(len(labels), 4)).astype(np.float32))
+    apart = -logits.log_softmax(1)
+    means = [float(apart[labels == one, one].mean()) for one in (0, 1, 3)]
+    assert float(balanced_label_loss(logits, labels)) == pytest.approx(sum(means) / 3, rel=1e-5)
+    same = torch.zeros(4, requires_grad=True)  # one answer for all rows
+    (gradient,) = torch.autograd.grad(balanced_label_loss(same.expand(len(labels), 4), labels), same)
+    assert gradient[[0, 1, 3]] == pytest.approx([1 / 4 - 1 / 3] * 3, abs=1e-6)  # alike; of `label_loss` they are not
+    unknown = torch.full((3,), -1)
+    assert float(balanced_label_loss(logits[:3], unknown)) == 0
 
 
 def test_identity_contrast_is_lowest_where_clips_differ_and_their_frames_agree():

@@ -190,7 +190,7 @@ class Run:
         return outputs, total, parts
 
     def _fetch(self, totals, parts, against, norms, stop):
-        """({name: float}, bool): the values of a step over batches and processes, fetched at once; none of what counted nothing."""
+        """({name: float}, bool): values of a step over batches and processes, fetched at once; none of what counted nothing."""
         rows = [{"total": total, **found} for total, found in zip(totals, parts, strict=True)]
         table = {name: torch.stack([as_pair(row[name]) for row in rows]).mean(0) for name in rows[0]}
         table |= {f"adversary/{name}": torch.stack(losses).mean(0) for name, losses in against.items()}

@@ -2,8 +2,9 @@
 
 import torch
 
+from common.errors import InputError
 from losses.davs.codes import CODES, detached_rows_of, rows_of
-from losses.davs.labels import count_known, form_of, label_loss, right_of, uniform_loss
+from losses.davs.labels import balanced_label_loss, count_known, form_of, label_loss, right_of, uniform_loss
 from losses.davs.opponent import Opponent
 from losses.davs.parts import model_giving, people_of
 from losses.term import Term
@@ -18,7 +19,15 @@ def people_of_rows(outputs, batch):
 
 
 class PersonReader(Opponent):
-    """Learns the person from single codes of speech, of sound and of video: mean cross-entropy; unknown ones do not count."""
+    """Learns the person from single codes of speech, of sound and of video: cross-entropy; unknown ones do not count.
+
+    Args:
+        network: models.davs.SpeechPeople. balanced: people of a batch count alike, not codes.
+    """
+
+    def __init__(self, network, balanced=False):
+        super().__init__(network)
+        self.balanced = balanced
 
     def count(self, outputs, batch):
         """See losses.term.Precise: windows with a known person."""
@@ -28,7 +37,8 @@ class PersonReader(Opponent):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> float32 scalar."""
         codes, people = detached_rows_of(outputs), people_of_rows(outputs, batch)
         with outside_autocast(codes.device):
-            return label_loss(self.asked(codes), people)[0]
+            logits = self.asked(codes)
+            return balanced_label_loss(logits, people) if self.balanced else label_loss(logits, people)[0]
 
 
 class SpeechPeopleLoss(Term):
@@ -40,20 +50,23 @@ class SpeechPeopleLoss(Term):
 
     Args:
         uniform: "squares" or "entropy", see `losses.davs.labels.uniform_loss`.
+        balanced: the adversary learns from people alike, however much each of them says, see `balanced_label_loss` (ours).
         network: the adversary's.
 
     Raises:
-        InputError: `uniform` is unknown.
+        InputError: `uniform` is unknown, or `balanced` neither true nor false.
     """
 
     needs = ("speaker",)
     reads = CODES
     made = ("network",)
 
-    def __init__(self, uniform="squares", network=None):
+    def __init__(self, uniform="squares", balanced=False, network=None):
         super().__init__()
         self.uniform = form_of(uniform, "losses.speech_people.uniform")
-        self.reader = PersonReader(network)
+        if not isinstance(balanced, bool):
+            raise InputError(f"losses.speech_people.balanced: {balanced!r} is not possible; give true or false")
+        self.reader = PersonReader(network, balanced)
 
     @classmethod
     def prepare(cls, options, setting, name):
