@@ -101,7 +101,7 @@ class LipSpread(LipTerm):
 
     def __init__(self, components=3):
         super().__init__()
-        self.count = components
+        self.most = components
 
     def forward(self, outputs, batch):
         """-> scalar."""
@@ -110,7 +110,7 @@ class LipSpread(LipTerm):
 
     def _spread(self, lips, batch):
         """(6,) root of the mean square about each window's mean."""
-        values = self.coefficients(lips)[..., : self.count]
+        values = self.coefficients(lips)[..., : self.most]
         valid = batch.get("valid", torch.ones_like(values[..., 0]))[..., None]
         about = (values - (values * valid).sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp_min(1)) * valid
         return (about.square().sum((0, 1)) / valid.sum().clamp_min(1) + 1e-6).sqrt()

@@ -45,7 +45,6 @@ def test_faces_are_drawn_from_codes_of_either_side(corpus, tmp_path):
     made = [stage.draw(stage.first(row), stage.codes(row, side)[:4]) for side in ("audio", "video")]
     assert all(one.shape == (4, SIDE, SIDE, 3) and one.dtype == np.uint8 for one in made)
     assert not np.array_equal(*made)
-    assert len({one.tobytes() for one in stage.draw(stage.first(row), stage.silence())}) == 1
     random = untrained(networks[0])
     assert random.model.width == networks[0].model.width and random.name == "untrained"
 

@@ -157,11 +157,8 @@ class Run:
                 outputs, total, found = self._forward(batch)
                 self.engine.backward(total / len(batches))
                 outputs = {name: value.detach() for name, value in outputs.items()}
-                for name, adversary in self.adversaries.items():
-                    seen = self.criterion.seen_by(name.partition("/")[0], outputs)
-                    loss = adversary.network(seen, batch)
-                    self.engine.backward(loss / len(batches))
-                    against[name].append(as_pair(counted(loss, adversary.module.count(seen, batch))))
+                for name in self.adversaries:
+                    against[name].append(self._against(name, outputs, batch, len(batches)))
             totals.append(total.detach().float())
             parts.append(found)
             del batch, outputs, total  # before the next one is moved to the device
@@ -181,6 +178,13 @@ class Run:
         self.average.update(self.model, self.step)
         self.step += 1
         return values, stop
+
+    def _against(self, name, outputs, batch, batches):
+        """(2,) value and count of what an adversary learns from one of `batches` batches, whose gradient is added."""
+        adversary, seen = self.adversaries[name], self.criterion.seen_by(name.partition("/")[0], outputs)
+        loss = adversary.network(seen, batch)
+        self.engine.backward(loss / batches)
+        return as_pair(counted(loss, adversary.module.count(seen, batch)))
 
     def _forward(self, batch):
         """(outputs, total, parts) of one batch."""
