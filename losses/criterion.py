@@ -14,6 +14,7 @@ from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
 from losses.davs.drawn_adversarial import DrawnAdversarial
 from losses.davs.heatmaps import LandmarkHeatmaps
+from losses.davs.identity_constancy import IdentityConstancy
 from losses.davs.identity_contrast import IdentityContrast
 from losses.davs.identity_words import IdentityWordsLoss
 from losses.davs.modality import ModalityLoss
@@ -55,6 +56,7 @@ LOSSES = {
     "word_classification": WordClassification,
     "person_classification": PersonClassification,
     "identity_contrast": IdentityContrast,
+    "identity_constancy": IdentityConstancy,
     "landmark_heatmaps": LandmarkHeatmaps,
     "identity_words": IdentityWordsLoss,
     "speech_people": SpeechPeopleLoss,

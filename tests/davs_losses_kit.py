@@ -22,6 +22,7 @@ PUBLISHED = {
 OURS = {
     "person_classification": {"weight": 1},
     "identity_contrast": {"weight": 1},
+    "identity_constancy": {"weight": 1},
     "landmark_heatmaps": {"weight": 1},
     "speech_people": {"weight": 1e6},
     "codes_words": {"loss": "identity_words", "reads": "codes", "uniform": "entropy", "weight": 1},

@@ -131,6 +131,7 @@ TERMS = {  # options of a config beside the weight
     "word_classification": {},
     "person_classification": {},
     "identity_contrast": {},
+    "identity_constancy": {},
     "landmark_heatmaps": {"sigma": 2.0},
     "identity_words": {},
     "speech_people": {},

@@ -39,7 +39,8 @@ STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
 MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 REFINE = {"l1", "lip_distance"}
-CODES = {"modality", "identity_words", "identity_code_words", "speech_people"}  # DAVS: adversaries that read codes
+# DAVS: adversaries that read codes, and what else cleans them
+CODES = {"modality", "identity_constancy", "identity_words", "identity_code_words", "speech_people"}
 TOLD = {"identity_words", "identity_contrast"}
 WORDS = {"audio_words", "video_words"}
 SHARED = {*WORDS, "association", "modality"}

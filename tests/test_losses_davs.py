@@ -15,6 +15,7 @@ from losses.davs.association import Association
 from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
 from losses.davs.heatmaps import LandmarkHeatmaps
+from losses.davs.identity_constancy import IdentityConstancy
 from losses.davs.identity_contrast import IdentityContrast
 from losses.davs.labels import balanced_label_loss, label_loss, uniform_loss
 from losses.regions import REGIONS, cut
@@ -40,6 +41,18 @@ def drawn_faces(seed, items=2, frames=5, count=3, side=32):
 def box(side):
     """Rows and columns of the mouth, as published at 256 pixels and scaled."""
     return slice(170 * side // 256, 234 * side // 256), slice(64 * side // 256, 192 * side // 256)
+
+
+def test_identity_constancy_is_the_variance_inside_over_that_between():
+    steady = torch.eye(4)[:, None].expand(4, 6, 4)
+    assert IdentityConstancy()({"identity_codes": steady}, {}) == 0
+    codes = torch.randn(5, 6, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    means = codes.mean(1)
+    wanted = codes.var(1, unbiased=False).mean() / means.var(0, unbiased=False).mean()
+    value = IdentityConstancy()({"identity_codes": codes}, {})
+    assert float(value) == pytest.approx(float(wanted), rel=1e-5)
+    (gradient,) = torch.autograd.grad(value, codes)
+    assert gradient.sum(1).abs().max() < 1e-6  # means of windows stay where they are
 
 
 @FEW
