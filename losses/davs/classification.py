@@ -39,7 +39,7 @@ class WordClassification(Term):
         return count_known(batch["spoken_word"])
 
     def forward(self, outputs, batch):
-        """Logits (B, words) of one drive, under the class's usual name or its own; `spoken_word` (B,) int64 -> scalar."""
+        """`audio_words` or `video_words` (B, words) logits, as `drives` says; `spoken_word` (B,) int64 -> scalar."""
         value, accuracy = label_loss(outputs[self.reads[0]], batch["spoken_word"])
         return value, {"accuracy": accuracy}
 
@@ -48,8 +48,8 @@ class PersonClassification(Term):
     """Cross-entropy of telling the person by the code of one frame (ours).
 
     The published identity encoder begins from a network that was trained to recognise 40,145 people; this term stands for that
-    training. People who are not of the
-    training split (`speaker` -1) do not count. The figure `accuracy` is the share of frames whose person is right.
+    training. People who are not of the training split (`speaker` -1) do not count. The figure `accuracy` is the share of frames
+    whose person is right.
     """
 
     needs = ("speaker",)
