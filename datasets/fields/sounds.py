@@ -7,6 +7,7 @@ from speech.windows import mel_window, mel_windows
 
 MEL = (("mel",),)
 
+
 @register(
     "mel", "(T, 1, 80, 16)", "float32", "[-4, 4]", "the mel window centred on each frame (speech.windows)", sound=True,
     arrays=MEL,
