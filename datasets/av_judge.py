@@ -1,4 +1,4 @@
-"""AV offsets by judges of lip sync (models.lip_sync): by how many frames the sound of a clip trails its picture.
+"""AV offsets by judges of lip sync (models.lips.sync): by how many frames the sound of a clip trails its picture.
 
 A judge knows strangers, because it sees mouth landmarks and hears speech features. Every frame's lips are laid against the
 sound of every shift up to 15 frames; the shift that fits best is the offset. docs/av_offset.md has the measured figures.
@@ -9,7 +9,7 @@ import torch
 
 from datasets.av_offset import FPS, MAX_LAG, NOTHING, AvOffset, at_places, is_still, vertex
 from faces.mouth import canonical_mouth, resting_mouth
-from models.lip_sync import shift_cosines
+from models.lips.sync import shift_cosines
 from speech.features import features
 from speech.waveform import SAMPLE_RATE
 
@@ -23,7 +23,7 @@ class JudgeOffset:
     """Measures AV offsets with one judge, or with several whose agreements are averaged; may be sent to other processes.
 
     Args:
-        models: list of models.lip_sync.LipSync in eval mode, on the CPU.
+        models: list of models.lips.sync.LipSync in eval mode, on the CPU.
         name: of the measure, for the manifest, such as the checkpoints' names and hashes.
     """
 

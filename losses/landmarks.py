@@ -1,7 +1,7 @@
 """How far found mouth landmarks are from those that the detector gave."""
 
 from losses.term import Term
-from models.lip_landmarks import POINTS
+from models.lips.landmarks import POINTS
 
 
 class LandmarkDistance(Term):

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 
 from common.schema import REQUIRED, Number
 from losses.term import Precise, Term, fixed, raised
-from models.lip_patches import LipPatches
-from models.lip_refiner import near_lips, square
+from models.lips.patches import LipPatches
+from models.lips.refiner import near_lips, square
 from models.precision import outside_autocast
 
 

@@ -1,4 +1,4 @@
-"""Lip sync by landmarks: what the judge of `models.lip_sync` learns from, and what it says of lips that a network makes."""
+"""Lip sync by landmarks: what the judge of `models.lips.sync` learns from, and what it says of lips that a network makes."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from faces.landmarks import CANONICAL_STABLE, MOUTH, STABLE
 from losses.masking import frame_mean
 from losses.term import Term, origin_of, raised
 from models.fuse import fuse_for_inference
-from models.lip_sync import CONTEXT
+from models.lips.sync import CONTEXT
 
 _LEAST = -1e4  # logit of what is not to be chosen
 

@@ -8,7 +8,7 @@ from common.schema import REQUIRED, Number
 from faces.lip_space import COMPONENTS, lip_space
 from losses.masking import frame_mean
 from losses.term import Term
-from models.lip_motion import LOWER, UPPER
+from models.lips.motion import LOWER, UPPER
 
 
 class LipTerm(Term):

@@ -20,7 +20,7 @@ from common.suggest import refuse_unknown
 from losses.term import Term, raised
 from models.audio_gate import PhonemeWeights
 from models.fuse import fuse_for_inference
-from models.lip_landmarks import POINTS
+from models.lips.landmarks import POINTS
 
 SIMILARITIES = ("motion", "shape")
 MODES = ("literal", "tolerant", "uniform")

@@ -12,10 +12,10 @@ from models.davs import Davs
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.fuse import fuse_for_inference, fuse_named
 from models.inception import FidInception
-from models.lip_landmarks import LipLandmarks
-from models.lip_motion import LipMotion
-from models.lip_refiner import LipRefiner
-from models.lip_sync import LipSync
+from models.lips.landmarks import LipLandmarks
+from models.lips.motion import LipMotion
+from models.lips.refiner import LipRefiner
+from models.lips.sync import LipSync
 from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.syncnet_v2 import SyncNetV2

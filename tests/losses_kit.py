@@ -7,8 +7,8 @@ import torch
 from losses.criterion import LOSSES
 from losses.term import Setting
 from models import MODELS, build_model
-from models.lip_motion import MARGIN
-from models.lip_sync import CONTEXT
+from models.lips.motion import MARGIN
+from models.lips.sync import CONTEXT
 from models.precision import unit_length
 from speech.arpabet import PHONES
 

@@ -20,7 +20,7 @@ from losses.criterion import build_criterion
 from losses.temporal import run_distances
 from losses.term import Setting
 from models import build_model
-from models.lip_motion import MARGIN, NARROW, local_mean
+from models.lips.motion import MARGIN, NARROW, local_mean
 from speech.features import features
 from speech.phonemes import phoneme_runs
 from tests.conftest import ROOT

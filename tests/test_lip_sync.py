@@ -24,7 +24,7 @@ from metrics.rows import REAL, SURE, Row
 from metrics.sync.landmarks import LandmarkJudge
 from metrics.sync.score import COSINES, score_sync
 from models import build_model
-from models.lip_sync import CONTEXT, shift_cosines
+from models.lips.sync import CONTEXT, shift_cosines
 from models.precision import unit_length
 from tests.conftest import ROOT
 from tests.losses_kit import fields_and_outputs, network

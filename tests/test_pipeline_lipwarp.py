@@ -13,7 +13,7 @@ from faces.drawing.lower_face import draw_lower_face
 from faces.landmarks import JAW, eye_distance
 from faces.lip_space import lip_space
 from faces.outline import lower_face_mask
-from models.lip_motion import MARGIN
+from models.lips.motion import MARGIN
 from pipeline.drivers import load_driver
 from pipeline.drivers.lipwarp import GROW, LipwarpDriver
 from pipeline.drivers.own_frames import PIECE, OwnFrames

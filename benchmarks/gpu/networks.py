@@ -162,7 +162,7 @@ def make_inputs(kind, windows, generator):
         lips = torch.randn(many, 20, 20, 2, generator=generator)
         return {"sync_lips": lips, "sync_rest": lips[:, 0], "speech": torch.randn(many, 20, 288, generator=generator)}
     if kind == "lip_motion":
-        from models.lip_motion import MARGIN
+        from models.lips.motion import MARGIN
 
         rest = torch.randn(many, 20, 2, generator=generator) / 10
         return {"speech": torch.randn(many, 20 + 2 * MARGIN, 288, generator=generator), "rest": rest}

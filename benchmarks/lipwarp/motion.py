@@ -6,7 +6,7 @@ from common.errors import InputError
 from faces.landmarks import MOUTH
 from faces.lip_space import COMPONENTS, Person, lip_space, movements, placed
 from faces.mouth import mouth_opening
-from models.lip_motion import MARGIN
+from models.lips.motion import MARGIN
 from speech.arpabet import PHONES
 from speech.features import FRAME_RATE, features
 from speech.phonemes import phoneme_runs

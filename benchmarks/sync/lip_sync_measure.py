@@ -8,7 +8,7 @@ import torch
 from datasets.av_offset import MelOffset
 from faces.mouth import canonical_mouth, resting_mouth
 from metrics.rows import MAX_SHIFT
-from models.lip_sync import shift_cosines
+from models.lips.sync import shift_cosines
 from speech.features import features
 
 AWAY = 5  # frames from which on another moment counts as another
@@ -62,7 +62,7 @@ def embed(model, corpus, rows):
 
 
 def judge(lips, sound):
-    """(offset, confidence) of embeddings of the same frames, see `models.lip_sync.shift_cosines`."""
+    """(offset, confidence) of embeddings of the same frames, see `models.lips.sync.shift_cosines`."""
     curve = shift_cosines(lips, sound, MAX_SHIFT)
     best = int(curve.argmax())
     return best - MAX_SHIFT, float(curve[best] - curve.median())

@@ -2,7 +2,7 @@
 
 Three kinds. `PublishedSyncNet` is the network of LSE-D and LSE-C; only with the published weights may its figures bear these
 names. `ColourExpert` is a SyncNet of Wav2Lip's kind (`models.syncnet`), `metrics.sync.landmarks.LandmarkJudge` one that reads
-landmarks (`models.lip_sync`); the figures of both bear their own names.
+landmarks (`models.lips.sync`); the figures of both bear their own names.
 """
 
 from itertools import islice

@@ -1,4 +1,4 @@
-"""The judge that reads landmarks: lips and sound of a video in the space of `models.lip_sync`; no pixels."""
+"""The judge that reads landmarks: lips and sound of a video in the space of `models.lips.sync`; no pixels."""
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ class LandmarkJudge:
         return [(lips, sound[start:end]) for lips, (start, end) in zip(seen, runs, strict=True)]
 
     def least_confidence(self, frames):
-        """Confidence from which on an offset is sure, see `models.lip_sync.LipSync`."""
+        """Confidence from which on an offset is sure, see `models.lips.sync.LipSync`."""
         return self._model.least_confidence(frames)
 
     def _moved(self, array):

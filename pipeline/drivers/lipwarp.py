@@ -19,7 +19,7 @@ from faces.drawing.portrait import portrait_of, without_inside
 from faces.lip_space import Person, placed, speaks
 from faces.outline import lower_face_mask
 from faces.window import LARGEST
-from models.lip_motion import MARGIN, SPAN
+from models.lips.motion import MARGIN, SPAN
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.own_frames import OwnFrames, in_crop, own_bank, rest_picture
 from pipeline.drivers.refining import Refiner, load_refiner

@@ -31,7 +31,7 @@ class Refiner:
     """What a trained lip refiner does to a drawn face.
 
     Args:
-        network: models.lip_refiner.LipRefiner.
+        network: models.lips.refiner.LipRefiner.
         device, precision: where and how it runs; sha256: of its file, "" where there is none.
     """
 

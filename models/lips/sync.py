@@ -10,7 +10,7 @@ from torch import nn
 
 from common.errors import InputError
 from models.blocks import check_share, check_whole
-from models.lip_landmarks import POINTS
+from models.lips.landmarks import POINTS
 from models.network import Network
 from models.precision import outside_autocast, unit_length
 
