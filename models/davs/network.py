@@ -19,12 +19,14 @@ from models.davs.classifiers import PersonClassifier, WordClassifier
 from models.davs.decoder import Decoder
 from models.davs.frames import each_frame, span
 from models.davs.identity import Identity, IdentityEncoder
+from models.davs.levels import Levels
 from models.davs.speech import CODE, AudioSpeechEncoder, VideoSpeechEncoder
 from models.network import Network
 
 STAGES = ("words", "disentangle", "generate")
 FACE_SIZES = (64, 96, 128, 192, 256)
 MIN_WIDTH, MAX_WIDTH = 0.125, 1.0
+LEVELS = (3, 255)
 _PARTS = ("audio_encoder", "video_encoder", "word_classifier", "identity_encoder", "person_classifier", "decoder")
 
 
@@ -42,6 +44,8 @@ class Davs(Network):
         drawn_frames: K consecutive ones of them that are drawn in training.
         identity_frames, identity_stride: M frames whose identity is asked for in training.
         dropout: share of the numbers of a code that are set to 0 before the word classifier in training (ours).
+        identity_levels, speech_levels: levels of each number of an identity code and of a speech code, odd, 3 to 255; None:
+            codes are not rounded, as published. See models.davs.levels.Levels (ours).
 
     Raises:
         InputError: a value that is not possible.
@@ -62,7 +66,8 @@ class Davs(Network):
     # fmt: on
 
     def __init__(self, face_size=256, width=1.0, words=500, people=0, stage="generate", speech_frames=12, speech_stride=2,
-                 drawn_frames=6, identity_frames=20, identity_stride=1, dropout=0.0):  # fmt: skip
+                 drawn_frames=6, identity_frames=20, identity_stride=1, dropout=0.0, identity_levels=None,
+                 speech_levels=None):  # fmt: skip
         super().__init__()
         _check_size(face_size, width)
         if not isinstance(stage, str) or stage not in STAGES:
@@ -75,6 +80,8 @@ class Davs(Network):
         check_whole(identity_frames, "identity_frames", 1, 100)
         check_whole(identity_stride, "identity_stride", 1, 25)
         check_share(dropout, "dropout")
+        _check_levels(identity_levels, "identity_levels")
+        _check_levels(speech_levels, "speech_levels")
         self.face_size, self.width, self.stage, self.words, self.people = face_size, width, stage, words, people
         self.speech_frames, self.speech_stride, self.drawn_frames = speech_frames, speech_stride, drawn_frames
         self.identity_frames, self.identity_stride = identity_frames, identity_stride
@@ -86,6 +93,7 @@ class Davs(Network):
         self.person_classifier = PersonClassifier(people, width) if knows and people else None
         self.decoder = Decoder(face_size, width) if draws else None
         self.dropout = nn.Dropout(dropout)
+        self.identity_levels, self.speech_levels = Levels(identity_levels), Levels(speech_levels)
 
     @classmethod
     def published_section(cls, state):
@@ -150,15 +158,16 @@ class Davs(Network):
 
     def hear(self, mfcc):
         """(N, 20, 12) float MFCC windows, time by coefficient -> (N, D) float speech codes."""
-        return self.audio_encoder(mfcc)
+        return self.speech_levels(self.audio_encoder(mfcc))
 
     def watch(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> (N, D) float speech codes."""
-        return self.video_encoder(faces)[0]
+        return self._watched(faces)[0]
 
     def identify(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> Identity of each; see models.davs.identity.Identity."""
-        return self.identity_encoder(faces)
+        found = self.identity_encoder(faces)
+        return found._replace(code=self.identity_levels(found.code))
 
     def draw(self, identity, codes):
         """Draw faces.
@@ -199,7 +208,7 @@ class Davs(Network):
         face, mfcc = batch["face"], batch["mfcc"]
         heard = self._rows(face, self.speech_frames, self.speech_stride)
         audio = each_frame(self.hear, mfcc.index_select(1, heard))
-        video, heatmaps = each_frame(self.video_encoder, face.index_select(1, heard))
+        video, heatmaps = each_frame(self._watched, face.index_select(1, heard))
         given = {"audio_speech": audio, "video_speech": video, "audio_words": self.classify(audio),
                  "video_words": self.classify(video), "heatmaps": heatmaps, "heard": heard}  # fmt: skip
         if self.identity_encoder is None:
@@ -216,6 +225,11 @@ class Davs(Network):
         if self.decoder is not None:
             given |= self._drawn(Identity(*(one[items * count :] for one in found)), audio, video, heard)
         return given
+
+    def _watched(self, faces):
+        """Speech codes and heatmaps of (N, 3, S, S) faces, see VideoSpeechEncoder."""
+        codes, heatmaps = self.video_encoder(faces)
+        return self.speech_levels(codes), heatmaps
 
     def _drawn(self, identity, audio, video, heard):
         """Faces of K of the heard frames, from the codes of both sides."""
@@ -245,3 +259,10 @@ def _check_size(face_size, width):
         raise InputError(f"model.face_size: {face_size!r} is not possible; choose one of {', '.join(map(str, FACE_SIZES))}")
     if isinstance(width, bool) or not isinstance(width, int | float) or not MIN_WIDTH <= width <= MAX_WIDTH:
         raise InputError(f"model.width: {width!r} is not possible; give a number from {MIN_WIDTH} to {MAX_WIDTH}")
+
+
+def _check_levels(levels, name):
+    if levels is not None:
+        check_whole(levels, name, *LEVELS)
+        if levels % 2 == 0:
+            raise InputError(f"model.{name}: {levels} is not possible; give an odd number, so that 0 is a level, or null")
