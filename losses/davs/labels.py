@@ -37,11 +37,22 @@ def balanced_label_loss(logits, labels):
     Returns:
         scalar, 0 with a gradient of 0 where no label is known.
     """
-    known = labels != UNKNOWN
     apart = F.cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="none")
-    mine = F.one_hot(labels.clamp_min(0), logits.shape[1]).to(apart.dtype) * known[:, None]
+    return balanced_mean(apart, labels, logits.shape[1])
+
+
+def balanced_mean(values, labels, classes):
+    """Mean over the classes that occur of the means of their rows; rows whose label is unknown do not count.
+
+    Args:
+        values: (N,) float32; labels: (N,) int64 in [0, classes), -1 where unknown.
+
+    Returns:
+        scalar, 0 with a gradient of 0 where no label is known.
+    """
+    mine = F.one_hot(labels.clamp_min(0), classes).to(values.dtype) * (labels != UNKNOWN)[:, None]
     rows = mine.sum(0)
-    means = (apart[:, None] * mine).sum(0) / rows.clamp_min(1)
+    means = (values[:, None] * mine).sum(0) / rows.clamp_min(1)
     return means.sum() / (rows > 0).sum().clamp_min(1)
 
 
@@ -55,7 +66,7 @@ def right_of(logits, labels):
     return (logits.argmax(1) == labels).sum(), count_known(labels)
 
 
-def uniform_loss(logits, labels, form="squares"):
+def uniform_loss(logits, labels, form="squares", balanced=False):
     """How far a reader's probabilities are from those of one that knows nothing, 1 / classes; 0 where they are equal.
 
     squares: mean of (p_c - 1 / C)^2 over the classes c (the published code). Its gradient fades where the reader is sure, of a
@@ -67,6 +78,7 @@ def uniform_loss(logits, labels, form="squares"):
         logits: (N, C) float32.
         labels: (N,) int64: rows whose label is unknown (-1) do not count; the reader never learned from such.
         form: one of FORMS.
+        balanced: classes count alike, not rows (ours).
 
     Returns:
         scalar, mean over the rows that count; 0 with a gradient of 0 where none counts.
@@ -76,6 +88,8 @@ def uniform_loss(logits, labels, form="squares"):
         values = (logits.softmax(1) - 1 / classes).square().mean(1)
     else:
         values = -logits.log_softmax(1).mean(1) - math.log(classes)
+    if balanced:
+        return balanced_mean(values, labels, classes)
     counts = labels != UNKNOWN
     return values.masked_fill(~counts, 0).sum() / counts.sum().clamp_min(1)
 

@@ -3,31 +3,43 @@
 import torch
 
 from common.errors import InputError
-from losses.davs.codes import CODES, detached_rows_of, rows_of
+from common.suggest import refuse_unknown
+from losses.davs.codes import CODES, rows_of
 from losses.davs.labels import balanced_label_loss, count_known, form_of, label_loss, right_of, uniform_loss
 from losses.davs.opponent import Opponent
 from losses.davs.parts import model_giving, people_of
-from losses.term import Term
+from losses.term import Term, raised
 from models.davs.classifiers import SpeechPeople
 from models.precision import outside_autocast
 
+READS = ("codes", "windows")
 
-def people_of_rows(outputs, batch):
-    """(2 B N,) int64: the person of each row of `rows_of`."""
-    people = batch["speaker"][:, None].expand(-1, outputs[CODES[0]].shape[1]).flatten()
+
+def read_rows(outputs, reads):
+    """(R, D) or (R, N D) codes, those of sound first: one by one, or all N of a window side by side."""
+    if reads == "codes":
+        return rows_of(outputs)
+    return torch.cat([outputs[name].flatten(1) for name in CODES])
+
+
+def people_of_rows(outputs, batch, reads):
+    """(R,) int64: the person of each row of `read_rows`."""
+    people = batch["speaker"]
+    if reads == "codes":
+        people = people[:, None].expand(-1, outputs[CODES[0]].shape[1]).flatten()
     return torch.cat((people, people))
 
 
 class PersonReader(Opponent):
-    """Learns the person from single codes of speech, of sound and of video: cross-entropy; unknown ones do not count.
+    """Learns the person from codes of speech, of sound and of video: cross-entropy; unknown ones do not count.
 
     Args:
-        network: models.davs.SpeechPeople. balanced: people of a batch count alike, not codes.
+        network: models.davs.SpeechPeople. balanced: people of a batch count alike, not codes. reads: one of READS.
     """
 
-    def __init__(self, network, balanced=False):
+    def __init__(self, network, balanced=False, reads="codes"):
         super().__init__(network)
-        self.balanced = balanced
+        self.balanced, self.reads = balanced, reads
 
     def count(self, outputs, batch):
         """See losses.term.Precise: windows with a known person."""
@@ -35,44 +47,51 @@ class PersonReader(Opponent):
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> float32 scalar."""
-        codes, people = detached_rows_of(outputs), people_of_rows(outputs, batch)
+        detached = {name: raised(outputs[name].detach()) for name in CODES}
+        codes, people = read_rows(detached, self.reads), people_of_rows(outputs, batch, self.reads)
         with outside_autocast(codes.device):
             logits = self.asked(codes)
             return balanced_label_loss(logits, people) if self.balanced else label_loss(logits, people)[0]
 
 
 class SpeechPeopleLoss(Term):
-    """How far what the adversary reads in a code of speech is from knowing no person (arXiv 1807.07860, not in its code).
+    """How far what the adversary reads in codes of speech is from knowing no person (arXiv 1807.07860, not in its code).
 
     The published code removes words from the identity alone. That the adversary reads a single code, and any weight, are
-    inferred. People who are not of the training split do not count. The figures `audio` and `video` are the shares of codes
+    inferred. People who are not of the training split do not count. The figures `audio` and `video` are the shares of rows
     whose person the adversary reads right.
 
     Args:
         uniform: "squares" or "entropy", see `losses.davs.labels.uniform_loss`.
-        balanced: the adversary learns from people alike, however much each of them says, see `balanced_label_loss` (ours).
+        balanced: people count alike, however much each of them says, in what the adversary learns and in what the codes learn
+            from it, see `balanced_label_loss` (ours).
+        reads: "codes": one by one; "windows": all of a window together, with what the order of codes tells (ours).
         network: the adversary's.
 
     Raises:
-        InputError: `uniform` is unknown, or `balanced` neither true nor false.
+        InputError: `uniform` or `reads` is unknown, or `balanced` neither true nor false.
     """
 
     needs = ("speaker",)
     reads = CODES
     made = ("network",)
 
-    def __init__(self, uniform="squares", balanced=False, network=None):
+    def __init__(self, uniform="squares", balanced=False, reads="codes", network=None):
         super().__init__()
         self.uniform = form_of(uniform, "losses.speech_people.uniform")
         if not isinstance(balanced, bool):
             raise InputError(f"losses.speech_people.balanced: {balanced!r} is not possible; give true or false")
-        self.reader = PersonReader(network, balanced)
+        self.balanced = balanced
+        self.reader = PersonReader(network, balanced, reads)
 
     @classmethod
     def prepare(cls, options, setting, name):
         """The adversary, of the sizes of the network's codes; see losses.term.Term."""
         model = model_giving(setting, name, *CODES)
-        return {**options, "network": SpeechPeople(people_of(model, name), setting.width)}
+        reads = options.get("reads", READS[0])
+        refuse_unknown([reads], READS, f"losses.{name}.reads")
+        frames = model.speech_frames if reads == "windows" else 1
+        return {**options, "network": SpeechPeople(people_of(model, name), setting.width, frames)}
 
     def adversaries(self):
         """See losses.term.Term."""
@@ -84,7 +103,8 @@ class SpeechPeopleLoss(Term):
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> scalar."""
-        logits, people = self.reader.fixed(rows_of(outputs)), people_of_rows(outputs, batch)
+        logits = self.reader.fixed(read_rows(outputs, self.reader.reads))
+        people = people_of_rows(outputs, batch, self.reader.reads)
         halves = zip(logits.chunk(2), people.chunk(2), strict=True)
         audio, video = (right_of(*half) for half in halves)
-        return uniform_loss(logits, people, self.uniform), {"audio": audio, "video": video}
+        return uniform_loss(logits, people, self.uniform, self.balanced), {"audio": audio, "video": video}

@@ -84,14 +84,14 @@ class CodesWords(nn.Module):
 
 
 class SpeechPeople(nn.Module):
-    """Adversary: the person, from the speech code of one frame: (..., 256) float, width 1 -> (..., people) logits.
+    """Adversary: the person, from speech codes side by side: (..., 256 frames) float, width 1 -> (..., people) logits.
 
     The paper names it, the public code has none; two hidden layers are ours.
     """
 
-    def __init__(self, people, width=1.0):
+    def __init__(self, people, width=1.0, frames=1):
         super().__init__()
-        self.fc_1, self.fc_2 = nn.Linear(scaled(CODE, width), 256), nn.Linear(256, 256)
+        self.fc_1, self.fc_2 = nn.Linear(frames * scaled(CODE, width), 256), nn.Linear(256, 256)
         self.fc_3 = nn.Linear(256, people)
 
     def forward(self, codes):
