@@ -66,21 +66,20 @@ class SpeechPeopleLoss(Term):
         balanced: people count alike, however much each of them says, in what the adversary learns and in what the codes learn
             from it, see `balanced_label_loss` (ours).
         reads: "codes": one by one; "windows": all of a window together, with what the order of codes tells (ours).
+        linear: the adversary has no hidden layers (ours). What it reads are the means of people alone.
         network: the adversary's.
 
     Raises:
-        InputError: `uniform` or `reads` is unknown, or `balanced` neither true nor false.
+        InputError: `uniform` or `reads` is unknown, or `balanced` or `linear` neither true nor false.
     """
 
     needs = ("speaker",)
     reads = CODES
     made = ("network",)
 
-    def __init__(self, uniform="squares", balanced=False, reads="codes", network=None):
+    def __init__(self, uniform="squares", balanced=False, reads="codes", linear=False, network=None):
         super().__init__()
         self.uniform = form_of(uniform, "losses.speech_people.uniform")
-        if not isinstance(balanced, bool):
-            raise InputError(f"losses.speech_people.balanced: {balanced!r} is not possible; give true or false")
         self.balanced = balanced
         self.reader = PersonReader(network, balanced, reads)
 
@@ -91,7 +90,10 @@ class SpeechPeopleLoss(Term):
         reads = options.get("reads", READS[0])
         refuse_unknown([reads], READS, f"losses.{name}.reads")
         frames = model.speech_frames if reads == "windows" else 1
-        return {**options, "network": SpeechPeople(people_of(model, name), setting.width, frames)}
+        linear = options.get("linear", False)
+        _check_flag(linear, f"losses.{name}.linear")
+        _check_flag(options.get("balanced", False), f"losses.{name}.balanced")
+        return {**options, "network": SpeechPeople(people_of(model, name), setting.width, frames, linear)}
 
     def adversaries(self):
         """See losses.term.Term."""
@@ -108,3 +110,8 @@ class SpeechPeopleLoss(Term):
         halves = zip(logits.chunk(2), people.chunk(2), strict=True)
         audio, video = (right_of(*half) for half in halves)
         return uniform_loss(logits, people, self.uniform, self.balanced), {"audio": audio, "video": video}
+
+
+def _check_flag(value, key):
+    if not isinstance(value, bool):
+        raise InputError(f"{key}: {value!r} is not possible; give true or false")

@@ -87,15 +87,21 @@ class SpeechPeople(nn.Module):
     """Adversary: the person, from speech codes side by side: (..., 256 frames) float, width 1 -> (..., people) logits.
 
     The paper names it, the public code has none; two hidden layers are ours.
+
+    Args:
+        people: classes; width: of the codes; frames: codes that are read together; linear: no hidden layers.
     """
 
-    def __init__(self, people, width=1.0, frames=1):
+    def __init__(self, people, width=1.0, frames=1, linear=False):
         super().__init__()
-        self.fc_1, self.fc_2 = nn.Linear(frames * scaled(CODE, width), 256), nn.Linear(256, 256)
-        self.fc_3 = nn.Linear(256, people)
+        read = frames * scaled(CODE, width)
+        self.hidden = nn.ModuleList([] if linear else [nn.Linear(read, 256), nn.Linear(256, 256)])
+        self.last = nn.Linear(read if linear else 256, people)
 
     def forward(self, codes):
-        return self.fc_3(F.relu(self.fc_2(F.relu(self.fc_1(codes)))))
+        for layer in self.hidden:
+            codes = F.relu(layer(codes))
+        return self.last(codes)
 
 
 class Modality(nn.Module):
