@@ -1,6 +1,7 @@
 """A run that is stopped, killed, or runs out of disk goes on as if nothing had happened."""
 
 import json
+import os
 import resource
 import signal
 import time
@@ -116,6 +117,20 @@ def test_a_signal_stores_the_step_and_the_same_command_goes_on(write_config, tmp
     again = Run(load_config(path))
     assert Store(again).load() >= 2
     assert not [name for name in (tmp_path / "runs" / "try").rglob(".partial*")]
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
+def test_a_signal_to_the_run_and_its_loaders_stores_the_step(write_config, tmp_path, kind):
+    path = write_config(train={"steps": 5000, "validate_every": 5000, "checkpoint_every": 5000})
+    with start_training(path, "data.workers=2", start_new_session=True) as process:
+        for line in process.stdout:
+            if line.startswith("step 2 "):
+                break
+        os.killpg(process.pid, kind)
+        said = process.stdout.read()
+        assert process.wait(60) == 130, said
+    assert "stopped at step " in said and "Traceback" not in said
+    assert Store(Run(load_config(path))).load() >= 2
 
 
 def test_a_full_disk_ends_the_run_with_words_and_keeps_the_last_checkpoint(write_config, tmp_path):

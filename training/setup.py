@@ -148,8 +148,16 @@ def batches(dataset, batch_size, numbers, workers, device):
 
 
 def _leave_signals_to_the_run(_worker):
-    """A loader process goes on when Ctrl-C reaches it: the run ends its step, and ends the loader."""
+    """A loader process goes on when Ctrl-C or a scheduler's SIGTERM reaches it: the run ends its step, and ends the loader.
+
+    A second SIGTERM ends it: it is torch's, for a process that does not end by itself.
+    """
+
+    def once(number, _frame):
+        signal.signal(number, signal.SIG_DFL)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, once)
     torch.set_num_threads(1)
 
 
