@@ -4,6 +4,7 @@ Where the public code (arXiv 1807.07860) has a network, its layout and parameter
 All give logits: no softmax, no sigmoid.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -84,24 +85,33 @@ class CodesWords(nn.Module):
 
 
 class SpeechPeople(nn.Module):
-    """Adversary: the person, from speech codes side by side: (..., 256 frames) float, width 1 -> (..., people) logits.
+    """Adversary: the person, from speech codes: (2 R, 256 frames) float, width 1 -> (2 R, people) logits.
 
-    The paper names it, the public code has none; two hidden layers are ours.
+    The paper names it, the public code has none. Two hidden layers are ours, and a reader for each half of the rows: codes of
+    sound lie elsewhere than those of video, and one reader of both sees less of the people in either.
 
     Args:
-        people: classes; width: of the codes; frames: codes that are read together; linear: no hidden layers.
+        people: classes; width: of the codes; frames: codes side by side that are read together; linear: no hidden layers.
     """
 
     def __init__(self, people, width=1.0, frames=1, linear=False):
         super().__init__()
         read = frames * scaled(CODE, width)
-        self.hidden = nn.ModuleList([] if linear else [nn.Linear(read, 256), nn.Linear(256, 256)])
-        self.last = nn.Linear(read if linear else 256, people)
+        layers = [read] if linear else [read, 256, 256]
+        self.audio, self.video = (_layers([*layers, people]) for _ in range(2))
 
     def forward(self, codes):
-        for layer in self.hidden:
-            codes = F.relu(layer(codes))
-        return self.last(codes)
+        """Rows of sound come first, as many as of video."""
+        sound, video = codes.chunk(2)
+        return torch.cat((self.audio(sound), self.video(video)))
+
+
+def _layers(sizes):
+    """Linear layers from size to size, with ReLUs between."""
+    made = []
+    for before, after in zip(sizes, sizes[1:], strict=False):
+        made += [nn.ReLU(), nn.Linear(before, after)]
+    return nn.Sequential(*made[1:])
 
 
 class Modality(nn.Module):
