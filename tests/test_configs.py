@@ -29,8 +29,12 @@ EXPERT = {"sync_classification", "sync_choice"}
 READERS = {"word_classification", "person_classification", "identity_words", "modality"}
 FIGURES = {  # of each loss
     **dict.fromkeys({*EXPERT, *READERS}, ("accuracy",)),
-    **{"sync_contrast": ("frames", "windows"), "association": ("right",), "identity_contrast": ("right",),
-       "speech_people": ("audio", "video")},
+    **{
+        "sync_contrast": ("frames", "windows"),
+        "association": ("right",),
+        "identity_contrast": ("right",),
+        "speech_people": ("audio", "video"),
+    },
     **{"drawn_adversarial": ("patches",), "landmark_heatmaps": ("pixels",)},
 }
 ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial"}
@@ -40,7 +44,7 @@ MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
 TCSC = {*WAV2LIP, "adversarial", "temporal_lip"}
 REFINE = {"l1", "lip_distance"}
 # DAVS: adversaries that read codes, and what else cleans them
-CODES = {"modality", "identity_constancy", "identity_words", "identity_code_words", "speech_people"}
+CODES = {"modality", "identity_constancy", "identity_words", "identity_code_words", "speech_people", "speech_people_linear"}
 TOLD = {"identity_words", "identity_contrast"}
 WORDS = {"audio_words", "video_words"}
 SHARED = {*WORDS, "association", "modality"}
@@ -66,6 +70,8 @@ LOSSES_OF = {  # the losses of each config
     **{"davs_small_landmarks": {"landmark_heatmaps"}, "davs_small_words": SHARED, "davs_small_words_plain": WORDS},
     **{"davs_small_disentangle": APART, "davs_small_disentangle_plain": APART - CODES},
     **{"davs_small": {*APART, *DRAWN}, "davs_small_plain": {*APART, *DRAWN} - CODES},
+    **{"davs_grid_landmarks": {"landmark_heatmaps"}, "davs_grid_words": SHARED, "davs_grid_disentangle": APART},
+    **{"davs_grid": {*APART, *DRAWN}},
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from common.errors import InputError
 from models import build_model
 from models.davs import CodesWords, Davs, Identity, IdentityWords, Modality, PatchDiscriminator, SpeechPeople
 from models.davs.discriminator import mouth_window
+from models.davs.levels import Levels
 from models.davs.network import FACE_SIZES
 from tests.davs_kit import SMALL, batch_of, davs
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -195,8 +196,10 @@ def test_a_stage_begins_from_the_checkpoint_of_the_one_before(tmp_path):
     assert set(later.parts()) > set(first.parts())
     with pytest.raises(InputError, match=r"does not fit the section model: other shape: word_classifier.fc_2.weight"):
         build_network(config_of(stage="generate", words=6), torch.device("cpu"), [start])
-    told = r"has no part decoder: it is of stage words, and decoder comes with stage generate \(such as python train.py " \
+    told = (
+        r"has no part decoder: it is of stage words, and decoder comes with stage generate \(such as python train.py "
         r"configs/davs.yaml\); take it out of parts"
+    )
     with pytest.raises(InputError, match=told):
         build_network(config_of(), torch.device("cpu"), [{**start, "parts": ["decoder"]}])
     assert load_checkpoint(start["checkpoint"]).model.stage == "words"
@@ -234,6 +237,9 @@ def test_modules_that_a_checkpoint_lacks_begin_anew_and_are_named(tmp_path):
         ({"drawn_frames": 5}, "model.drawn_frames: 5 is not possible; give a whole number from 1 to 4"),
         ({"speech_stride": 0}, "model.speech_stride"),
         ({"identity_frames": 0.5}, "model.identity_frames"),
+        ({"identity_levels": 4}, "model.identity_levels: 4 is not possible; give an odd number, so that 0 is a level, or null"),
+        ({"speech_levels": 1}, "model.speech_levels: 1 is not possible; give a whole number from 3 to 255"),
+        ({"speech_levels": True}, "model.speech_levels"),
         ({"dropout": 1}, "model.dropout: 1 is not possible"),
         ({"stages": "words"}, "model.stages: 'stages' is not known; did you mean stage"),
     ],
@@ -242,6 +248,29 @@ def test_values_that_are_not_possible_are_named(options, says):
     with pytest.raises(InputError) as error:
         build_model({**SMALL, **options})
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize("half", [torch.float32, torch.bfloat16])
+def test_codes_in_levels_have_no_others_and_pass_their_gradient(half):
+    codes = torch.linspace(-9, 9, 999).to(half).requires_grad_()
+    found = Levels(5)(codes)
+    assert set(found.detach().float().tolist()) == {-1, -0.5, 0, 0.5, 1} and (found.diff() >= 0).all()
+    (gradient,) = torch.autograd.grad(found.float().sum(), codes)
+    assert torch.allclose(gradient.float(), 1 - torch.tanh(codes.detach().float()) ** 2, atol=0.02)
+    assert Levels()(codes) is codes
+
+
+def test_a_network_with_levels_gives_rounded_codes_to_all_that_read_them():
+    model = davs(stage="generate", identity_levels=3, speech_levels=7).eval()
+    batch = batch_of()
+    with torch.no_grad():
+        given = model(batch)
+        heard, watched = model.hear(batch["mfcc"][0, :4]), model.watch(batch["face"][0, :4])
+        code = model.identify(batch["identity_face"]).code
+    thirds = [given["audio_speech"], given["video_speech"], heard, watched]
+    assert all(torch.allclose(3 * one, (3 * one).round(), atol=1e-5) and one.abs().max() <= 1 for one in thirds)
+    assert all(torch.equal(one, one.round()) and one.abs().max() <= 1 for one in (given["identity_codes"], code))
+    assert torch.equal(given["audio_words"], model.word_classifier(given["audio_speech"]))
 
 
 # --- adversaries ----------------------------------------------------------------------------------------------------------
@@ -274,7 +303,9 @@ def test_patches_are_judged_and_the_mouth_with_its_sound(face_size, frames):
 def test_each_adversary_reads_what_it_is_given():
     maps, codes = torch.rand(2, 3, 8, 24, 24), torch.randn(2, 3, 32)
     adversaries = [(IdentityWords(96, 0.125, 3, 5), maps, (2, 5)), (CodesWords(0.125, 3, 5), codes, (2, 5)),
-                   (SpeechPeople(7, 0.125), codes, (2, 3, 7)), (Modality(0.125), codes, (2, 3, 1))]  # fmt: skip
+                   (SpeechPeople(7, 0.125), codes.flatten(0, 1), (6, 7)), (Modality(0.125), codes, (2, 3, 1)),
+                   (SpeechPeople(7, 0.125, linear=True), codes[0, :2], (2, 7)),
+                   (SpeechPeople(7, 0.125, frames=3), codes.flatten(1), (2, 7))]  # fmt: skip
     for adversary, given, shape in adversaries:
         logits = adversary.eval()(given)
         assert logits.shape == shape and not torch.equal(logits, adversary(2 * given))

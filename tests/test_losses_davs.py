@@ -248,6 +248,10 @@ def test_uniform_losses_are_their_formulas(seed, labels):
     for form, expected in (("squares", squares), ("entropy", entropies)):
         found = float(uniform_loss(logits, torch.tensor(labels), form))
         assert found == pytest.approx(sum(expected) / max(len(expected), 1), rel=1e-4, abs=1e-6)
+        known = [label for label in labels if label >= 0]
+        means = [np.mean([one for one, label in zip(expected, known, strict=True) if label == mine]) for mine in set(known)]
+        balanced = float(uniform_loss(logits, torch.tensor(labels), form, balanced=True))
+        assert balanced == pytest.approx(np.mean(means) if means else 0, rel=1e-4, abs=1e-6)
 
 
 def test_a_reader_that_knows_nothing_gives_no_loss_and_one_that_is_sure_a_gradient_to_entropy_alone():

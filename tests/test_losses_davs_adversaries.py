@@ -18,10 +18,13 @@ TERMS = {
     "identity_words": {},
     "codes": {"loss": "identity_words", "reads": "codes", "uniform": "entropy"},
     "speech_people": {"uniform": "entropy"},
+    "windows": {"loss": "speech_people", "uniform": "entropy", "reads": "windows", "balanced": True},
+    "linear": {"loss": "speech_people", "uniform": "entropy", "linear": True},
     "modality": {},
     "drawn_adversarial": {},
     "single": {"loss": "drawn_adversarial", "frames": "single"},
 }
+READERS = ["identity_words", "codes", "speech_people", "windows", "linear"]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def test_the_adversary_learns_and_sends_the_network_no_gradient(given, name):
     model, outputs, batch = given
     term, adversary = one_term(model, name)
     outputs = with_gradients(outputs)
-    optimizer = torch.optim.Adam(adversary.parameters(), 5e-3)
+    optimizer = torch.optim.Adam(adversary.parameters(), 5e-2 if name == "linear" else 5e-3)  # without hidden layers: slower
     values = []
     for _ in range(12):
         value = adversary(outputs, batch)
@@ -75,13 +78,13 @@ def test_the_adversary_learns_and_sends_the_network_no_gradient(given, name):
     assert all(one.grad is None for one in outputs.values())
 
 
-@pytest.mark.parametrize("name", ["identity_words", "codes", "speech_people"])
+@pytest.mark.parametrize("name", READERS)
 def test_what_an_adversary_reads_becomes_unreadable(given, name):
     """It learns until it reads what it can; the term then takes from it what it reads, and its figure says so."""
     model, outputs, batch = given
     term, adversary = one_term(model, name)
     outputs = with_gradients({key: outputs[key] for key in term.reads})
-    optimizer = torch.optim.Adam(adversary.parameters(), 5e-3)
+    optimizer = torch.optim.Adam(adversary.parameters(), 5e-2 if name == "linear" else 5e-3)
     for _ in range(80):
         optimizer.zero_grad()
         adversary(outputs, batch).backward()
@@ -97,7 +100,7 @@ def test_what_an_adversary_reads_becomes_unreadable(given, name):
     assert float(last.detach()) < 0.3 * float(first.detach())
 
 
-@pytest.mark.parametrize("name", ["identity_words", "codes", "speech_people"])
+@pytest.mark.parametrize("name", READERS)
 def test_windows_whose_label_is_unknown_count_in_neither(given, name):
     model, outputs, batch = given
     term, adversary = one_term(model, name)
@@ -234,6 +237,9 @@ def test_our_terms_and_adversaries_run_on_a_gpu_without_waiting(given):
         ("disentangle", {"loss": "identity_words", "reads": "map"}, ["losses.mine.reads", "did you mean maps"]),
         ("disentangle", {"loss": "identity_words", "uniform": "kl"}, ["losses.mine.uniform", "entropy, squares"]),
         ("disentangle", {"loss": "speech_people", "uniform": "square"}, ["losses.mine.uniform", "did you mean squares"]),
+        ("disentangle", {"loss": "speech_people", "balanced": 1}, ["losses.mine.balanced", "give true or false"]),
+        ("disentangle", {"loss": "speech_people", "linear": "yes"}, ["losses.mine.linear", "give true or false"]),
+        ("disentangle", {"loss": "speech_people", "reads": "window"}, ["losses.mine.reads", "did you mean windows"]),
         ("disentangle", {"loss": "modality", "network": 3}, ["network"]),
     ],
 )

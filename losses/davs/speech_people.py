@@ -34,7 +34,7 @@ class PersonReader(Opponent):
     """Learns the person from codes of speech, of sound and of video: cross-entropy; unknown ones do not count.
 
     Args:
-        network: models.davs.SpeechPeople, which has a reader of its own for either side. balanced: people of a batch count alike, not codes. reads: one of READS.
+        network: models.davs.SpeechPeople. balanced: people of a batch count alike, not codes. reads: one of READS.
     """
 
     def __init__(self, network, balanced=False, reads="codes"):

@@ -20,7 +20,7 @@ class Levels(nn.Module):
         self.half = None if levels is None else levels // 2
 
     def forward(self, codes):
-        """(...) float -> the same shape: round(h tanh(c)) / h, h = (L - 1) / 2; equation (93a) of docs/methods.md."""
+        """(...) float -> the same shape: round(h tanh(c)) / h, h = (L - 1) / 2; section 20 of docs/methods.md."""
         if self.half is None:
             return codes
         bounded = torch.tanh(codes)

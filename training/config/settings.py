@@ -48,7 +48,8 @@ _model = Free(
     "width), `lip_sync` (`features`, `width` in channels, `dimension`, `dropout`), `lip_motion` (`features`, `hears`, `width` "
     "in channels, `dropout`, `deaf`, `audio_gate`), `lip_refiner` (also `portrait`, `gap`, `loose`, `paints`) or `davs` "
     "(`stage` words, disentangle or generate, `words`, `people`, `speech_frames`, `speech_stride`, `drawn_frames`, "
-    "`identity_frames`, `identity_stride`, `dropout`). `face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256), as prepared; "
+    "`identity_frames`, `identity_stride`, `dropout`, `identity_levels`, `speech_levels`). "
+    "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256), as prepared; "
     "`width` 0.25 to 1 (`davs`: from 0.125); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
     "([spatial.md](spatial.md))",
 )
