@@ -13,6 +13,7 @@ from losses.davs.association import Association
 from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
 from losses.davs.drawn_adversarial import DrawnAdversarial
+from losses.davs.drawn_motion import DrawnMotion
 from losses.davs.heatmaps import LandmarkHeatmaps
 from losses.davs.identity_constancy import IdentityConstancy
 from losses.davs.identity_contrast import IdentityContrast
@@ -52,6 +53,7 @@ LOSSES = {
     "lip_patches": LipPatchLoss,
     "drawn_l1": DrawnL1,
     "drawn_still": DrawnStill,
+    "drawn_motion": DrawnMotion,
     "association": Association,
     "word_classification": WordClassification,
     "person_classification": PersonClassification,
