@@ -26,6 +26,7 @@ OURS = {
     "landmark_heatmaps": {"weight": 1},
     "speech_people": {"weight": 1e6},
     "codes_words": {"loss": "identity_words", "reads": "codes", "uniform": "entropy", "weight": 1},
+    "drawn_motion": {"weight": 1},
     "drawn_single": {"loss": "drawn_adversarial", "frames": "single", "weight": 1},
 }
 

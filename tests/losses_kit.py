@@ -126,6 +126,7 @@ TERMS = {  # options of a config beside the weight
     "lip_distance": {},
     "lip_patches": {"channels": 8},
     "drawn_l1": {"region": "davs_mouth"},
+    "drawn_motion": {},
     "drawn_still": {},
     "association": {"frames": 2},
     "word_classification": {},

@@ -69,9 +69,9 @@ LOSSES_OF = {  # the losses of each config
     **{"davs_words": SHARED, "davs_disentangle": {*SHARED, *TOLD}, "davs": {*SHARED, "identity_words", *DRAWN}},
     **{"davs_small_landmarks": {"landmark_heatmaps"}, "davs_small_words": SHARED, "davs_small_words_plain": WORDS},
     **{"davs_small_disentangle": APART, "davs_small_disentangle_plain": APART - CODES},
-    **{"davs_small": {*APART, *DRAWN}, "davs_small_plain": {*APART, *DRAWN} - CODES},
+    **{"davs_small": {*APART, *DRAWN, "drawn_motion"}, "davs_small_plain": {*APART, *DRAWN, "drawn_motion"} - CODES},
     **{"davs_grid_landmarks": {"landmark_heatmaps"}, "davs_grid_words": SHARED, "davs_grid_disentangle": APART},
-    **{"davs_grid": {*APART, *DRAWN}},
+    **{"davs_grid": {*APART, *DRAWN, "drawn_motion"}},
 }  # fmt: skip
 
 

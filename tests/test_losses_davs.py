@@ -14,6 +14,7 @@ from losses.criterion import build_criterion
 from losses.davs.association import Association
 from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
+from losses.davs.drawn_motion import DrawnMotion
 from losses.davs.heatmaps import LandmarkHeatmaps
 from losses.davs.identity_constancy import IdentityConstancy
 from losses.davs.identity_contrast import IdentityContrast
@@ -127,6 +128,23 @@ def test_stillness_is_the_loop_over_frames(seed, count):
     value.backward()
     torch.testing.assert_close(faces.grad, wanted)  # the frame before takes none
     assert outputs["video_face"].grad is None
+
+
+@FEW
+@given(SEEDS, st.integers(2, 4))
+def test_movement_is_followed_from_0_to_1_whatever_stands_still(seed, count):
+    outputs, batch = drawn_faces(seed, count=count)
+    real = batch["face"].index_select(1, outputs["drawn"])
+    own = {**outputs, "audio_face": real, "video_face": real}
+    assert float(DrawnMotion()(own, batch)) == 0
+    held = real.mean(1, keepdim=True).expand_as(real)
+    assert float(DrawnMotion()({**own, "audio_face": held, "video_face": held}, batch)) == pytest.approx(1, rel=1e-4)
+    other = torch.rand(real[:, :1].shape)  # another face that moves half as much
+    half = other + 0.5 * (real - real.mean(1, keepdim=True))
+    assert float(DrawnMotion()({**own, "audio_face": half}, batch)) == pytest.approx(0.125, rel=1e-3)
+    elsewhere = real.clone()
+    elsewhere[..., :10, :] = 0  # above the mouth
+    assert float(DrawnMotion()({**own, "audio_face": elsewhere}, batch)) == 0
 
 
 def test_a_video_that_is_its_picture_is_still():
@@ -352,6 +370,7 @@ MODEL = SimpleNamespace(gives=("audio_speech", "video_speech", "audio_words", "v
     ("options", "words"),
     [
         ({"loss": "drawn_l1"}, ["losses.mine", "audio_face", "model.stage=words"]),
+        ({"loss": "drawn_motion"}, ["losses.mine", "audio_face", "model.stage=words"]),
         ({"loss": "drawn_still"}, ["losses.mine", "audio_face", "model.stage=words"]),
         ({"loss": "person_classification"}, ["losses.mine", "model.people"]),
         ({"loss": "association", "frames": 5}, ["losses.mine.frames", "5 must divide model.speech_frames, 12"]),
