@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from common.schema import Number
+from common.schema import Kind
 
 HALF = (torch.float16, torch.bfloat16)
 
@@ -69,15 +69,15 @@ class Term(Precise):
         reads: outputs of the network; a single one may be another by a config's `of`.
         sync_frames: frames that `sync_mel` belongs to; None where the term does not listen to it.
         made: arguments of the class that `prepare` makes and no config holds.
-        ranges: dict of argument -> common.schema.Number, for the numbers among the arguments; their defaults are those of
-            `__init__`.
+        ranges: dict of argument -> common.schema.Number or Flag, for the numbers and flags among the arguments; their defaults
+            are those of `__init__`.
     """
 
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("face",)
     sync_frames = None
     made: tuple[str, ...] = ()
-    ranges: dict[str, Number] = {}
+    ranges: dict[str, Kind] = {}
 
     @classmethod
     def prepare(cls, options, setting, name):

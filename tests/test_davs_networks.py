@@ -196,10 +196,8 @@ def test_a_stage_begins_from_the_checkpoint_of_the_one_before(tmp_path):
     assert set(later.parts()) > set(first.parts())
     with pytest.raises(InputError, match=r"does not fit the section model: other shape: word_classifier.fc_2.weight"):
         build_network(config_of(stage="generate", words=6), torch.device("cpu"), [start])
-    told = (
-        r"has no part decoder: it is of stage words, and decoder comes with stage generate \(such as python train.py "
+    told = r"has no part decoder: it is of stage words, and decoder comes with stage generate \(such as python train.py " \
         r"configs/davs.yaml\); take it out of parts"
-    )
     with pytest.raises(InputError, match=told):
         build_network(config_of(), torch.device("cpu"), [{**start, "parts": ["decoder"]}])
     assert load_checkpoint(start["checkpoint"]).model.stage == "words"

@@ -1,8 +1,7 @@
 """The mouth that DAVS draws moves as the real one does (ours)."""
 
-from common.errors import InputError
 from losses.davs.drawn import DRIVES
-from losses.davs.parts import model_giving
+from losses.davs.parts import model_with_several
 from losses.regions import REGIONS, cut
 from losses.term import Term
 
@@ -26,8 +25,7 @@ class DrawnMotion(Term):
     @classmethod
     def prepare(cls, options, setting, name):
         """See losses.term.Term."""
-        if model_giving(setting, name, *DRIVES["both"]).drawn_frames < 2:
-            raise InputError(f"losses.{name}: compares frames of a window; set model.drawn_frames to 2 or more")
+        model_with_several(setting, name, "drawn_frames", *DRIVES["both"])
         return options
 
     def forward(self, outputs, batch):

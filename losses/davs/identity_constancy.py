@@ -1,7 +1,6 @@
 """Identity codes do not change while a person speaks: what changes from frame to frame is no identity (ours)."""
 
-from common.errors import InputError
-from losses.davs.parts import model_giving
+from losses.davs.parts import model_with_several
 from losses.term import Term
 
 _LEAST = 1e-4  # of a variance
@@ -22,8 +21,7 @@ class IdentityConstancy(Term):
     @classmethod
     def prepare(cls, options, setting, name):
         """See losses.term.Term."""
-        if model_giving(setting, name, *cls.reads).identity_frames < 2:
-            raise InputError(f"losses.{name}: compares frames of a clip; set model.identity_frames to 2 or more")
+        model_with_several(setting, name, "identity_frames", *cls.reads)
         return options
 
     def forward(self, outputs, batch):

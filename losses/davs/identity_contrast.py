@@ -3,9 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from common.errors import InputError
 from common.schema import REQUIRED, Number
-from losses.davs.parts import model_giving
+from losses.davs.parts import model_with_several
 from losses.term import Term
 
 
@@ -34,8 +33,7 @@ class IdentityContrast(Term):
     @classmethod
     def prepare(cls, options, setting, name):
         """See losses.term.Term."""
-        if model_giving(setting, name, *cls.reads).identity_frames < 2:
-            raise InputError(f"losses.{name}: compares frames of a clip; set model.identity_frames to 2 or more")
+        model_with_several(setting, name, "identity_frames", *cls.reads)
         return options
 
     def forward(self, outputs, batch):

@@ -24,6 +24,21 @@ def model_giving(setting, name, *outputs):
     return model
 
 
+def model_with_several(setting, name, frames, *outputs):
+    """As `model_giving`, of a network that gives two frames of a window or more.
+
+    Args:
+        frames: "identity_frames" or "drawn_frames", how many of them there are.
+
+    Raises:
+        InputError: no network, one that lacks an output, or that gives a single frame.
+    """
+    model = model_giving(setting, name, *outputs)
+    if getattr(model, frames) < 2:
+        raise InputError(f"losses.{name}: compares frames of a window; set model.{frames} to 2 or more")
+    return model
+
+
 def people_of(model, name):
     """Number of people that the network, and what learns against it, tells apart.
 

@@ -2,28 +2,19 @@
 
 import torch
 
-from common.errors import InputError
+from common.schema import REQUIRED, Flag
 from common.suggest import refuse_unknown
-from losses.davs.codes import CODES, rows_of
+from losses.davs.codes import CODES, READS, detached_rows_of, rows_of
 from losses.davs.labels import balanced_label_loss, count_known, form_of, label_loss, right_of, uniform_loss
 from losses.davs.opponent import Opponent
 from losses.davs.parts import model_giving, people_of
-from losses.term import Term, raised
+from losses.term import Term
 from models.davs.classifiers import SpeechPeople
 from models.precision import outside_autocast
 
-READS = ("codes", "windows")
-
-
-def read_rows(outputs, reads):
-    """(R, D) or (R, N D) codes, those of sound first: one by one, or all N of a window side by side."""
-    if reads == "codes":
-        return rows_of(outputs)
-    return torch.cat([outputs[name].flatten(1) for name in CODES])
-
 
 def people_of_rows(outputs, batch, reads):
-    """(R,) int64: the person of each row of `read_rows`."""
+    """(R,) int64: the person of each row of `losses.davs.codes.rows_of`."""
     people = batch["speaker"]
     if reads == "codes":
         people = people[:, None].expand(-1, outputs[CODES[0]].shape[1]).flatten()
@@ -47,8 +38,7 @@ class PersonReader(Opponent):
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> float32 scalar."""
-        detached = {name: raised(outputs[name].detach()) for name in CODES}
-        codes, people = read_rows(detached, self.reads), people_of_rows(outputs, batch, self.reads)
+        codes, people = detached_rows_of(outputs, self.reads), people_of_rows(outputs, batch, self.reads)
         with outside_autocast(codes.device):
             logits = self.asked(codes)
             return balanced_label_loss(logits, people) if self.balanced else label_loss(logits, people)[0]
@@ -70,17 +60,17 @@ class SpeechPeopleLoss(Term):
         network: the adversary's.
 
     Raises:
-        InputError: `uniform` or `reads` is unknown, or `balanced` or `linear` neither true nor false.
+        InputError: `uniform` or `reads` is unknown.
     """
 
     needs = ("speaker",)
     reads = CODES
     made = ("network",)
+    ranges = {"balanced": Flag(REQUIRED), "linear": Flag(REQUIRED)}
 
     def __init__(self, uniform="squares", balanced=False, reads="codes", linear=False, network=None):
         super().__init__()
         self.uniform = form_of(uniform, "losses.speech_people.uniform")
-        self.balanced = balanced
         self.reader = PersonReader(network, balanced, reads)
 
     @classmethod
@@ -90,10 +80,8 @@ class SpeechPeopleLoss(Term):
         reads = options.get("reads", READS[0])
         refuse_unknown([reads], READS, f"losses.{name}.reads")
         frames = model.speech_frames if reads == "windows" else 1
-        linear = options.get("linear", False)
-        _check_flag(linear, f"losses.{name}.linear")
-        _check_flag(options.get("balanced", False), f"losses.{name}.balanced")
-        return {**options, "network": SpeechPeople(people_of(model, name), setting.width, frames, linear)}
+        network = SpeechPeople(people_of(model, name), setting.width, frames, options.get("linear", False))
+        return {**options, "network": network}
 
     def adversaries(self):
         """See losses.term.Term."""
@@ -105,13 +93,8 @@ class SpeechPeopleLoss(Term):
 
     def forward(self, outputs, batch):
         """`audio_speech`, `video_speech` (B, N, D); `speaker` (B,) int64 -> scalar."""
-        logits = self.reader.fixed(read_rows(outputs, self.reader.reads))
+        logits = self.reader.fixed(rows_of(outputs, self.reader.reads))
         people = people_of_rows(outputs, batch, self.reader.reads)
         halves = zip(logits.chunk(2), people.chunk(2), strict=True)
         audio, video = (right_of(*half) for half in halves)
-        return uniform_loss(logits, people, self.uniform, self.balanced), {"audio": audio, "video": video}
-
-
-def _check_flag(value, key):
-    if not isinstance(value, bool):
-        raise InputError(f"{key}: {value!r} is not possible; give true or false")
+        return uniform_loss(logits, people, self.uniform, self.reader.balanced), {"audio": audio, "video": video}
