@@ -16,7 +16,7 @@ class Vgg19(Network):
     """VGG-19 (arXiv 1409.1556) up to its 13th convolution, under the names of torchvision's file `vgg19-dcbb9e9d.pth`."""
 
     role = "VGG-19"
-    sign = ("features.0.weight", "features.34.weight")
+    sign = ("features.0.weight", "features.16.weight", "features.28.weight")
     unused = ("features.30.", "features.32.", "features.34.", "classifier.")
     colours = {"features.0.weight": 1}
 
