@@ -26,8 +26,8 @@ from faces.tracking.smoothing import smooth_series
 NEUTRAL_SHARE = 0.1  # of the frames, those with the smallest gap
 SMOOTH_SECONDS = 0.03  # width of the kernel over time, against the noise of landmarks
 CLOSED = 0.06  # eye distances; a neutral gap beyond it is a mouth that never closes
-HEIGHT_COSTS = 0.25  # eye distances of width for each of height that the lips stand higher than at rest
-TIGHTNESS = 0.1  # weight of the height of the lips beside the corners against the reach of the corners
+HEIGHT_COSTS = 0.12  # eye distances of width for each of height that the lips stand higher than at rest
+TIGHTNESS = 0.05  # weight of the height of the lips beside the corners against the reach of the corners
 UPPER_LIP, LOWER_LIP, CHIN = [50, 51, 52], [56, 57, 58], [7, 8, 9]
 INNER_UPPER, INNER_LOWER = [61, 62, 63], [67, 66, 65]
 CORNERS = (48, 54)
@@ -47,11 +47,11 @@ class Rule:
 
 
 RULES = {
-    10: Rule(0.030, 0.100),
-    14: Rule(0.010, 0.035),
-    20: Rule(0.045, 0.150),
-    25: Rule(0.040, 0.300),
-    26: Rule(0.045, 0.130),
+    10: Rule(0.020, 0.080),
+    14: Rule(0.006, 0.025),
+    20: Rule(0.020, 0.110),
+    25: Rule(0.030, 0.280),
+    26: Rule(0.040, 0.130),
 }
 
 
