@@ -1,4 +1,4 @@
-"""Action units beside the prepared clips; datasets.preparing.action_units makes them."""
+"""Action units beside the prepared clips; datasets.preparing.au.labels makes them."""
 
 from dataclasses import dataclass
 

@@ -15,8 +15,8 @@ from faces.landmarks import fit_similarity
 EYES_NOSE = slice(27, 48)
 SIZE = 112  # pixels, as published
 
-# Where these points lie on a mean face, in the canonical frame of faces.landmarks: a symmetrised mean over 15 people of GRID, at
-# most 20 clips of each, measured with the mesh detector.
+# Where these points lie on a mean face, in the canonical frame of faces.landmarks: a symmetrised mean over 15 people of GRID
+# with 20 clips each at most, measured with the mesh detector.
 TEMPLATE = np.array(
     [
         (0.0, -0.064), (0.0, 0.178), (0.0, 0.407), (0.0, 0.550),

@@ -60,8 +60,8 @@ def frame_starts(path, what="video"):
         what: what it was given for, for messages.
 
     Returns:
-        (n,) float64 seconds, never decreasing, from the time 0 of media.VideoReader. Where a packet has no time, n frames at the file's
-        rate.
+        (n,) float64 seconds, never decreasing, from the time 0 of media.VideoReader. Where a packet has no time, all lie at the
+        file's rate.
 
     Raises:
         InputError: no video that can be opened.

@@ -1,8 +1,8 @@
-"""OpenFace's csv of a video: its action units of speech, a row for each frame of the source, laid onto the frames of a clip.
+"""OpenFace's csv of a video: action units of speech, a row for each frame of the source, laid onto the frames of a clip.
 
-Names of columns may have blanks before or behind them and stand in any order. What is read: `AUxx_c` (0 or 1) and `AUxx_r` (0 to
-5) of common.action_units.UNITS, and, where they are there, `frame` (from 1), `success` and `confidence`. OpenFace's `timestamp`
-is the number of a frame over the rate that it took for the video's, and says nothing that `frame` does not.
+Names of columns may have blanks around them, and stand in any order. These are read: `AUxx_c` (0 or 1) and `AUxx_r` (0
+to 5) of common.action_units.UNITS, and, where they are there, `frame` (from 1), `success` and `confidence`. OpenFace's
+`timestamp` is the number of a frame over the rate that it took for the video's, and says nothing that `frame` does not.
 """
 
 import csv

@@ -11,13 +11,13 @@ from datasets.action_units import GEOMETRY, KIND, OPENFACE
 from datasets.clip_files import clip_path, open_clip
 from datasets.clip_ids import printable
 from datasets.prepared import read_manifest
-from datasets.preparing.openface import check_columns, csv_of, laid_on_frames, read_openface
+from datasets.preparing.au.openface import check_columns, csv_of, laid_on_frames, read_openface
 from datasets.preparing.side import SideKind, add_side
-from faces.action_units import action_units
+from faces.action_units import RULES, action_units
 from faces.lip_space import speaks
 
 WAYS = (GEOMETRY, OPENFACE)
-VERSIONS = {OPENFACE: 1, GEOMETRY: 1}  # of what is stored, and of how it is found; faces.action_units.RULES count
+VERSIONS = {OPENFACE: 1, GEOMETRY: 1}  # of what is stored, and of how it is found
 
 
 def add_action_units(clips, folder, way, csv_folder=None, workers=1, *, retry_failed=False):
@@ -33,11 +33,10 @@ def add_action_units(clips, folder, way, csv_folder=None, workers=1, *, retry_fa
     Raises:
         InputError: a csv lacks the units, or no clip gets any.
     """
-    kinds = {
-        GEOMETRY: lambda: SideKind(KIND, _by_geometry, _geometry_parameters),
-        OPENFACE: lambda: SideKind(KIND, partial(_of_openface, csv_folder), partial(_openface_parameters, csv_folder)),
-    }
-    add_side(kinds[way](), clips, folder, workers, retry_failed=retry_failed)
+    kind = SideKind(KIND, _by_geometry, _geometry_parameters)
+    if way == OPENFACE:
+        kind = SideKind(KIND, partial(_of_openface, csv_folder), partial(_openface_parameters, csv_folder))
+    add_side(kind, clips, folder, workers, retry_failed=retry_failed)
     ids, rows = {clip.id for clip in clips}, read_manifest(folder).values()
     good = [row for row in rows if row.id in ids and not row.error]
     if good and not any("from" in row.side.get(KIND, {}) for row in good):
@@ -62,8 +61,8 @@ def check_csv_folder(folder, ids):
         check_columns(path)
         found += 1
     if not found:
-        raise InputError(f"--au_csv {printable(str(folder))}: holds no csv for the clips of the corpus, such as {next(iter(ids))}"
-                         ".csv")  # fmt: skip
+        raise InputError(f"--au_csv {printable(str(folder))}: holds no csv for the clips of the corpus; they are named as the "
+                         f"clips are, such as {next(iter(ids))}.csv")  # fmt: skip
 
 
 def _by_geometry(row, _source, folder):
@@ -77,7 +76,8 @@ def _by_geometry(row, _source, folder):
 
 
 def _geometry_parameters(row, _source):
-    return {"way": GEOMETRY, "version": VERSIONS[GEOMETRY], "source": row.source_hash, "offset": row.offset}
+    rules = {str(unit): [rule.present, rule.full] for unit, rule in RULES.items()}
+    return {"way": GEOMETRY, "version": VERSIONS[GEOMETRY], "rules": rules, "source": row.source_hash, "offset": row.offset}
 
 
 def _of_openface(csv_folder, row, source, _folder):
