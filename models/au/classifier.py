@@ -44,7 +44,7 @@ class UnitClassifier(nn.Module):
         Returns:
             list of four (N, C, H, W) float, not negative, one after each convolution: two at (S / 2, S), two at half of it.
         """
-        x, found = 2 * lower_half(faces) - 1, []
+        x, found = 2 * lower_half(faces).to(self.convolutions[0].weight.dtype) - 1, []
         for number, convolution in enumerate(self.convolutions):
             x = F.max_pool2d(x, 2) if number == 2 else x
             x = F.relu(convolution(x))
