@@ -1,18 +1,20 @@
 """Networks and losses at a small size, each with what it is called with: for tests of precision and of compiling."""
 
 from pathlib import Path
+from unittest import mock
 
 import torch
 
 from losses.criterion import LOSSES
 from losses.term import Setting
-from models import MODELS, build_model
+from models import MODELS, build_model, vgg
 from models.lips.motion import MARGIN
 from models.lips.sync import CONTEXT
 from models.precision import unit_length
 from speech.arpabet import PHONES
 
 BIG = ("syncnet_v2", "fid_inception", "vgg19")  # judges, which take no gradient; half precision is slow on CPUs
+THIN = tuple(tuple(channels // 8 for channels in group) for group in vgg.CHANNELS)  # of VGG-19
 
 
 def seeded(build):
@@ -25,7 +27,8 @@ def network(name, **options):
     small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", *BIG) else {"width": 0.25}
     small = {"face_size": 64, "width": 0.125, "words": 20} if name == "davs" else small
     small = {"face_size": 96, "width": 0.125} if name == "action_units" else small
-    model = seeded(lambda: build_model({"name": name, **small, **options}))
+    with mock.patch.object(vgg, "CHANNELS", THIN):
+        model = seeded(lambda: build_model({"name": name, **small, **options}))
     with torch.no_grad():
         model.train()
         deep = ("identity_encoder.", "decoder.")  # of DAVS: 35 norms in a row, each of which enlarges what rounding did before
