@@ -85,7 +85,8 @@ class KeptClips:
 
     def action_units(self, number):
         """datasets.action_units.ActionUnits of clip `number`."""
-        return _once(self._computed, (number, "action_units"), lambda: read_action_units(self._corpus.folder, self._rows[number]))
+        key = number, "action_units"
+        return _once(self._computed, key, lambda: read_action_units(self._corpus.folder, self._rows[number]))
 
     def spoken(self, number):
         """((K, 2) float64 seconds, (K,) int64 classes) of the words of clip `number`; none where the clip has no words."""
