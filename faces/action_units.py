@@ -3,7 +3,7 @@ distances stand for muscles. Where OpenFace's labels are at hand, take those.
 
 Distances are measured in the canonical frame of the head, without its place, size, roll, and what its pose adds to mouth and
 jaw (`faces.lip_space`). There the nose keeps its place, so heights of lip and chin are distances to the nose. Each is compared
-with the neutral face of the clip: its median over the frames with the smallest gap of the inner lips.
+with the neutral face of the clip: its median over the frames with the smallest gap of the inner lips (NEUTRAL_SHARE, ALIKE).
 
     AU25 lips part           gap of the inner lips; of the neutral gap no more than CLOSED counts as closed
     AU26 jaw drop            chin lower, below the nose
@@ -23,10 +23,11 @@ from common.action_units import MOST, UNITS
 from faces.lip_space import lip_space, to_canonical
 from faces.tracking.smoothing import smooth_series
 
-NEUTRAL_SHARE = 0.1  # of the frames, those with the smallest gap
+NEUTRAL_SHARE = 0.1  # of the frames, those with the smallest gap, are neutral
+ALIKE = 0.008  # eye distances; and so are those whose gap is larger by no more, so that lips at rest outnumber pressed ones
 SMOOTH_SECONDS = 0.03  # width of the kernel over time, against the noise of landmarks
 CLOSED = 0.06  # eye distances; a neutral gap beyond it is a mouth that never closes
-HEIGHT_COSTS = 0.12  # eye distances of width for each of height that the lips stand higher than at rest
+HEIGHT_COSTS = 0.10  # eye distances of width for each of height that the lips stand higher than at rest
 TIGHTNESS = 0.05  # weight of the height of the lips beside the corners against the reach of the corners
 UPPER_LIP, LOWER_LIP, CHIN = [50, 51, 52], [56, 57, 58], [7, 8, 9]
 INNER_UPPER, INNER_LOWER = [61, 62, 63], [67, 66, 65]
@@ -47,9 +48,9 @@ class Rule:
 
 
 RULES = {
-    10: Rule(0.020, 0.080),
-    14: Rule(0.006, 0.025),
-    20: Rule(0.020, 0.110),
+    10: Rule(0.015, 0.080),
+    14: Rule(0.006, 0.030),
+    20: Rule(0.018, 0.110),
     25: Rule(0.030, 0.280),
     26: Rule(0.040, 0.130),
 }
@@ -97,7 +98,7 @@ def movements(landmarks):
     """
     points, _ = to_canonical(landmarks)
     found = _measures(points - lip_space().head_effect(points))
-    least = np.argsort(found["gap"], kind="stable")[: max(1, round(len(points) * NEUTRAL_SHARE))]
+    least = found["gap"] <= np.quantile(found["gap"], NEUTRAL_SHARE) + ALIKE
     rest = {name: np.median(values[least]) for name, values in found.items()}
     change = {name: values - rest[name] for name, values in found.items()}
     by_unit = {

@@ -128,7 +128,7 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
     if data["identity"] is not None:
         options = {**(options or {}), "identity_face": {"of": data["identity"]}}
     common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
-    common |= {"min_av_confidence": data["min_av_confidence"], "centre": data["centre"]}
+    common |= {key: data[key] for key in ("min_av_confidence", "centre", "action_units")}
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
     own |= {"speakers": data["speakers"], "jitter": JITTER if data["centre"] else 0}
     training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)

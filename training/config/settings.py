@@ -88,6 +88,8 @@ _data = Section({
     "identity": Choice(None, IDENTITIES, "whose face the field `identity_face` is: same: of another clip of the person, where "
                        "there is one; elsewhere: of this clip, away from the window; clip: any frame of this clip; null: as "
                        "the network asks, else same. A face of this clip is moved, turned and zoomed as the window is"),
+    "action_units": Choice(None, ("required",), "required: clips without action units are left out "
+                           "(`prepare.py --action_units`), and counted, even where no field needs them"),
     "exclude": ListOf(_text, None, "clip ids, or beginnings of ids, to leave out, such as `[s3/, s4/bbaf2n]`"),
     "augment": Section({
         "flip": Number(0.5, 0, 1, "random changes of training items ([augment.py](../datasets/augment.py)): probability of "

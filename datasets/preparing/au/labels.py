@@ -65,13 +65,26 @@ def check_csv_folder(folder, ids):
                          f"clips are, such as {next(iter(ids))}.csv")  # fmt: skip
 
 
-def _by_geometry(row, _source, folder):
-    """Arrays, notes and origin for `SideKind.make`: of the landmarks that were seen, not of those that were filled in."""
-    clip = open_clip(clip_path(folder, row.id))
+def geometry_of(row, clip):
+    """present, intensity, known of a clip by geometry, as `faces.action_units.action_units` gives them.
+
+    Landmarks that were seen count, not those that were filled in.
+
+    Args:
+        row: ClipRow; clip: its arrays by name.
+
+    Raises:
+        InputError: the clip does not tell its neutral face.
+    """
     landmarks, seen = np.array(clip["landmarks"]), ~np.array(clip["interpolated"])
     if not seen.any() or not speaks(landmarks, seen):
-        raise InputError("the mouth hardly moves, or it is shorter than 25 frames, so that its neutral face is not known")
-    present, intensity, known = action_units(landmarks, row.fps, seen)
+        raise InputError("the mouth hardly moves, or fewer than 25 frames show it, so that its neutral face is not known")
+    return action_units(landmarks, row.fps, seen)
+
+
+def _by_geometry(row, _source, folder):
+    """Arrays, notes and origin for `SideKind.make`."""
+    present, intensity, known = geometry_of(row, open_clip(clip_path(folder, row.id)))
     return {"present": present, "intensity": intensity, "known": known}, {}, GEOMETRY
 
 
