@@ -146,7 +146,7 @@ def lighten(config, stage, runs):
     if config["model"].get("width", 2) <= 1:
         small["model.width"] = 0.25
     if config["model"]["name"] == "action_units":
-        small["model.width"] = 0.125
+        small |= {"model.width": 0.125, "data.window": 12}  # so many frames that every unit counts in its figures
     if "perceptual_units" in config["losses"]:
         small["losses.perceptual_units.classifier"] = given["train.init"]["action_units"]
     if "sync" in config["losses"]:
