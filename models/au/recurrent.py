@@ -23,7 +23,7 @@ class Lstm(nn.Module):
         given = self.given(x)
         state, cell, found = given.new_zeros(len(x), self.hidden), given.new_zeros(len(x), self.hidden), []
         for step in _steps(x.shape[1], self.backwards):
-            enter, forget, leave, new = (given[:, step] + self.kept(state)).chunk(4, 1)
+            enter, forget, new, leave = (given[:, step] + self.kept(state)).chunk(4, 1)
             cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
             state = leave.sigmoid() * cell.tanh()
             found.append(state)
