@@ -65,8 +65,9 @@ def measure(folder, splits=None):
     rows = [row for row in corpus.rows if splits is None or row.split in splits]
     labelled = [row for row in rows if row.side.get(KIND, {}).get("from") == OPENFACE]
     if not labelled:
-        raise InputError(f"{folder}: no clip {'of these splits ' if splits else ''}has action units of OpenFace; run prepare.py "
-                         "on it with --action_units openface --au_csv DIR")  # fmt: skip
+        where = f" of {' and '.join(splits)}" if splits else ""
+        raise InputError(f"{folder}: no clip{where} has action units of OpenFace; run prepare.py on it with --action_units "
+                         "openface --au_csv DIR")  # fmt: skip
     pairs, left_out = [], {}
     for row in labelled:
         theirs = read_action_units(corpus.folder, row)
