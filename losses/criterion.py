@@ -10,6 +10,7 @@ from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
 from losses.au.identity import IdentityUpper
+from losses.au.motion import FaceMotion
 from losses.au.perceptual import PerceptualUnits, PerceptualVgg
 from losses.au.units import ActionUnitBce, ActionUnitDice
 from losses.davs.association import Association
@@ -70,6 +71,7 @@ LOSSES = {
     "action_unit_bce": ActionUnitBce,
     "action_unit_dice": ActionUnitDice,
     "identity_upper": IdentityUpper,
+    "face_motion": FaceMotion,
     "perceptual_units": PerceptualUnits,
     "perceptual_vgg": PerceptualVgg,
 }

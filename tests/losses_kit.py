@@ -156,6 +156,7 @@ TERMS = {  # options of a config beside the weight
     "action_unit_bce": {},
     "action_unit_dice": {},
     "identity_upper": {},
+    "face_motion": {},
     "perceptual_units": {"classifier": "classifier"},
     "perceptual_vgg": {"weights": "vgg19"},
 }

@@ -17,6 +17,7 @@ from datasets.action_units import read_action_units
 from datasets.label_rates import label_rates
 from datasets.prepared import PreparedCorpus
 from losses.au.identity import IdentityUpper
+from losses.au.motion import FaceMotion
 from losses.au.perceptual import PerceptualUnits, PerceptualVgg
 from losses.au.units import ActionUnitBce, ActionUnitDice
 from losses.criterion import build_criterion
@@ -125,6 +126,26 @@ def test_the_upper_half_is_that_of_the_identity_picture(seed, side):
     assert faces.grad[..., : side // 2, :].any() and not faces.grad[..., side // 2 :, :].any()
 
 
+@FEW
+@given(SEEDS, st.integers(2, 5))
+def test_movement_of_the_lower_half_is_followed_from_0_to_1(seed, frames):
+    rng = np.random.default_rng(seed)
+    real = torch.tensor(rng.random((2, frames, 3, 16, 16)).astype(np.float32))
+    still, batch = real.mean(1, keepdim=True), {"face": real}
+    assert float(FaceMotion()({"face": real}, batch)) == 0
+    assert float(FaceMotion()({"face": still.expand_as(real)}, batch)) == pytest.approx(1, rel=1e-4)
+    other = torch.rand(2, 1, 3, 16, 16)  # another face, which moves half as much, and above the middle not at all
+    half = (other + 0.5 * (real - still)).requires_grad_()
+    value = FaceMotion()({"face": half}, batch)
+    assert float(value.detach()) == pytest.approx(0.25, rel=1e-3)
+    value.backward()
+    assert half.grad[..., 8:, :].any() and not half.grad[..., :8, :].any()
+    padded = {"face": torch.cat((real, torch.rand(2, 1, 3, 16, 16)), 1), "valid": torch.ones(2, frames + 1)}
+    padded["valid"][:, -1] = 0
+    drawn = torch.cat((half.detach(), torch.rand(2, 1, 3, 16, 16)), 1)
+    assert float(FaceMotion()({"face": drawn}, padded)) == pytest.approx(0.25, rel=1e-3)
+
+
 def classifier():
     torch.manual_seed(0)
     return UnitClassifier(96, 0.125)
@@ -196,6 +217,7 @@ def stored(stage="classifier", face_size=96):
         ({"mine": {"loss": "action_unit_bce", "rates": [0.5, 0, 0.5, 1, 1]}}, None, r"losses.mine.rates\[1\]: .*above 0"),
         ({"action_unit_dice": {"epsilon": 0}}, None, "losses.action_unit_dice.epsilon"),
         ({"action_unit_bce": {}}, None, r"losses.action_unit_bce.rates: no training clip shows AU14, AU20; give .*0.50, 0.01"),
+        ({"face_motion": {"region": "chin"}}, None, "unknown losses.face_motion.region .chin."),
         ({"perceptual_units": {}}, None, r"losses.perceptual_units.classifier: name the checkpoint .*au_classifier.yaml"),
         ({"perceptual_units": {"classifier": "x"}}, stored("audio"), "is of stage audio and has no classifier of faces"),
         ({"perceptual_units": {"classifier": "x"}}, stored(face_size=112), "made for faces of 112 pixels"),
@@ -207,3 +229,8 @@ def test_mistakes_are_one_line(losses, found, words):
     with pytest.raises(InputError, match=words) as error:
         build_criterion({name: {"weight": 1, **options} for name, options in losses.items()}, setting)
     assert "\n" not in str(error.value)
+
+
+def test_movement_needs_a_window():
+    with pytest.raises(InputError, match="losses.face_motion: compares the frames of a window; give data.window 2"):
+        build_criterion({"face_motion": {"weight": 1}}, Setting(frames=1))
