@@ -24,7 +24,7 @@ from faces.lip_space import lip_space, to_canonical
 from faces.tracking.smoothing import smooth_series
 
 NEUTRAL_SHARE = 0.1  # of the frames, those with the smallest gap, are neutral
-ALIKE = 0.008  # eye distances; and so are those whose gap is larger by no more, so that lips at rest outnumber pressed ones
+ALIKE = 0.008  # eye distances; frames whose gap is larger by no more are neutral, too: lips at rest outnumber pressed ones
 SMOOTH_SECONDS = 0.03  # width of the kernel over time, against the noise of landmarks
 CLOSED = 0.06  # eye distances; a neutral gap beyond it is a mouth that never closes
 HEIGHT_COSTS = 0.10  # eye distances of width for each of height that the lips stand higher than at rest
