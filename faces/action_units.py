@@ -12,7 +12,9 @@ with the neutral face of the clip: its median over the frames with the smallest 
     AU14 dimpler             corners reach further beyond the lips beside them, and those lie closer together (TIGHTNESS)
 
 RULES has the thresholds. The intensity is 0 at the neutral face, 1 at `present`, 5 at `full`, and in proportion between; a unit
-is present from 1 on. So the scale has the ends of OpenFace's, and means what the table says.
+is present from 1 on. So the scale has the ends of OpenFace's, and means what the table says. The thresholds lie a little above
+what the measures do while people of GRID are silent; no coded labels were at hand to set them by. AU14 is the weakest: its
+threshold is near the noise of landmarks, and much of what it finds is a mouth that is stretched.
 """
 
 from dataclasses import dataclass
