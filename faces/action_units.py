@@ -12,7 +12,9 @@ with the neutral face of the clip: its median over the frames with the smallest 
     AU14 dimpler             corners reach further beyond the lips beside them, and those lie closer together (TIGHTNESS)
 
 RULES has the thresholds. The intensity is 0 at the neutral face, 1 at `present`, 5 at `full`, and in proportion between; a unit
-is present from 1 on. So the scale has the ends of OpenFace's, and means what the table says.
+is present from 1 on. So the scale has the ends of OpenFace's, and means what the table says. The thresholds lie a little above
+what the measures do while people of GRID are silent; no coded labels were at hand to set them by. AU14 is the weakest: its
+threshold is near the noise of landmarks, and much of what it finds is a mouth that is stretched.
 """
 
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from faces.lip_space import lip_space, to_canonical
 from faces.tracking.smoothing import smooth_series
 
 NEUTRAL_SHARE = 0.1  # of the frames, those with the smallest gap, are neutral
-ALIKE = 0.008  # eye distances; and so are those whose gap is larger by no more, so that lips at rest outnumber pressed ones
+ALIKE = 0.008  # eye distances; frames whose gap is larger by no more are neutral, too: lips at rest outnumber pressed ones
 SMOOTH_SECONDS = 0.03  # width of the kernel over time, against the noise of landmarks
 CLOSED = 0.06  # eye distances; a neutral gap beyond it is a mouth that never closes
 HEIGHT_COSTS = 0.10  # eye distances of width for each of height that the lips stand higher than at rest
