@@ -42,10 +42,9 @@ def shared_media():
 @pytest.fixture(scope="session")
 def small_corpus(tmp_path_factory):
     """A prepared corpus of six clips of 20 frames, made from noise; tests leave it as it is."""
-    from tests.au_kit import add_units
     from tests.prepared_kit import make_corpus
 
-    return add_units(make_corpus(tmp_path_factory.mktemp("prepared") / "corpus", frames=20))
+    return make_corpus(tmp_path_factory.mktemp("prepared") / "corpus", frames=20)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from losses.criterion import build_criterion
 from losses.term import Setting
 from models import vgg
 from models.au import UnitClassifier
-from tests.au_kit import add_units, batch_of, units
+from tests.au_kit import batch_of, units
 from tests.prepared_kit import make_corpus
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -180,8 +180,7 @@ def test_features_are_compared_layer_by_layer_and_their_network_is_frozen(kind, 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    folder = make_corpus(tmp_path_factory.mktemp("rates") / "corpus", frames=12, size=16, words=False)
-    return PreparedCorpus.open_folder(add_units(folder))
+    return PreparedCorpus.open_folder(make_corpus(tmp_path_factory.mktemp("rates") / "corpus", frames=12, size=16))
 
 
 def test_rates_are_those_of_the_known_frames_of_the_training_clips(corpus):
