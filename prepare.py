@@ -7,6 +7,7 @@
     python prepare.py --corpus lrs2 --root LRS2 --out prepared/lrs2 --ray auto     # on a Ray cluster; folders are shared
     python prepare.py --out prepared/grid --texture     # only the texture modules, of clips that are prepared already
     python prepare.py --out prepared/grid --speech_features        # what the lip networks hear, of changed voices, too
+    python prepare.py --out prepared/grid --action_units geometry  # action units of speech, by the stored landmarks
     python prepare.py --out prepared/grid --measure_av_offset      # note how far sound and picture are apart in them
     python prepare.py --out prepared/mine --split shares --val_share 0.2     # other clips validate; no face is cut anew
     python prepare.py --out prepared/grid --davs_layout DIR      # words of clips of --crop davs, for the published code of DAVS
@@ -26,12 +27,15 @@ from common.folder_lock import FolderLock
 from datasets.av_judge import JudgeOffset
 from datasets.av_offset import MelOffset
 from datasets.corpora import CORPORA, PUBLISHED, held_out_names, list_clips, unseen_speakers
+from datasets.corpora.clips import ClipSource
 from datasets.corpora.davs import davs_words
 from datasets.davs.writing import write_layout
 from datasets.fields.speech import STORED
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
 from datasets.preparing.arguments import LAYOUT, check_arguments, settle_layout
+from datasets.preparing.au.labels import WAYS as AU_WAYS
+from datasets.preparing.au.labels import add_action_units, check_csv_folder
 from datasets.preparing.av_correct import correct_corpus
 from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.phones import align_corpus
@@ -45,6 +49,7 @@ from datasets.preparing.words import add_words
 from datasets.words import begin_vocabulary
 from datasets.workers.cluster import ray_workers
 from datasets.workers.jobs import Workers
+from faces.eyes_nose import SIZE as AU_SIZE
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 from training.checkpoint import load_checkpoint
 
@@ -60,11 +65,12 @@ def parse_arguments(argv):
     parser.add_argument("--root", help="folder of the corpus")
     parser.add_argument("--out", required=True, help="folder for the prepared clips; made when missing")
     parser.add_argument("--crop", default="aligned",
-                        choices=("aligned", "box", "davs"), help="face crop: aligned by eyes and "
-                        "nose, a box, or davs, the alignment of DAVS by eyes and mouth (default: aligned)")  # fmt: skip
+                        choices=("aligned", "box", "davs", "au112"), help="face crop: aligned by eyes and "
+                        "nose, a box, davs, the alignment of DAVS by eyes and mouth, or au112, that of the action-unit papers "
+                        "by eyes and nose, nearer to the face (default: aligned)")  # fmt: skip
     parser.add_argument("--raw_crops", action="store_true", help="lay each crop by the landmarks of its own frame alone, as "
-                        "the published code of DAVS does; they tremble (default: crops are smoothed over time)")  # fmt: skip
-    parser.add_argument("--size", type=int, default=96, help="side of the stored crop in pixels (default: 96)")
+                        "the published codes do; they tremble (default: crops are smoothed over time)")  # fmt: skip
+    parser.add_argument("--size", type=int, help=f"side of the stored crops in pixels (default: 96, for au112 {AU_SIZE})")
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
     parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas; "
@@ -84,6 +90,10 @@ def parse_arguments(argv):
     parser.add_argument("--realign", action="store_true", help="align again the clips that have phones; faces are left alone")
     parser.add_argument("--words", action="store_true", help="store the words, too: where the corpus gives their times (GRID, "
                         "LRS2's pretrain, TextGrids), or LRW's labels; faces are left alone")  # fmt: skip
+    parser.add_argument("--action_units", choices=AU_WAYS, help="store the action units of speech, too, AU10, 14, 20, "
+                        "25, 26: of OpenFace's csv, or by the geometry of landmarks (ours; no FACS coding)")  # fmt: skip
+    parser.add_argument("--au_csv", metavar="DIR", help="for --action_units openface: folder with <speaker>/<clip>.csv or "
+                        "<clip>.csv, a row for each frame of the video")  # fmt: skip
     parser.add_argument("--av_offset", choices=av_rows.WAYS, help="offset between sound and picture: correct it where the "
                         "measurement is sure, measure it alone, or off (default: correct, or as the corpus began)")  # fmt: skip
     parser.add_argument("--sound_delay", type=float, default=0.0, metavar="SECONDS", help="by how much the sound of "
@@ -123,6 +133,8 @@ def parse_arguments(argv):
 
 def main(argv):
     args = parse_arguments(argv)
+    if args.size is None:
+        args.size = AU_SIZE if args.crop == "au112" else PrepareSettings.size
     settle_layout(args)
     check_arguments(args)
     out = Path(args.out)
@@ -154,7 +166,7 @@ def _add_to(args, out, workers):
 
 
 def _add_all(args, out, workers, corpus):
-    """Another split, AV offsets, texture modules and speech features, as the arguments ask for them."""
+    """Another split, AV offsets, texture modules, speech features and action units, as the arguments ask for them."""
     if args.split:
         for line in [*_split_again(args, out), *write_report(out)]:
             print(line)
@@ -171,6 +183,10 @@ def _add_all(args, out, workers, corpus):
         add_texture(out, spec, workers, ids)
     if args.speech_features:
         add_speech(out, args.voices, workers, ids, retry_failed=args.retry_failed)
+    if args.action_units:
+        clips = [ClipSource(row.id, Path(row.source), row.speaker) for row in corpus.rows if row.id in ids]
+        add_action_units(clips, out, args.action_units, None, workers, retry_failed=args.retry_failed)
+        write_report(out)
     if args.davs_layout is not None:
         for line in write_layout(out, Path(args.davs_layout), workers, ids):
             print(line)
@@ -193,6 +209,8 @@ def _split_again(args, out):
 
 def _prepare(args, out, workers):
     clips = list_clips(args.corpus, Path(args.root).resolve() if args.ray else args.root)
+    if args.au_csv is not None:
+        check_csv_folder(args.au_csv, [clip.id for clip in clips[: args.limit]])
     held_out = {}
     if args.unseen_speakers:
         held_out["unseen_speakers"] = unseen_speakers(args.corpus, args.unseen_speakers, clips)
@@ -231,11 +249,18 @@ def _prepare_all(args, out, workers, clips, settings, measure):
         add_texture(out, TextureSpec(args.clusters, args.compactness), workers, {clip.id for clip in clips})
     if args.speech_features:
         add_speech(out, args.voices, workers, {clip.id for clip in clips}, retry_failed=args.retry_failed)
+    if args.action_units:
+        add_action_units(clips, out, args.action_units, _csv_folder(args), workers, retry_failed=args.retry_failed)
     kept = [row for row in read_manifest(out).values() if not row.error]
     for line in [*write_report(out), *av_rows.report(kept), *told]:
         print(line)
     if not kept:
         raise InputError(f"{out}: no clip was kept; the reasons stand above, and in {out / 'report.json'}")
+
+
+def _csv_folder(args):
+    """Folder of OpenFace's csv, for machines of a cluster as a whole path; or None."""
+    return None if args.au_csv is None else Path(args.au_csv).resolve()
 
 
 def _av_measure(args):

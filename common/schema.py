@@ -86,7 +86,7 @@ class Choice(Kind):
     def __init__(self, default, names, meaning=""):
         super().__init__(default, meaning)
         self.names = tuple(names)
-        self.words = " or ".join((", ".join(self.names[:-1]), self.names[-1]))
+        self.words = " or ".join(filter(None, (", ".join(self.names[:-1]), self.names[-1])))
 
     def read(self, value, where):
         value = _switch(value)

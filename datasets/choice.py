@@ -8,6 +8,7 @@ from datasets.fields import FIELDS
 _FILLED_BY = {  # what a clip may lack -> what to do
     "phones": "run prepare.py on it again, which aligns them",
     "words": "run prepare.py on it again with --words, which stores those that the corpus gives",
+    "action_units": "run prepare.py on it again with --action_units geometry, or with openface and --au_csv",
 }
 
 
@@ -23,7 +24,7 @@ def choose_rows(corpus, split, least, *, exclude=(), speakers=None, part=(0.0, 1
         part: (low, high) in [0, 1]: only clips whose id hashes into it.
         min_av_confidence: only clips whose AV offset was measured with this confidence, or "sure", and is made up for to within
             half a frame; None takes all.
-        needs: what a clip must have: "phones", "words".
+        needs: what a clip must have: "phones", "words", "action_units".
 
     Returns:
         (list of ClipRow, at least one; dict of what is needed -> number of clips that were left out for want of it).
@@ -45,7 +46,7 @@ def choose_rows(corpus, split, least, *, exclude=(), speakers=None, part=(0.0, 1
     for what in needs:
         fit = [row for row in rows if _has(row, what)]
         if not fit:
-            raise InputError(f"{corpus.folder}: its clips hold no {what}; {_FILLED_BY[what]}")
+            raise InputError(f"{corpus.folder}: its clips hold no {what.replace('_', ' ')}; {_FILLED_BY[what]}")
         without[what], rows = len(rows) - len(fit), fit
     return rows, without
 

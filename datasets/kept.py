@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from datasets.action_units import read_action_units
 from datasets.fields.lips import lips_of
 from datasets.fields.speech import clip_cepstra
 from datasets.limits import most_open
@@ -81,6 +82,11 @@ class KeptClips:
         """(N,) int32 class of the word in each frame of clip `number`, see `datasets.words.frame_words`."""
         key = number, "words"
         return _once(self._computed, key, lambda: frame_words(self._corpus.folder, self._rows[number], self._numbers))
+
+    def action_units(self, number):
+        """datasets.action_units.ActionUnits of clip `number`."""
+        key = number, "action_units"
+        return _once(self._computed, key, lambda: read_action_units(self._corpus.folder, self._rows[number]))
 
     def spoken(self, number):
         """((K, 2) float64 seconds, (K,) int64 classes) of the words of clip `number`; none where the clip has no words."""

@@ -57,12 +57,14 @@ class WindowDataset:
         centre: "word": each window is centred on a word, and clips without words are left out. "known": those of clips with
             words are, those of others lie anywhere. None: all lie anywhere.
         jitter: frames by which a centred window is moved at most.
+        action_units: "required": clips without action units are left out, whether or not a field needs them; None.
 
     Attributes:
         rows: ClipRows of the split that serve.
         people: names of the speakers of the training split in the order of the field `speaker`.
         kept: datasets.kept.KeptClips of the rows.
-        without: dict of "phones" or "words", where fields need them -> number of clips that were left out for want of them.
+        without: dict of "phones", "words" or "action_units", where they are needed -> number of clips that were left out for
+            want of them.
         vocabulary: words in the order of the classes of `word` and `spoken_word`; () where nothing asks for words.
     """
 
@@ -91,6 +93,7 @@ class WindowDataset:
         options=None,
         centre=None,
         jitter=0,
+        action_units=None,
     ):
         self.corpus, self.window, self.fields, self.seed = corpus, int(window), check_fields(fields), seed
         self.audio_window, self.augment, self.negatives = audio_window, augment, negatives or Negatives()
@@ -102,6 +105,8 @@ class WindowDataset:
         needs |= {FIELDS[name].clips for name in self.fields} - {None}
         if centre == "word" or (centre is None and "spoken_word" in self.fields):
             needs.add("words")
+        if action_units is not None:
+            needs.add("action_units")
         elsewhere = (FIELDS[name].looks_elsewhere(self.options.get(name)) for name in self.fields)
         beside = REFERENCE_GAP + 1 if any(elsewhere) else 0
         self.rows, self.without = choose_rows(

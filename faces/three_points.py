@@ -62,7 +62,7 @@ def three_point_poses(landmarks):
     return np.stack([a, b, x, y], 1)
 
 
-def steady_poses(poses, head, corners, fps):
+def steady_poses(poses, head, corners, fps, held):
     """The path of the crop without its zoom: the fit smoothed over time inside one shot, without lead or lag (ours).
 
     A mouth that opens moves the middle of its corners, and with it scale and place of the published crop. Noise of the
@@ -71,10 +71,11 @@ def steady_poses(poses, head, corners, fps):
     SCALE_SECONDS, and faster where it would be more than SCALE_SLACK too small or too large.
 
     Args:
-        poses: (N, 4) float, the three-point fits of N consecutive frames, see `three_point_poses`.
+        poses: (N, 4) float, the fits of a template to N consecutive frames, see `three_point_poses`.
         head: (N, 4) float, the fits of the stable points (canonical face -> frame) of the same frames, as the same numbers.
         corners: (K, 2) float, points of the face in eye distances that shall stay near their places when the head moves fast.
         fps: frames per second.
+        held: (2,) float, point of the template that stays where it is when the scale is smoothed: its middle.
 
     Returns:
         (N, 4) float64.
@@ -90,8 +91,7 @@ def steady_poses(poses, head, corners, fps):
     behind = smooth_series(size - smooth, QUICK * sigma)
     beyond = np.sign(behind) * np.maximum(np.abs(behind) - SCALE_SLACK, 0)
     zoom = np.exp(smooth + smooth_series(beyond, 2 * QUICK * sigma) - size)
-    middle = complex(*TEMPLATE.mean(0))
-    shift = shift + turn * (1 - zoom) * middle  # the middle of the template stays where it is
+    shift = shift + turn * (1 - zoom) * complex(*held)
     turn = turn * zoom
     return np.stack([turn.real, turn.imag, shift.real, shift.imag], 1)
 

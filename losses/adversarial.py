@@ -3,7 +3,7 @@
 Of `quality` the public code of Wav2Lip is followed: lower halves of single faces, binary cross-entropy, and for the generator
 the cross-entropy against "real" (the paper writes log(1 - D), whose gradient fades where the discriminator is sure).
 `conditional` is the spatio-temporal paper's network; what it takes for the person is not published: the reference face here
-(inferred).
+(inferred). `face` is a discriminator of whole faces for the system of action units (arXiv 2110.09951); its layers are ours.
 """
 
 import torch
@@ -14,10 +14,11 @@ from common.schema import REQUIRED, Number
 from common.suggest import refuse_unknown
 from losses.masking import frame_mean
 from losses.term import Precise, Term, fixed, raised
+from models.au.discriminator import FaceDiscriminator
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.precision import outside_autocast
 
-DISCRIMINATORS = {"quality": QualityDiscriminator, "conditional": ConditionalDiscriminator}
+DISCRIMINATORS = {"quality": QualityDiscriminator, "conditional": ConditionalDiscriminator, "face": FaceDiscriminator}
 
 
 class Adversary(Precise):
@@ -72,7 +73,7 @@ class AdversarialLoss(Term):
     A discriminator judges with the statistics of its batch norm that it gathered so far, and gets no gradient here.
 
     Args:
-        discriminator: "quality" (Wav2Lip) or "conditional" (given sound and person), or a list of both.
+        discriminator: "quality" (Wav2Lip), "conditional" (given sound and person) or "face" (whole faces), or a list of them.
         face_size, width: of the discriminators; face_size is the generator's.
 
     Raises:

@@ -9,6 +9,10 @@ from common.errors import InputError
 from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
+from losses.au.identity import IdentityUpper
+from losses.au.motion import FaceMotion
+from losses.au.perceptual import PerceptualUnits, PerceptualVgg
+from losses.au.units import ActionUnitBce, ActionUnitDice
 from losses.davs.association import Association
 from losses.davs.classification import PersonClassification, WordClassification
 from losses.davs.drawn import DrawnL1, DrawnStill
@@ -64,6 +68,12 @@ LOSSES = {
     "speech_people": SpeechPeopleLoss,
     "modality": ModalityLoss,
     "drawn_adversarial": DrawnAdversarial,
+    "action_unit_bce": ActionUnitBce,
+    "action_unit_dice": ActionUnitDice,
+    "identity_upper": IdentityUpper,
+    "face_motion": FaceMotion,
+    "perceptual_units": PerceptualUnits,
+    "perceptual_vgg": PerceptualVgg,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

@@ -21,12 +21,14 @@ class Setting:
             the network must have learnt from the kind of crop that the corpus holds.
         released: network name -> path of the checkpoint that comes with the project.
         model: the network that is trained, or None.
+        rates: field of labels -> list of the shares of the training frames in which each label is present; None: no corpus.
         face_size: side of its faces in pixels; width: its width; frames: T, of a window.
     """
 
     load: Callable | None = None
     released: Callable | None = None
     model: nn.Module | None = None
+    rates: Callable | None = None
     face_size: int = 96
     width: float = 1.0
     frames: int = 5

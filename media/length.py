@@ -1,6 +1,9 @@
-"""How long the tracks of a file are by their packets, which are listed and not decoded."""
+"""How long the tracks of a file are, and when its frames begin, by their packets, which are listed and not decoded."""
 
-from media.container import audio_stream, open_input, video_stream
+import numpy as np
+
+from media.container import audio_stream, open_input, start_seconds, video_stream, zero_seconds
+from media.info import probe
 
 
 def packet_seconds(path):
@@ -47,3 +50,28 @@ def track_ends(path, what="video"):
         begin, end = (float(one * video.time_base) for one in spans[video.index])
         heard = None if sound is None or spans[sound.index] is None else float(spans[sound.index][1] * sound.time_base)
         return end - begin, None if heard is None else heard - begin
+
+
+def frame_starts(path, what="video"):
+    """When the frames of a video begin, in order, without resampling; the file is read once.
+
+    Args:
+        path: the file.
+        what: what it was given for, for messages.
+
+    Returns:
+        (n,) float64 seconds, never decreasing, from the time 0 of media.VideoReader. Where a packet has no time, all lie at the
+        file's rate.
+
+    Raises:
+        InputError: no video that can be opened.
+    """
+    info = probe(path, what)
+    with open_input(path, what) as container:
+        video = video_stream(container, path)
+        zero = zero_seconds(start_seconds(video), start_seconds(audio_stream(container)))
+        frames = [packet for packet in container.demux(video) if packet.size and not packet.is_discard]
+        times = [None if frame.pts is None else float(frame.pts * frame.time_base - zero) for frame in frames]
+    if any(time is None for time in times):
+        return np.arange(len(times)) / float(info.fps)
+    return np.sort(np.array(times, np.float64))

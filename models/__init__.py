@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from common.errors import InputError
+from models.au import ActionUnits
 from models.davs import Davs
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.fuse import fuse_for_inference, fuse_named
@@ -19,10 +20,12 @@ from models.lips.sync import LipSync
 from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.syncnet_v2 import SyncNetV2
+from models.vgg import Vgg19
 from models.wav2lip import Wav2Lip
 
 __all__ = [
     "MODELS",
+    "ActionUnits",
     "ConditionalDiscriminator",
     "Davs",
     "FidInception",
@@ -34,6 +37,7 @@ __all__ = [
     "QualityDiscriminator",
     "SyncNetColor",
     "SyncNetV2",
+    "Vgg19",
     "Wav2Lip",
     "build_model",
     "fuse_for_inference",
@@ -52,8 +56,10 @@ MODELS = {
     "lip_motion": LipMotion,
     "lip_refiner": LipRefiner,
     "davs": Davs,
+    "action_units": ActionUnits,
     "syncnet_v2": SyncNetV2,
     "fid_inception": FidInception,
+    "vgg19": Vgg19,
 }
 
 
@@ -63,8 +69,8 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
-            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner and davs see
-            their classes; syncnet_v2 and fid_inception take none.
+            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner, davs and
+            action_units see their classes; syncnet_v2, fid_inception and vgg19 take none.
 
     Raises:
         InputError: an unknown name or key (the nearest known one is named), or a value out of range.

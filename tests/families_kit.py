@@ -28,8 +28,10 @@ FAMILIES = {  # name -> (config, overrides)
                             "losses.published={loss: association, frames: 4, detach: video, weight: 0.1}",
                             "losses.identity_words.uniform=squares", "losses.landmark_heatmaps={weight: 0.1}",
                             "losses.identity_contrast={weight: 0.1}"]),
+    "action_units": ("au_fusion_gan", ["train.init=null", "losses.perceptual_units=null", "data.window=5",
+                                        "model.face_size=96", "model.temporal=tcsan"]),
 }  # fmt: skip
-WIDTHS = {"davs": 0.125}
+WIDTHS = {"davs": 0.125, "action_units": 0.125}
 
 
 def make_expert(folder, crop="aligned"):

@@ -1,18 +1,20 @@
 """Networks and losses at a small size, each with what it is called with: for tests of precision and of compiling."""
 
 from pathlib import Path
+from unittest import mock
 
 import torch
 
 from losses.criterion import LOSSES
 from losses.term import Setting
-from models import MODELS, build_model
+from models import MODELS, build_model, vgg
 from models.lips.motion import MARGIN
 from models.lips.sync import CONTEXT
 from models.precision import unit_length
 from speech.arpabet import PHONES
 
-BIG = ("syncnet_v2", "fid_inception")  # judges, which take no gradient; half precision is slow on CPUs
+BIG = ("syncnet_v2", "fid_inception", "vgg19")  # judges, which take no gradient; half precision is slow on CPUs
+THIN = tuple(tuple(channels // 8 for channels in group) for group in vgg.CHANNELS)  # of VGG-19
 
 
 def seeded(build):
@@ -22,9 +24,11 @@ def seeded(build):
 
 def network(name, **options):
     """A network in eval mode whose batch statistics are those of a batch, so that its maps have a usual size."""
-    small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", "syncnet_v2", "fid_inception") else {"width": 0.25}
+    small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", *BIG) else {"width": 0.25}
     small = {"face_size": 64, "width": 0.125, "words": 20} if name == "davs" else small
-    model = seeded(lambda: build_model({"name": name, **small, **options}))
+    small = {"face_size": 96, "width": 0.125} if name == "action_units" else small
+    with mock.patch.object(vgg, "CHANNELS", THIN):
+        model = seeded(lambda: build_model({"name": name, **small, **options}))
     with torch.no_grad():
         model.train()
         deep = ("identity_encoder.", "decoder.")  # of DAVS: 35 norms in a row, each of which enlarges what rounding did before
@@ -61,6 +65,9 @@ def inputs_of(name, model, count=4):
                          rand(count * 12, 20, 12) * 40 - 20),  # noise alone would make all persons alike
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
         "fid_inception": lambda: (rand(count, 3, 96, 96),),
+        "action_units": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),
+                                 rand(count * 6, 28, 12) * 40 - 20),
+        "vgg19": lambda: (rand(count, 3, 32, 32),),
     }[name]()
 
 
@@ -71,9 +78,17 @@ def all_of_davs(model, faces, mfcc):
     return (model.watch(faces), heard, *identity, model.draw(identity, heard[: len(faces)]), words)
 
 
+def all_of_action_units(model, faces, mfcc):
+    """All that a network of action units makes of faces (N, 3, S, S) and of the sound of 6 frames each."""
+    identity, features = model.identify(faces), model.hear(mfcc)
+    codes = model.fuse(identity, features.unflatten(0, (len(faces), -1)))
+    drawn = model.paint(identity, codes[:, 0])
+    return (features, model.audio_to_units(mfcc)[1], identity.code, codes, drawn, model.read_units(drawn))
+
+
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
          "lip_landmarks": "find", "lip_motion": "lips", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
-FUNCTIONS = {"davs": all_of_davs}
+FUNCTIONS = {"davs": all_of_davs, "action_units": all_of_action_units}
 
 
 def call(model, arguments):
@@ -138,6 +153,12 @@ TERMS = {  # options of a config beside the weight
     "speech_people": {},
     "modality": {},
     "drawn_adversarial": {},
+    "action_unit_bce": {},
+    "action_unit_dice": {},
+    "identity_upper": {},
+    "face_motion": {},
+    "perceptual_units": {"classifier": "classifier"},
+    "perceptual_vgg": {"weights": "vgg19"},
 }
 
 
@@ -176,7 +197,9 @@ def fields_and_outputs():
              "speech": rand(2, 5 + 2 * CONTEXT, 288), "sync_lips": rand(2, 5 + 2 * CONTEXT, 20, 2),
              "sync_rest": rand(2, 20, 2), "lips": rand(2, 5, 20, 2) / 10, "amplitude": rand(2) + 0.5,
              "mfcc": rand(2, 5, 20, 12) * 8 - 4, "identity_face": rand(2, 3, 96, 96), "spoken_word": torch.tensor([4, -1]),
-             "speaker": torch.tensor([-1, 2])}  # fmt: skip
+             "speaker": torch.tensor([-1, 2]),
+             "action_units": (rand(2, 5, 5) > 0.6).float(),
+             "action_units_known": torch.tensor([[True] * 5, [True, False, True, True, False]])}  # fmt: skip
     outputs = {"face": rand(2, 5, 3, 96, 96), "mouth": rand(2, 5, 20, 2) * 96,
                "audio_embedding": unit_length(rand(6, 64)).unflatten(0, (2, 3)),
                "face_embedding": unit_length(rand(2, 64)), "sync_scale": torch.tensor([10.0, 10.0]),
@@ -187,5 +210,5 @@ def fields_and_outputs():
                "audio_speech": rand(2, 4, 32) - 0.5, "video_speech": rand(2, 4, 32) - 0.5, "audio_words": rand(2, 7) - 0.5,
                "video_words": rand(2, 7) - 0.5, "heatmaps": rand(2, 4, 68, 24, 24), "heard": torch.tensor([0, 1, 3, 4]),
                "identity_codes": rand(2, 3, 32) - 0.5, "identity_maps": rand(2, 3, 8, 24, 24) - 0.5,
-               "identity_people": rand(2, 3, 3) - 0.5}  # fmt: skip
+               "identity_people": rand(2, 3, 3) - 0.5, "drawn_units": rand(2, 5, 5) * 4 - 2}  # fmt: skip
     return batch, outputs

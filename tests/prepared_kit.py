@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from datasets.action_units import KIND as UNITS
 from datasets.clip_files import clip_path, write_clip, write_side
 from datasets.prepared import FORMAT, ClipRow
 from datasets.preparing.phones import store
@@ -23,7 +24,7 @@ def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=SPLITS, word
     """Write `clips` clips whose mouth region's brightness follows the loudness of their mel; returns the folder.
 
     Each has phones, texture modules, speech features of noise with one changed voice and, where `words` says so, the words
-    "bin" and "blue", a half of the clip each.
+    "bin" and "blue", a half of the clip each, and random action units.
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,8 @@ def make_corpus(folder, clips=6, frames=40, size=96, seed=0, splits=SPLITS, word
             if words:
                 times = np.array([[0, frames / 50], [frames / 50, frames / 25]])
                 write_side(folder, KIND, row.id, {"word_times": times}, {}, {"words": ["bin", "blue"]})
-                row.side = {KIND: {"from": "given"}}
+                row.side = {KIND: {"from": "given"}, UNITS: {"from": "geometry"}}
+                store_units(folder, row, np.random.default_rng([seed, number, 2]))
             store_modules(folder, row, TextureSpec(), np.tile(grid_modules(size, size), (frames, 1, 1)))  # quick to make
             store_speech(folder, row, np.random.default_rng([seed, number, 1]))
             manifest.write(json.dumps(vars(row)) + "\n")
@@ -72,6 +74,14 @@ def store_speech(folder, row, rng, speeds=(1.1,)):
         arrays[f"voice_{number}"] = rng.standard_normal((frames + 2 * MARGIN, 288)).astype(np.float16)
         arrays[f"mel_{number}"] = rng.uniform(-4, 4, (80, frames * 16 // 5 + 1)).astype(np.float16)
     write_side(folder, SPEECH, row.id, arrays, parameters_of(row, len(speeds)))
+
+
+def store_units(folder, row, rng):
+    """Write random action units, one frame of ten unknown."""
+    known = rng.random(row.frames) > 0.1
+    intensity = (rng.uniform(0, 2, (row.frames, 5)) * known[:, None]).astype(np.float32)
+    arrays = {"present": (intensity >= 1).astype(np.uint8), "intensity": intensity, "known": known}
+    write_side(folder, UNITS, row.id, arrays, {})
 
 
 def make_alignment(rng, seconds):

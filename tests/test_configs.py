@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from benchmarks.ablation.rows import ROWS
+from common.action_units import UNITS
 from common.errors import InputError
 from losses.criterion import LOSSES, build_criterion
 from models import build_model
@@ -32,6 +33,7 @@ FIGURES = {  # of each loss
     **{"sync_contrast": ("frames", "windows"), "association": ("right",), "identity_contrast": ("right",),
        "speech_people": ("audio", "video")},
     **{"drawn_adversarial": ("patches",), "landmark_heatmaps": ("pixels",)},
+    **{"action_unit_bce": tuple(f"{figure}_au{unit}" for figure in ("f1", "accuracy") for unit in UNITS)},
 }
 ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial"}
 WAV2LIP = {"l1", "sync"}
@@ -46,6 +48,7 @@ WORDS = {"audio_words", "video_words"}
 SHARED = {*WORDS, "association", "modality"}
 DRAWN = {"drawn", "drawn_mouth", "drawn_still", "drawn_adversarial"}
 APART = {*SHARED, *CODES, "people"}
+FUSED = {"l1", "identity_upper", "perceptual_units", "drawn_units", "drawn_dice"}
 DAVS = {"words": 2, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3, "identity_stride": 1}  # of small ones
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
@@ -68,6 +71,9 @@ LOSSES_OF = {  # the losses of each config
     **{"davs_small": {*APART, *DRAWN, "drawn_motion"}, "davs_small_plain": {*APART, *DRAWN, "drawn_motion"} - CODES},
     **{"davs_grid_landmarks": {"landmark_heatmaps"}, "davs_grid_words": SHARED, "davs_grid_disentangle": APART},
     **{"davs_grid": {*APART, *DRAWN, "drawn_motion"}},
+    **dict.fromkeys(("au_audio", "au_classifier", "au_small_audio", "au_small_classifier"), {"units", "dice"}),
+    **dict.fromkeys(("au_fusion", "au_fusion_gru", "au_small_fusion"), FUSED),
+    **dict.fromkeys(("au_fusion_gan", "au_small_fusion_gan"), {*FUSED, "adversarial"}),
 }  # fmt: skip
 
 
@@ -90,12 +96,19 @@ def at(config, keys):
     return config
 
 
+NETWORKS = {  # of each kind of crop: what runs begin from, and what losses ask
+    "aligned": [("syncnet_color", {}), ("wav2lip", {}), ("lip_refiner", {})],
+    "davs": [("davs", {**DAVS, "people": 2, "width": 0.125})],
+    "au112": [("action_units", {"temporal": "gru", "width": 0.125})],
+}
+
+
 @pytest.fixture(scope="session")
 def stage(small_corpus, tmp_path_factory):
     """Corpora of each kind of crop whose AV offsets are known, and for each networks to begin with: overrides by kind."""
     folder, overrides = tmp_path_factory.mktemp("configs"), {}
     torch.manual_seed(0)
-    for crop in ("aligned", "box", "davs"):
+    for crop in ("aligned", "box", "davs", "au112"):
         corpus = shutil.copytree(small_corpus, folder / crop)
         stored = json.loads((corpus / "corpus.json").read_text())
         stored["settings"]["crop"] = crop
@@ -104,9 +117,8 @@ def stage(small_corpus, tmp_path_factory):
         rows = [{**row, "av_offset": 0.0, "av_confidence": 1.0} for row in rows]
         (corpus / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         weights = {}
-        for name in ("davs",) if crop == "davs" else ("syncnet_color", "wav2lip", "lip_refiner"):
-            network = {"name": name, "face_size": 96, "width": 0.25}
-            network |= {**DAVS, "people": 2, "width": 0.125} if name == "davs" else {}
+        for name, more in NETWORKS.get(crop, NETWORKS["aligned"]):
+            network = {"name": name, "face_size": 96, "width": 0.25, **more}
             weights[name] = folder / f"{name}-{crop}.safetensors"
             save_checkpoint(weights[name], build_model(network), {"model": network, "data": {"crop": crop}})
         overrides[crop] = {"data.corpus": corpus, "losses.sync.expert": weights.get("syncnet_color"), "train.init": weights}
@@ -129,6 +141,10 @@ def lighten(config, stage, runs):
         small["model.face_size"] = 96
     if config["model"].get("width", 2) <= 1:
         small["model.width"] = 0.25
+    if config["model"]["name"] == "action_units":
+        small |= {"model.width": 0.125, "data.window": 12}  # so many frames that every unit counts in its figures
+    if "perceptual_units" in config["losses"]:
+        small["losses.perceptual_units.classifier"] = given["train.init"]["action_units"]
     if "sync" in config["losses"]:
         small["losses.sync.expert"] = given["losses.sync.expert"]
     if config["model"]["name"] == "davs":

@@ -19,7 +19,8 @@ from training.config.settings import CONFIG
 
 TEXT = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 CONFIGS = sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
-TOLD_IN_WORDS = ("expert", "judge", "landmarks", "width")  # arguments whose default is a file, or of the model
+# arguments whose default is a file, or of the model
+TOLD_IN_WORDS = ("expert", "judge", "landmarks", "width", "classifier", "weights")
 
 
 def cells(line):

@@ -28,7 +28,7 @@ def test_asking_for_one_changes_nothing_else_in_an_item(corpus):
 
 
 @pytest.mark.parametrize("augment", [{"shift": 4, "flip": 0.5}, {"shift": 3, "turn": 9, "zoom": 0.1}])
-@pytest.mark.parametrize("of", ["same", "elsewhere", "clip"])
+@pytest.mark.parametrize("of", ["same", "elsewhere", "clip", "first"])
 def test_an_identity_face_of_the_window_s_clip_is_moved_with_the_window(corpus, of, augment):
     data = WindowDataset(corpus, "train", 5, ("identity_face",), augment=augment, options={"identity_face": {"of": of}})
     moves = 0
@@ -36,6 +36,7 @@ def test_an_identity_face_of_the_window_s_clip_is_moved_with_the_window(corpus, 
         window = data.window_of(index)
         window.name = "identity_face"
         place = window.second(of)
+        assert of != "first" or (place.number, place.frames.tolist()) == (window.number, [0])
         faces = data.clip(place.number)["face"]
         still, moved = (window.look.pixels(faces, place.frames, moved=one)[0] for one in (False, True))
         wanted = still if of == "same" else moved

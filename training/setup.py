@@ -2,6 +2,7 @@
 
 import signal
 import warnings
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from datasets.centring import JITTER
+from datasets.label_rates import label_rates
 from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
@@ -50,7 +52,8 @@ def build_losses(config, device, model, learnt=None, stand_ins=None):
     section = config["model"]
     sizes = {"face_size": getattr(model, "face_size", None) or 96, "width": section.get("width", 1.0)}
     frames = window_frames(config["data"])
-    setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, **sizes, frames=frames)
+    rates = cache(lambda field: label_rates(open_corpus(config["data"]), field))
+    setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, rates, **sizes, frames=frames)
     criterion = build_criterion(config["losses"], setting)
     for loss in criterion.terms:
         if missing := set(criterion.reads(loss)) - set(model.gives):
@@ -96,6 +99,13 @@ def window_frames(data):
     return data["longest"] if data["window"] == "phoneme" else data["window"]
 
 
+def open_corpus(data):
+    """PreparedCorpus that the section `data` of a config names."""
+    if not data["corpus"]:
+        raise InputError("data.corpus: name the folder that prepare.py made")
+    return PreparedCorpus.open_folder(data["corpus"])
+
+
 def build_datasets(config, fields, sync_frames, textures=None, options=None, face_size=None):
     """(training windows, dict of split -> validation windows) of the corpus that the config names.
 
@@ -107,9 +117,7 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
         face_size: side of the network's faces in pixels; None: it sees no pictures, and takes a corpus of any size.
     """
     data, train = config["data"], config["train"]
-    if not data["corpus"]:
-        raise InputError("data.corpus: name the folder that prepare.py made")
-    corpus = PreparedCorpus.open_folder(data["corpus"])
+    corpus = open_corpus(data)
     if face_size not in (None, corpus.settings["size"]):
         raise InputError(
             f"data.corpus: {data['corpus']} holds faces of {corpus.settings['size']} pixels, the model takes {face_size}"
@@ -120,7 +128,7 @@ def build_datasets(config, fields, sync_frames, textures=None, options=None, fac
     if data["identity"] is not None:
         options = {**(options or {}), "identity_face": {"of": data["identity"]}}
     common |= {"textures": textures, "options": options, "negatives": Negatives(**data["negatives"])}
-    common |= {"min_av_confidence": data["min_av_confidence"], "centre": data["centre"]}
+    common |= {key: data[key] for key in ("min_av_confidence", "centre", "action_units")}
     own = {"balance": data["balance"], "augment": data["augment"], "part": tuple(data["part"])}
     own |= {"speakers": data["speakers"], "jitter": JITTER if data["centre"] else 0}
     training = WindowDataset(corpus, "train", window, fields, seed=train["seed"], **own, **common)

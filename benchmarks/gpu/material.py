@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.gpu.bench import Material
 from common.errors import InputError
+from datasets.action_units import KIND as UNITS
 from datasets.clip_files import clip_path, write_clip, write_side
 from datasets.prepared import FORMAT, ClipRow, PreparedCorpus
 from datasets.texture import kind_of, parameters_of
@@ -45,10 +46,19 @@ def make_material(folder, corpus=None, *, frames=75, widths=(0.25, 1.0)):
 
 def _make_expert(path, size, width, corpus):
     """A lip-sync expert of random weights; returns its path."""
+    return _save_fresh(path, {"name": "syncnet_color", "face_size": size, "width": width}, corpus)
+
+
+def _make_classifier(material, width):
+    """A classifier of action units of random weights, beside the runs; returns its path."""
+    section = {"name": "action_units", "stage": "classifier", "face_size": material.face_size, "width": width}
+    return _save_fresh(material.folder / f"classifier-{width:g}.safetensors", section, material.corpus)
+
+
+def _save_fresh(path, section, corpus):
     from models import build_model
     from training.checkpoint import save_checkpoint
 
-    section = {"name": "syncnet_color", "face_size": size, "width": width}
     torch.manual_seed(0)
     save_checkpoint(path, build_model(section), {"model": section, "data": {"crop": _crop_of(corpus)}})
     return path
@@ -91,6 +101,8 @@ def load_light(name, material, *overrides, width=0.25, device="cpu", **train):
     for loss, options in plain["losses"].items():
         if "expert" in options:
             given.append(f"losses.{loss}.expert={material.expert[width]}")
+        if "classifier" in options:
+            given.append(f"losses.{loss}.classifier={_make_classifier(material, width)}")
         if "enable_when" in options:
             given.append(f"losses.{loss}.enable_when=null")
     given += [f"train.{key}={json.dumps(value)}" for key, value in train.items()]
@@ -100,8 +112,8 @@ def load_light(name, material, *overrides, width=0.25, device="cpu", **train):
 def draw_corpus(folder, frames=75, size=96, seed=0):
     """A prepared corpus of ten clips of drawn faces whose mouths follow their sound; numpy alone. Returns the folder.
 
-    It has all that the configs ask for: phones, words, AV offsets that are known, and texture modules (blocks of a grid, which
-    are quick to make).
+    It has all that the configs ask for: phones, words, action units that follow the loudness, AV offsets that are known, and
+    texture modules (blocks of a grid, which are quick to make).
     """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +131,10 @@ def draw_corpus(folder, frames=75, size=96, seed=0):
         write_side(folder, "phones", row.id, _phones(frames / 25, rng), {"drawn": True})
         times = np.array([[0, 0.5], [0.5, 1]]) * row.seconds
         write_side(folder, WORDS, row.id, {"word_times": times}, {}, {"words": list(SPOKEN)})
-        row.side = {WORDS: {"from": "given"}}
+        opening = np.stack([loud > level for level in (0.8, 0.75, 0.7, 0.5, 0.6)], 1)
+        units = {"present": opening.astype(np.uint8), "intensity": 5 * loud[:, None] * opening, "known": np.ones(frames, bool)}
+        write_side(folder, UNITS, row.id, {**units, "intensity": units["intensity"].astype(np.float32)}, {})
+        row.side = {WORDS: {"from": "given"}, UNITS: {"from": "geometry"}}
         labels = np.tile(grid_modules(size, size), (frames, 1, 1)).astype(np.uint8)
         write_side(folder, kind_of(TextureSpec()), row.id, {"labels": labels}, parameters_of(row, TextureSpec()))
         rows.append(row)

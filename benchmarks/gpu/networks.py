@@ -10,9 +10,9 @@ from models.precision import exact_products
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 2.0**10  # of the loss, in all precisions: float16 loses small gradients, for which a run has its own scale
-# in training the one forgets persons at random, the other drops maps, and a GPU draws other ones than a CPU
-PLAIN = ("lip_motion", "davs")
-JUDGES = ("syncnet_v2", "fid_inception")  # never trained here: in eval mode alone, and no gradient in half precision
+# in training the one forgets persons at random, the others drop maps, and a GPU draws other ones than a CPU
+PLAIN = ("lip_motion", "davs", "action_units")
+JUDGES = ("syncnet_v2", "fid_inception", "vgg19")  # never trained here: in eval mode alone, and no gradient in half precision
 # mode -> precision -> (outputs, gradient): the greatest distance that is let pass, see `apart`. In mode "plain" the batch norms
 # do nothing, so that only the rounding of the products is left: bfloat16 has 8 bits, float16 and TF32, in which CUDA convolves
 # float32 unless told otherwise, 11. In mode "training" each of 40 to 60 batch norms enlarges what rounding did below it, and
@@ -23,9 +23,9 @@ BOUNDS = {
     "training": {"fp32 exact": (5e-3, 0.3), "fp32": (5e-2, 1.0), "fp16": (5e-2, 1.0), "bf16": (0.3, 2.0)},
 }
 PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights: bfloat16 on a CPU has 29, 2.4 grey levels
-WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "davs")
+WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "davs", "action_units")
 FEWER = {"davs": {"face_size": 96, "words": 50, "people": 9, "speech_frames": 5, "speech_stride": 1, "drawn_frames": 2,
-                  "identity_frames": 3}}  # fmt: skip
+                  "identity_frames": 3}, "action_units": {"face_size": 96}}  # fmt: skip
 
 
 def measure(bench: Bench):
@@ -171,13 +171,15 @@ def make_inputs(kind, windows, generator):
     if kind == "davs":
         sound = 10 * torch.randn(many, faces, 20, 12, generator=generator)
         return {"face": smooth(many, faces, 3), "mfcc": sound, "identity_face": smooth(many, 3)}
+    if kind == "action_units":
+        return {"mfcc": 10 * torch.randn(many, faces, 28, 12, generator=generator), "identity_face": smooth(many, 3)}
     if kind == "disc_quality":
         return (smooth(many * faces, 3),)
     if kind == "disc_conditional":
         return mel(many * faces), smooth(many * faces, 3), smooth(many * faces, 3)
     if kind == "syncnet_v2":
         return torch.randn(many, 1, 13, 20, generator=generator), 255 * smooth(many, 3, faces, side=224)
-    if kind == "fid_inception":
+    if kind in ("fid_inception", "vgg19"):
         return (smooth(many, 3),)
     raise KeyError(f"{kind}: this benchmark does not know what to feed it with; enter it in benchmarks/gpu/networks.py")
 

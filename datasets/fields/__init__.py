@@ -1,6 +1,7 @@
 """Every field that a batch may hold. A new one is a function in a file of this folder, which is imported here."""
 
 from datasets.fields import (  # noqa: F401 - they enter their fields
+    action_units,
     features,
     labels,
     lips,

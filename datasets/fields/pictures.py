@@ -59,9 +59,10 @@ def _check_identity(options):
 @register(
     "identity_face", "(3, S, S)", "float32", "[0, 1]",
     "one face of the same person, RGB; option of: same: from another clip where there is one, else from elsewhere in the clip; "
-    "elsewhere: in the clip; clip: any frame of the clip; of those two it is moved, turned and zoomed as the window is",
+    "elsewhere: in the clip; clip: any frame of the clip; first: its first frame; of those three it is moved, turned and "
+    "zoomed as the window is",
     complete=lambda batch: batch.pictures("identity_face")[:, 0], options={"of": "same"}, check=_check_identity,
-    elsewhere=lambda options: options["of"] != "clip",
+    elsewhere=lambda options: options["of"] not in ("clip", "first"),
 )  # fmt: skip
 def identity_face(window):
     of = window.options["of"]

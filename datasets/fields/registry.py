@@ -24,7 +24,7 @@ class Field:
             field's name, converted to `dtype`.
         options: dict of option -> its default.
         check: function of the options that raises InputError where a value is out of range; None checks nothing.
-        clips: what a clip must have for this field: "phones", "words", or None.
+        clips: what a clip must have for this field: "phones", "words", "action_units", or None.
         voices: whether the field follows a changed voice (`Window.voice`); others are refused beside `data.augment.voice`.
         sound: whether it is sound that `data.augment` makes louder, noisy or silent.
         elsewhere: whether it looks at the clip outside the window, so that the clip must have room for that; or a function of

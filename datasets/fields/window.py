@@ -10,8 +10,8 @@ from common.errors import InputError
 from datasets.augment import AudioChange, PictureChange
 
 REFERENCE_GAP = 5  # frames between a window and its reference, at least
-IDENTITIES = ("same", "elsewhere", "clip")  # whose face identity_face may be
-SECONDS = ("elsewhere", "same", "other", "clip")  # kinds of a second window
+IDENTITIES = ("same", "elsewhere", "clip", "first")  # whose face identity_face may be
+SECONDS = ("elsewhere", "same", "other", "clip", "first")  # kinds of a second window
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ class Window:
 
         Args:
             kind: "elsewhere": in this clip. "same": the same speaker, in another clip where there is one, else elsewhere in
-                this clip. "other": another speaker. "clip": anywhere in this clip, in the window as well.
+                this clip. "other": another speaker. "clip": anywhere in this clip, in the window as well. "first": at the
+                beginning of this clip, wherever the window lies.
             span: frames.
 
         Returns:
@@ -157,11 +158,11 @@ class Window:
             number = clips[int(rng.integers(len(clips)))]
         row = self.data.rows[number]
         starts = max(1, row.frames - span + 1)
-        if number == self.number and kind != "clip":
+        if number == self.number and kind not in ("clip", "first"):
             gap = REFERENCE_GAP
             start = draw_outside(rng, starts, self.start - gap - span + 1, self.start + self.count + gap)
         else:
-            start = int(rng.integers(starts))
+            start = 0 if kind == "first" else int(rng.integers(starts))
         frames = np.minimum(start + np.arange(span), row.frames - 1)
         return Place(number, row, self.data.clip(number), start, frames)
 

@@ -2,6 +2,7 @@
 
 from common.errors import InputError
 from common.places import check_folder, refuse_inputs
+from datasets.action_units import OPENFACE
 from datasets.clip_ids import is_utf8, printable
 from datasets.preparing.phones import WAYS, require_aligner
 from datasets.preparing.settings import SPLITTING, PrepareSettings
@@ -24,9 +25,10 @@ def check_arguments(args):
     """
     afterwards = args.measure_av_offset or args.correct_av_offset
     adds = args.texture or afterwards or args.speech_features or args.split is not None or args.davs_layout is not None
+    adds = adds or args.action_units is not None
     if (args.corpus is None) != (args.root is None) or (args.corpus is None and not adds):
         raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features, --measure_av_offset, "
-                         "--split or --davs_layout, for clips that are prepared already")  # fmt: skip
+                         "--split, --davs_layout or --action_units, for clips that are prepared already")  # fmt: skip
     if args.corpus is not None and args.split is not None:
         raise InputError("--split places clips anew that are prepared already; give it without --corpus and --root, or prepare "
                          "with --val_share, --test_share, --val_speakers, --unseen_speakers and --split_seed")  # fmt: skip
@@ -34,6 +36,10 @@ def check_arguments(args):
         raise InputError("--davs_layout writes clips that are prepared already; give it without --corpus and --root")
     if args.corpus is None and args.words:
         raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
+    if args.corpus is None and args.action_units == OPENFACE:
+        raise InputError("--action_units openface counts the frames of the videos; give --corpus and --root, too")
+    if args.action_units == OPENFACE and args.au_csv is None:
+        raise InputError("--action_units openface: give the folder of OpenFace's csv, too, as --au_csv")
     if args.corpus is not None and afterwards:
         raise InputError("--measure_av_offset and --correct_av_offset are for clips that are prepared already; give them "
                          "without --corpus and --root, or prepare with --av_offset measure or correct")  # fmt: skip
@@ -108,7 +114,9 @@ def _check_effects(args, afterwards):
     needs = {"clusters": (args.texture, "--texture"), "compactness": (args.texture, "--texture"),
              "voices": (args.speech_features, "--speech_features"),
              "av_judge": (measures, "--measure_av_offset or --correct_av_offset, or --corpus without --av_offset off"),
-             "retry_failed": (args.corpus or args.speech_features, "--corpus or --speech_features")}  # fmt: skip
+             "au_csv": (args.action_units == OPENFACE, "--action_units openface"),
+             "retry_failed": (args.corpus or args.speech_features or args.action_units,
+                              "--corpus, --speech_features or --action_units")}  # fmt: skip
     for name, (there, what) in needs.items():
         if name in args.given and not there:
             raise InputError(f"--{name} has no effect without {what}; leave it out")

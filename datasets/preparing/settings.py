@@ -15,7 +15,7 @@ class PrepareSettings:
     """What decides how a prepared clip looks; stored in corpus.json.
 
     Attributes:
-        crop: "aligned", "box" or "davs"; size: side of the stored crops in pixels; pads: of a box crop.
+        crop: "aligned", "box", "davs" or "au112"; size: side of the stored crops in pixels; pads: of a box crop.
         fps: frame rate to which every clip is brought.
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_speakers: for validation, whole.

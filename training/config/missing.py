@@ -19,9 +19,11 @@ def config_of_network(section):
     """The config in `configs/` with the shortest name whose section `model` holds all these values; None: none does.
 
     Args:
-        section: dict with `name`, the network's, with which the names of its configs begin.
+        section: dict with `name`, the network's, which its configs hold.
     """
-    for path in sorted(CONFIGS.glob(f"{section['name']}*.yaml"), key=lambda one: (len(one.name), one.name)):
+    for path in sorted(CONFIGS.glob("*.yaml"), key=lambda one: (len(one.name), one.name)):
+        if f"name: {section['name']}," not in path.read_text(encoding="utf-8"):
+            continue  # a variant of a config, or of another network; reading it takes longer
         model = load_config(path)["model"]
         if all(model.get(key) == value for key, value in section.items()):
             return path

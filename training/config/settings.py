@@ -46,18 +46,20 @@ _model = Free(
     "{name: wav2lip}",
     "replaced as a whole by a config without a base. `wav2lip`, `syncnet_color` (expert; also `frames`), `lip_landmarks` (no "
     "width), `lip_sync` (`features`, `width` in channels, `dimension`, `dropout`), `lip_motion` (`features`, `hears`, `width` "
-    "in channels, `dropout`, `deaf`, `audio_gate`), `lip_refiner` (also `portrait`, `gap`, `loose`, `paints`) or `davs` "
+    "in channels, `dropout`, `deaf`, `audio_gate`), `lip_refiner` (also `portrait`, `gap`, `loose`, `paints`), `davs` "
     "(`stage` words, disentangle or generate, `words`, `people`, `speech_frames`, `speech_stride`, `drawn_frames`, "
-    "`identity_frames`, `identity_stride`, `dropout`, `identity_levels`, `speech_levels`). "
-    "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256), as prepared; "
-    "`width` 0.25 to 1 (`davs`: from 0.125); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
+    "`identity_frames`, `identity_stride`, `dropout`, `identity_levels`, `speech_levels`) or `action_units` (`stage` audio, "
+    "classifier or fusion, `columns`, `temporal` gru, tcn or tcsan, `attention` features or frames, `unit_codes`, "
+    "`unit_reader`, `dropout`). "
+    "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256; `action_units`: 96, 112, 128), as prepared; "
+    "`width` 0.25 to 1 (`davs`, `action_units`: from 0.125); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
     "([spatial.md](spatial.md))",
 )
 _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
 
 _data = Section({
     "corpus": Text(None, "folder that prepare.py made"),
-    "crop": Choice(None, ("aligned", "box", "davs"), "what the corpus must hold; null: whatever it holds"),
+    "crop": Choice(None, ("aligned", "box", "davs", "au112"), "what the corpus must hold; null: whatever it holds"),
     "window": Number(5, 1, 1000, "frames of an item, of which the expert judges the first 5; phoneme: whole phoneme runs, "
                      "padded to `data.longest`; padding counts in no loss", whole=True, others=("phoneme",)),
     "longest": Number(12, 2, 1000, "frames of a padded window; a longer run is cut", whole=True),
@@ -86,8 +88,11 @@ _data = Section({
     "centre": Choice(None, CENTRES, "word: every window is centred on a spoken word, in training to within a frame, and clips "
                      "without words are left out (`prepare.py --words`); known: windows of clips without words lie anywhere"),
     "identity": Choice(None, IDENTITIES, "whose face the field `identity_face` is: same: of another clip of the person, where "
-                       "there is one; elsewhere: of this clip, away from the window; clip: any frame of this clip; null: as "
-                       "the network asks, else same. A face of this clip is moved, turned and zoomed as the window is"),
+                       "there is one; elsewhere: of this clip, away from the window; clip: any frame of this clip; first: the "
+                       "first frame of this clip; null: as the network asks, else same. A face of this clip is moved, turned "
+                       "and zoomed as the window is"),
+    "action_units": Choice(None, ("required",), "required: clips without action units are left out "
+                           "(`prepare.py --action_units`), and counted, even where no field needs them"),
     "exclude": ListOf(_text, None, "clip ids, or beginnings of ids, to leave out, such as `[s3/, s4/bbaf2n]`"),
     "augment": Section({
         "flip": Number(0.5, 0, 1, "random changes of training items ([augment.py](../datasets/augment.py)): probability of "

@@ -26,7 +26,7 @@ def describe(run):
     yield f"losses: {', '.join(terms)}"
     for what, count in run.training.without.items():
         if count:
-            yield f"{count} clips without {what} are left out (their reasons stand in the manifest)"
+            yield f"{count} clips without {what.replace('_', ' ')} are left out (their reasons stand in the manifest)"
     checked = ", ".join(f"{len(data.rows)} {split}" for split, data in run.validation.items()) or "none"
     yield f"clips: {len(run.training.rows)} to train, to validate {checked}"
     if not run.validation:

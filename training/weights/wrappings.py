@@ -20,7 +20,7 @@ _AVERAGED = re.compile(r"(^|[_.])(ema|swa|avg|averaged?)($|[_.])", re.IGNORECASE
 _DEEPEST = 32  # dicts in dicts
 _TO_GO_ON = {"optimizer", "average", "random", "step", "crop"}  # keys of checkpoint.pt, see training.run.Run.state
 _PUBLISHED = ("a Wav2Lip generator, its lip-sync expert, its quality discriminator, a checkpoint of DAVS, syncnet_v2.model, "
-              "FID's Inception, or a checkpoint of this project")  # fmt: skip
+              "FID's Inception, torchvision's VGG-19, or a checkpoint of this project")  # fmt: skip
 
 
 def find_network(content, path, expect=None):
@@ -50,6 +50,7 @@ def find_network(content, path, expect=None):
         for keys, state in dicts:
             for prefix, own in _named_as(MODELS[name].sign, state):
                 averaged = any(_AVERAGED.search(key) for key in (*keys, prefix))
+                own = {one: tensor for one, tensor in own.items() if not one.startswith(MODELS[name].unused)}
                 found.append(((place, not averaged, len(found)), name, own))
     if found:
         _, name, state = min(found, key=lambda one: one[0])

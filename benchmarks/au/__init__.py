@@ -1,0 +1,1 @@
+"""Action units: whether labels and networks agree."""

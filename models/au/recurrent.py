@@ -1,0 +1,76 @@
+"""Recurrent layers in plain operations.
+
+Those of torch have no float16 under autocast on a CPU, and torch.compile cannot trace them as a part of one graph.
+"""
+
+import torch
+from torch import nn
+
+
+class Lstm(nn.Module):
+    """LSTM in one direction (Hochreiter and Schmidhuber 1997, with a forget gate): (N, T, C) float -> (N, T, H) float.
+
+    Args:
+        before: C; hidden: H; backwards: whether time runs from the last step to the first.
+    """
+
+    def __init__(self, before, hidden, backwards=False):
+        super().__init__()
+        self.given, self.kept = nn.Linear(before, 4 * hidden), nn.Linear(hidden, 4 * hidden, bias=False)
+        self.hidden, self.backwards = hidden, backwards
+
+    def forward(self, x):
+        given = self.given(x)
+        state, cell, found = given.new_zeros(len(x), self.hidden), given.new_zeros(len(x), self.hidden), []
+        for step in _steps(x.shape[1], self.backwards):
+            enter, forget, new, leave = (given[:, step] + self.kept(state)).chunk(4, 1)
+            cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+            state = leave.sigmoid() * cell.tanh()
+            found.append(state)
+        return torch.stack(found[::-1] if self.backwards else found, 1)
+
+
+class BothWays(nn.Module):
+    """Layers of LSTMs in both directions: (N, T, C) float -> (N, T, 2 H) float.
+
+    Args:
+        before: C; hidden: H; layers: number of layers.
+    """
+
+    def __init__(self, before, hidden, layers):
+        super().__init__()
+        sizes = [before, *[2 * hidden] * (layers - 1)]
+        self.forwards = nn.ModuleList(Lstm(size, hidden) for size in sizes)
+        self.backwards = nn.ModuleList(Lstm(size, hidden, backwards=True) for size in sizes)
+
+    def forward(self, x):
+        for one, other in zip(self.forwards, self.backwards, strict=True):
+            x = torch.cat((one(x), other(x)), 2)
+        return x
+
+
+class Gru(nn.Module):
+    """GRU (arXiv 1406.1078) in one direction: (N, T, C) float -> (N, T, H) float.
+
+    Args:
+        before: C; hidden: H.
+    """
+
+    def __init__(self, before, hidden):
+        super().__init__()
+        self.given, self.kept, self.hidden = nn.Linear(before, 3 * hidden), nn.Linear(hidden, 3 * hidden), hidden
+
+    def forward(self, x):
+        given = self.given(x)
+        state, found = given.new_zeros(len(x), self.hidden), []
+        for step in _steps(x.shape[1], False):
+            (reset, update, new), (own_reset, own_update, own_new) = given[:, step].chunk(3, 1), self.kept(state).chunk(3, 1)
+            update = (update + own_update).sigmoid()
+            state = update * state + (1 - update) * (new + (reset + own_reset).sigmoid() * own_new).tanh()
+            found.append(state)
+        return torch.stack(found, 1)
+
+
+def _steps(count, backwards):
+    """Numbers of the steps in the order in which they are taken."""
+    return reversed(range(count)) if backwards else range(count)
