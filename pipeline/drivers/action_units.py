@@ -36,7 +36,7 @@ class ActionUnitsDriver(WholeFaceDriver):
         InputError: a checkpoint of a stage that draws nothing, or of crops that this version does not know.
     """
 
-    kinds = ("au112", "aligned", "davs")
+    kinds = ("au112", "au128", "aligned", "davs")
 
     def __init__(self, checkpoint, *, device, precision, compat=None):
         network = checkpoint.model
