@@ -15,14 +15,14 @@ _LIST = "align_face_path mfcc_path"
 
 @dataclass(frozen=True)
 class Layout:
-    """What our writer notes of a root.
+    """What our writer notes of the examples of a root, by their names, such as "s1/bbaf2n".
 
     Attributes:
-        labels: where the action units come from, see `datasets.action_units`; "" without a note.
-        made_of: {name of an example, such as "s1/bbaf2n": digest of what it was made of}.
+        labels: {name: where the action units come from, see `datasets.action_units`}.
+        made_of: {name: digest of what it was made of}.
     """
 
-    labels: str = ""
+    labels: dict = field(default_factory=dict)
     made_of: dict = field(default_factory=dict)
 
 
@@ -60,7 +60,7 @@ def read_layout(root):
         return Layout()
     try:
         stored = json.loads(read_text(path, "table of examples"))
-        return Layout(str(stored["labels"]), {str(name): str(made) for name, made in stored["made_of"].items()})
+        return Layout(*({str(name): str(value) for name, value in stored[key].items()} for key in ("labels", "made_of")))
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: is no table of examples ({error}); remove the file") from error
 

@@ -55,9 +55,9 @@ def write_layout(folder, target, workers=1, ids=None):
     made_of = {name: _made_of(corpus, settings, row) for name, row in plan.items()}
     for name in _outdated(target, made_of):
         shutil.rmtree(target / name, ignore_errors=True)
-    labels = Counter(row.side[KIND]["from"] for row in plan.values())
+    labels = {name: row.side[KIND]["from"] for name, row in plan.items()}
     splits = {name: _SPLITS[row.split] for name, row in plan.items()}
-    write_lists(target, Layout(", ".join(sorted(labels)), made_of), splits, f"mfcc{COLUMNS}")
+    write_lists(target, Layout(labels, made_of), splits, f"mfcc{COLUMNS}")
     todo = [(folder, target / name, row) for name, row in plan.items() if not is_whole(target / name)]
     with counting(len(todo), "clip") as progress:
         for complaint in results(Task(_write, _lost, trusted=True), todo, workers):
@@ -66,7 +66,7 @@ def write_layout(folder, target, workers=1, ids=None):
             progress.update()
     shares = ", ".join(f"{name} {count}" for name, count in sorted(Counter(splits.values()).items()))
     reasons = "; ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
-    origin = ", ".join(f"{count} {name}" for name, count in sorted(labels.items()))
+    origin = ", ".join(f"{count} {name}" for name, count in sorted(Counter(labels.values()).items()))
     told = f"{target}: {len(plan)} examples ({shares}); units: {origin}"
     return [told + (f"; left out: {reasons}" if reasons else "")]
 

@@ -19,15 +19,15 @@ VERSION = 1  # of what is stored
 def add_units_of_layout(clips, folder, root, workers=1, *, retry_failed=False):
     """Store the action units that good clips lack, of the first row of each frame's csv.
 
-    A frame without a csv, or whose row failed, is not known. Where our writer has noted whose labels they are, the corpus says
-    so; else they count as OpenFace's.
+    A frame without a csv, or whose row failed, is not known. Where our writer has noted whose labels an example has, the corpus
+    says so; else they count as OpenFace's.
 
     Args:
         clips: ClipSources of `datasets.corpora.au`; folder: Path of the prepared corpus; root: of the layout.
         workers, retry_failed: as of `datasets.preparing.side.add_side`.
     """
-    origin = read_layout(root).labels or OPENFACE
-    add_side(SideKind(KIND, partial(_of_csv, origin), _parameters), clips, folder, workers, retry_failed=retry_failed)
+    kind = SideKind(KIND, partial(_of_csv, read_layout(root).labels), _parameters)
+    add_side(kind, clips, folder, workers, retry_failed=retry_failed)
 
 
 def units_of_frames(folder, frames):
@@ -48,10 +48,10 @@ def units_of_frames(folder, frames):
     return present, intensity, known
 
 
-def _of_csv(origin, row, source, _folder):
+def _of_csv(labels, row, source, _folder):
     """Arrays, notes and origin for `SideKind.make`."""
     present, intensity, known = units_of_frames(source.path, row.frames)
-    return {"present": present, "intensity": intensity, "known": known}, {}, origin
+    return {"present": present, "intensity": intensity, "known": known}, {}, labels.get(row.id, OPENFACE)
 
 
 def _parameters(row, source):
