@@ -138,17 +138,6 @@ def test_codes_of_any_frames_are_made_in_pieces(monkeypatch):
     assert max(sizes) == 5 + 2 * network.temporal.margin and len(sizes) == 4, "frames 0 to 4 were there already"
 
 
-def test_each_frame_can_be_its_own_picture(driver, picture):
-    codes = driver.listen(heard(0.4), Fraction(25), 10)
-    pictures, numbers = np.concatenate([picture, 255 - picture, picture // 2]), [0, 7, 9]
-    drawn = driver.draw(looked(driver, picture[:0], codes), codes[numbers], pictures, numbers).astype(int)
-    for one, shown_alone, number in zip(drawn, pictures, numbers, strict=True):
-        alone = driver.draw(looked(driver, shown_alone[None], codes), codes[[number]], picture, [number])
-        assert np.abs(one - alone[0]).max() <= 1
-    still = driver.draw(looked(driver, picture[:0], codes), codes[numbers], picture, numbers)
-    assert np.abs(still.astype(int) - driver.draw(looked(driver, picture, codes), codes, picture, numbers)).max() <= 1
-
-
 def test_half_precision_draws_the_same(kit, driver, picture):
     half = ActionUnitsDriver(load_checkpoint(kit / "units.safetensors"), device=torch.device("cpu"), precision="bf16")
     codes = {one: one.listen(heard(0.12), Fraction(25), 3) for one in (half, driver)}
@@ -191,7 +180,7 @@ def test_a_picture_and_a_video_speak(kit, tmp_path):
         ((), "classifier", "of the stage 'fusion', as configs/au_fusion.yaml or configs/au_small_fusion.yaml trains it"),
         ((), "boxed", "its config says data.crop = 'box'; this version knows au112, au128, aligned, davs"),
         (("--box", 40, 180, 70, 190), "units", "--box: units.safetensors is shown faces aligned by eyes and nose"),
-        (("--reference", "same"), "gru", "--reference same: gru.safetensors remembers the picture of all frames before"),
+        (("--reference", "same"), "units", "--reference same: units.safetensors is shown one picture of the person"),
         (("--speech_gain", 1.5), "units", "--speech_gain: units.safetensors cannot use it; it is for checkpoints of DAVS;"),
         (("--drive", "cut.mp4"), "units", "--drive: units.safetensors cannot follow the speech of a driving video"),
     ],

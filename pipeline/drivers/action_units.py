@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from common.errors import InputError
@@ -20,19 +19,15 @@ class Portrait(Shot):
     """What a shot is drawn with.
 
     Attributes:
-        heard: (frames, D) tensor, what is heard of each frame of the clip.
-        identity: models.au.faces.Identity of the reference; codes: FusedCodes of the clip for it. None: each frame is its own.
+        identity: models.au.faces.Identity of the reference; codes: FusedCodes of the clip for it.
     """
 
-    heard: torch.Tensor
-    identity: Identity | None = None
-    codes: FusedCodes | None = None
+    identity: Identity
+    codes: FusedCodes
 
 
 class ActionUnitsDriver(WholeFaceDriver):
     """A checkpoint of action units that has learned to draw. The face has the pose of the picture that is the identity.
-
-    With `--reference same` each frame is its own picture, as with DAVS (ours: networks learn from the first frame of a clip).
 
     Args:
         checkpoint, device, precision, compat: see Driver.
@@ -51,16 +46,6 @@ class ActionUnitsDriver(WholeFaceDriver):
         super().__init__(checkpoint, device=device, precision=precision, compat=compat)
         self._ready, self._windows = fuse_sequences(network).to(self._dtype), network.field_options()["mfcc"]
 
-    def check_reference(self, reference):
-        """Each frame can be its own picture where a code depends on few frames."""
-        if reference == "same" and self._ready.temporal.margin is None:
-            raise InputError(f"--reference same: {self.name} remembers the picture of all frames before (model.temporal: gru); "
-                             "choose fixed, or the number of a frame")  # fmt: skip
-
-    def reference_frames(self, track, reference=None):
-        """See Driver; none where each frame is its own."""
-        return () if reference == "same" else super().reference_frames(track, reference)
-
     def listen(self, driving, fps, frames):
         """(frames, D) tensor on the device: what is heard of each frame, see models.au.ActionUnits.hear."""
         self._refused = 0
@@ -70,21 +55,13 @@ class ActionUnitsDriver(WholeFaceDriver):
     @torch.inference_mode()
     def look(self, scene, codes):
         """Portrait of the shot's reference."""
-        if not scene.references:
-            return Portrait(scene, codes, hold=self.hold(scene))
         identity = self._ready.identify(self.planes(scene.pictures(scene.references[:1])).to(self._dtype))
-        return Portrait(scene, codes, identity, FusedCodes(self._ready, identity, codes), hold=self.hold(scene))
+        return Portrait(scene, identity, FusedCodes(self._ready, identity, codes), hold=self.hold(scene))
 
     @torch.inference_mode()
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: whole faces; where they are laid over the frame, in the colours of the source's crops.
 
-        The codes of the frames `numbers` come from the whole clip (`state.heard`), since each depends on the frames around it.
+        The codes of the frames `numbers` come from the whole clip (`state.codes`), since each depends on the frames around it.
         """
-        if state.identity is not None:
-            return self.fitted(state, self._ready.paint(state.identity, state.codes(numbers)), frames, numbers)
-        pictures = frames if len(frames) == len(numbers) else np.repeat(frames, len(numbers), 0)
-        shown = self._ready.identify(self.planes(pictures).to(self._dtype))
-        each = [Identity(code, maps) for code, *maps in zip(*(one.split(1) for one in (shown.code, *shown.maps)), strict=True)]
-        fused = FusedCodes.of_frames(self._ready, each, state.heard, numbers)
-        return self.fitted(state, self._ready.paint(shown, fused), frames, numbers)
+        return self.fitted(state, self._ready.paint(state.identity, state.codes(numbers)), frames, numbers)

@@ -29,23 +29,6 @@ class FusedCodes:
         self._kept = {piece: self._kept[piece] if piece in self._kept else self._made(piece) for piece in wanted}
         return torch.stack([self._kept[number // self._piece][number % self._piece] for number in numbers])
 
-    @staticmethod
-    @torch.inference_mode()
-    def of_frames(network, identities, features, numbers):
-        """Codes of frames that have an identity each; for a module that depends on `temporal.margin` frames alone.
-
-        Args:
-            network, features: as above. identities: list of B identities of one picture; numbers: list of B int.
-
-        Returns:
-            (B, C) tensor.
-        """
-        margin, found = network.temporal.margin, []
-        for identity, number in zip(identities, numbers, strict=True):
-            begin = max(0, number - margin)
-            found.append(network.fuse(identity, features[None, begin : number + margin + 1])[0, number - begin])
-        return torch.stack(found)
-
     @torch.inference_mode()
     def _made(self, piece):
         """(PIECE or fewer, C) tensor of one piece."""
