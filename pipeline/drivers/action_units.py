@@ -29,6 +29,9 @@ class Portrait(Shot):
 class ActionUnitsDriver(WholeFaceDriver):
     """A checkpoint of action units that has learned to draw. The face has the pose of the picture that is the identity.
 
+    `--reference same`, which gives a face of DAVS the pose of each frame, is refused: the skips of the network lay the mouth of
+    its picture over the drawn one, so that each frame would keep the mouth that it has.
+
     Args:
         checkpoint, device, precision, compat: see Driver.
 
@@ -45,6 +48,12 @@ class ActionUnitsDriver(WholeFaceDriver):
                              f"no faces; give one of the stage {STAGE!r}, as {CONFIGS} trains it")  # fmt: skip
         super().__init__(checkpoint, device=device, precision=precision, compat=compat)
         self._ready, self._windows = fuse_sequences(network).to(self._dtype), network.field_options()["mfcc"]
+
+    def check_reference(self, reference):
+        """See Driver; `same` would keep the mouth of each frame."""
+        if reference == "same":
+            raise InputError(f"--reference same: {self.name} would keep the mouth of each frame, since it learned from one picture "
+                             "of a person; choose fixed, or the number of a frame")  # fmt: skip
 
     def listen(self, driving, fps, frames):
         """(frames, D) tensor on the device: what is heard of each frame, see models.au.ActionUnits.hear."""
