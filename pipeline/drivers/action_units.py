@@ -52,8 +52,8 @@ class ActionUnitsDriver(WholeFaceDriver):
     def check_reference(self, reference):
         """See Driver; `same` would keep the mouth of each frame."""
         if reference == "same":
-            raise InputError(f"--reference same: {self.name} would keep the mouth of each frame, since it learned from one picture "
-                             "of a person; choose fixed, or the number of a frame")  # fmt: skip
+            raise InputError(f"--reference same: {self.name} would keep the mouth of each frame, since it learned from one "
+                             "picture of a person; choose fixed, or the number of a frame")  # fmt: skip
 
     def listen(self, driving, fps, frames):
         """(frames, D) tensor on the device: what is heard of each frame, see models.au.ActionUnits.hear."""
