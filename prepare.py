@@ -11,6 +11,7 @@
     python prepare.py --out prepared/grid --measure_av_offset      # note how far sound and picture are apart in them
     python prepare.py --out prepared/mine --split shares --val_share 0.2     # other clips validate; no face is cut anew
     python prepare.py --out prepared/grid --davs_layout DIR      # words of clips of --crop davs, for the published code of DAVS
+    python prepare.py --out prepared/grid_au --au_layout DIR     # clips with action units, for the published code of these
 
 The same command run again continues where it stopped and repeats nothing.
 """
@@ -24,18 +25,20 @@ from pathlib import Path
 from common.cli import run, when_interrupted
 from common.errors import InputError
 from common.folder_lock import FolderLock
+from datasets.au_layout.writing import write_layout as write_units
 from datasets.av_judge import JudgeOffset
 from datasets.av_offset import MelOffset
 from datasets.corpora import CORPORA, PUBLISHED, held_out_names, list_clips, unseen_speakers
 from datasets.corpora.clips import ClipSource
 from datasets.corpora.davs import davs_words
-from datasets.davs.writing import write_layout
-from datasets.fields.speech import STORED
+from datasets.davs.writing import write_layout as write_davs
+from datasets.fields.speech import STORED, WIDE
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing import av_rows
-from datasets.preparing.arguments import LAYOUT, check_arguments, settle_layout
+from datasets.preparing.arguments import check_arguments, settle_layout
 from datasets.preparing.au.labels import WAYS as AU_WAYS
 from datasets.preparing.au.labels import add_action_units, check_csv_folder
+from datasets.preparing.au.layout import add_units_of_layout
 from datasets.preparing.av_correct import correct_corpus
 from datasets.preparing.clips import prepare_corpus
 from datasets.preparing.phones import align_corpus
@@ -65,12 +68,13 @@ def parse_arguments(argv):
     parser.add_argument("--root", help="folder of the corpus")
     parser.add_argument("--out", required=True, help="folder for the prepared clips; made when missing")
     parser.add_argument("--crop", default="aligned",
-                        choices=("aligned", "box", "davs", "au112"), help="face crop: aligned by eyes and "
-                        "nose, a box, davs, the alignment of DAVS by eyes and mouth, or au112, that of the action-unit papers "
-                        "by eyes and nose, nearer to the face (default: aligned)")  # fmt: skip
+                        choices=("aligned", "box", "davs", "au112", "au128"), help="face crop: aligned by eyes and "
+                        "nose, a box, davs, the alignment of DAVS by eyes and mouth, au112, that of the action-unit papers "
+                        "by eyes and nose, nearer to the face, or au128, that of their published code, nearer still "
+                        "(default: aligned)")  # fmt: skip
     parser.add_argument("--raw_crops", action="store_true", help="lay each crop by the landmarks of its own frame alone, as "
                         "the published codes do; they tremble (default: crops are smoothed over time)")  # fmt: skip
-    parser.add_argument("--size", type=int, help=f"side of the stored crops in pixels (default: 96, for au112 {AU_SIZE})")
+    parser.add_argument("--size", type=int, help=f"side of the stored crops in pixels (default: 96, for au crops {AU_SIZE})")
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
     parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas; "
@@ -114,6 +118,9 @@ def parse_arguments(argv):
     parser.add_argument("--voices", type=int, default=VOICES, help=f"changed voices of each clip (default: {VOICES})")
     parser.add_argument("--davs_layout", metavar="DIR", help="write the words of clips that are prepared already with --crop "
                         "davs and --words to DIR, as the code of DAVS reads them; --corpus davs reads them back")  # fmt: skip
+    parser.add_argument("--au_layout", metavar="DIR", help="write clips that are prepared already with --crop au128 or au112 "
+                        "and --action_units to DIR, as the published code of action units reads them; --corpus au reads them "
+                        "back")  # fmt: skip
     parser.add_argument("--limit", type=int, help="prepare only the first N clips")
     parser.add_argument("--min_face", type=int, default=MIN_FACE,
                         help=f"leave out faces lower than this many pixels, brows to chin (default: {MIN_FACE})")  # fmt: skip
@@ -133,9 +140,9 @@ def parse_arguments(argv):
 
 def main(argv):
     args = parse_arguments(argv)
-    if args.size is None:
-        args.size = AU_SIZE if args.crop == "au112" else PrepareSettings.size
     settle_layout(args)
+    if args.size is None:
+        args.size = AU_SIZE if args.crop in ("au112", "au128") else PrepareSettings.size
     check_arguments(args)
     out = Path(args.out)
     if args.ray:
@@ -188,7 +195,10 @@ def _add_all(args, out, workers, corpus):
         add_action_units(clips, out, args.action_units, None, workers, retry_failed=args.retry_failed)
         write_report(out)
     if args.davs_layout is not None:
-        for line in write_layout(out, Path(args.davs_layout), workers, ids):
+        for line in write_davs(out, Path(args.davs_layout), workers, ids):
+            print(line)
+    if args.au_layout is not None:
+        for line in write_units(out, Path(args.au_layout), workers, ids):
             print(line)
 
 
@@ -232,7 +242,7 @@ def _settings(args, out, held_out, av_offset):
     shares = {key: _of_corpus(args, out, key) for key in ("val_share", "test_share", "split_seed")}
     return PrepareSettings(args.crop, args.size, fps=args.fps, detector=args.detector, **speakers, **shares,
                            min_face=args.min_face, av_offset=av_offset, raw_crops=args.raw_crops,
-                           sound=STORED if args.corpus == LAYOUT else PrepareSettings.sound)  # fmt: skip
+                           sound={"davs": STORED, "au": WIDE}.get(args.corpus, PrepareSettings.sound))  # fmt: skip
 
 
 def _prepare_all(args, out, workers, clips, settings, measure):
@@ -241,7 +251,7 @@ def _prepare_all(args, out, workers, clips, settings, measure):
     told = ensure_validation(out, clips, settings)
     align_corpus(clips, out, args.align, workers, language=args.language, realign=args.realign,
                  retry_failed=args.retry_failed)  # fmt: skip
-    if args.corpus == LAYOUT:
+    if args.corpus == "davs":
         begin_vocabulary(out, davs_words(Path(args.root)))
     if args.words:
         add_words(clips, out, workers, retry_failed=args.retry_failed)
@@ -251,6 +261,8 @@ def _prepare_all(args, out, workers, clips, settings, measure):
         add_speech(out, args.voices, workers, {clip.id for clip in clips}, retry_failed=args.retry_failed)
     if args.action_units:
         add_action_units(clips, out, args.action_units, _csv_folder(args), workers, retry_failed=args.retry_failed)
+    elif args.corpus == "au":
+        add_units_of_layout(clips, out, Path(args.root), workers, retry_failed=args.retry_failed)
     kept = [row for row in read_manifest(out).values() if not row.error]
     for line in [*write_report(out), *av_rows.report(kept), *told]:
         print(line)

@@ -1,10 +1,11 @@
 """Face crops and their way back into the frame.
 
-Five kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
+Six kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
 similarity transform that brings the stable points of the face to fixed places, whatever the roll of the head. `window` is an
 upright square of the frame's own pixels (`faces.window`). None of these looks at jaw or lips: a crop whose border follows the
 chin would tell the model how far the real mouth is open. Nor does `au112`, the alignment of the action-unit papers by eyes and
-nose (`faces.eyes_nose`). `davs` is the alignment of DAVS by eyes and mouth corners (`faces.three_points`).
+nose (`faces.eyes_nose`); `au128`, that of their released code, follows one mouth corner a little. `davs` is the alignment of
+DAVS by eyes and mouth corners (`faces.three_points`).
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 
 from common.errors import InputError
 from faces import eyes_nose, three_points
-from faces.eyes_nose import eyes_nose_poses
+from faces.eyes_nose import eyes_nose_poses, released_poses
 from faces.landmarks import CANONICAL_JAW, CANONICAL_STABLE, JAW, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
 from faces.three_points import steady_poses, three_point_poses
@@ -28,13 +29,18 @@ CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SI
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
-KINDS = ("aligned", "box", "window", "davs", "au112")
+KINDS = ("aligned", "box", "window", "davs", "au112", "au128")
 SQUARES = {  # of the kinds that a similarity cuts out: side in eye distances, and the outer top left corner
     "aligned": (ALIGNED_SIDE, (-ALIGNED_SIDE / 2, ALIGNED_TOP)),
     "davs": (three_points.SIDE, three_points.START),
     "au112": (eyes_nose.SIDE, eyes_nose.START),
+    "au128": (eyes_nose.RELEASED_SIDE, eyes_nose.RELEASED_START),
 }
-FITS = {"davs": (three_point_poses, three_points.TEMPLATE), "au112": (eyes_nose_poses, eyes_nose.TEMPLATE)}  # to own templates
+FITS = {  # to own templates
+    "davs": (three_point_poses, three_points.TEMPLATE),
+    "au112": (eyes_nose_poses, eyes_nose.TEMPLATE),
+    "au128": (released_poses, eyes_nose.RELEASED),
+}
 MIN_BOX = 4
 
 
@@ -176,8 +182,8 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         spec: CropSpec.
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
         smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `smooth_poses`, and
-            `faces.three_points.steady_poses` for "davs" and "au112"; without it, those are fitted in each frame alone, as
-            published.
+            `faces.three_points.steady_poses` for "davs", "au112" and "au128"; without it, those are fitted in each frame
+            alone, as published.
 
     Returns:
         list of N crops; None where there is no face.
@@ -270,7 +276,7 @@ def paste_mask(size, style="feather", kind="aligned"):
         style: "feather": only the half that was generated, fading out towards nose, sides and chin, so that no border shows.
             "face": the whole face, forehead to chin, fading out over a tenth of the crop or more on all four sides (ours).
             "hard": the whole square, as Wav2Lip pastes.
-        kind: of the crop; box, davs and au112 crops end near the chin, so their lower edges fade over a shorter way.
+        kind: of the crop; box, davs, au112 and au128 crops end near the chin, so their lower edges fade over a shorter way.
 
     Returns:
         (S, S) float32 in [0, 1].
@@ -281,7 +287,7 @@ def paste_mask(size, style="feather", kind="aligned"):
         raise InputError(f"paste style {style!r}: unknown; choose feather, face or hard")
     at = (np.arange(size) + 0.5) / size
     side = _ramp(at, 0.02, 0.16) * _ramp(1 - at, 0.02, 0.16)
-    bottom = {"box": 0.08, "davs": 0.05, "au112": 0.06}.get(kind, 0.10)
+    bottom = {"box": 0.08, "davs": 0.05, "au112": 0.06, "au128": 0.05}.get(kind, 0.10)
     top = _ramp(at, 0.44, 0.58) if style == "feather" else _ramp(at, 0.02, 0.16)
     vertical = top * _ramp(1 - at, 0.0, bottom)
     return (vertical[:, None] * side[None, :]).astype(np.float32)

@@ -14,6 +14,7 @@ MINIATURES = {
     "lrw": ("lipread_mp4/ABOUT/train/ABOUT_00001.mp4",),
     "tcd_timit": ("volunteers/01M/Clips/straightcam/sa1.mp4",),
     "davs": ("train/0/0/align_face256/2.jpg",),
+    "au": ("28/0/align_face/0.jpg",),
     "folder": ("deep/down/below/here/a.mp4",),
 }
 
@@ -35,7 +36,7 @@ def refused(corpus, root):
 @pytest.mark.parametrize("corpus", MINIATURES)
 def test_a_corpus_read_as_another_is_recognised(tmp_path, corpus, other):
     root = touch(tmp_path, *MINIATURES[other])
-    if corpus == other or (corpus == "folder" and other != "davs"):
+    if corpus == other or (corpus == "folder" and other not in ("davs", "au")):
         assert len(list_clips(corpus, root)) == len(MINIATURES[other])
         return
     message = refused(corpus, root)
@@ -91,7 +92,7 @@ def test_a_root_that_is_a_file_or_not_there_is_refused(tmp_path):
     touch(tmp_path, "file")
     for name in ("file", "absent"):
         assert f"{name}: no such folder (root of the lrw corpus)" in refused("lrw", tmp_path / name)
-    assert "choose one of grid, lrs2, lrw, tcd_timit, davs, folder" in refused("lrs5", tmp_path)
+    assert "choose one of grid, lrs2, lrw, tcd_timit, davs, au, folder" in refused("lrs5", tmp_path)
 
 
 def test_what_cannot_be_read_beside_the_root_does_not_replace_the_reason(tmp_path):

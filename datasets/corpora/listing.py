@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.errors import InputError
 from datasets.clip_ids import escaped_id, is_utf8, printable, why_no_id
-from datasets.corpora import davs, folder, grid, lrs2, lrw, tcd_timit
+from datasets.corpora import au, davs, folder, grid, lrs2, lrw, tcd_timit
 from datasets.corpora.clips import folders_in
 from datasets.corpora.layout import describe
 
@@ -15,11 +15,13 @@ _READERS = {
     "lrw": (lrw.list_lrw, lrw.LAYOUT),
     "tcd_timit": (tcd_timit.list_tcd_timit, tcd_timit.LAYOUT),
     "davs": (davs.list_davs, davs.LAYOUT),
+    "au": (au.list_au, au.LAYOUT),
     "folder": (folder.list_folder, folder.LAYOUT),
 }
 # Where a folder fits several, the first is meant: a plain folder is everything.
 _FITS = {
     "davs": davs.fits_davs,
+    "au": au.fits_au,
     "tcd_timit": tcd_timit.fits_tcd_timit,
     "grid": grid.fits_grid,
     "lrw": lrw.fits_lrw,
@@ -33,7 +35,7 @@ def list_clips(corpus, root):
     """All clips of a corpus, sorted by id. No video is opened. docs/corpora.md has the layouts in full.
 
     Args:
-        corpus: "grid", "lrs2", "lrw", "tcd_timit", "davs", or "folder" (any videos below the root).
+        corpus: "grid", "lrs2", "lrw", "tcd_timit", "davs", "au", or "folder" (any videos below the root).
         root: folder.
 
     Returns:

@@ -5,9 +5,10 @@ import sys
 from common.errors import InputError
 from common.files import text_share
 
-# GRID is s1 to s34 without s21. Chen et al. (arXiv 2110.09951) train on 27 speakers, test on 6, and name none (their released
-# test list shows s28 alone). OURS: the even numbers from 22 to 32, women s22 and s24, men s26, s28, s30 and s32. They hold s28
-# and the three speakers that this project's training commands leave out (s22, s26, s32).
+# GRID is s1 to s34 without s21. Chen et al. (arXiv 2110.09951) train on 27 speakers, test on 6, and name none. The test list of
+# their later code has one clip of a folder "28": s28 by name, s5 by that code's script, which counts folders. OURS: the even
+# numbers from 22 to 32, women s22 and s24, men s26, s28, s30 and s32. They hold s28 and the three speakers that this project's
+# training commands leave out (s22, s26, s32).
 GRID_TEST_SPEAKERS = ("s22", "s24", "s26", "s28", "s30", "s32")
 # TCD-TIMIT's 59 volunteers are 01M to 59F, numbers without gap, M or F for the sex. Chen et al. split them 49 to 10 without
 # naming them. OURS: the ten highest numbers. The corpus comes with other splits; name their speakers to use them.

@@ -14,7 +14,10 @@ from speech.waveform import SAMPLE_RATE
 from speech.windows import mel_windows
 
 FULL_SCALE = 32767  # of the stored samples
-STORED = "mfcc20"  # array of clips of the published layout: windows of their frames in place of a sound
+STORED = "mfcc20"  # array of clips of the published layout of DAVS: windows of their frames in place of a sound
+WIDE = "mfcc_wide"  # that of the published layout of action units: windows that hold narrower ones
+WIDE_START, WIDE_RATE = -16, 25  # first column of the window of frame 0; frames a second
+FEWEST_WIDE = 32  # columns
 
 
 def clip_cepstra(clip, recipe=SYNCNET):
@@ -49,7 +52,14 @@ def _check_mfcc(options):
 
 def _arrays_of_mfcc(options):
     stored = (STORED,) if (options["recipe"], options["place"]) == (SYNCNET.name, "published") else ()
-    return (("waveform", *stored),)
+    start = _wide_start(options)
+    inside = options["recipe"] == SYNCNET.name and 0 <= start <= FEWEST_WIDE - options["columns"]
+    return (("waveform", *stored, *((WIDE,) if inside else ())),)
+
+
+def _wide_start(options):
+    """Column of a wide window at which the window that the options ask for begins."""
+    return mfcc_window_start(0, WIDE_RATE, columns=options["columns"], place=options["place"]) - WIDE_START
 
 
 @register(
@@ -60,8 +70,11 @@ def _arrays_of_mfcc(options):
     arrays=_arrays_of_mfcc,
 )  # fmt: skip
 def cepstra(window):
-    if "waveform" not in window.clip:
+    if "waveform" not in window.clip and STORED in window.clip:
         return window.clip[STORED][window.frames].astype(np.float32)
+    if "waveform" not in window.clip:
+        start = _wide_start(window.options)
+        return window.clip[WIDE][window.frames][:, start : start + window.options["columns"]].astype(np.float32)
     options, recipe = window.options, RECIPES[window.options["recipe"]]
     place = {"columns": options["columns"], "place": options["place"]}
     if not window.sound.changes:

@@ -11,7 +11,9 @@ from datasets.preparing.split import SHARES
 from faces.detectors import DETECTORS
 from faces.texture import TextureSpec, block_size
 
-LAYOUT = "davs"  # the corpus that has windows of MFCC in place of a sound
+# Corpora in a published layout, which have windows of MFCC in place of a sound: what each is called, and which crops it has.
+LAYOUTS = {"davs": ("DAVS", ("davs",)), "au": ("action units", ("au128", "au112"))}
+WRITES = ("davs_layout", "au_layout")  # options that write clips that are prepared already
 MOST_DELAY = 2.0  # seconds
 PREPARING = ("crop", "raw_crops", "size", "fps", "detector", *SPLITTING, "align", "language", "realign", "av_offset",
              "sound_delay", "min_face", "trust_detector")  # options that decide how clips are prepared
@@ -24,16 +26,18 @@ def check_arguments(args):
         args: argparse.Namespace of prepare.py; `given` is the set of the options that stand in the command.
     """
     afterwards = args.measure_av_offset or args.correct_av_offset
-    adds = args.texture or afterwards or args.speech_features or args.split is not None or args.davs_layout is not None
+    adds = args.texture or afterwards or args.speech_features or args.split is not None
+    adds = adds or any(getattr(args, name) is not None for name in WRITES)
     adds = adds or args.action_units is not None
     if (args.corpus is None) != (args.root is None) or (args.corpus is None and not adds):
         raise InputError("give both --corpus and --root; or neither, with --texture, --speech_features, --measure_av_offset, "
-                         "--split, --davs_layout or --action_units, for clips that are prepared already")  # fmt: skip
+                         "--split, --davs_layout, --au_layout or --action_units, for clips that are there already")  # fmt: skip
     if args.corpus is not None and args.split is not None:
         raise InputError("--split places clips anew that are prepared already; give it without --corpus and --root, or prepare "
                          "with --val_share, --test_share, --val_speakers, --unseen_speakers and --split_seed")  # fmt: skip
-    if args.corpus is not None and args.davs_layout is not None:
-        raise InputError("--davs_layout writes clips that are prepared already; give it without --corpus and --root")
+    for name in WRITES:
+        if args.corpus is not None and getattr(args, name) is not None:
+            raise InputError(f"--{name} writes clips that are prepared already; give it without --corpus and --root")
     if args.corpus is None and args.words:
         raise InputError("--words reads the times of words from the corpus; give --corpus and --root, too")
     if args.corpus is None and args.action_units == OPENFACE:
@@ -48,9 +52,10 @@ def check_arguments(args):
         raise InputError(f"--out {printable(args.out)}: the folder's name is not UTF-8; choose another one")
     check_folder(args.out)
     refuse_inputs(args.out, [args.root], "--out")
-    if args.davs_layout is not None:
-        check_folder(args.davs_layout, inputs=[args.out], flag="--davs_layout")
-        refuse_inputs(args.davs_layout, [args.out], "--davs_layout")
+    for name in WRITES:
+        if (target := getattr(args, name)) is not None:
+            check_folder(target, inputs=[args.out], flag=f"--{name}")
+            refuse_inputs(target, [args.out], f"--{name}")
     if not abs(args.sound_delay) <= MOST_DELAY:  # NaN is neither
         raise InputError(f"--sound_delay {args.sound_delay:g}: must lie between -{MOST_DELAY:g} and {MOST_DELAY:g} seconds")
     if args.detector not in DETECTORS:
@@ -80,26 +85,34 @@ def check_arguments(args):
 
 
 def settle_layout(args):
-    """Give `args` what the published layout of DAVS decides (--corpus davs): its crop, its rate, its words, and no sound.
+    """Give `args` what a published layout decides (--corpus davs, au): its crop, its rate, and no sound; of DAVS its words.
 
     Raises:
         InputError: an option that asks for something else, for a sound, or for crops.
     """
-    if args.corpus != LAYOUT:
+    if args.corpus not in LAYOUTS:
         return
-    decided = {"crop": "davs", "fps": 25, "av_offset": "off", "align": "none", "sound_delay": 0.0}
-    for name, value in decided.items():
-        if name in args.given and getattr(args, name) != value:
-            raise InputError(f"--{name} {getattr(args, name)}: a corpus in the layout of DAVS holds aligned faces of 25 frames "
-                             f"a second and no sound; leave it out, or give {value}")  # fmt: skip
-        setattr(args, name, value)
+    what, crops = LAYOUTS[args.corpus]
+    decided = {"crop": crops, "fps": (25,), "av_offset": ("off",), "align": ("none",), "sound_delay": (0.0,)}
+    for name, values in decided.items():
+        if name in args.given and getattr(args, name) not in values:
+            raise InputError(f"--{name} {getattr(args, name)}: a corpus in the layout of {what} holds aligned faces of "
+                             f"25 frames a second and no sound; leave it out, or give {' or '.join(map(str, values))}")
+        if name not in args.given:
+            setattr(args, name, values[0])
     if args.raw_crops:
-        raise InputError("--raw_crops: the faces of a corpus in the layout of DAVS are cropped already; leave it out")
+        raise InputError(f"--raw_crops: the faces of a corpus in the layout of {what} are cropped already; leave it out")
     for name in ("speech_features", "realign", "av_judge"):
         if name in args.given:
-            raise InputError(f"--{name}: needs a sound, and a corpus in the layout of DAVS holds windows of MFCC alone; leave "
-                             "it out")  # fmt: skip
-    args.words = True
+            raise InputError(f"--{name}: needs a sound, and a corpus in the layout of {what} holds windows of MFCC alone; "
+                             "leave it out")  # fmt: skip
+    if args.corpus == "davs":
+        args.words = True
+        return
+    for name, wrong in (("words", args.words), ("action_units", args.action_units == OPENFACE)):
+        if wrong:
+            told = "holds no words" if name == "words" else "has a csv beside each face, which is read anyway"
+            raise InputError(f"--{name}: a corpus in the layout of {what} {told}; leave it out")
 
 
 def _check_effects(args, afterwards):

@@ -6,11 +6,12 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import content_hash, require_file
+from datasets.au_layout.clips import example_arrays as units_example
 from datasets.clip_files import clip_path, write_clip
 from datasets.clip_ids import printable
 from datasets.corpora import assign_split
-from datasets.davs.clips import example_arrays
-from datasets.fields.speech import STORED
+from datasets.davs.clips import example_arrays as davs_example
+from datasets.fields.speech import STORED, WIDE
 from datasets.prepared import FORMAT, ClipRow, read_manifest
 from datasets.preparing import av_rows
 from datasets.preparing.cutting import begin, check_detector, detector_version
@@ -18,6 +19,7 @@ from datasets.preparing.requirements import check_faces, check_length, check_sou
 from datasets.workers.jobs import write_rows
 from datasets.workers.pool import Task
 
+EXAMPLES = {STORED: davs_example, WIDE: units_example}  # readers of layouts that hold windows of MFCC in place of a sound
 LIMIT_SECONDS, LIMIT_SECONDS_A_MEGABYTE = 600, 120  # for one clip; half an hour of talk has some 50 MB
 
 _detector = _measure = None  # one of each per worker process, made by _start
@@ -109,7 +111,8 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0, mea
     (N, 2, 3) float64 frame -> crop; `interpolated` (N,) bool; `mel` (80, m) float32; `mfcc` (13, k) float32; `waveform` (n,)
     int16 at 16 kHz. Sound and picture start together; the clip is cut to the shorter of the two. Where the sound of the source
     is sure to trail or to lead the picture, it is shifted first, by whole frames; the row says so. Where the settings say that
-    clips hold windows of MFCC, the source is an example of the published layout of DAVS, see `datasets.davs.clips`.
+    clips hold windows of MFCC, the source is an example of a published layout, see `datasets.davs.clips` and
+    `datasets.au_layout.clips`.
 
     Args:
         source: datasets.corpora.ClipSource.
@@ -129,8 +132,8 @@ def prepare_clip(source, settings, detector, split, folder, sound_delay=0.0, mea
         row.error = f"{printable(str(source.path))}: {source.fault}"
         return row
     try:
-        if settings.sound == STORED:
-            arrays = example_arrays(source.path, settings, detector, row)
+        if settings.sound in EXAMPLES:
+            arrays = EXAMPLES[settings.sound](source.path, settings, detector, row)
         else:
             require_file(source.path, "clip")
             row.source_hash = content_hash(source.path)

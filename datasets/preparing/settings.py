@@ -15,7 +15,7 @@ class PrepareSettings:
     """What decides how a prepared clip looks; stored in corpus.json.
 
     Attributes:
-        crop: "aligned", "box", "davs" or "au112"; size: side of the stored crops in pixels; pads: of a box crop.
+        crop: "aligned", "box", "davs", "au112" or "au128"; size: side of the stored crops in pixels; pads: of a box crop.
         fps: frame rate to which every clip is brought.
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_speakers: for validation, whole.
@@ -24,7 +24,7 @@ class PrepareSettings:
         av_offset: "correct": the AV offset is measured, and sound and picture are shifted where it is sure; "measure"; "off".
         raw_crops: each crop is laid by its own frame's landmarks alone; else their path is smoothed over time.
         sound: "waveform": clips hold their sound, and what is computed of it; "mfcc20": windows of MFCC in its place, as the
-            published layout of DAVS has them.
+            published layout of DAVS has them; "mfcc_wide": the same for that of action units.
     """
 
     crop: str = "aligned"

@@ -56,8 +56,8 @@ def check_columns(path):
         _columns(path, next(csv.reader(lines), []))
 
 
-def read_openface(path):
-    """OpenFaceRows of a csv.
+def read_openface(path, *, some=True):
+    """OpenFaceRows of a csv; `some`: one row at least has to be known.
 
     Raises:
         InputError: no such file, the columns of a unit are missing, a row of another length, a frame that two rows name or that
@@ -79,7 +79,7 @@ def read_openface(path):
         raise InputError(f"{path}: a presence (AUxx_c) is neither 0 nor 1; it is no csv of OpenFace")
     if ((intensity < 0) | (intensity > MOST)).any():
         raise InputError(f"{path}: an intensity (AUxx_r) lies outside 0 to {MOST:g}; it is no csv of OpenFace")
-    if not fine.any():
+    if some and not fine.any():
         raise InputError(f"{path}: no row is known: each failed, or holds NaN; run OpenFace again")
     count = int(frames.max()) + 1
     out = OpenFaceRows(np.zeros((count, len(UNITS)), np.uint8), np.zeros((count, len(UNITS)), np.float32),
