@@ -11,7 +11,7 @@ from common.errors import InputError
 from models.au import ActionUnits, ActionUnitsDiffusion, FaceAutoencoder
 from models.davs import Davs
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
-from models.fuse import fuse_for_inference, fuse_named
+from models.fuse import fuse_for_inference, fuse_named, fuse_sequences
 from models.inception import FidInception
 from models.lips.landmarks import LipLandmarks
 from models.lips.motion import LipMotion
@@ -44,6 +44,7 @@ __all__ = [
     "build_model",
     "fuse_for_inference",
     "fuse_named",
+    "fuse_sequences",
     "lower_halves",
     "sync_probability",
 ]

@@ -94,8 +94,8 @@ def fuse_named(model):
 def fuse_sequences(model):
     """Return a copy of `model` for inference only with the batch norms of its `nn.Sequential` parts folded in.
 
-    For networks that are plain sequences (`models.syncnet_v2`). The original is left alone; outputs equal its own in eval mode
-    to 1e-4 or better. Maps are stored channels last.
+    For networks that are plain sequences, or made of them (`models.syncnet_v2`, `models.au`). The original is left alone;
+    outputs equal its own in eval mode to 1e-4 or better. Maps are stored channels last.
     """
     fused = copy.deepcopy(model).eval()
     for parent in list(fused.modules()):
@@ -105,13 +105,19 @@ def fuse_sequences(model):
     return fused.requires_grad_(False)
 
 
+def _with_norm(layer, norm):
+    """A linear layer or a convolution, transposed or not, that has taken in the batch norm after it."""
+    if isinstance(layer, nn.Linear):
+        return fuse_linear_bn_eval(layer, norm)
+    return fuse_conv_bn_eval(layer, norm, transpose=isinstance(layer, nn.ConvTranspose2d))
+
+
 def _fused_sequence(sequence):
     """nn.Sequential without its batch norms."""
     layers = []
     for layer in sequence:
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
-            before = layers.pop()
-            layer = (fuse_linear_bn_eval if isinstance(before, nn.Linear) else fuse_conv_bn_eval)(before, layer)
+            layer = _with_norm(layers.pop(), layer)
         layers.append(layer)
     whole = nn.Sequential(*layers)
     flat = all(parameter.dim() <= 4 for parameter in whole.parameters())

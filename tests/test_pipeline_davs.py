@@ -59,7 +59,7 @@ def picture():
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(50)])
 def test_codes_of_a_sound_are_those_of_its_windows(driver, monkeypatch, fps):
-    monkeypatch.setattr("pipeline.drivers.davs.HEARD", 8)
+    monkeypatch.setattr("pipeline.drivers.whole_face.HEARD", 8)
     driving = heard(0.8)
     frames = driver.frames(driving, fps)
     codes = driver.listen(driving, fps, frames)

@@ -2,6 +2,7 @@
 
 from common.errors import InputError
 from models.devices import choose_device
+from pipeline.drivers.action_units import ActionUnitsDriver
 from pipeline.drivers.davs import DavsDriver
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.lipwarp import LipwarpDriver
@@ -12,7 +13,7 @@ from training.checkpoint import load_checkpoint
 __all__ = ["DRIVERS", "Driver", "load_driver"]
 
 # Name of the network (a key of models.MODELS): subclass of Driver.
-DRIVERS = {"wav2lip": MouthDriver, "lip_motion": LipwarpDriver, "davs": DavsDriver}
+DRIVERS = {"wav2lip": MouthDriver, "lip_motion": LipwarpDriver, "davs": DavsDriver, "action_units": ActionUnitsDriver}
 
 
 def load_driver(path, *, device="auto", precision="auto", compat=None):

@@ -6,48 +6,33 @@ import numpy as np
 import torch
 
 from common.errors import InputError
-from faces.colours import matched, skin_weights
-from faces.crops import CropSpec
-from faces.outline import whole_face_mask
-from faces.stabiliser import Stabiliser
 from models import fuse_named
-from pipeline.drivers.driver import Driver
 from pipeline.drivers.identity_tuning import tuned_parts, with_parts
-from pipeline.drivers.precision import PRECISIONS
+from pipeline.drivers.whole_face import Shot, WholeFaceDriver
 from pipeline.driving import require_picture
-from pipeline.scene import Scene
-from speech.mfcc import SYNCNET, mfcc
-from speech.mfcc_windows import mfcc_windows
 from speech.waveform import SAMPLE_RATE
 
 STAGE = "generate"  # of training: the one that has a decoder
 CONFIGS = "configs/davs.yaml or configs/davs_small.yaml"
-HEARD, WATCHED = 256, 16  # frames of a batch, of the two encoders of speech
-BELOW_CHIN = 0.2  # eye distances by which the paste reaches below the chin of the source: a drawn chin may lie lower
+WATCHED = 16  # frames of a batch of the encoder of lips
 
 
 @dataclass
-class Portrait:
+class Portrait(Shot):
     """What a shot is drawn with.
 
     Attributes:
         network: Davs in the driver's precision, tuned on the picture where that was asked for.
         identity: models.davs Identity of the reference; None: each frame is its own.
-        scene: pipeline.scene.Scene of the shot.
         gain: factor on codes.
-        hold: faces.stabiliser.Stabiliser of the shot, or None: faces stay where the network draws them.
-        skin: number of the last source frame, and the weights of its skin.
     """
 
     network: torch.nn.Module
     identity: object
-    scene: Scene
     gain: float
-    hold: Stabiliser | None = None
-    skin: tuple = (None, None)
 
 
-class DavsDriver(Driver):
+class DavsDriver(WholeFaceDriver):
     """A checkpoint of DAVS that has learned to draw.
 
     Args:
@@ -57,29 +42,22 @@ class DavsDriver(Driver):
         InputError: a checkpoint of a stage that draws nothing, or of crops that this version does not know.
     """
 
-    pastes = "face"
     needs = frozenset()
     can = frozenset({"sound", "drive"})
     takes = frozenset({"identity_steps", "speech_gain", "stabilise"})
+    kinds, aligned_by = ("davs", "aligned"), "eyes and mouth"
 
     def __init__(self, checkpoint, *, device, precision, compat=None):
-        network, kind = checkpoint.model, checkpoint.config["data"].get("crop", "davs")
+        network = checkpoint.model
         if network.stage != STAGE:
             raise InputError(f"{checkpoint.path}: holds a DAVS network of the stage {network.stage!r}, which draws no faces; "
                              f"give one of the stage {STAGE!r}, as {CONFIGS} trains it")
-        if kind not in ("davs", "aligned"):
-            raise InputError(f"{checkpoint.path}: its config says data.crop = {kind!r}; this version knows davs and aligned")
-        crop = CropSpec(kind, network.face_size, (0, 0, 0, 0))
-        super().__init__(checkpoint, crop=crop, device=device, precision=precision, compat=compat)
-        self._dtype, self._refused = PRECISIONS[precision], 0
+        super().__init__(checkpoint, device=device, precision=precision, compat=compat)
         self._exact, self._ready = network.eval(), fuse_named(network).to(self._dtype)
 
     def check(self, options, given, *, complete=True):
-        """See Driver; the crop is laid by eyes and mouth, which a place that is given by hand does not tell."""
+        """See Driver."""
         super().check(options, given, complete=complete)
-        if options.box:
-            raise InputError(f"--box: {self.name} is shown faces aligned by eyes and mouth, which have to be found; leave "
-                             "--box out")
         if options.identity_steps and options.reference == "same":
             raise InputError(f"--identity_steps {options.identity_steps}: trains on one picture of the person; leave "
                              "--reference same out")
@@ -91,22 +69,10 @@ class DavsDriver(Driver):
         """See Driver; none where each frame is its own."""
         return () if reference == "same" else super().reference_frames(track, reference)
 
-    def outline(self, landmarks, size, smear, wanted=None):
-        """See Driver; the whole face, and `BELOW_CHIN` more."""
-        return whole_face_mask(landmarks, size, inset=smear, below=BELOW_CHIN)
-
     def tags(self, options):
         """What helps a result beyond the network: steps on the picture, factor on the codes, registration."""
         gain = 1.0 if options.speech_gain is None else options.speech_gain
-        return {"identity_steps": str(options.identity_steps or 0), "speech_gain": f"{gain:g}",
-                "stabilise": str(options.stabilise).lower()}  # fmt: skip
-
-    def remarks(self):
-        """See Driver; of --stabilise."""
-        if not self._refused:
-            return []
-        what = "1 drawn face was" if self._refused == 1 else f"{self._refused} drawn faces were"
-        return [f"--stabilise: {what} not like enough to the crop of the source, and moved as the faces before"]
+        return {"identity_steps": str(options.identity_steps or 0), "speech_gain": f"{gain:g}", **super().tags(options)}
 
     def frames(self, driving, fps):
         """See Driver.
@@ -125,7 +91,7 @@ class DavsDriver(Driver):
         if driving.speech is not None:
             codes = driving.speech.at_rate(self._watched(driving.speech), fps, frames)
         else:
-            codes = self._heard(driving.sound.waveform, fps, frames)
+            codes = self.heard(self._ready.hear, driving.sound.waveform, fps, frames)
         codes = torch.from_numpy(codes).to(self.device, self._dtype)
         codes.of_lips = driving.speech is not None  # read by `look`
         self._refused = 0
@@ -136,14 +102,14 @@ class DavsDriver(Driver):
         options = scene.options
         network, identity = self._ready, None
         if scene.references:
-            picture = self._planes(scene.pictures(scene.references[:1]))
+            picture = self.planes(scene.pictures(scene.references[:1]))
             if options.identity_steps:
                 parts = tuned_parts(self._exact, picture, self._tuned_on(picture, codes, options), options.identity_steps)
                 network = with_parts(network, {name: fuse_named(part).to(self._dtype) for name, part in parts.items()})
             with torch.inference_mode():
                 identity = network.identify(picture.to(self._dtype))
         gain = 1.0 if options.speech_gain is None else options.speech_gain
-        return Portrait(network, identity, scene, gain, Stabiliser(scene.fps) if options.stabilise else None)
+        return Portrait(scene, network, identity, gain, hold=self.hold(scene))
 
     def _tuned_on(self, picture, codes, options):
         """(K, D) float32 codes of the steps: of its own lips where lips are followed, else of the first frames."""
@@ -157,38 +123,8 @@ class DavsDriver(Driver):
         """(B, S, S, 3) uint8: whole faces; where they are laid over the frame, in the colours of the source's crops."""
         identity = state.identity
         if identity is None:
-            identity = state.network.identify(self._planes(frames).to(self._dtype))
-        faces = state.network.draw(identity, codes * state.gain).float().mul(255).round().clamp(0, 255).to(torch.uint8)
-        faces = faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        laid = self.output(state.scene.options) == "frame"
-        if not laid and state.hold is None:
-            return faces
-        crops = np.broadcast_to(frames, faces.shape)
-        return np.stack([self._fitted(state, *one, laid) for one in zip(faces, crops, numbers, strict=True)])
-
-    def _fitted(self, state, face, crop, number, laid):
-        """A face (S, S, 3) uint8 fitted to the crop of the source frame that frame `number` of the result shows."""
-        scene, shown = state.scene, int(state.scene.shown[number])
-        (landmarks,) = scene.landmarks([shown])
-        if state.hold is not None:
-            before = state.hold.refused
-            face = state.hold(face, crop, landmarks)
-            self._refused += state.hold.refused - before
-        if not laid:
-            return face
-        if state.skin[0] != shown:
-            state.skin = shown, skin_weights(landmarks, len(crop))
-        return matched(face, crop, landmarks, state.skin[1])
-
-    @torch.inference_mode()
-    def _heard(self, waveform, fps, frames):
-        """(frames, D) float32 of a waveform (n,) float32 at 16 kHz."""
-        coefficients, found = mfcc(waveform, SYNCNET), []
-        for start in range(0, frames, HEARD):
-            windows = mfcc_windows(coefficients, range(start, min(frames, start + HEARD)), fps)
-            windows = torch.from_numpy(windows).to(self.device, self._dtype)
-            found.append(self._ready.hear(windows).float().cpu().numpy())
-        return np.concatenate(found)
+            identity = state.network.identify(self.planes(frames).to(self._dtype))
+        return self.fitted(state, state.network.draw(identity, codes * state.gain), frames, numbers)
 
     @torch.inference_mode()
     def _watched(self, video):
@@ -197,11 +133,6 @@ class DavsDriver(Driver):
         for number, crop in enumerate(video.crops(self.crop, smooth=video.smooth and not self.raw_crops), 1):
             waiting.append(crop)
             if len(waiting) == WATCHED or number == len(video):
-                found.append(self._ready.watch(self._planes(np.stack(waiting)).to(self._dtype)).float().cpu().numpy())
+                found.append(self._ready.watch(self.planes(np.stack(waiting)).to(self._dtype)).float().cpu().numpy())
                 waiting.clear()
         return np.concatenate(found)
-
-    def _planes(self, crops):
-        """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in [0, 1] on the device."""
-        return torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255
-

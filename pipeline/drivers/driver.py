@@ -14,7 +14,8 @@ from speech.windows import frame_count
 
 OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}
 FOLLOWS = ("sound", "drive", "pose")  # what a result can follow; "drive" and "pose" are driving videos
-FAMILY_FLAGS = ("identity_steps", "speech_gain", "stabilise")  # fields of DriveOptions that few families can use
+# Fields of DriveOptions that few families can use: for whose checkpoints they are.
+FAMILY_FLAGS = {"identity_steps": "DAVS", "speech_gain": "DAVS", "stabilise": "DAVS or action units"}
 
 
 class Driver(ABC):
@@ -232,8 +233,8 @@ class Driver(ABC):
         for flag in FAMILY_FLAGS:
             given = getattr(options, flag)
             if flag not in self.takes and given is not None and given is not False:
-                raise InputError(f"--{flag}: {self.name} draws no face from an identity and a code of speech, as DAVS does; "
-                                 "leave it out")  # fmt: skip
+                raise InputError(f"--{flag}: {self.name} cannot use it; it is for checkpoints of {FAMILY_FLAGS[flag]}; leave "
+                                 "it out")  # fmt: skip
         self.check_reference(options.reference)
 
     def check_reference(self, reference):
