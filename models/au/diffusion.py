@@ -159,6 +159,10 @@ class ActionUnitsDiffusion(Fusing):
         """(N, 3, S, S) float in [0, 1] RGB -> latents (N, 3, S / 4, S / 4) float."""
         return self.autoencoder.encode(faces)
 
+    def around(self, numbers):
+        """list of frame numbers -> list of five numbers each, those of the tokens of its condition; they may lie outside."""
+        return [[number + offset for offset in range(-REACH, REACH + 1)] for number in numbers]
+
     def conditions(self, codes):
         """Tokens of all frames of clips: (B, T, C) float of `fuse` -> (B, T, 5, C); beyond an end its frame is repeated."""
         return codes[:, self._near(torch.arange(codes.shape[1], device=codes.device), codes.shape[1])]
@@ -169,14 +173,14 @@ class ActionUnitsDiffusion(Fusing):
         All frames begin from the same noise, so that what differs from frame to frame is what the condition and the frame say.
 
         Args:
-            person: Person of N pictures, or of one, which then serves all; masked: (N, 3, S, S) float in [0, 1] RGB, the lower
-                part 0 as in training; tokens: (N, 5, C) float of `conditions`; steps: of DDIM, None: the network's own.
+            person: Person of N pictures, or of one, which then serves all; masked: (N, 3, S, S) or (1, 3, S, S) float in
+                [0, 1] RGB, the lower part 0 as in training; tokens: (N, 5, C) float of `conditions`; steps: of DDIM, None: the
+                network's own; seed: of the noise.
 
         Returns:
             (N, 3, S, S) float32 in [0, 1] RGB.
         """
-        seen = self.see(masked)
-        beside = person.latents.expand(len(seen), -1, -1, -1)
+        seen, beside = (one.expand(len(tokens), -1, -1, -1) for one in (self.see(masked), person.latents))
         start = draw_noise((1, *seen.shape[1:]), False, seed).to(seen.device).expand(seen.shape)
         found = sample(lambda latents, step: self.unet(latents, step, seen, beside, tokens), start, steps or self.steps,
                        self.predicts)  # fmt: skip
