@@ -57,7 +57,7 @@ class WholeFaceDriver(Driver):
         kind = checkpoint.config["data"].get("crop", self.kinds[0])
         if kind not in self.kinds:
             raise InputError(f"{checkpoint.path}: its config says data.crop = {kind!r}; this version knows "
-                             f"{' and '.join(self.kinds)}")  # fmt: skip
+                             f"{', '.join(self.kinds)}")  # fmt: skip
         crop = CropSpec(kind, checkpoint.model.face_size, (0, 0, 0, 0))
         super().__init__(checkpoint, crop=crop, device=device, precision=precision, compat=compat)
         self._dtype, self._refused = PRECISIONS[precision], 0
