@@ -205,19 +205,29 @@ class ActionUnitsDiffusion(Fusing):
         codes = self.fuse(person, self.hear(batch["mfcc"].flatten(0, 1)).unflatten(0, (items, length)))
         frames = self._some(items, length).to(codes.device)
         rows = torch.arange(items, device=codes.device)[:, None]
-        near = self._near(frames, length)
-        if self.shuffled:
-            near = torch.randint(0, length, near.shape, generator=self._generator()).to(codes.device)
-        tokens = codes[rows[..., None], near].flatten(0, 1)
         faces, masked = (self.see(batch[name][rows, frames].flatten(0, 1)).float() for name in ("face", "masked_face"))
         beside = person.latents.repeat_interleave(frames.shape[1], 0, output_size=len(faces))
-        steps = draw_steps(len(faces), self.training).to(codes.device)
-        noise = draw_noise(faces.shape, self.training).to(codes.device)
-        found = self.unet(noised(faces, noise, steps), steps, masked, beside, tokens)
-        wanted = wanted_of(self.predicts, faces, noise, steps)
-        shape = items, frames.shape[1]
-        return {"noise_predicted": found.unflatten(0, shape), "noise": wanted.unflatten(0, shape), "noised_frames": frames,
-                "fused_codes": codes}  # fmt: skip
+        found, wanted = self.denoise(faces, masked, beside, codes, frames)
+        return {"noise_predicted": found.unflatten(0, frames.shape), "noise": wanted.unflatten(0, frames.shape),
+                "noised_frames": frames, "fused_codes": codes}  # fmt: skip
+
+    def denoise(self, faces, masked, person, codes, frames):
+        """Noise latents of some frames of windows, each at a step of its own, and let the UNet say what was added.
+
+        Args:
+            faces, masked, person: (B * F, 3, h, w) float latents; codes: (B, T, C) float; frames: (B, F) int64.
+
+        Returns:
+            (B * F, 3, h, w) float: what the UNet says; likewise: what is right.
+        """
+        near, length = self._near(frames, codes.shape[1]), codes.shape[1]
+        if self.shuffled:
+            near = torch.randint(0, length, near.shape, generator=self._generator()).to(codes.device)
+        tokens = codes[torch.arange(len(codes), device=codes.device)[:, None, None], near].flatten(0, 1)
+        steps = draw_steps(len(faces), self.training).to(faces.device)
+        noise = draw_noise(faces.shape, self.training).to(faces.device)
+        found = self.unet(noised(faces, noise, steps), steps, masked, person, tokens)
+        return found, wanted_of(self.predicts, faces, noise, steps)
 
     def pictured(self, outputs):
         """See models.network.Network."""

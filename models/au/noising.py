@@ -76,7 +76,8 @@ def sample(predict, start, steps, predicts):
         timestep_spacing="trailing",
     )
     scheduler.set_timesteps(steps)
-    latents = start
+    latents, found = start, None
     for step in scheduler.timesteps.tolist():
-        latents = scheduler.step(predict(latents, step).float(), step, latents, eta=0.0).prev_sample
-    return latents
+        found = scheduler.step(predict(latents, step).float(), step, latents, eta=0.0)
+        latents = found.prev_sample
+    return found.pred_original_sample  # after the last step a little noise may be left
