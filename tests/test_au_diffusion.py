@@ -145,7 +145,7 @@ def test_the_control_whose_condition_is_shuffled_falls_to_chance(shuffled, least
 
 @pytest.mark.parametrize("predicts", PREDICTS)
 def test_a_sampler_that_is_told_the_truth_finds_the_latents(predicts):
-    latents, start = draw_noise((2, 3, 4, 4), False, 1), draw_noise((2, 3, 4, 4), False, 2)
+    latents, start = draw_noise((2, 3, 4, 4), False, seed=1), draw_noise((2, 3, 4, 4), False, seed=2)
 
     def truth(noisy, step):
         share = kept(torch.full((2,), step))

@@ -16,7 +16,7 @@ from models.au.faces import IdentityEncoder
 from models.au.fusing import Fusing
 from models.au.library import needing_diffusers
 from models.au.network import FACE_SIZES, MAX_WIDTH, MIN_WIDTH
-from models.au.noising import PREDICTS, SEED, STEPS, draw_noise, draw_steps, noised, sample, wanted_of
+from models.au.noising import PREDICTS, SEED, STEPS, draw_noise, draw_steps, fixed_generator, noised, sample, wanted_of
 from models.au.sound import COLUMNS, LEAST_COLUMNS, MOST_COLUMNS, UNIT_CODE, AudioToUnits, SpeechEncoder
 from models.au.temporal import ATTENTION, TEMPORAL, Temporal
 from models.blocks import check_choice, check_flag, check_whole, check_width, scaled
@@ -181,7 +181,7 @@ class ActionUnitsDiffusion(Fusing):
             (N, 3, S, S) float32 in [0, 1] RGB.
         """
         seen, beside = (one.expand(len(tokens), -1, -1, -1) for one in (self.see(masked), person.latents))
-        start = draw_noise((1, *seen.shape[1:]), False, seed).to(seen.device).expand(seen.shape)
+        start = draw_noise((1, *seen.shape[1:]), False, seen.device, seed).expand(seen.shape)
         found = sample(lambda latents, step: self.unet(latents, step, seen, beside, tokens), start, steps or self.steps,
                        self.predicts)  # fmt: skip
         return self.autoencoder.draw(found)
@@ -203,7 +203,7 @@ class ActionUnitsDiffusion(Fusing):
         items, length = batch["mfcc"].shape[:2]
         person = self.identify(batch["identity_face"])
         codes = self.fuse(person, self.hear(batch["mfcc"].flatten(0, 1)).unflatten(0, (items, length)))
-        frames = self._some(items, length).to(codes.device)
+        frames = self._some(items, length, codes.device)
         rows = torch.arange(items, device=codes.device)[:, None]
         faces, masked = (self.see(batch[name][rows, frames].flatten(0, 1)).float() for name in ("face", "masked_face"))
         beside = person.latents.repeat_interleave(frames.shape[1], 0, output_size=len(faces))
@@ -222,10 +222,10 @@ class ActionUnitsDiffusion(Fusing):
         """
         near, length = self._near(frames, codes.shape[1]), codes.shape[1]
         if self.shuffled:
-            near = torch.randint(0, length, near.shape, generator=self._generator()).to(codes.device)
+            near = self._random(near.shape, length, codes.device)
         tokens = codes[torch.arange(len(codes), device=codes.device)[:, None, None], near].flatten(0, 1)
-        steps = draw_steps(len(faces), self.training).to(faces.device)
-        noise = draw_noise(faces.shape, self.training).to(faces.device)
+        steps = draw_steps(len(faces), self.training, faces.device)
+        noise = draw_noise(faces.shape, self.training, faces.device)
         found = self.unet(noised(faces, noise, steps), steps, masked, person, tokens)
         return found, wanted_of(self.predicts, faces, noise, steps)
 
@@ -248,13 +248,15 @@ class ActionUnitsDiffusion(Fusing):
         offsets = torch.arange(-REACH, REACH + 1, device=frames.device)
         return (frames[..., None] + offsets).clamp(0, length - 1)
 
-    def _some(self, items, length):
-        """(B, F) int64 on the CPU: which frames of a window are noised; random in training, else evenly spread."""
+    def _some(self, items, length, device):
+        """(B, F) int64: which frames of a window are noised; random in training, else evenly spread."""
         count = min(self.frames, length)
         if not self.training:
-            return ((torch.arange(count) + 0.5) * length / count).long().expand(items, -1)
-        return torch.rand(items, length).argsort(1)[:, :count].sort(1).values
+            return ((torch.arange(count, device=device) + 0.5) * length / count).long().expand(items, -1)
+        return torch.rand(items, length, device=device).argsort(1)[:, :count].sort(1).values
 
-    def _generator(self):
-        """What random numbers come from: torch's own generator in training, else one that always begins alike."""
-        return None if self.training else torch.Generator().manual_seed(SEED)
+    def _random(self, shape, length, device):
+        """int64 random numbers of frames; outside training always the same."""
+        if self.training:
+            return torch.randint(0, length, shape, device=device)
+        return torch.randint(0, length, shape, generator=fixed_generator()).to(device)

@@ -33,21 +33,28 @@ def wanted_of(predicts, latents, noise, steps):
     return share.sqrt() * noise - (1 - share).sqrt() * latents
 
 
-def draw_steps(count, training):
-    """Steps of `count` frames: (count,) int64 on the CPU.
+def draw_steps(count, training, device="cpu"):
+    """Steps of `count` frames: (count,) int64 on a device.
 
     In training each is drawn by itself. Outside training they lie evenly in mixed order, always the same, so that values of
     validations compare.
     """
     if training:
-        return torch.randint(0, STEPS, (count,))
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(SEED))
-    return ((order + 0.5) * STEPS / count).long()
+        return torch.randint(0, STEPS, (count,), device=device)
+    order = torch.randperm(count, generator=fixed_generator())
+    return ((order + 0.5) * STEPS / count).long().to(device)
 
 
-def draw_noise(shape, training, seed=SEED):
-    """Normal noise, float32 on the CPU; outside training always the same for one shape and seed."""
-    return torch.randn(shape, generator=None if training else torch.Generator().manual_seed(seed))
+def draw_noise(shape, training, device="cpu", seed=SEED):
+    """Normal noise, float32 on a device; outside training the same for one shape and seed on all devices."""
+    if training:
+        return torch.randn(shape, device=device)
+    return torch.randn(shape, generator=fixed_generator(seed)).to(device)
+
+
+def fixed_generator(seed=SEED):
+    """Generator of the CPU that always begins alike."""
+    return torch.Generator().manual_seed(seed)
 
 
 @torch.no_grad()
