@@ -9,8 +9,10 @@ from common.errors import InputError
 from common.schema import REQUIRED, Number, Section, Text
 from common.suggest import refuse_unknown
 from losses.adversarial import AdversarialLoss
+from losses.au.codebook import Codebook
 from losses.au.identity import IdentityUpper
 from losses.au.motion import FaceMotion
+from losses.au.noise import NoiseError
 from losses.au.perceptual import PerceptualUnits, PerceptualVgg
 from losses.au.units import ActionUnitBce, ActionUnitDice
 from losses.davs.association import Association
@@ -74,6 +76,8 @@ LOSSES = {
     "face_motion": FaceMotion,
     "perceptual_units": PerceptualUnits,
     "perceptual_vgg": PerceptualVgg,
+    "codebook": Codebook,
+    "noise_error": NoiseError,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from common.errors import InputError
-from models.au import ActionUnits
+from models.au import ActionUnits, ActionUnitsDiffusion, FaceAutoencoder
 from models.davs import Davs
 from models.discriminators import ConditionalDiscriminator, QualityDiscriminator
 from models.fuse import fuse_for_inference, fuse_named, fuse_sequences
@@ -26,8 +26,10 @@ from models.wav2lip import Wav2Lip
 __all__ = [
     "MODELS",
     "ActionUnits",
+    "ActionUnitsDiffusion",
     "ConditionalDiscriminator",
     "Davs",
+    "FaceAutoencoder",
     "FidInception",
     "LipLandmarks",
     "LipSync",
@@ -58,6 +60,8 @@ MODELS = {
     "lip_refiner": LipRefiner,
     "davs": Davs,
     "action_units": ActionUnits,
+    "action_units_diffusion": ActionUnitsDiffusion,
+    "face_autoencoder": FaceAutoencoder,
     "syncnet_v2": SyncNetV2,
     "fid_inception": FidInception,
     "vgg19": Vgg19,
@@ -70,8 +74,9 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
-            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner, davs and
-            action_units see their classes; syncnet_v2, fid_inception and vgg19 take none.
+            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner, davs,
+            action_units, action_units_diffusion and face_autoencoder see their classes; syncnet_v2, fid_inception and vgg19
+            take none.
 
     Raises:
         InputError: an unknown name or key (the nearest known one is named), or a value out of range.

@@ -106,6 +106,18 @@ def check_whole(value, key, low, high):
         raise InputError(f"model.{key}: {value!r} is not possible; give a whole number from {low} to {high}")
 
 
+def check_choice(value, key, choices):
+    """Raise InputError unless the value of a key of a network is one of the choices, all of one type."""
+    if type(value) is not type(choices[0]) or value not in choices:
+        raise InputError(f"model.{key}: {value!r} is not possible; choose one of {', '.join(map(str, choices))}")
+
+
+def check_width(value, key, low, high):
+    """Raise InputError unless the value is a number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InputError(f"model.{key}: {value!r} is not possible; give a number from {low} to {high}")
+
+
 def check_share(value, key):
     """Raise InputError unless the value is a number from 0 to below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:

@@ -20,7 +20,7 @@ OUTPUTS = ("frame", "crop")
 COVERED = ("keep", "draw")
 DEFAULT_FPS = Fraction(25)
 MOST_AMPLITUDE = 3.0
-MOST_GAIN, MOST_STEPS = 3.0, 200
+MOST_GAIN, MOST_STEPS, MOST_DDIM_STEPS = 3.0, 200, 1000
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class DriveOptions:
         identity_steps: steps for which a driver trains its network on the reference before it draws; None is 0.
         speech_gain: factor on the codes of what is followed, for a driver that has such codes; None is 1.
         stabilise: such a driver registers each drawn face to the crop of the source.
+        ddim_steps: steps of the sampler, for a driver that draws by diffusion; None takes those of the checkpoint.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -114,6 +115,7 @@ class DriveOptions:
     identity_steps: int | None = None
     speech_gain: float | None = None
     stabilise: bool = False
+    ddim_steps: int | None = None
 
     def __post_init__(self):
         if self.paste is not None:
@@ -136,6 +138,8 @@ class DriveOptions:
             raise InputError(f"--identity_steps {self.identity_steps}: must be a whole number from 0 to {MOST_STEPS}")
         if self.speech_gain is not None and not 0 <= self.speech_gain <= MOST_GAIN:
             raise InputError(f"--speech_gain {self.speech_gain:g}: must be from 0 to {MOST_GAIN:g}")
+        if self.ddim_steps is not None and not 1 <= self.ddim_steps <= MOST_DDIM_STEPS:
+            raise InputError(f"--ddim_steps {self.ddim_steps}: must be a whole number from 1 to {MOST_DDIM_STEPS}")
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,11 @@ FAMILIES = {  # name -> (config, overrides)
                             "losses.identity_contrast={weight: 0.1}"]),
     "action_units": ("au_fusion_gan", ["train.init=null", "losses.perceptual_units=null", "data.window=5",
                                         "model.face_size=96", "model.temporal=tcsan"]),
+    "face_autoencoder": ("au_small_autoencoder", ["losses.perceptual_units=null", "model.face_size=96", "model.codes=64"]),
+    "action_units_diffusion": ("au_small_diffusion", ["train.init=null", "data.window=5", "model.face_size=96",
+                                                      "model.unet_width=0.0625", "model.autoencoder_width=0.0625"]),
 }  # fmt: skip
-WIDTHS = {"davs": 0.125, "action_units": 0.125}
+WIDTHS = {"davs": 0.125, **dict.fromkeys(("action_units", "action_units_diffusion", "face_autoencoder"), 0.125)}
 
 
 def make_expert(folder, crop="aligned"):

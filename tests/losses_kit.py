@@ -12,6 +12,8 @@ from models.lips.motion import MARGIN
 from models.lips.sync import CONTEXT
 from models.precision import unit_length
 from speech.arpabet import PHONES
+from tests.diffusion_kit import AUTOENCODER
+from tests.diffusion_kit import SMALL as DIFFUSION
 
 BIG = ("syncnet_v2", "fid_inception", "vgg19")  # judges, which take no gradient; half precision is slow on CPUs
 THIN = tuple(tuple(channels // 8 for channels in group) for group in vgg.CHANNELS)  # of VGG-19
@@ -27,6 +29,8 @@ def network(name, **options):
     small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", *BIG) else {"width": 0.25}
     small = {"face_size": 64, "width": 0.125, "words": 20} if name == "davs" else small
     small = {"face_size": 96, "width": 0.125} if name == "action_units" else small
+    small = {key: value for key, value in DIFFUSION.items() if key != "name"} if name == "action_units_diffusion" else small
+    small = {key: value for key, value in AUTOENCODER.items() if key != "name"} if name == "face_autoencoder" else small
     with mock.patch.object(vgg, "CHANNELS", THIN):
         model = seeded(lambda: build_model({"name": name, **small, **options}))
     with torch.no_grad():
@@ -67,6 +71,9 @@ def inputs_of(name, model, count=4):
         "fid_inception": lambda: (rand(count, 3, 96, 96),),
         "action_units": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),
                                  rand(count * 6, 28, 12) * 40 - 20),
+        "action_units_diffusion": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),
+                                           rand(count * 6, 28, 12) * 40 - 20),
+        "face_autoencoder": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),),
         "vgg19": lambda: (rand(count, 3, 32, 32),),
     }[name]()
 
@@ -86,9 +93,25 @@ def all_of_action_units(model, faces, mfcc):
     return (features, model.audio_to_units(mfcc)[1], identity.code, codes, drawn, model.read_units(drawn))
 
 
+def all_of_diffusion(model, faces, mfcc):
+    """What a diffusion renderer says of noise that it sees beside faces (N, 3, S, S) and the sound of 6 frames each."""
+    person = model.identify(faces)
+    codes = model.fuse(person, model.hear(mfcc).unflatten(0, (len(faces), -1)))
+    noise = torch.randn(person.latents.shape, generator=torch.Generator().manual_seed(5))
+    steps = torch.full((len(faces),), 500)
+    return codes, person.latents, model.unet(noise, steps, person.latents, person.latents, model.conditions(codes)[:, 2])
+
+
+def all_of_autoencoder(model, faces):
+    """Latents of faces (N, 3, S, S), and faces of latents, without the codebook, whose choice is no smooth function."""
+    latents = model.autoencoder.encode(faces)
+    return latents, model.autoencoder.decode(latents)
+
+
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
          "lip_landmarks": "find", "lip_motion": "lips", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
-FUNCTIONS = {"davs": all_of_davs, "action_units": all_of_action_units}
+FUNCTIONS = {"davs": all_of_davs, "action_units": all_of_action_units, "action_units_diffusion": all_of_diffusion,
+             "face_autoencoder": all_of_autoencoder}  # fmt: skip
 
 
 def call(model, arguments):
@@ -159,6 +182,8 @@ TERMS = {  # options of a config beside the weight
     "face_motion": {},
     "perceptual_units": {"classifier": "classifier"},
     "perceptual_vgg": {"weights": "vgg19"},
+    "codebook": {},
+    "noise_error": {},
 }
 
 
@@ -210,5 +235,8 @@ def fields_and_outputs():
                "audio_speech": rand(2, 4, 32) - 0.5, "video_speech": rand(2, 4, 32) - 0.5, "audio_words": rand(2, 7) - 0.5,
                "video_words": rand(2, 7) - 0.5, "heatmaps": rand(2, 4, 68, 24, 24), "heard": torch.tensor([0, 1, 3, 4]),
                "identity_codes": rand(2, 3, 32) - 0.5, "identity_maps": rand(2, 3, 8, 24, 24) - 0.5,
-               "identity_people": rand(2, 3, 3) - 0.5, "drawn_units": rand(2, 5, 5) * 4 - 2}  # fmt: skip
+               "identity_people": rand(2, 3, 3) - 0.5, "drawn_units": rand(2, 5, 5) * 4 - 2,
+               "latents": rand(2, 5, 3, 24, 24), "latent_codes": rand(2, 5, 3, 24, 24), "code_shares": rand(16) / 8,
+               "noise_predicted": rand(2, 3, 3, 24, 24), "noise": rand(2, 3, 3, 24, 24),
+               "noised_frames": torch.tensor([[0, 2, 3], [1, 2, 4]])}  # fmt: skip
     return batch, outputs

@@ -21,7 +21,7 @@ SCRIPTS = sorted(ROOT.glob("*.py"))
 HEAVY = {"av", "cv2", "mediapipe", "librosa", "soundfile", "soxr", "skimage", "face_alignment", "torchvision", "torchaudio"}
 FILE_CALLS = {"open", "torch.load", "torch.save", "np.load", "np.save", "load_file", "save_file", "safe_open"}
 LIGHT = {"torch", "numpy", "yaml", "tqdm", "safetensors", "accelerate"}
-OPTIONAL = {"matplotlib", "PIL", "wandb", "tensorboard"}  # what a run uses where it is there; tensorboard by way of torch
+OPTIONAL = {"matplotlib", "PIL", "wandb", "tensorboard", "diffusers"}  # used where it is there; tensorboard by way of torch
 
 
 def name_of(path):

@@ -33,6 +33,7 @@ FIGURES = {  # of each loss
     **{"sync_contrast": ("frames", "windows"), "association": ("right",), "identity_contrast": ("right",),
        "speech_people": ("audio", "video")},
     **{"drawn_adversarial": ("patches",), "landmark_heatmaps": ("pixels",)},
+    **{"codebook": ("used",)},
     **{"action_unit_bce": tuple(f"{figure}_au{unit}" for figure in ("f1", "accuracy") for unit in UNITS)},
 }
 ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial"}
@@ -74,6 +75,8 @@ LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("au_audio", "au_classifier", "au_small_audio", "au_small_classifier"), {"units", "dice"}),
     **dict.fromkeys(("au_fusion", "au_fusion_gru", "au_small_fusion"), FUSED),
     **dict.fromkeys(("au_fusion_gan", "au_small_fusion_gan"), {*FUSED, "adversarial"}),
+    **dict.fromkeys(("au_autoencoder", "au_small_autoencoder"), {"l1", "perceptual_units", "codebook"}),
+    **dict.fromkeys(("au_diffusion", "au_small_diffusion", "au_small_diffusion_shuffled"), {"noise_error"}),
 }  # fmt: skip
 
 
@@ -143,6 +146,9 @@ def lighten(config, stage, runs):
         small["model.width"] = 0.25
     if config["model"]["name"] == "action_units":
         small |= {"model.width": 0.125, "data.window": 12}  # so many frames that every unit counts in its figures
+    if config["model"]["name"] in ("face_autoencoder", "action_units_diffusion"):
+        wide = ("width", "unet_width", "autoencoder_width")
+        small |= {f"model.{key}": 0.125 for key in wide if key in config["model"]} | {"model.codes": 64, "model.depth": 1}
     if "perceptual_units" in config["losses"]:
         small["losses.perceptual_units.classifier"] = given["train.init"]["action_units"]
     if "sync" in config["losses"]:
@@ -154,7 +160,8 @@ def lighten(config, stage, runs):
         small |= {"losses.association.frames": 4} if "association" in config["losses"] else {}
     if config["train"]["init"]:
         weights = given["train.init"].get(config["model"]["name"])
-        small["train.init"] = json.dumps(begun_with(config["train"]["init"], weights))
+        begun = json.dumps(begun_with(config["train"]["init"], weights))
+        small["train.init"] = "null" if config["model"]["name"] == "action_units_diffusion" else begun
     return [f"{key}={value}" for key, value in small.items()]
 
 

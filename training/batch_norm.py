@@ -24,8 +24,10 @@ class GroupBatchNorm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        scale = torch.rsqrt(variance + self.eps)
+        if not self.affine:
+            return (centred * scale[:, None, None]).to(x.dtype)
+        return (centred * (self.weight * scale)[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
 class _SumOverGroup(torch.autograd.Function):

@@ -11,7 +11,8 @@ from models.precision import exact_products
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 2.0**10  # of the loss, in all precisions: float16 loses small gradients, for which a run has its own scale
 # in training the one forgets persons at random, the others drop maps, and a GPU draws other ones than a CPU
-PLAIN = ("lip_motion", "davs", "action_units")
+PLAIN = ("lip_motion", "davs", "action_units", "action_units_diffusion", "face_autoencoder")
+QUANTISED = ("face_autoencoder",)  # which of its codes is the nearest turns over with the rounding: in exact float32 alone
 JUDGES = ("syncnet_v2", "fid_inception", "vgg19")  # never trained here: in eval mode alone, and no gradient in half precision
 # mode -> precision -> (outputs, gradient): the greatest distance that is let pass, see `apart`. In mode "plain" the batch norms
 # do nothing, so that only the rounding of the products is left: bfloat16 has 8 bits, float16 and TF32, in which CUDA convolves
@@ -23,9 +24,13 @@ BOUNDS = {
     "training": {"fp32 exact": (5e-3, 0.3), "fp32": (5e-2, 1.0), "fp16": (5e-2, 1.0), "bf16": (0.3, 2.0)},
 }
 PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights: bfloat16 on a CPU has 29, 2.4 grey levels
-WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "davs", "action_units")
+WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "davs", "action_units",
+              "action_units_diffusion", "face_autoencoder")
 FEWER = {"davs": {"face_size": 96, "words": 50, "people": 9, "speech_frames": 5, "speech_stride": 1, "drawn_frames": 2,
-                  "identity_frames": 3}, "action_units": {"face_size": 96}}  # fmt: skip
+                  "identity_frames": 3}, "action_units": {"face_size": 96},
+         "action_units_diffusion": {"face_size": 96, "unet_width": 0.0625, "autoencoder_width": 0.0625, "codes": 64,
+                                    "depth": 1},
+         "face_autoencoder": {"face_size": 96, "codes": 64, "depth": 1}}  # fmt: skip
 
 
 def measure(bench: Bench):
@@ -50,7 +55,8 @@ def compare(bench, name):
         reference = run_network(model, inputs, torch.device("cpu"), None)
         flat = all(parameter.dim() <= 4 for parameter in model.parameters())
         model = model.to(bench.device, memory_format=torch.channels_last if flat else torch.preserve_format)
-        for precision in ["fp32 exact", *(["fp32"] if bench.cuda else []), *halves(bench)]:
+        rounded = [] if name in QUANTISED else [*(["fp32"] if bench.cuda else []), *halves(bench)]
+        for precision in ("fp32 exact", *rounded):
             with exact_products(precision == "fp32 exact"):
                 found = run_network(model, inputs, bench.device, HALVES.get(precision))
             pairs = zip(("output", "gradient"), found, reference, BOUNDS[mode][precision], strict=True)
@@ -173,6 +179,12 @@ def make_inputs(kind, windows, generator):
         return {"face": smooth(many, faces, 3), "mfcc": sound, "identity_face": smooth(many, 3)}
     if kind == "action_units":
         return {"mfcc": 10 * torch.randn(many, faces, 28, 12, generator=generator), "identity_face": smooth(many, 3)}
+    if kind == "face_autoencoder":
+        return {"face": smooth(many, faces, 3)}
+    if kind == "action_units_diffusion":
+        sound = 10 * torch.randn(many, faces, 28, 12, generator=generator)
+        return {"mfcc": sound, "identity_face": smooth(many, 3), "face": smooth(many, faces, 3),
+                "masked_face": smooth(many, faces, 3)}  # fmt: skip
     if kind == "disc_quality":
         return (smooth(many * faces, 3),)
     if kind == "disc_conditional":

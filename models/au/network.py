@@ -8,15 +8,12 @@ decoder draws the face, and a classifier reads units in it. Stages:
     fusion       both, identity_encoder, speech_encoder, temporal, decoder
 """
 
-import torch
-
-from common.errors import InputError
 from models.au.classifier import UnitClassifier
 from models.au.faces import Decoder, Identity, IdentityEncoder
+from models.au.fusing import Fusing
 from models.au.sound import COLUMNS, LEAST_COLUMNS, MOST_COLUMNS, UNIT_CODE, AudioToUnits, SpeechEncoder
 from models.au.temporal import ATTENTION, TEMPORAL, Temporal
-from models.blocks import check_flag, check_share, check_whole
-from models.network import Network
+from models.blocks import check_choice, check_flag, check_share, check_whole, check_width
 
 STAGES = ("audio", "classifier", "fusion")
 FACE_SIZES = (96, 112, 128)
@@ -24,7 +21,7 @@ MIN_WIDTH, MAX_WIDTH = 0.125, 1.0
 _PARTS = ("audio_to_units", "unit_classifier", "identity_encoder", "speech_encoder", "temporal", "decoder")
 
 
-class ActionUnits(Network):
+class ActionUnits(Fusing):
     """The networks of a stage.
 
     Args:
@@ -50,12 +47,11 @@ class ActionUnits(Network):
     def __init__(self, stage="fusion", face_size=112, width=1.0, columns=COLUMNS, temporal="tcsan", attention="features",
                  unit_codes=True, unit_reader=True, dropout=0.5):  # fmt: skip
         super().__init__()
-        _check_choice(stage, "stage", STAGES)
-        _check_choice(face_size, "face_size", FACE_SIZES)
-        _check_choice(temporal, "temporal", TEMPORAL)
-        _check_choice(attention, "attention", ATTENTION)
-        if isinstance(width, bool) or not isinstance(width, int | float) or not MIN_WIDTH <= width <= MAX_WIDTH:
-            raise InputError(f"model.width: {width!r} is not possible; give a number from {MIN_WIDTH} to {MAX_WIDTH}")
+        check_choice(stage, "stage", STAGES)
+        check_choice(face_size, "face_size", FACE_SIZES)
+        check_choice(temporal, "temporal", TEMPORAL)
+        check_choice(attention, "attention", ATTENTION)
+        check_width(width, "width", MIN_WIDTH, MAX_WIDTH)
         check_whole(columns, "columns", LEAST_COLUMNS, MOST_COLUMNS)
         check_flag(unit_codes, "unit_codes")
         check_flag(unit_reader, "unit_reader")
@@ -96,32 +92,9 @@ class ActionUnits(Network):
         """See models.network.Network: windows of sound have their middle in that of the frame."""
         return {"mfcc": {"columns": self.columns, "place": "centred"}} if self.stage != "classifier" else {}
 
-    def hear(self, mfcc):
-        """What a moment of sound gives to the fusion.
-
-        Args:
-            mfcc: (N, columns, 12) float MFCC windows, time by coefficient.
-
-        Returns:
-            (N, D) float features: 512 of the speech at width 1, then 320 of the units where `unit_codes` is true.
-        """
-        return self._heard(mfcc)[0]
-
     def identify(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> Identity of each; see models.au.faces.Identity."""
         return self.identity_encoder(faces)
-
-    def fuse(self, identity, features):
-        """Codes of the frames of whole sequences.
-
-        Args:
-            identity: Identity of B faces; features: (B, T, D) float of `hear`, any T.
-
-        Returns:
-            (B, T, C) float. `temporal.margin` says how many frames on either side a code depends on.
-        """
-        person = identity.code[:, None].expand(-1, features.shape[1], -1)
-        return self.temporal(torch.cat((person.to(features.dtype), features), 2))
 
     def paint(self, identity, codes):
         """Faces of fused codes, in any order.
@@ -167,17 +140,3 @@ class ActionUnits(Network):
             if self.unit_classifier is not None:
                 given["drawn_units"] = self.read_units(given["face"])
         return {name: value.unflatten(0, window) for name, value in given.items()}
-
-    def _heard(self, mfcc):
-        """Features (N, D), codes (N, 320) and logits (N, 5) of units; None for what the stage does not have."""
-        codes, logits = self.audio_to_units(mfcc) if self.audio_to_units is not None else (None, None)
-        if self.speech_encoder is None:
-            return None, codes, logits
-        speech = self.speech_encoder(mfcc)
-        return (speech if codes is None else torch.cat((speech, codes), 1)), codes, logits
-
-
-def _check_choice(value, key, choices):
-    """Raise InputError unless the value of a key of the network is one of the choices."""
-    if type(value) is not type(choices[0]) or value not in choices:
-        raise InputError(f"model.{key}: {value!r} is not possible; choose one of {', '.join(map(str, choices))}")

@@ -4,6 +4,7 @@ from common.errors import InputError
 from models.devices import choose_device
 from pipeline.drivers.action_units import ActionUnitsDriver
 from pipeline.drivers.davs import DavsDriver
+from pipeline.drivers.diffusion import DiffusionDriver
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.lipwarp import LipwarpDriver
 from pipeline.drivers.mouth import MouthDriver
@@ -13,7 +14,8 @@ from training.checkpoint import load_checkpoint
 __all__ = ["DRIVERS", "Driver", "load_driver"]
 
 # Name of the network (a key of models.MODELS): subclass of Driver.
-DRIVERS = {"wav2lip": MouthDriver, "lip_motion": LipwarpDriver, "davs": DavsDriver, "action_units": ActionUnitsDriver}
+DRIVERS = {"wav2lip": MouthDriver, "lip_motion": LipwarpDriver, "davs": DavsDriver, "action_units": ActionUnitsDriver,
+           "action_units_diffusion": DiffusionDriver}  # fmt: skip
 
 
 def load_driver(path, *, device="auto", precision="auto", compat=None):

@@ -102,6 +102,8 @@ def build_parser(description=None):
         "0.8 for a driving video)")
     add("--stabilise", action="store_true", help="for DAVS and action units: register each drawn face to the crop of the face\n"
         "video")
+    add("--ddim_steps", type=int, help="for the diffusion renderer: steps of the sampler (default: the checkpoint's, 20;\n"
+        "published: 200)")
     add("--covered", help="frames in which something covers the mouth: keep them as they are, or draw over it (default: keep;\n"
         "draw with --compat, and where no frame shows the mouth)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")

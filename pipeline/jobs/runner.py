@@ -50,6 +50,7 @@ class JobRunner:
             identity_steps=args.identity_steps,
             speech_gain=args.speech_gain,
             stabilise=args.stabilise,
+            ddim_steps=args.ddim_steps,
             refiner=None if args.refiner in (None, "none") else Path(args.refiner),
         )
         self._videos = [name for name in ("drive", "pose") if getattr(args, name)]

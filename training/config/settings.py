@@ -48,11 +48,14 @@ _model = Free(
     "width), `lip_sync` (`features`, `width` in channels, `dimension`, `dropout`), `lip_motion` (`features`, `hears`, `width` "
     "in channels, `dropout`, `deaf`, `audio_gate`), `lip_refiner` (also `portrait`, `gap`, `loose`, `paints`), `davs` "
     "(`stage` words, disentangle or generate, `words`, `people`, `speech_frames`, `speech_stride`, `drawn_frames`, "
-    "`identity_frames`, `identity_stride`, `dropout`, `identity_levels`, `speech_levels`) or `action_units` (`stage` audio, "
+    "`identity_frames`, `identity_stride`, `dropout`, `identity_levels`, `speech_levels`), `action_units` (`stage` audio, "
     "classifier or fusion, `columns`, `temporal` gru, tcn or tcsan, `attention` features or frames, `unit_codes`, "
-    "`unit_reader`, `dropout`). "
-    "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256; `action_units`: 96, 112, 128), as prepared; "
-    "`width` 0.25 to 1 (`davs`, `action_units`: from 0.125); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
+    "`unit_reader`, `dropout`), `face_autoencoder` (`codes`, `depth`) or `action_units_diffusion` (`columns`, `temporal`, "
+    "`attention`, `unit_codes`, `unet_width`, `autoencoder_width`, `codes`, `depth`, `frames`, `predicts` noise or velocity, "
+    "`shuffled`, `steps` of DDIM). "
+    "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256; the three of action units: 96, 112, 128), as prepared; "
+    "`width` 0.25 to 1 (`davs`, `action_units`, `action_units_diffusion`: from 0.125; `face_autoencoder`, `unet_width`, "
+    "`autoencoder_width`: from 0.0625); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
     "([spatial.md](spatial.md))",
 )
 _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
