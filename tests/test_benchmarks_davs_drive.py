@@ -9,9 +9,10 @@ import pytest
 
 import models
 from benchmarks.davs import drive, stage
-from benchmarks.davs.drive_measure import at_rest, plan
+from benchmarks.davs.drive_measure import plan
 from benchmarks.davs.drive_report import BARS, bars_of, summary, wilson
 from benchmarks.held_out.drive import Footage
+from benchmarks.held_out.rest import at_rest
 from common.cli import run
 from datasets.prepared import ClipRow
 from tests.davs_speech_kit import SIDE, KnowingDavs, make_spoken_corpus, save_knowing

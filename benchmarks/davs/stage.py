@@ -4,14 +4,13 @@ import numpy as np
 import torch
 
 from benchmarks.davs.codes import BATCH, codes_of
-from benchmarks.held_out.drive import BORDER, ENLARGE, enlarge, read_crops
-from speech.mfcc import SYNCNET, mfcc
+from benchmarks.held_out.drive import read_crops
+from benchmarks.held_out.rest import QUIET_FRAMES, quiet_cepstra
+from benchmarks.held_out.whose import embedding_of
 from speech.mfcc_windows import mfcc_windows
 
-QUIET_FRAMES, QUIET_LEVEL = 75, -60.0  # of quiet noise; dB of its standard deviation below full scale
 PAUSE = 0.12  # seconds between a word and a pause: a frame hears 0.1 s to both sides
 KEPT = 64  # sentences
-EMBEDDED_EVERY = 10  # frames from one to the next whose face is embedded
 
 
 class Stage:
@@ -43,13 +42,8 @@ class Stage:
 
     @torch.inference_mode()
     def quiet(self):
-        """(QUIET_FRAMES, D) tensor: codes of white noise at QUIET_LEVEL, always the same.
-
-        All frames of digital silence have one code, so a mouth that is drawn of it stands still whatever the network does; no
-        two frames of noise are alike.
-        """
-        noise = np.random.default_rng(0).standard_normal(QUIET_FRAMES * 640).astype(np.float32) * 10 ** (QUIET_LEVEL / 20)
-        windows = mfcc_windows(mfcc(noise.astype(np.float32), SYNCNET), range(QUIET_FRAMES), 25)
+        """(QUIET_FRAMES, D) tensor: codes of quiet noise, see benchmarks.held_out.rest."""
+        windows = mfcc_windows(quiet_cepstra(), range(QUIET_FRAMES), 25)
         return self.tested.model.hear(torch.from_numpy(windows))
 
     def pauses(self, row):
@@ -83,15 +77,8 @@ class Stage:
         return (torch.cat(made) * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
 
     def embedding(self, footage):
-        """(128,) float64 of unit length: mean embedding of the faces of some frames; None where none was found."""
-        found = []
-        for crop, points in zip(footage.crops[::EMBEDDED_EVERY], footage.landmarks[::EMBEDDED_EVERY], strict=True):
-            if np.isfinite(points).all():
-                found.append(self._embedder(enlarge(crop), points * ENLARGE + (ENLARGE - 1) / 2 + BORDER))
-        if not found:
-            return None
-        mean = np.mean(found, 0)
-        return mean / max(np.linalg.norm(mean), 1e-12)
+        """(128,) float64 of unit length: see benchmarks.held_out.whose."""
+        return embedding_of(footage, self._embedder)
 
 
 def _once(kept, key, make):
