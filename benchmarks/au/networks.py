@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from benchmarks.held_out.networks import facts_of, names_of
 from common.errors import InputError
 
+ALIKE = 0.9  # cosine of all weights; of two trainings from other seeds it is about 0
 SEED_ENDING = re.compile(r"(?P<stem>.+)_s\d+")
 
 
@@ -17,13 +18,17 @@ class Tested:
         name: what tables call it; no two of a table share it.
         model: of models.MODELS, in eval mode.
         crop: kind of crop that it was trained on; None: not known.
+        mask_top: share of the crop's height from which on its masked faces are 0.
         facts: see benchmarks.held_out.networks.facts_of.
+        judges: tuple of SHA-256 of the frozen networks of its losses.
     """
 
     name: str
     model: object = field(repr=False)
     crop: str | None
+    mask_top: float
     facts: dict = field(repr=False)
+    judges: tuple = field(repr=False, default=())
 
 
 def open_networks(paths, expect=None, device="cpu"):
@@ -43,7 +48,8 @@ def open_networks(paths, expect=None, device="cpu"):
     found = []
     for name, one in zip(names_of(loaded), loaded, strict=True):
         model = one.model.to(memory_format=torch.channels_last)  # faster on a CPU
-        found.append(Tested(name, model, one.config["data"].get("crop"), facts_of(one)))
+        data = one.config["data"]
+        found.append(Tested(name, model, data.get("crop"), data.get("mask_top", 0.5), facts_of(one), _judges_of(one)))
     return found
 
 
@@ -61,6 +67,35 @@ def require_crops(corpus, tested):
     if (crop, size) != wanted:
         raise InputError(f"{corpus.folder}: holds {crop} crops of {size} pixels, but {tested.name} learned from {wanted[0]} "
                          f"crops of {wanted[1]}; prepare the corpus with --crop {wanted[0]} --size {wanted[1]}")  # fmt: skip
+
+
+def taught_by(networks, judge):
+    """Names of the networks that learned with the classifier that judges them.
+
+    That is so where a loss held it, and where a network's own classifier began from it: its rate is so low that it keeps its
+    direction (ALIKE).
+
+    Args:
+        networks: list of Tested; judge: Tested with a unit_classifier, or None.
+    """
+    return [] if judge is None else [one.name for one in networks if judge.facts["sha256"] in one.judges or _began(one, judge)]
+
+
+def _began(tested, judge):
+    """Whether the classifier inside a network has almost the weights of the judge."""
+    import torch
+
+    own = getattr(tested.model, "unit_classifier", None)
+    if own is None:
+        return False
+    parts = own, judge.model.unit_classifier
+    first, second = (torch.cat([one.detach().flatten() for one in part.parameters()]) for part in parts)
+    return first.shape == second.shape and float(torch.cosine_similarity(first, second, 0)) > ALIKE
+
+
+def _judges_of(checkpoint):
+    facts = checkpoint.config.get("training", {}).get("facts", {})
+    return tuple(one["judge_sha256"] for one in facts.values() if "judge_sha256" in one)
 
 
 def groups_of(names):

@@ -87,7 +87,7 @@ def reading_lines(splits, names):
 
 
 def bar(what, value, least, *, above=False):
-    """{"what", "value", "least", "holds"}: a figure that must be `least` or more, or more than it; one that is None misses it."""
+    """{"what", "value", "least", "holds"}: a figure that must be `least` or more, or above it; one that is None misses it."""
     holds = value is not None and (value > least if above else value >= least)
     return {"what": what, "value": value, "least": least, "holds": holds}
 
