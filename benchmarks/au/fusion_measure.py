@@ -9,6 +9,7 @@ import torch
 from benchmarks.au.clips import as_faces, cepstra_of, crops_of, labels_of
 from benchmarks.au.drawers import Scene
 from benchmarks.held_out.drive import read_crops
+from benchmarks.held_out.kept import once
 from benchmarks.held_out.measure import best_lag
 from benchmarks.held_out.rest import QUIET_FRAMES, at_rest, moving, quiet_cepstra
 from benchmarks.held_out.whose import embedding_of
@@ -16,9 +17,6 @@ from faces.action_units import action_units
 from metrics.formulas.correlation import pearson
 from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
 from metrics.formulas.units import count_units
-
-KEPT = 64  # real sentences whose readings are kept
-JUDGES = ("classifier", "geometry")
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Made:
 
 
 class Stage:
-    """Reads crops; what is read of real sentences is kept, of the last KEPT ones.
+    """Reads crops; what is read of real sentences is kept, of the last ones (benchmarks.held_out.kept).
 
     Args:
         corpus: datasets.prepared.PreparedCorpus; detector: faces.detectors.Detector.
@@ -48,15 +46,16 @@ class Stage:
 
     def __init__(self, corpus, detector, embedder, classifier=None):
         self.corpus, self.embedder, self._detector, self._classifier = corpus, embedder, detector, classifier
-        self._real = {}
+        self._real, self._shown = {}, {}
 
     def real(self, row):
         """benchmarks.held_out.drive.Footage of the real crops of a sentence."""
-        if row.id not in self._real:
-            if len(self._real) >= KEPT:
-                self._real.pop(next(iter(self._real)))
-            self._real[row.id] = self.read(crops_of(self.corpus, row))
-        return self._real[row.id]
+        return once(self._real, row.id, lambda: self.read(crops_of(self.corpus, row)))
+
+    def shown(self, row):
+        """Embedding of the first face of a sentence, see benchmarks.held_out.whose."""
+        first = crops_of(self.corpus, row)[:1]
+        return once(self._shown, row.id, lambda: embedding_of(self.read(first), self.embedder))
 
     def read(self, crops):
         """Footage of (N, S, S, 3) uint8 crops."""
@@ -94,7 +93,8 @@ def measure(stage, drawer, row, other, stranger):
     begun = time.perf_counter()
     crops = drawer.draw(own)
     seconds = (time.perf_counter() - begun) / len(crops)
-    made, real = stage.read(crops), stage.real(row)
+    real = stage.real(row)
+    made = real if crops is own.crops else stage.read(crops)
     figures = {"clip": row.id, "person": row.speaker, "seconds": seconds, **_likeness(crops, own.crops)}
     figures |= {"r": pearson(made.opening, real.opening), "lag": best_lag(made.opening, real.opening),
                 "spread": moving(made.opening) / max(moving(real.opening), 1e-9)}  # fmt: skip
@@ -111,7 +111,7 @@ def measure(stage, drawer, row, other, stranger):
         figures |= {name: rest[name] for name in ("quiet_level", "quiet_spread")}
         counts |= _counts(stage, "swapped", row, swapped)
         drawn += [swapped, quiet]
-    figures |= _whose(stage, made, own.picture, stranger)
+    figures |= _whose(stage, made, row, stranger)
     figures["frames"] = sum(len(one.opening) for one in drawn)
     figures["no_face"] = sum(int(np.isnan(one.opening).sum()) for one in drawn)
     return Made(figures, counts, crops, None if swapped is None else swapped.crops)
@@ -139,10 +139,10 @@ def _counts(stage, way, row, made):
     return found
 
 
-def _whose(stage, made, picture, stranger):
+def _whose(stage, made, row, stranger):
     """`picture`, `other` and `nearer` of a Footage."""
     own = embedding_of(made, stage.embedder)
-    shown = embedding_of(stage.read(np.stack([picture] * 2)), stage.embedder)
+    shown = stage.shown(row)
     against = None if stranger is None else embedding_of(stage.real(stranger), stage.embedder)
     found = {name: None if own is None or vector is None else float(own @ vector)
              for name, vector in (("picture", shown), ("other", against))}  # fmt: skip

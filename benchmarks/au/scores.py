@@ -22,7 +22,8 @@ def score_table(networks):
     cells = [f"{number(one['always'])} / {number(one['always_accuracy'])}" for one in columns]
     lines.append(f"| {ALWAYS} | | {first['frames']} | {' | '.join(cells)} |")
     lines.append(f"| share of frames with the unit | | | {' | '.join(number(one['rate']) for one in columns)} |")
-    for (name, way), scores in networks.items():
+    own = {name: (way, scores) for (name, way), scores in reversed(networks.items())}  # the first way of each network
+    for name, (way, scores) in reversed(own.items()):
         columns = (scores["mean"], *scores["units"].values())
         lines.append(f"| share that {name} says | {way} | | {' | '.join(number(one['said']) for one in columns)} |")
     return [*lines, ""]

@@ -5,16 +5,16 @@ import torch
 
 from benchmarks.davs.codes import BATCH, codes_of
 from benchmarks.held_out.drive import read_crops
+from benchmarks.held_out.kept import once
 from benchmarks.held_out.rest import QUIET_FRAMES, quiet_cepstra
 from benchmarks.held_out.whose import embedding_of
 from speech.mfcc_windows import mfcc_windows
 
 PAUSE = 0.12  # seconds between a word and a pause: a frame hears 0.1 s to both sides
-KEPT = 64  # sentences
 
 
 class Stage:
-    """Draws and reads crops; what is read of real sentences, and their codes, are kept, of the last KEPT sentences.
+    """Draws and reads crops; what is read of real sentences, and their codes, are kept for a while (benchmarks.held_out.kept).
 
     Args:
         tested: benchmarks.davs.networks.Tested of the stage "generate".
@@ -29,7 +29,7 @@ class Stage:
 
     def real(self, row):
         """benchmarks.held_out.drive.Footage of the real crops of a sentence."""
-        return _once(self._real, row.id, lambda: self.read(np.array(self.corpus.open(row)["face"])))
+        return once(self._real, row.id, lambda: self.read(np.array(self.corpus.open(row)["face"])))
 
     def read(self, crops):
         """Footage of (N, S, S, 3) uint8 crops, read as held-out crops of the other families are: enlarged three times."""
@@ -37,7 +37,7 @@ class Stage:
 
     def codes(self, row, side):
         """(F, D) tensor: speech codes of a sentence, of its "audio" or its "video"."""
-        found = _once(self._codes, row.id, lambda: codes_of(self.tested, self.corpus, row))
+        found = once(self._codes, row.id, lambda: codes_of(self.tested, self.corpus, row))
         return torch.from_numpy(getattr(found, side))
 
     @torch.inference_mode()
@@ -79,12 +79,3 @@ class Stage:
     def embedding(self, footage):
         """(128,) float64 of unit length: see benchmarks.held_out.whose."""
         return embedding_of(footage, self._embedder)
-
-
-def _once(kept, key, make):
-    """What `make` gives, made once as long as it is among the last KEPT."""
-    if key not in kept:
-        if len(kept) >= KEPT:
-            kept.pop(next(iter(kept)))
-        kept[key] = make()
-    return kept[key]
