@@ -40,9 +40,8 @@ def main(argv):
         def heard(cepstra, frames):
             return lambda tested: windows_of(cepstra, frames, row.fps, tested.model.columns)
 
-        return {"own": heard(cepstra_of(corpus, row), row.frames),
-                "swapped": heard(cepstra_of(corpus, other), min(row.frames, other.frames)),
-                "silence": heard(silence(), row.frames)}  # fmt: skip
+        swapped = {"swapped": heard(cepstra_of(corpus, other), min(row.frames, other.frames))} if other is not None else {}
+        return {"own": heard(cepstra_of(corpus, row), row.frames), **swapped, "silence": heard(silence(), row.frames)}
 
     splits = read_splits(corpus, networks, args, inputs, lambda tested, mfcc: tested.model.audio_to_units(mfcc)[1])
     report = {"corpus": corpus.folder.name, "people": people_of(corpus), "splits": splits,
@@ -62,10 +61,13 @@ def bars_of(ways):
 
     bars = []
     for label, least in BARS.items():
-        own, swapped = (ways[way]["units"][label] for way in ("own", "swapped"))
+        own = ways["own"]["units"][label]
         bars.append(bar(f"F1 of {label}", own["f1"], least))
-        for what, beside in (("always present", own["always"]), ("the sound of another sentence", swapped["f1"])):
-            bars.append(bar(f"F1 of {label}, above that of {what}", own["f1"], beside or 0.0, above=True))
+        beside = {"always present": own["always"]}
+        if "swapped" in ways:
+            beside["the sound of another sentence"] = ways["swapped"]["units"][label]["f1"]
+        for what, value in beside.items():
+            bars.append(bar(f"F1 of {label}, above that of {what}", own["f1"], value or 0.0, above=True))
     return bars
 
 

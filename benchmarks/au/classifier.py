@@ -36,9 +36,11 @@ def main(argv):
         require_crops(corpus, tested)
 
     def inputs(row, other):
-        own, others = as_faces(crops_of(corpus, row)), as_faces(crops_of(corpus, other))
-        still = own[:1].expand_as(own)
-        return {"own": lambda _: own, "swapped": lambda _: others[: row.frames], "still": lambda _: still}
+        given = {"own": as_faces(crops_of(corpus, row))}
+        if other is not None:
+            given["swapped"] = as_faces(crops_of(corpus, other))[: row.frames]
+        given["still"] = given["own"][:1].expand_as(given["own"])
+        return {way: lambda _, faces=faces: faces for way, faces in given.items()}
 
     splits = read_splits(corpus, networks, args, inputs, lambda tested, faces: tested.model.read_units(faces))
     report = {"corpus": corpus.folder.name, "people": people_of(corpus), "splits": splits,

@@ -56,10 +56,10 @@ def rows_of(corpus, splits, limit=None):
 
 
 def other_of(rows, number):
-    """Another sentence than rows[number]: the next one of its person, or the next one of anybody; itself where it is alone."""
+    """Another sentence than rows[number]: the next one of its person, or the next one of anybody; None where there is none."""
     row = rows[number]
     turned = [*rows[number + 1 :], *rows[:number]]
-    return next((one for one in turned if one.speaker == row.speaker), turned[0] if turned else row)
+    return next((one for one in turned if one.speaker == row.speaker), turned[0] if turned else None)
 
 
 def labels_of(corpus, row):

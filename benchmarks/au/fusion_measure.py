@@ -26,7 +26,7 @@ class Made:
     Attributes:
         figures: see `measure`.
         counts: {(judge, "own" or "swapped"): (4, 5) counts of metrics.formulas.units}, against the clip's labels.
-        crops, swapped: (N, S, S, 3) uint8, drawn by its own sound and by the other one, None where it hears nothing.
+        crops, swapped: (N, S, S, 3) uint8, drawn by its own sound and by the other one, None where there is none.
     """
 
     figures: dict
@@ -86,8 +86,8 @@ def measure(stage, drawer, row, other, stranger):
     `frames`, `no_face`: of all that was drawn. None, or NaN, where undefined.
 
     Args:
-        stage: Stage; drawer: of benchmarks.au.drawers; row: ClipRow; other: the ClipRow whose sound is the other one; stranger:
-            ClipRow of another person, or None.
+        stage: Stage; drawer: of benchmarks.au.drawers; row: ClipRow; other: the ClipRow whose sound is the other one, or
+            None; stranger: ClipRow of another person, or None.
     """
     own = stage.scene(row, cepstra_of(stage.corpus, row), row.frames)
     begun = time.perf_counter()
@@ -101,16 +101,18 @@ def measure(stage, drawer, row, other, stranger):
     drawn, swapped = [made], None
     counts = _counts(stage, "own", row, made)
     if drawer.hears:
+        quiet = stage.read(drawer.draw(stage.scene(row, quiet_cepstra(), min(row.frames, QUIET_FRAMES))))
+        rest = at_rest(quiet.opening, made.opening, real.opening, np.zeros(row.frames, bool))
+        figures |= {name: rest[name] for name in ("quiet_level", "quiet_spread")}
+        drawn.append(quiet)
+    if drawer.hears and other is not None:
         count = min(row.frames, other.frames)
         swapped = stage.read(drawer.draw(stage.scene(row, cepstra_of(stage.corpus, other), count)))
-        quiet = stage.read(drawer.draw(stage.scene(row, quiet_cepstra(), min(row.frames, QUIET_FRAMES))))
         figures["swapped_clip"] = other.id
         figures["swapped_r"] = pearson(swapped.opening, real.opening[:count])
         figures["swapped_heard"] = pearson(swapped.opening, stage.real(other).opening[:count])
-        rest = at_rest(quiet.opening, made.opening, real.opening, np.zeros(row.frames, bool))
-        figures |= {name: rest[name] for name in ("quiet_level", "quiet_spread")}
         counts |= _counts(stage, "swapped", row, swapped)
-        drawn += [swapped, quiet]
+        drawn.append(swapped)
     figures |= _whose(stage, made, row, stranger)
     figures["frames"] = sum(len(one.opening) for one in drawn)
     figures["no_face"] = sum(int(np.isnan(one.opening).sum()) for one in drawn)

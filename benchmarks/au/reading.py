@@ -42,7 +42,7 @@ def read_splits(corpus, networks, args, inputs, read):
 
     Args:
         corpus: PreparedCorpus; networks: list of benchmarks.au.networks.Tested; args: of `parse_reading`.
-        inputs: function of (row, another row) that gives {way: function of a Tested that gives its input, N items or more}.
+        inputs: function of (row, another row or None) that gives {way: function of a Tested that gives its input, N items}.
         read: function of (Tested, input) that gives (N, 5) logits.
 
     Returns:
@@ -87,7 +87,7 @@ def reading_lines(splits, names):
 
 
 def bar(what, value, least, *, above=False):
-    """{"what", "value", "least", "holds"}: a figure that must be `least` or more, or above it; one that is None misses it."""
+    """{"what", "value", "least", "holds"}: a figure that must be `least` or more, or above it; None misses it."""
     holds = value is not None and (value > least if above else value >= least)
     return {"what": what, "value": value, "least": least, "holds": holds}
 

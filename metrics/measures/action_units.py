@@ -16,9 +16,9 @@ GEOMETRY, CLASSIFIER = "geometry", "classifier"
 class UnitScores(TrackMeasure):
     """What is read in the generated video against what the same judge reads in the real one, on the compared frames.
 
-    Each video is read with its own track, and by geometry against its own neutral face. F1 of a unit that is in neither video
-    is undefined, and so are all figures by geometry where the real mouth hardly moves or fewer than 25 frames are compared:
-    the neutral face is not known then. The means are those over the units that have a value (arXiv 2110.09951 prints such means).
+    Each video is read with its own track, and by geometry against its own neutral face. F1 of a unit in neither is
+    undefined, and so are all figures by geometry where the real mouth hardly moves or fewer than 25 frames are compared: the
+    neutral face is not known then. Means are those over the units that have a value (arXiv 2110.09951 prints such means).
 
     Args:
         classifier: metrics.networks.unit_classifier.UnitJudge, or None.
