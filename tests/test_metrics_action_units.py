@@ -100,8 +100,8 @@ def test_every_report_has_the_figures_and_says_who_was_taught_with_the_classifie
         tags = {"taught_with": f"judge best {judge}"}
         write(tmp_path / name / "a.mp4", talking(np.resize(np.roll(GAPS, 5), 30)), sound=True, metadata=tags)
     arguments = ["--generated", tmp_path / "pupil", tmp_path / "other", "--real", tmp_path / "real", "--expert", "none"]
-    assert run(*arguments, "--au_classifier", path, "--columns", "au_f1_geometry", "au_f1_classifier", "au25_accuracy_classifier",
-               "--out", tmp_path / "t") == 0  # fmt: skip
+    columns = ["au_f1_geometry", "au_f1_classifier", "au25_accuracy_classifier"]
+    assert run(*arguments, "--au_classifier", path, "--columns", *columns, "--out", tmp_path / "t") == 0
     report = table(tmp_path / "t")
     real, made = values(report, "real video"), cells(report, "pupil, paired")
     assert real["au_accuracy_classifier"] == 1 and made["au_accuracy_classifier"]["mean"] is not None
