@@ -18,6 +18,7 @@ the diffusion renderer 0.5. Writes OUT.json, OUT.md and OUT_sheet.png; prints th
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from common.cli import EXIT_FAILED_JOB, run
@@ -105,22 +106,23 @@ def draw_split(stage, drawers, rows, most_shown):
     """Figures of the drawers on some sentences, and what is shown of them.
 
     Returns:
-        {name: {"steps", "summary", "scores", "rows"}}, list of (ClipRow, real crops, {name: Made}) of the first sentences of
-        different people.
+        {name: {"steps", "summary", "scores", "rows"}}, list of (ClipRow, real crops, {name: Made}) of sentences of different
+        people, as far as there are.
     """
     from benchmarks.au.clips import crops_of, other_of
     from benchmarks.au.fusion_measure import measure
     from benchmarks.au.fusion_report import scores_of, summary
 
-    made, shown = {drawer.name: [] for drawer in drawers}, {}
+    made = {drawer.name: [] for drawer in drawers}
+    shown = {row.id: (row, crops_of(stage.corpus, row), {}) for row in _for_sheet(rows, most_shown)}
     for at, row in enumerate(rows):
         stranger = next((one for one in rows if one.speaker != row.speaker), None)
         for drawer in drawers:
             one = measure(stage, drawer, row, other_of(rows, at), stranger)
             made[drawer.name].append(one)
-            if drawer.hears and (row.id in shown or len(shown) < most_shown):
-                shown.setdefault(row.id, (row, crops_of(stage.corpus, row), {}))[2][drawer.name] = one
-        made = {name: [_without_crops(one, shown) for one in some] for name, some in made.items()}
+            if drawer.hears and row.id in shown:
+                shown[row.id][2][drawer.name] = one
+        made = {name: [replace(one, crops=None, swapped=None) for one in some] for name, some in made.items()}
         print(row.id, file=sys.stderr, flush=True)
     found = {drawer.name: {"steps": drawer.samples, "summary": summary([one.figures for one in made[drawer.name]]),
                            "scores": scores_of(made[drawer.name]), "rows": [one.figures for one in made[drawer.name]]}
@@ -128,11 +130,11 @@ def draw_split(stage, drawers, rows, most_shown):
     return found, list(shown.values())
 
 
-def _without_crops(made, shown):
-    """A Made without its pictures, which the tables do not need."""
-    from dataclasses import replace
-
-    return replace(made, crops=None, swapped=None)
+def _for_sheet(rows, most):
+    """At most `most` of some ClipRows: the first of each person, then others."""
+    first = {row.speaker: row for row in reversed(rows)}
+    firsts = sorted(first.values(), key=rows.index)
+    return [*firsts, *(row for row in rows if row not in firsts)][:most]
 
 
 def bars_of(found, first, bar):
