@@ -198,7 +198,7 @@ def test_protocol_goes_by_name_or_by_flag(material, tmp_path, drawn):
     assert all(cells(report, "mixed, unpaired")[column["key"]]["mean"] is None
                for column in report["columns"] if column["paired_only"])
     assert {video["frames"]["compared"] for video in report["videos"] if video["row"]["kind"] == "real"} == {6}
-    assert heads(report)[-1] == "brows range"
+    assert heads(report)[-1] == "AU26 acc. (geometry)"
 
 
 def test_a_video_that_fails_is_a_row_and_counted(tmp_path, drawn, capsys):
