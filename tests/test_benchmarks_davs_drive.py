@@ -9,33 +9,14 @@ import pytest
 
 import models
 from benchmarks.davs import drive, stage
-from benchmarks.davs.drive_measure import at_rest, plan
+from benchmarks.davs.drive_measure import plan
 from benchmarks.davs.drive_report import BARS, bars_of, summary, wilson
-from benchmarks.held_out.drive import Footage
+from benchmarks.held_out.rest import at_rest
 from common.cli import run
 from datasets.prepared import ClipRow
-from tests.davs_speech_kit import SIDE, KnowingDavs, make_spoken_corpus, save_knowing
+from tests.davs_speech_kit import SIDE, Colour, KnowingDavs, make_spoken_corpus, read_brightness, save_knowing
 
 SPLITS = ("train", "train", "train", "test", "test", "test", "test", "test", "test", "unseen")
-
-
-def read_brightness(crops, detector):
-    """Stands for the landmark detector: the mouth is open where the lower face is bright."""
-    opening = crops[:, SIDE // 2 :].mean((1, 2, 3)) / 255
-    return Footage(crops, np.zeros((len(crops), 68, 2)), opening)
-
-
-class Colour:
-    """Stands for the face network: the colour of the upper face as an angle."""
-
-    @staticmethod
-    def load():
-        return Colour()
-
-    def __call__(self, frame, landmarks):
-        middle = len(frame) // 2
-        angle = frame[middle - 60 : middle - 20, middle - 20 : middle + 20].mean() / 80
-        return np.array([np.cos(angle), np.sin(angle)])
 
 
 @pytest.fixture(autouse=True)

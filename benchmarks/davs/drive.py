@@ -45,7 +45,7 @@ def main(argv):
     from benchmarks.davs.networks import open_corpus, open_networks, require_stage
     from benchmarks.davs.protocol import protocol_of
     from benchmarks.davs.stage import Stage
-    from benchmarks.outputs import write_outputs
+    from benchmarks.outputs import finite, write_outputs
     from faces.detectors import build_detector
     from metrics.networks.face_embedding import FaceEmbedder
 
@@ -86,7 +86,7 @@ def drive_splits(stage, clips):
         InputError: no sentence can be driven.
     """
     from benchmarks.davs.drive_measure import measure, plan
-    from benchmarks.davs.sentences import spread
+    from benchmarks.held_out.choice import spread
 
     corpus = stage.corpus
     trained = {row.speaker for row in corpus.split("train")}
@@ -102,15 +102,6 @@ def drive_splits(stage, clips):
     if not made:
         raise InputError(f"{corpus.folder}: splits {' and '.join(SPLITS)} hold no two people; another one has to drive")
     return made, list(shown.values())
-
-
-def finite(value):
-    """The same structure with None for NaN."""
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and value != value else value
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.held_out.measure import CLOSED_PERCENTILE, OPEN_PERCENTILE, best_lag
+from benchmarks.held_out.measure import best_lag
+from benchmarks.held_out.rest import at_rest, moving
 from losses.regions import REGIONS, slices
 from metrics.formulas.correlation import pearson
 from metrics.formulas.image import psnr, sharpness, ssim
-
-LEAST_PAUSE = 5  # frames; of shorter pauses nothing is read
 
 
 @dataclass(frozen=True)
@@ -108,36 +107,7 @@ def measure(stage, one):
 def _follows(name, made, truth):
     made, truth = _common(made, truth)
     return {f"{name}_r": pearson(made, truth), f"{name}_lag": best_lag(made, truth),
-            f"{name}_spread": _spread(made) / max(_spread(truth), 1e-9)}  # fmt: skip
-
-
-def at_rest(quiet, spoken, real, pauses):
-    """How far, and how much, a mouth is open where nothing is said; None where there is no pause or the detector finds no face.
-
-    Args:
-        quiet: (Q,) opening of the mouth that quiet noise draws; spoken: (F,) of what a sentence draws; real: (F,) of its clip.
-        pauses: (F,) bool, frames of the sentence without a word.
-
-    Returns:
-        {"quiet_level", "quiet_spread", "pause_level", "pause_spread", "real_pause_spread"}, see `measure`.
-    """
-    count = min(len(spoken), len(real), len(pauses))
-    spoken, real, pauses = spoken[:count], real[:count], pauses[:count]
-    closed, wide = _percentiles(real, (CLOSED_PERCENTILE, OPEN_PERCENTILE))
-    paused, known = real[pauses & np.isfinite(real)], pauses.sum() >= LEAST_PAUSE
-    rest = float(np.median(paused)) if known and len(paused) else closed
-    found = {}
-    for name, still, moving in (("quiet", quiet, spoken[~pauses]), ("pause", spoken[pauses], spoken[~pauses]),
-                                ("real_pause", real[pauses], real[~pauses])):  # fmt: skip
-        there = np.isfinite(still).any() and np.isfinite(moving).any() and rest is not None and (known or name == "quiet")
-        found[f"{name}_level"] = float((np.nanmedian(still) - rest) / max(wide - closed, 1e-9)) if there else None
-        found[f"{name}_spread"] = _spread(still) / max(_spread(moving), 1e-9) if there else None
-    del found["real_pause_level"]  # 0 by the choice of the unit
-    return found
-
-
-def _percentiles(values, shares):
-    return [float(one) for one in np.nanpercentile(values, shares)] if np.isfinite(values).any() else [None] * len(shares)
+            f"{name}_spread": moving(made) / max(moving(truth), 1e-9)}  # fmt: skip
 
 
 def _whose(stage, footages, picture, other):
@@ -169,8 +139,3 @@ def _likeness(made, real):
 def _common(first, second):
     count = min(len(first), len(second))
     return first[:count], second[:count]
-
-
-def _spread(values):
-    return float(np.nanstd(values)) if np.isfinite(values).any() else 0.0
-

@@ -1,11 +1,10 @@
 """The table and the contact sheet of benchmarks.davs.drive."""
 
-import cv2
 import numpy as np
 
-from benchmarks.davs.drive_measure import LEAST_PAUSE
 from benchmarks.held_out.measure import quantiles
-from common.files import atomic_output
+from benchmarks.held_out.rest import LEAST_PAUSE
+from benchmarks.held_out.sheet import strip, write_sheet
 
 RESTING = 0.2  # of the range: standard deviation of the resting mouth between clips of one person (rms, 3 people of GRID)
 BARS = {"sound_r": (0.6, 1), "video_r": (0.6, 1), "video_nearer": (0.95, 1), "quiet_level": (RESTING, -1),
@@ -48,7 +47,7 @@ LINES = (  # key of the figures, title
     ("sharpness", "... sharpness of the crop over the real one"),
     ("mouth_sharpness", "... sharpness of the mouth over the real one"),
 )
-MOMENTS, ZOOM_BELOW = 8, 160
+MOMENTS = 8
 
 
 def summary(rows):
@@ -198,17 +197,5 @@ def contact_sheet(made, path, people=4):
             (f"drawn by the driver's video, r = {_number(told['video_r'])}", one.by_video),
         ):
             shown = [one.picture, *(crops[int(share * (len(crops) - 1))] for share in moments)]
-            rows += _strip(label, shown)
-    sheet = np.concatenate(rows)
-    with atomic_output(path) as temporary:
-        cv2.imwrite(str(temporary), sheet[..., ::-1])
-
-
-def _strip(label, pictures):
-    """[title, row] of pictures beside one another."""
-    row = np.concatenate(pictures, axis=1)
-    if len(row) < ZOOM_BELOW:
-        row = cv2.resize(row, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    title = np.full((22, row.shape[1], 3), 255, np.uint8)
-    cv2.putText(title, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    return [title, row]
+            rows += strip(label, shown)
+    write_sheet(rows, path)

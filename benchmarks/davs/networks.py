@@ -1,9 +1,8 @@
 """The networks that are measured beside one another, and what is known of their training."""
 
-from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from benchmarks.held_out.networks import facts_of, names_of
 from common.errors import InputError
 
 STAGES = ("words", "disentangle", "generate")
@@ -40,12 +39,12 @@ def open_networks(paths, device="cpu"):
     from training.checkpoint import load_checkpoint
 
     loaded = [load_checkpoint(path, device, expect="davs") for path in paths]
-    names = _names(loaded)
+    names = names_of(loaded)
     found = []
     for name, one in zip(names, loaded, strict=True):
         data = one.config["data"]
         model = one.model.to(memory_format=torch.channels_last)  # two to seven times as fast on a CPU
-        found.append(Tested(name, model, data.get("crop"), tuple(data.get("words") or ()), _facts(one)))
+        found.append(Tested(name, model, data.get("crop"), tuple(data.get("words") or ()), facts_of(one)))
     return found
 
 
@@ -112,30 +111,3 @@ def window_of(networks):
                          "them apart")  # fmt: skip
     frames, stride = shapes.pop()
     return {"frames": frames, "stride": stride}
-
-
-def _names(loaded):
-    """Runs where they tell the checkpoints apart, else their paths."""
-    for name_of in (lambda one: one.run or one.path.stem, lambda one: f"{one.run or one.path.parent.name}/{one.path.stem}"):
-        names = [name_of(one) for one in loaded]
-        if max(Counter(names).values()) == 1:
-            return names
-    return [Path(one.path).as_posix() for one in loaded]
-
-
-def _facts(checkpoint):
-    training = checkpoint.config.get("training", {})
-    config = training.get("config") or {}
-    return {
-        "file": str(checkpoint.path),
-        "sha256": checkpoint.sha256,
-        "stage": checkpoint.model.stage,
-        "step": training.get("step"),
-        "seed": config.get("train", {}).get("seed"),
-        "corpus": config.get("data", {}).get("corpus"),
-        "speakers": config.get("data", {}).get("speakers"),
-        "exclude": config.get("data", {}).get("exclude"),
-        "losses": {name: {key: value for key, value in one.items() if isinstance(value, int | float | str)}
-                   for name, one in config.get("losses", {}).items() if isinstance(one, dict)},
-        "model": checkpoint.config["model"],
-    }  # fmt: skip

@@ -7,7 +7,8 @@ import numpy as np
 
 from benchmarks.davs.codes import codes_of
 from benchmarks.davs.probes import Readings
-from benchmarks.davs.sentences import sentences_of, spread, words_of
+from benchmarks.davs.sentences import sentences_of, words_of
+from benchmarks.held_out.choice import spread
 
 SHIFTS = (-1, 0, 1)  # strides by which windows of training and validation are moved, for more readings of a word
 PER_SENTENCE = 12  # codes, or windows of codes, of a sentence that a person is read from

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.held_out.choice import spread
 from common.errors import InputError
 
 FPS = 25
@@ -91,20 +92,6 @@ def sentences_of(corpus, split, *, frames=12, stride=2, most=None):
 def left_out_text(left_out):
     """"; left out: 2 without words", or "" where nothing was."""
     return "; left out: " + ", ".join(f"{count} {reason}" for reason, count in left_out.items()) if left_out else ""
-
-
-def spread(rows, most):
-    """At most about `most` of some ClipRows, taken from the people of whom there are many; evenly spread over each of them.
-
-    Each person keeps one sentence at least. None takes all.
-    """
-    people = {}
-    for row in rows:
-        people.setdefault(row.speaker, []).append(row)
-    cap = max(map(len, people.values()), default=0)
-    while most is not None and cap > 1 and sum(min(cap, len(own)) for own in people.values()) > most:
-        cap -= 1
-    return [own[at] for own in people.values() for at in np.linspace(0, len(own) - 1, min(cap, len(own))).round().astype(int)]
 
 
 def is_letter(word):

@@ -4,18 +4,17 @@ import numpy as np
 import torch
 
 from benchmarks.davs.codes import BATCH, codes_of
-from benchmarks.held_out.drive import BORDER, ENLARGE, enlarge, read_crops
-from speech.mfcc import SYNCNET, mfcc
+from benchmarks.held_out.drive import read_crops
+from benchmarks.held_out.kept import once
+from benchmarks.held_out.rest import QUIET_FRAMES, quiet_cepstra
+from benchmarks.held_out.whose import embedding_of
 from speech.mfcc_windows import mfcc_windows
 
-QUIET_FRAMES, QUIET_LEVEL = 75, -60.0  # of quiet noise; dB of its standard deviation below full scale
 PAUSE = 0.12  # seconds between a word and a pause: a frame hears 0.1 s to both sides
-KEPT = 64  # sentences
-EMBEDDED_EVERY = 10  # frames from one to the next whose face is embedded
 
 
 class Stage:
-    """Draws and reads crops; what is read of real sentences, and their codes, are kept, of the last KEPT sentences.
+    """Draws and reads crops; what is read of real sentences, and their codes, are kept for a while (benchmarks.held_out.kept).
 
     Args:
         tested: benchmarks.davs.networks.Tested of the stage "generate".
@@ -30,7 +29,7 @@ class Stage:
 
     def real(self, row):
         """benchmarks.held_out.drive.Footage of the real crops of a sentence."""
-        return _once(self._real, row.id, lambda: self.read(np.array(self.corpus.open(row)["face"])))
+        return once(self._real, row.id, lambda: self.read(np.array(self.corpus.open(row)["face"])))
 
     def read(self, crops):
         """Footage of (N, S, S, 3) uint8 crops, read as held-out crops of the other families are: enlarged three times."""
@@ -38,18 +37,13 @@ class Stage:
 
     def codes(self, row, side):
         """(F, D) tensor: speech codes of a sentence, of its "audio" or its "video"."""
-        found = _once(self._codes, row.id, lambda: codes_of(self.tested, self.corpus, row))
+        found = once(self._codes, row.id, lambda: codes_of(self.tested, self.corpus, row))
         return torch.from_numpy(getattr(found, side))
 
     @torch.inference_mode()
     def quiet(self):
-        """(QUIET_FRAMES, D) tensor: codes of white noise at QUIET_LEVEL, always the same.
-
-        All frames of digital silence have one code, so a mouth that is drawn of it stands still whatever the network does; no
-        two frames of noise are alike.
-        """
-        noise = np.random.default_rng(0).standard_normal(QUIET_FRAMES * 640).astype(np.float32) * 10 ** (QUIET_LEVEL / 20)
-        windows = mfcc_windows(mfcc(noise.astype(np.float32), SYNCNET), range(QUIET_FRAMES), 25)
+        """(QUIET_FRAMES, D) tensor: codes of quiet noise, see benchmarks.held_out.rest."""
+        windows = mfcc_windows(quiet_cepstra(), range(QUIET_FRAMES), 25)
         return self.tested.model.hear(torch.from_numpy(windows))
 
     def pauses(self, row):
@@ -83,21 +77,5 @@ class Stage:
         return (torch.cat(made) * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
 
     def embedding(self, footage):
-        """(128,) float64 of unit length: mean embedding of the faces of some frames; None where none was found."""
-        found = []
-        for crop, points in zip(footage.crops[::EMBEDDED_EVERY], footage.landmarks[::EMBEDDED_EVERY], strict=True):
-            if np.isfinite(points).all():
-                found.append(self._embedder(enlarge(crop), points * ENLARGE + (ENLARGE - 1) / 2 + BORDER))
-        if not found:
-            return None
-        mean = np.mean(found, 0)
-        return mean / max(np.linalg.norm(mean), 1e-12)
-
-
-def _once(kept, key, make):
-    """What `make` gives, made once as long as it is among the last KEPT."""
-    if key not in kept:
-        if len(kept) >= KEPT:
-            kept.pop(next(iter(kept)))
-        kept[key] = make()
-    return kept[key]
+        """(128,) float64 of unit length: see benchmarks.held_out.whose."""
+        return embedding_of(footage, self._embedder)

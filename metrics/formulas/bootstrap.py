@@ -29,6 +29,29 @@ def interval(values, *, resamples=RESAMPLES, level=LEVEL, seed=SEED):
     return _ends(_resampled_means(values, resamples, seed), level)
 
 
+def pooled_interval(sums, statistic, *, resamples=RESAMPLES, level=LEVEL, seed=SEED):
+    """Bootstrap interval of a statistic of sums over videos, such as the F1 of all their frames together.
+
+    Args:
+        sums: (n, ...) numbers, one array a video, such as counts of its frames.
+        statistic: function of (R, ...) sums over videos that gives (R, K) float; NaN where it is undefined.
+        resamples, level, seed: as for `interval`.
+
+    Returns:
+        (low, high), (K,) float64 each; NaN for fewer than 2 videos, and where no resample has a value.
+    """
+    sums = np.asarray(sums, np.float64)
+    count = len(sums)
+    drawn = np.random.default_rng(seed).multinomial(count, [1 / count] * count, resamples)  # how often each video is drawn
+    values = np.asarray(statistic((drawn @ sums.reshape(count, -1)).reshape(resamples, *sums.shape[1:])))
+    ends = np.full((2, values.shape[1]), np.nan)
+    for column, series in enumerate(values.T):
+        known = series[np.isfinite(series)]
+        if count > 1 and len(known):
+            ends[:, column] = _ends(known, level)
+    return ends[0], ends[1]
+
+
 def paired_difference(first, second, *, resamples=RESAMPLES, level=LEVEL, seed=SEED):
     """Mean of second minus first over the names that both have, with its bootstrap interval over those names.
 

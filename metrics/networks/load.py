@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from metrics.networks.face_embedding import FaceEmbedder
 from metrics.networks.fid import InceptionFeatures
 from metrics.networks.perceptual import Lpips
+from metrics.networks.unit_classifier import UnitJudge
 from metrics.sync.judges import load_judge
 
 
@@ -17,24 +18,28 @@ class Networks:
         inception: metrics.networks.fid.InceptionFeatures.
         lpips: metrics.networks.perceptual.Lpips.
         embedder: metrics.networks.face_embedding.FaceEmbedder.
+        unit_classifier: metrics.networks.unit_classifier.UnitJudge.
     """
 
     judge: object = None
     inception: object = None
     lpips: object = None
     embedder: object = None
+    unit_classifier: object = None
 
     @staticmethod
-    def load(*, expert=None, inception=None, lpips=None, identity=False, device="cpu"):
+    def load(*, expert=None, inception=None, lpips=None, identity=False, au_classifier=None, device="cpu"):
         """Load them from paths (`lpips`: name of a backbone; `identity`: True or False); InputError when one cannot be read."""
         return Networks(
             load_judge(expert, device) if expert else None,
             InceptionFeatures.load(inception, device) if inception else None,
             Lpips.load(lpips, device) if lpips else None,
             FaceEmbedder.load() if identity else None,
+            UnitJudge.load(au_classifier, device) if au_classifier else None,
         )
 
     def precisions(self):
         """{what the network is for: precision that it computes in}, for the report."""
-        named = {"sync": self.judge, "frechet": self.inception, "lpips": self.lpips, "identity": self.embedder}
+        named = {"sync": self.judge, "frechet": self.inception, "lpips": self.lpips, "identity": self.embedder,
+                 "action units": self.unit_classifier}  # fmt: skip
         return {use: network.precision for use, network in named.items() if network is not None}

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from metrics.formulas.bootstrap import LEVEL, RESAMPLES, SEED, interval, paired_difference
-from metrics.report.trust import trust_of
+from metrics.report.trust import taught_with_classifier, trust_of
 from metrics.rows import COPY, FRECHET, PROTOCOLS, REAL, Row
 
 FORMAT = "talkingface-evaluation-2"
@@ -18,6 +18,8 @@ DEFINITIONS = {
     "crop": "aligned face crop of the real video, applied to both; mouth crop: its rows S/2 to S, columns S/4 to 3S/4",
     "ssim": "Wang et al. 2004, RGB channel mean, Gaussian window 11x11 sigma 1.5, population covariance, data range 255",
     "psnr": "dB, peak 255, over RGB; mean of frames; equal crops count as 100 dB",
+    "action_units": "units of the generated against those of the real video; geometry: five distances of landmarks against the "
+                    "video's own neutral face, no FACS coding",
     "frames": "frames without a detected face in one of the videos compared, or that only the longer has, are left out",
     "copy": "no motion: the first frame of the real video that has a face, held; compared on the other frames",
     "average": "each video counts once; undefined values are left out",
@@ -40,10 +42,10 @@ def build_report(columns, videos, failed, frechet, protocol, *, systems):
         systems: names of the systems, in the order of the table.
 
     Returns:
-        {"format", "protocol", "columns", "rows", "trust" (metrics.report.trust), "leakage", "videos", "failed", "frechet"}. A
-        row is {"row", "label", "videos", "failed", "cells"}, a cell {"mean", "median", "low", "high", "videos", "flag"}, and
-        that of the Frechet distance has "samples" and "reason" besides. A value that is not finite counts as undefined and
-        becomes None.
+        {"format", "protocol", "columns", "rows", "trust" and "taught_with_au_classifier" (metrics.report.trust), "leakage",
+        "videos", "failed", "frechet"}. A row is {"row", "label", "videos", "failed", "cells"}, a cell {"mean", "median", "low",
+        "high", "videos", "flag"}, and that of the Frechet distance has "samples" and "reason" besides. A value that is not
+        finite counts as undefined and becomes None.
 
     Raises:
         ValueError: a row of a system that `systems` lacks.
@@ -70,6 +72,7 @@ def build_report(columns, videos, failed, frechet, protocol, *, systems):
         "columns": [asdict(column) for column in columns],
         "rows": rows,
         "trust": trust_of(videos, _plain(protocol), systems),
+        "taught_with_au_classifier": taught_with_classifier(videos, _plain(protocol), systems),
         "leakage": [entry for system in systems for entry in _leakage(system, columns, by_row, frechet)],
         "videos": videos,
         "failed": failed,

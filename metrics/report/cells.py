@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from metrics.formulas.bootstrap import FEW
-from metrics.report.trust import trust_notes
+from metrics.report.trust import trust_notes, unit_notes
 from metrics.rows import FRECHET, PROTOCOLS, Column
 
 DAGGER = "†"
@@ -131,7 +131,9 @@ def footnotes(report, columns=None, *, intervals=True):
         if reason := row["cells"][FRECHET].get("reason"):
             notes.append(f"{frechet.label} of {plain(row['label'])} left out: {plain(reason)}")
     judged = frechet or any(column.expert for column in columns)
-    return notes + ([plain(note) for note in trust_notes(report)] if judged else [])
+    by_classifier = any(column.key.endswith("_classifier") for column in columns)
+    told = [*(trust_notes(report) if judged else []), *(unit_notes(report) if by_classifier else [])]
+    return notes + [plain(note) for note in told]
 
 
 def leakage(report):

@@ -181,7 +181,7 @@ number, "W2L" for the Wav2Lip repository.
 * A still picture already has SSIM {still} on GRID (LP:2005.03201), so read SSIM beside the measured table's
   "no motion" row.
 * "-": the source gives none. SSIM is a fraction of 1, PSNR is in dB, the crop of LMD is not stated. Digits are as read. Other
-  measures of these tables (LPIPS, CPBD, CSIM, FVD, word error rate WER) are left out, or stand in a note.
+  measures of these tables (LPIPS, CPBD, CSIM, FVD, word error rate WER, action units) are left out, or stand in a note.
 * "theirs": the paper's own method, whose name is not kept here. ATVG and ATVGnet are one method, here called ATVGnet.
 """
 _SPREAD = """\

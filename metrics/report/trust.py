@@ -1,4 +1,4 @@
-"""How far the sync expert of a report can be trusted: what it says of the real videos, and who was taught with it."""
+"""How far the judges of a report can be trusted: what the sync expert says of the real videos, and who was taught with one."""
 
 from metrics.rows import SURE, Row
 
@@ -35,6 +35,21 @@ def trust_of(videos, protocol, systems):
             "taught": taught}  # fmt: skip
 
 
+def taught_with_classifier(videos, protocol, systems):
+    """Systems that learned with the classifier of action units that judges them.
+
+    Args:
+        videos, systems: as of `trust_of`; protocol: with "au_classifier_sha256", where there is a classifier.
+
+    Returns:
+        list of str, in the order of the table; [] without a classifier.
+    """
+    sha256 = protocol.get("au_classifier_sha256")
+    taught = {Row.from_dict(video["row"]).system for video in videos
+              if sha256 and "itself" in shared_with(video.get("taught") or (), {"expert_sha256": sha256})}  # fmt: skip
+    return [system for system in systems if system in taught]
+
+
 def shared_with(taught, protocol):
     """What a generator was taught with and the expert is, or hears, too.
 
@@ -56,8 +71,15 @@ def shared_with(taught, protocol):
     return sorted(set(found))
 
 
+def unit_notes(report):
+    """Sentences for below a table with the columns of the classifier of action units."""
+    name = report["protocol"].get("au_classifier")
+    return [f"{system} was taught with the classifier of action units {name}, which is no judge of it"
+            for system in report.get("taught_with_au_classifier", ())]  # fmt: skip
+
+
 def trust_notes(report):
-    """Sentences for below the table."""
+    """Sentences for below a table with the columns of the sync expert."""
     trust = report.get("trust")
     if not trust or not trust["real"]:
         return []

@@ -1,0 +1,98 @@
+"""What benchmarks.au.audio and benchmarks.au.classifier share: command line, scores of networks by split, tables and bars."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from benchmarks.au.clips import SPLIT_NAMES, labels_of, other_of, rows_of
+from benchmarks.au.networks import groups_of
+from benchmarks.au.scores import number, score_table, seeds_table
+from common.action_units import LABELS
+from common.errors import InputError
+from metrics.formulas.units import count_units, unit_scores
+
+BATCH = 256  # frames at a time
+
+
+def parse_reading(argv, program, text, out, config):
+    """Command line of a benchmark that reads units -> argparse.Namespace.
+
+    Args:
+        argv: arguments; program, text: name and docstring of the module; out: usual --out; config: whose checkpoints it takes.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {program}", description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--corpus", type=Path, required=True, help="folder that prepare.py wrote, with --action_units")
+    add("--checkpoint", type=Path, required=True, nargs="+", help=f"networks of {config}; the bars are for the first one")
+    add("--split", nargs="+", choices=tuple(SPLIT_NAMES), help="whose sentences (test, and unseen where it has any)")
+    add("--limit", type=int, metavar="N", help="at most about N sentences of a split, of all its people (all of them)")
+    add("--out", type=Path, default=Path(out), help="name of the outputs, without suffix (%(default)s)")
+    args = parser.parse_args(argv)
+    if args.limit is not None and args.limit < 1:
+        raise InputError("--limit must be 1 or more")
+    return args
+
+
+@torch.inference_mode()
+def read_splits(corpus, networks, args, inputs, read):
+    """Scores of networks.
+
+    Args:
+        corpus: PreparedCorpus; networks: list of benchmarks.au.networks.Tested; args: of `parse_reading`.
+        inputs: function of (row, another row or None) that gives {way: function of a Tested that gives its input, N items}.
+        read: function of (Tested, input) that gives (N, 5) logits.
+
+    Returns:
+        {split: {"sentences": ids, "left_out": number of clips without units, "networks": {name: {way: scores}}}}, see
+        metrics.formulas.units.unit_scores.
+    """
+    splits, left_out = rows_of(corpus, args.split, args.limit)
+    found = {}
+    for split, rows in splits.items():
+        counts = {tested.name: {} for tested in networks}
+        for at, row in enumerate(rows):
+            labels = labels_of(corpus, row)
+            for way, given in inputs(row, other_of(rows, at)).items():
+                for tested in networks:
+                    logits = torch.cat([read(tested, part) for part in given(tested).split(BATCH)])[: row.frames]
+                    frames = len(logits)
+                    counted = count_units(labels.present[:frames], logits.numpy() > 0, labels.known[:frames])
+                    counts[tested.name].setdefault(way, []).append(counted)
+        scores = {name: {way: unit_scores(each, LABELS) for way, each in ways.items()} for name, ways in counts.items()}
+        found[split] = {"sentences": [row.id for row in rows], "left_out": left_out[split], "networks": scores}
+    return found
+
+
+def reading_lines(splits, names):
+    """Lines of Markdown: the tables of `read_splits`.
+
+    Args:
+        splits: what `read_splits` gives; names: {way: its words}, of which the first one is judged.
+    """
+    lines, first = [], next(iter(names))
+    for split, found in splits.items():
+        left_out = f"; {found['left_out']} without action units are left out" if found["left_out"] else ""
+        lines += [f"## {SPLIT_NAMES[split]} ({split}): {len(found['sentences'])} clips{left_out}", ""]
+        networks = found["networks"]
+        lines += score_table({(name, names[way]): one for name, ways in networks.items() for way, one in ways.items()})
+        columns = {"mean F1": {name: ways[first]["mean"]["f1"] for name, ways in networks.items()},
+                   "mean accuracy": {name: ways[first]["mean"]["accuracy"] for name, ways in networks.items()}}  # fmt: skip
+        for label in LABELS:
+            columns[f"F1 {label}"] = {name: ways[first]["units"][label]["f1"] for name, ways in networks.items()}
+        lines += seeds_table("Mean (least to most) over seeds.", groups_of(networks), columns)
+    return lines
+
+
+def bar(what, value, least, *, above=False):
+    """{"what", "value", "least", "holds"}: a figure that must be `least` or more, or above it; None misses it."""
+    holds = value is not None and (value > least if above else value >= least)
+    return {"what": what, "value": value, "least": least, "holds": holds}
+
+
+def bar_lines(bars):
+    """Lines of text: the verdict on each bar."""
+    return [f"{one['what']}: {number(one['value'])}, {number(one['least'])} is asked: "
+            f"{'holds' if one['holds'] else 'misses'}." for one in bars]  # fmt: skip
