@@ -6,7 +6,7 @@ from torch._dynamo.testing import CompileCounter
 
 from common.errors import InputError
 from models import build_model, vgg
-from models.au import FACE_SIZES, ActionUnits, FaceDiscriminator
+from models.au import FACE_SIZES, ActionUnits, FaceDiscriminator, recurrent
 from models.au.recurrent import BothWays, Gru
 from models.au.temporal import REACH, FeatureAttention, NormedConv, Temporal
 from tests.au_kit import SMALL, batch_of, units
@@ -154,7 +154,10 @@ def test_a_normed_convolution_is_torch_s_weight_norm():
     torch.testing.assert_close(ours(given), theirs(given))
 
 
-def test_recurrent_layers_are_those_of_torch():
+@pytest.mark.parametrize("fused", [True, False], ids=["kernels", "steps"])
+def test_recurrent_layers_are_those_of_torch(fused, monkeypatch):
+    assert recurrent._fused(torch.zeros(1)) and not recurrent._fused(torch.zeros(1, dtype=torch.float16))
+    monkeypatch.setattr(recurrent, "_fused", lambda x: fused)
     torch.manual_seed(0)
     given = torch.randn(3, 7, 10)
     lstm, ours = torch.nn.LSTM(10, 6, 2, batch_first=True, bidirectional=True), BothWays(10, 6, 2)

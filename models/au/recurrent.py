@@ -1,6 +1,7 @@
-"""Recurrent layers in plain operations.
+"""Recurrent layers: torch's own kernels, or the same in plain operations where those cannot serve.
 
-Those of torch have no float16 under autocast on a CPU, and torch.compile cannot trace them as a part of one graph.
+Torch's kernels have no float16 under autocast on a CPU, and torch.compile cannot trace them as a part of one graph. Step by
+step, a GPU launches thousands of small kernels for the nets of five units, and a training step takes several times as long.
 """
 
 import torch
@@ -18,6 +19,10 @@ class Lstm(nn.Module):
         super().__init__()
         self.given, self.kept = nn.Linear(before, 4 * hidden), nn.Linear(hidden, 4 * hidden, bias=False)
         self.hidden, self.backwards = hidden, backwards
+
+    def weights(self):
+        """Weights in the order of torch.lstm."""
+        return self.given.weight, self.kept.weight, self.given.bias, torch.zeros_like(self.given.bias)
 
     def forward(self, x):
         given = self.given(x)
@@ -45,7 +50,11 @@ class BothWays(nn.Module):
 
     def forward(self, x):
         for one, other in zip(self.forwards, self.backwards, strict=True):
-            x = torch.cat((one(x), other(x)), 2)
+            if _fused(x):
+                start = x.new_zeros(2, len(x), one.hidden)
+                x = torch.lstm(x, (start, start), (*one.weights(), *other.weights()), True, 1, 0.0, False, True, True)[0]
+            else:
+                x = torch.cat((one(x), other(x)), 2)
         return x
 
 
@@ -61,6 +70,9 @@ class Gru(nn.Module):
         self.given, self.kept, self.hidden = nn.Linear(before, 3 * hidden), nn.Linear(hidden, 3 * hidden), hidden
 
     def forward(self, x):
+        if _fused(x):
+            weights = self.given.weight, self.kept.weight, self.given.bias, self.kept.bias
+            return torch.gru(x, x.new_zeros(1, len(x), self.hidden), weights, True, 1, 0.0, False, False, True)[0]
         given = self.given(x)
         state, found = given.new_zeros(len(x), self.hidden), []
         for step in _steps(x.shape[1], False):
@@ -69,6 +81,14 @@ class Gru(nn.Module):
             state = update * state + (1 - update) * (new + (reset + own_reset).sigmoid() * own_new).tanh()
             found.append(state)
         return torch.stack(found, 1)
+
+
+def _fused(x):
+    """Whether torch's kernels can serve for this input."""
+    if torch.compiler.is_compiling():
+        return False
+    halved = x.dtype == torch.float16 or (torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16)
+    return x.is_cuda or not halved
 
 
 def _steps(count, backwards):
