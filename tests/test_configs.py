@@ -73,8 +73,9 @@ LOSSES_OF = {  # the losses of each config
     **{"davs_grid_landmarks": {"landmark_heatmaps"}, "davs_grid_words": SHARED, "davs_grid_disentangle": APART},
     **{"davs_grid": {*APART, *DRAWN, "drawn_motion"}},
     **dict.fromkeys(("au_audio", "au_classifier", "au_small_audio", "au_small_classifier"), {"units", "dice"}),
-    **dict.fromkeys(("au_fusion", "au_fusion_gru", "au_small_fusion"), FUSED),
-    **dict.fromkeys(("au_fusion_gan", "au_small_fusion_gan"), {*FUSED, "adversarial"}),
+    **dict.fromkeys(("au_fusion", "au_fusion_gru"), FUSED),
+    **dict.fromkeys(("au_fusion_gan",), {*FUSED, "adversarial"}),
+    **{"au_small_fusion": {*FUSED, "face_motion"}, "au_small_fusion_gan": {*FUSED, "face_motion", "adversarial"}},
     **dict.fromkeys(("au_autoencoder", "au_small_autoencoder"), {"l1", "perceptual_units", "codebook"}),
     **dict.fromkeys(("au_diffusion", "au_small_diffusion", "au_small_diffusion_shuffled"), {"noise_error"}),
 }  # fmt: skip
