@@ -144,3 +144,12 @@ def test_what_cannot_be_measured_is_refused(corpus, tmp_path, capsys):
     refused("no clip has action units; run prepare.py on it with --action_units geometry", folder=unlabelled)
     other = make_unit_corpus(tmp_path / "other", crop="au112", splits=("test",))
     refused("holds au112 crops of 64 pixels, but units learned from aligned crops of 64", folder=other, program=classifier)
+
+
+def test_own_leaves_out_other_sounds_and_identity(corpus, tmp_path):
+    good = save_units(tmp_path / "good.safetensors")
+    flags = ("--own", "--limit", "2", "--sheet", "0")
+    code, figures, _ = measured(fusion, tmp_path, "--corpus", corpus, "--checkpoint", good, *flags)
+    summary = figures["splits"]["test"]["drawers"]["units"]["summary"]
+    assert code == 0 and summary["r"]["mean"] > 0.9
+    assert {summary[name]["count"] for name in ("swapped_r", "swapped_heard", "quiet_spread", "picture")} == {0}

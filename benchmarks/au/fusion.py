@@ -9,8 +9,8 @@ those of the crop (metrics.formulas.image). Units are read by the classifier, wh
 geometry of landmarks; both are held against the labels of the real clip. A classifier that taught a network does not judge it
 fairly; the table says where that is so. Landmarks are read in drawn and real crops alike, enlarged three times. "real clip" is
 what the judges say of the real frames, "first frame held still" what a picture without movement gets. Runs NAME_s0, NAME_s1
-and so on are put together in a table of seeds. --steps draws with so many DDIM steps each, where a network samples. Nothing is
-drawn at random.
+and so on are put together in a table of seeds. --steps draws with so many DDIM steps each, where a network samples. --own
+leaves out other sounds, noise and identity: for tables of many networks. Nothing is drawn at random.
 
 The bar is for the first checkpoint on held-out sentences: correlation of the mouth's opening with the real one at least 0.6, of
 the diffusion renderer 0.5. Writes OUT.json, OUT.md and OUT_sheet.png; prints the tables; exit code 1 where it is missed.
@@ -40,6 +40,7 @@ def parse(argv):
     add("--classifier", type=Path, help="network of configs/au_classifier.yaml, which reads units (geometry alone)")
     add("--split", nargs="+", choices=tuple(SPLIT_NAMES), help="whose sentences (test, and unseen where it has any)")
     add("--limit", type=int, metavar="N", help="at most about N sentences of a split, of all its people (all of them)")
+    add("--own", action="store_true", help="draw with the own sound alone, and measure no identity: a third of the time")
     add("--steps", type=int, nargs="+", metavar="N", help="numbers of DDIM steps (the checkpoint's)")
     add("--sheet", type=int, default=2, metavar="N", help="clips of a split on the contact sheet, 0 for none (%(default)s)")
     add("--out", type=Path, default=Path("results/au_fusion"), help="name of the outputs, without suffix (%(default)s)")
@@ -78,7 +79,7 @@ def main(argv):
     splits, left_out = rows_of(corpus, args.split, args.limit)
     detector, found, shown = build_detector("mediapipe"), {}, []
     try:
-        stage = Stage(corpus, detector, FaceEmbedder.load(), judge and judge.model)
+        stage = Stage(corpus, detector, FaceEmbedder.load(), judge and judge.model, own=args.own)
         for split, rows in splits.items():
             made, seen = draw_split(stage, [RealClip(), HeldPicture(), *drawers], rows, args.sheet)
             found[split] = {"sentences": [row.id for row in rows], "left_out": left_out[split], "drawers": made}

@@ -42,10 +42,11 @@ class Stage:
         corpus: datasets.prepared.PreparedCorpus; detector: faces.detectors.Detector.
         embedder: metrics.networks.face_embedding.FaceEmbedder.
         classifier: models.au.ActionUnits with a unit_classifier, or None.
+        own: draw with the own sound alone, and ask nothing of whose face it is.
     """
 
-    def __init__(self, corpus, detector, embedder, classifier=None):
-        self.corpus, self.embedder, self._detector, self._classifier = corpus, embedder, detector, classifier
+    def __init__(self, corpus, detector, embedder, classifier=None, *, own=False):
+        self.corpus, self.embedder, self.own, self._detector, self._classifier = corpus, embedder, own, detector, classifier
         self._real, self._shown = {}, {}
 
     def real(self, row):
@@ -100,12 +101,12 @@ def measure(stage, drawer, row, other, stranger):
                 "spread": moving(made.opening) / max(moving(real.opening), 1e-9)}  # fmt: skip
     drawn, swapped = [made], None
     counts = _counts(stage, "own", row, made)
-    if drawer.hears:
+    if drawer.hears and not stage.own:
         quiet = stage.read(drawer.draw(stage.scene(row, quiet_cepstra(), min(row.frames, QUIET_FRAMES))))
         rest = at_rest(quiet.opening, made.opening, real.opening, np.zeros(row.frames, bool))
         figures |= {name: rest[name] for name in ("quiet_level", "quiet_spread")}
         drawn.append(quiet)
-    if drawer.hears and other is not None:
+    if drawer.hears and not stage.own and other is not None:
         count = min(row.frames, other.frames)
         swapped = stage.read(drawer.draw(stage.scene(row, cepstra_of(stage.corpus, other), count)))
         figures["swapped_clip"] = other.id
@@ -113,7 +114,7 @@ def measure(stage, drawer, row, other, stranger):
         figures["swapped_heard"] = pearson(swapped.opening, stage.real(other).opening[:count])
         counts |= _counts(stage, "swapped", row, swapped)
         drawn.append(swapped)
-    figures |= _whose(stage, made, row, stranger)
+    figures |= {} if stage.own else _whose(stage, made, row, stranger)
     figures["frames"] = sum(len(one.opening) for one in drawn)
     figures["no_face"] = sum(int(np.isnan(one.opening).sum()) for one in drawn)
     return Made(figures, counts, crops, None if swapped is None else swapped.crops)
