@@ -19,11 +19,13 @@ class ActionUnits:
     Attributes:
         present: (F, 5) uint8 0 or 1; intensity: (F, 5) float32 in [0, 5].
         known: (F,) bool; where it is False the others hold 0.
+        neutral: (7,) float64, the person's neutral face that geometry compared with (faces.action_units), or None.
     """
 
     present: np.ndarray
     intensity: np.ndarray
     known: np.ndarray
+    neutral: np.ndarray | None = None
 
 
 def read_action_units(folder, row):
@@ -43,4 +45,5 @@ def read_action_units(folder, row):
             path = side_path(folder, KIND, row.id)
             raise InputError(f"{path}: holds no action units of {row.frames} frames; remove it and run prepare.py with "
                              "--action_units again")  # fmt: skip
-    return ActionUnits(**{name: np.array(arrays[name]) for name in wanted})
+    neutral = np.array(arrays["neutral"]) if "neutral" in arrays else None
+    return ActionUnits(**{name: np.array(arrays[name]) for name in wanted}, neutral=neutral)

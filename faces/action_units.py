@@ -3,7 +3,8 @@ distances stand for muscles. Where OpenFace's labels are at hand, take those.
 
 Distances are measured in the canonical frame of the head, without its place, size, roll, and what its pose adds to mouth and
 jaw (`faces.lip_space`). There the nose keeps its place, so heights of lip and chin are distances to the nose. Each is compared
-with the neutral face of the clip: its median over the frames with the smallest gap of the inner lips (NEUTRAL_SHARE, ALIKE).
+with a neutral face. That of a clip is the median over the frames with the smallest gap of the inner lips (NEUTRAL_SHARE, ALIKE);
+that of a person, which corpora are labelled by, the median over the person's clips.
 
     AU25 lips part           gap of the inner lips; of the neutral gap no more than CLOSED counts as closed
     AU26 jaw drop            chin lower, below the nose
@@ -33,6 +34,7 @@ HEIGHT_COSTS = 0.10  # eye distances of width for each of height that the lips s
 TIGHTNESS = 0.05  # weight of the height of the lips beside the corners against the reach of the corners
 UPPER_LIP, LOWER_LIP, CHIN = [50, 51, 52], [56, 57, 58], [7, 8, 9]
 INNER_UPPER, INNER_LOWER = [61, 62, 63], [67, 66, 65]
+MEASURES = ("gap", "chin", "width", "upper_lip", "height", "reach", "corner_height")  # distances, as a neutral face holds them
 CORNERS = (48, 54)
 BESIDE = ((49, 59), (53, 55))  # outer lip points next to each corner, upper and lower
 
@@ -58,13 +60,14 @@ RULES = {
 }
 
 
-def action_units(landmarks, fps=25.0, usable=None):
+def action_units(landmarks, fps=25.0, usable=None, neutral=None):
     """Action units of the frames of one clip of one person, by geometry.
 
     Args:
         landmarks: (N, 68, 2) float, iBUG order, any unit; NaN where there is no face.
         fps: frames per second.
         usable: (N,) bool, frames whose landmarks were seen; None: those without NaN.
+        neutral: (7,) float of `neutral_face`; None: that of these frames.
 
     Returns:
         present (N, 5) uint8 0 or 1, intensity (N, 5) float32 in [0, 5], in the order of common.action_units.UNITS; known (N,)
@@ -79,7 +82,7 @@ def action_units(landmarks, fps=25.0, usable=None):
     intensity = np.zeros((len(landmarks), len(UNITS)), np.float32)
     if not known.any():
         raise ValueError("no frame shows a face")
-    moved = movements(landmarks[known])
+    moved = movements(landmarks[known], neutral)
     places = np.flatnonzero(known)
     for run in np.split(np.arange(len(places)), np.flatnonzero(np.diff(places) > 1) + 1):
         moved[run] = smooth_series(moved[run], SMOOTH_SECONDS * float(fps))
@@ -89,19 +92,30 @@ def action_units(landmarks, fps=25.0, usable=None):
     return (intensity >= 1).astype(np.uint8), intensity, known
 
 
-def movements(landmarks):
-    """How far the measures of the units go from the neutral face of these frames.
+def neutral_face(landmarks):
+    """Distances in the neutral face of these frames.
 
     Args:
         landmarks: (N, 68, 2) float in any unit, N > 0, no NaN.
 
     Returns:
+        (7,) float64 in eye distances, in the order of MEASURES.
+    """
+    return _neutral(_measures(landmarks))
+
+
+def movements(landmarks, neutral=None):
+    """How far the measures of the units go from a neutral face.
+
+    Args:
+        landmarks: (N, 68, 2) float in any unit, N > 0, no NaN.
+        neutral: (7,) float of `neutral_face`; None: that of these frames.
+
+    Returns:
         (N, 5) float64 in eye distances, in the order of UNITS.
     """
-    points, _ = to_canonical(landmarks)
-    found = _measures(points - lip_space().head_effect(points))
-    least = found["gap"] <= np.quantile(found["gap"], NEUTRAL_SHARE) + ALIKE
-    rest = {name: np.median(values[least]) for name, values in found.items()}
+    found = _measures(landmarks)
+    rest = dict(zip(MEASURES, _neutral(found) if neutral is None else np.asarray(neutral, np.float64), strict=True))
     change = {name: values - rest[name] for name, values in found.items()}
     by_unit = {
         10: -change["upper_lip"],
@@ -113,8 +127,16 @@ def movements(landmarks):
     return np.stack([by_unit[unit] for unit in UNITS], -1)
 
 
-def _measures(points):
-    """(N, 68, 2) head-free canonical points -> dict of (N,) distances in eye distances, heights from the eyes downwards."""
+def _neutral(found):
+    """dict of `_measures` -> (7,) float64: medians over the frames with the smallest gap."""
+    least = found["gap"] <= np.quantile(found["gap"], NEUTRAL_SHARE) + ALIKE
+    return np.array([np.median(found[name][least]) for name in MEASURES])
+
+
+def _measures(landmarks):
+    """(N, 68, 2) landmarks -> dict of (N,) distances without the head, in eye distances, heights from the eyes downwards."""
+    points, _ = to_canonical(landmarks)
+    points = points - lip_space().head_effect(points)
     x, y = points[..., 0], points[..., 1]
     right, left = CORNERS
     (over_right, under_right), (over_left, under_left) = BESIDE

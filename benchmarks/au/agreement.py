@@ -59,7 +59,7 @@ def measure(folder, splits=None):
     """
     from datasets.action_units import KIND, OPENFACE, read_action_units
     from datasets.prepared import PreparedCorpus
-    from datasets.preparing.au.labels import geometry_of
+    from datasets.preparing.au.labels import geometry_of, person_neutrals
 
     corpus = PreparedCorpus.open_folder(folder)
     rows = [row for row in corpus.rows if splits is None or row.split in splits]
@@ -68,11 +68,11 @@ def measure(folder, splits=None):
         where = f" of {' and '.join(splits)}" if splits else ""
         raise InputError(f"{folder}: no clip{where} has action units of OpenFace; run prepare.py on it with --action_units "
                          "openface --au_csv DIR")  # fmt: skip
-    pairs, left_out = [], {}
+    neutral, pairs, left_out = person_neutrals(corpus.folder, {row.id for row in labelled}), [], {}
     for row in labelled:
         theirs = read_action_units(corpus.folder, row)
         try:
-            present, intensity, known = geometry_of(row, corpus.open(row))
+            present, intensity, known = geometry_of(row, corpus.open(row), neutral)
         except InputError as error:
             left_out[str(error)] = left_out.get(str(error), 0) + 1
             continue

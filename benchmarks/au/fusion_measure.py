@@ -137,7 +137,7 @@ def _counts(stage, way, row, made):
     if seen is not None:
         found["classifier", way] = count_units(true, seen, known)
     if np.isfinite(made.landmarks).all((1, 2)).any():
-        present, _, read = action_units(made.landmarks, row.fps)
+        present, _, read = action_units(made.landmarks, row.fps, neutral=labels.neutral)
         found["geometry", way] = count_units(true, present, known & read)
     return found
 

@@ -13,11 +13,11 @@ from datasets.clip_ids import printable
 from datasets.prepared import read_manifest
 from datasets.preparing.au.openface import check_columns, csv_of, laid_on_frames, read_openface
 from datasets.preparing.side import SideKind, add_side
-from faces.action_units import RULES, action_units
+from faces.action_units import RULES, action_units, neutral_face
 from faces.lip_space import speaks
 
 WAYS = (GEOMETRY, OPENFACE)
-VERSIONS = {OPENFACE: 1, GEOMETRY: 1}  # of what is stored, and of how it is found
+VERSIONS = {OPENFACE: 1, GEOMETRY: 2}  # of what is stored, and of how it is found
 
 
 def add_action_units(clips, folder, way, csv_folder=None, workers=1, *, retry_failed=False):
@@ -33,8 +33,10 @@ def add_action_units(clips, folder, way, csv_folder=None, workers=1, *, retry_fa
     Raises:
         InputError: a csv lacks the units, or no clip gets any.
     """
-    kind = SideKind(KIND, _by_geometry, _geometry_parameters)
-    if way == OPENFACE:
+    if way == GEOMETRY:
+        neutral = person_neutrals(folder, {clip.id for clip in clips})
+        kind = SideKind(KIND, partial(_by_geometry, neutral), partial(_geometry_parameters, neutral))
+    else:
         kind = SideKind(KIND, partial(_of_openface, csv_folder), partial(_openface_parameters, csv_folder))
     add_side(kind, clips, folder, workers, retry_failed=retry_failed)
     ids, rows = {clip.id for clip in clips}, read_manifest(folder).values()
@@ -65,32 +67,63 @@ def check_csv_folder(folder, ids):
                          f"clips are, such as {next(iter(ids))}.csv")  # fmt: skip
 
 
-def geometry_of(row, clip):
+def person_neutrals(folder, ids=None):
+    """Neutral faces of the people of a corpus: of each distance the median over all good clips of the person.
+
+    Clips in which the mouth hardly moves do not tell it. Who is one person, the manifest says (`ClipRow.speaker`).
+
+    Args:
+        folder: of the prepared corpus; ids: of clips whose people are wanted; None: all.
+
+    Returns:
+        dict of speaker -> (7,) float64, see `faces.action_units.neutral_face`; without people whom no clip shows speaking.
+    """
+    rows = [row for row in read_manifest(folder).values() if not row.error]
+    wanted, found = {row.speaker for row in rows if ids is None or row.id in ids}, {}
+    for row in rows:
+        if row.speaker in wanted:
+            landmarks, seen = _landmarks(open_clip(clip_path(folder, row.id)))
+            if seen.any() and speaks(landmarks, seen):
+                found.setdefault(row.speaker, []).append(neutral_face(landmarks[seen]))
+    return {speaker: np.round(np.median(faces, 0), 5) for speaker, faces in found.items()}
+
+
+def geometry_of(row, clip, neutral):
     """present, intensity, known of a clip by geometry, as `faces.action_units.action_units` gives them.
 
     Landmarks that were seen count, not those that were filled in.
 
     Args:
-        row: ClipRow; clip: its arrays by name.
+        row: ClipRow; clip: its arrays by name; neutral: dict of `person_neutrals`.
 
     Raises:
-        InputError: the clip does not tell its neutral face.
+        InputError: no frame is seen, or the person's neutral face is not known.
     """
-    landmarks, seen = np.array(clip["landmarks"]), ~np.array(clip["interpolated"])
-    if not seen.any() or not speaks(landmarks, seen):
-        raise InputError("the mouth hardly moves, or fewer than 25 frames show it, so that its neutral face is not known")
-    return action_units(landmarks, row.fps, seen)
+    landmarks, seen = _landmarks(clip)
+    if not seen.any():
+        raise InputError("no frame shows the face itself")
+    if row.speaker not in neutral:
+        raise InputError("no clip of the person shows a mouth that moves in 25 frames or more, so the neutral face is not known")
+    return action_units(landmarks, row.fps, seen, neutral[row.speaker])
 
 
-def _by_geometry(row, _source, folder):
+def _landmarks(clip):
+    """(F, 68, 2) float32 landmarks, and (F,) bool, whether they were seen and not filled in."""
+    return np.array(clip["landmarks"]), ~np.array(clip["interpolated"])
+
+
+def _by_geometry(neutral, row, _source, folder):
     """Arrays, notes and origin for `SideKind.make`."""
-    present, intensity, known = geometry_of(row, open_clip(clip_path(folder, row.id)))
-    return {"present": present, "intensity": intensity, "known": known}, {}, GEOMETRY
+    present, intensity, known = geometry_of(row, open_clip(clip_path(folder, row.id)), neutral)
+    arrays = {"present": present, "intensity": intensity, "known": known, "neutral": neutral[row.speaker]}
+    return arrays, {}, GEOMETRY
 
 
-def _geometry_parameters(row, _source):
+def _geometry_parameters(neutral, row, _source):
     rules = {str(unit): [rule.present, rule.full] for unit, rule in RULES.items()}
-    return {"way": GEOMETRY, "version": VERSIONS[GEOMETRY], "rules": rules, "source": row.source_hash, "offset": row.offset}
+    face = neutral[row.speaker].tolist() if row.speaker in neutral else None
+    return {"way": GEOMETRY, "version": VERSIONS[GEOMETRY], "rules": rules, "source": row.source_hash, "offset": row.offset,
+            "neutral": face}  # fmt: skip
 
 
 def _of_openface(csv_folder, row, source, _folder):
