@@ -7,8 +7,9 @@ import torch
 
 from common.errors import InputError
 from models import build_model
-from models.au.diffusion import REACH, ActionUnitsDiffusion
+from models.au.diffusion import ActionUnitsDiffusion
 from models.au.noising import PREDICTS, STEPS, draw_noise, draw_steps, kept, noised, sample, wanted_of
+from models.au.unet import REACH
 from tests.au_kit import SMALL as FUSION
 from tests.diffusion_kit import AUTOENCODER, SMALL, Problem, batch, renderer
 from training.checkpoint import load_checkpoint, save_checkpoint
