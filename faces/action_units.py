@@ -3,8 +3,8 @@ distances stand for muscles. Where OpenFace's labels are at hand, take those.
 
 Distances are measured in the canonical frame of the head, without its place, size, roll, and what its pose adds to mouth and
 jaw (`faces.lip_space`). There the nose keeps its place, so heights of lip and chin are distances to the nose. Each is compared
-with a neutral face. That of a clip is the median over the frames with the smallest gap of the inner lips (NEUTRAL_SHARE, ALIKE);
-that of a person, which corpora are labelled by, the median over the person's clips.
+with a neutral face. That of a clip is the median over the frames with the smallest gap of the inner lips (NEUTRAL_SHARE,
+ALIKE); that of a person, by which corpora are labelled, the median over the person's clips.
 
     AU25 lips part           gap of the inner lips; of the neutral gap no more than CLOSED counts as closed
     AU26 jaw drop            chin lower, below the nose

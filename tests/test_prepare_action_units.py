@@ -15,6 +15,7 @@ from datasets.corpora.clips import ClipSource
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing.au.labels import add_action_units, check_csv_folder
 from datasets.windows import WindowDataset
+from faces.action_units import MEASURES, neutral_face
 from tests.action_units_kit import speaking, write_csv
 from tests.fields_kit import whole
 from tests.make_media import make_video
@@ -51,6 +52,12 @@ def labels(number):
     return present
 
 
+def replace_landmarks(folder, row, landmarks):
+    arrays, notes = open_arrays(clip_path(folder, row.id))
+    arrays = {name: np.array(array) for name, array in arrays.items()} | {"landmarks": landmarks}
+    write_clip(clip_path(folder, row.id), arrays, notes)
+
+
 def by_number(folder):
     return {int(row.id[-1]): row for row in read_manifest(folder).values()}
 
@@ -58,8 +65,9 @@ def by_number(folder):
 def test_geometry_is_stored_once_and_reasons_are_counted(folder, clips, capsys):
     add_action_units(clips, folder, "geometry")
     said = capsys.readouterr().out
-    assert "action_units: 5 geometry; 1 clips without" in said
-    assert "1 x the mouth hardly moves, or fewer than N frames show it" in said
+    assert "action_units: 6 geometry; 0 clips without" in said
+    still = read_action_units(folder, by_number(folder)[5])
+    assert still.known.sum() == 39 and not still.present[:, :4].any(), "the person's other clips tell the neutral face"
     row = by_number(folder)[2]
     found = read_action_units(folder, row)
     assert found.known.sum() == 39 and not found.known[37]
@@ -70,6 +78,26 @@ def test_geometry_is_stored_once_and_reasons_are_counted(folder, clips, capsys):
     add_action_units(clips, folder, "geometry")
     assert "6 done before, 0 to do" in capsys.readouterr().out
     assert side_path(folder, "action_units", row.id).stat().st_mtime_ns == written
+
+
+def test_the_neutral_face_is_the_median_of_the_person(folder, clips, capsys):
+    rows, chin = by_number(folder), MEASURES.index("chin")
+    longer = {0: -0.02, 2: 0.0, 4: 0.05}  # of the chin at rest
+    for number, by in longer.items():
+        landmarks = speaking(gap=0.3) + speaking(chin=by, from_frame=0) - speaking()
+        replace_landmarks(folder, rows[number], landmarks)
+        longer[number] = neutral_face(landmarks)[chin]
+    add_action_units(clips, folder, "geometry")
+    capsys.readouterr()
+    units = {number: read_action_units(folder, row) for number, row in rows.items()}
+    assert all(units[number].neutral[chin] == pytest.approx(longer[2], abs=1e-4) for number in (0, 2, 4))
+    assert longer[0] < longer[2] < longer[4] and units[4].present[:20, 4].all() and not units[2].present[:20, 4].any()
+    for number in (1, 3, 5):
+        replace_landmarks(folder, rows[number], speaking(gap=0.0))
+    add_action_units(clips, folder, "geometry")
+    said = capsys.readouterr().out
+    assert "3 done before, 3 to do" in said and "action_units: 3 geometry; 3 clips without" in said
+    assert "3 x no clip of the person shows a mouth that moves" in said
 
 
 def test_openface_takes_the_place_of_geometry_and_says_why_clips_have_none(folder, clips, tmp_path, capsys):
@@ -125,12 +153,10 @@ def test_agreement_of_geometry_with_openface(folder, clips, tmp_path, capsys):
     assert "no clip has action units of OpenFace" in capsys.readouterr().err
     add_action_units(clips, folder, "geometry")
     for number, row in by_number(folder).items():
-        if number != 5:
-            write_csv(tmp_path / "csv" / f"clip{number}.csv", read_action_units(folder, row).present)
-    write_csv(tmp_path / "csv" / "clip5.csv", labels(5))
+        write_csv(tmp_path / "csv" / f"clip{number}.csv", read_action_units(folder, row).present)
     add_action_units(clips, folder, "openface", tmp_path / "csv", retry_failed=True)
     report = agreement.measure(folder)
-    assert report["clips"] == 5 and report["frames"] == 5 * 39 and sum(report["left_out"].values()) == 1
+    assert report["clips"] == 6 and report["frames"] == 6 * 39 and not report["left_out"]
     assert report["units"]["AU25"]["f1"] == 1 and report["units"]["AU10"]["f1"] is None
     assert run(agreement.main, ["--corpus", str(folder), "--split", "train", "--out", str(tmp_path / "a")]) == 0
     assert "| AU25 lips part |" in (tmp_path / "a.md").read_text()

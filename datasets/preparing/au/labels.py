@@ -103,7 +103,7 @@ def geometry_of(row, clip, neutral):
     if not seen.any():
         raise InputError("no frame shows the face itself")
     if row.speaker not in neutral:
-        raise InputError("no clip of the person shows a mouth that moves in 25 frames or more, so the neutral face is not known")
+        raise InputError("no clip of the person shows a mouth that moves in 25 frames, so the neutral face is not known")
     return action_units(landmarks, row.fps, seen, neutral[row.speaker])
 
 
