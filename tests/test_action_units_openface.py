@@ -85,6 +85,20 @@ def test_rows_without_end_and_files_without_rows(tmp_path):
         read_openface(path)
 
 
+def test_a_line_without_end_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x" * 200_000)
+    for read in (check_columns, read_openface):
+        with pytest.raises(InputError, match="a.csv, line [01]: cannot be read as csv .*limit") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+    write_csv(path, PRESENT)
+    path.write_text(path.read_text() + "1" * 200_000)
+    check_columns(path)
+    with pytest.raises(InputError, match="a.csv, line 1[34]: cannot be read as csv"):
+        read_openface(path)
+
+
 def test_a_csv_is_found_by_the_id_of_its_clip(tmp_path):
     write_csv(tmp_path / "bbaf2n.csv", PRESENT)
     assert csv_of(tmp_path, "s1/bbaf2n") == tmp_path / "bbaf2n.csv"

@@ -6,6 +6,7 @@ to 5) of common.action_units.UNITS, and, where they are there, `frame` (from 1),
 """
 
 import csv
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,8 @@ def csv_of(folder, clip_id):
 
 def check_columns(path):
     """InputError where a csv lacks the columns of a unit, or cannot be read; its first line alone is looked at."""
-    with _opened(path) as lines:
-        _columns(path, next(csv.reader(lines), []))
+    with closing(_lines(path)) as lines:
+        _columns(path, next(lines, []))
 
 
 def read_openface(path, *, some=True):
@@ -63,11 +64,10 @@ def read_openface(path, *, some=True):
         InputError: no such file, the columns of a unit are missing, a row of another length, a frame that two rows name or that
             is no number from 1 on, a presence that is neither 0 nor 1, an intensity outside 0 to 5, or no row that is known.
     """
-    with _opened(path) as lines:
-        reader = csv.reader(lines)
-        header = next(reader, [])
+    with closing(_lines(path)) as lines:
+        header = next(lines, [])
         places = _columns(path, header)
-        rows = [row for row in reader if row]
+        rows = [row for row in lines if row]
     if odd := next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None):
         raise InputError(f"{path}, line {odd}: has not as many values as the first line has names; run OpenFace again")
     table = {name: np.array([_number(row[place]) for row in rows], np.float64) for name, place in places.items()}
@@ -117,8 +117,14 @@ def laid_on_frames(found, starts, first, count, fps, path):
     return found.present[shown] * known[:, None], found.intensity[shown] * known[:, None], known
 
 
-def _opened(path):
-    return open(require_file(path, "csv of OpenFace"), encoding="utf-8-sig", errors="replace", newline="")
+def _lines(path):
+    """Yield the cells of each line of a csv, the first one's first."""
+    with open(require_file(path, "csv of OpenFace"), encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file)
+        try:
+            yield from reader
+        except csv.Error as error:
+            raise InputError(f"{path}, line {reader.line_num}: cannot be read as csv ({error}); run OpenFace again") from error
 
 
 def _columns(path, header):
