@@ -77,6 +77,7 @@ def test_rows_without_end_and_files_without_rows(tmp_path):
     path.write_text(lines[0])
     with pytest.raises(InputError, match="has no rows"):
         read_openface(path)
+    assert read_openface(path, some=False).known.shape == (0,)
     path.write_text("nothing")
     with pytest.raises(InputError, match="lacks the column AU10_c"):
         check_columns(path)

@@ -58,7 +58,7 @@ def check_columns(path):
 
 
 def read_openface(path, *, some=True):
-    """OpenFaceRows of a csv; `some`: one row at least has to be known.
+    """OpenFaceRows of a csv; `some`: one row at least has to be known. Without it a csv of the names alone has no frames.
 
     Raises:
         InputError: no such file, the columns of a unit are missing, a row of another length, a frame that two rows name or that
@@ -70,6 +70,8 @@ def read_openface(path, *, some=True):
         rows = [row for row in lines if row]
     if odd := next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None):
         raise InputError(f"{path}, line {odd}: has not as many values as the first line has names; run OpenFace again")
+    if not rows and some:
+        raise InputError(f"{path}: has no rows; run OpenFace again")
     table = {name: np.array([_number(row[place]) for row in rows], np.float64) for name, place in places.items()}
     frames = _frames(path, table, len(rows))
     values = np.stack([table[name] for name in (*PRESENCE, *INTENSITY)], 1)
@@ -81,7 +83,7 @@ def read_openface(path, *, some=True):
         raise InputError(f"{path}: an intensity (AUxx_r) lies outside 0 to {MOST:g}; it is no csv of OpenFace")
     if some and not fine.any():
         raise InputError(f"{path}: no row is known: each failed, or holds NaN; run OpenFace again")
-    count = int(frames.max()) + 1
+    count = int(frames.max(initial=-1)) + 1
     out = OpenFaceRows(np.zeros((count, len(UNITS)), np.uint8), np.zeros((count, len(UNITS)), np.float32),
                        np.zeros(count, bool), len(rows))  # fmt: skip
     out.present[frames[fine]], out.intensity[frames[fine]], out.known[frames[fine]] = present, intensity, True
@@ -145,10 +147,8 @@ def _number(text):
 
 def _frames(path, table, rows):
     """(n,) int64 index of the frame of each row; in order where no column says it."""
-    if not rows:
-        raise InputError(f"{path}: has no rows; run OpenFace again")
     frames = table.get("frame", np.arange(1, rows + 1, dtype=np.float64))
-    if not (np.isfinite(frames).all() and (frames == np.rint(frames)).all() and frames.min() >= 1 and frames.max() < 1e7):
+    if not (np.isfinite(frames).all() and (frames == np.rint(frames)).all() and (frames >= 1).all() and (frames < 1e7).all()):
         raise InputError(f"{path}: its column frame holds what is no number of a frame, from 1 on; run OpenFace again")
     if len(np.unique(frames)) < rows:
         raise InputError(f"{path}: two rows have the same frame; run FeatureExtraction, which follows one face")
