@@ -13,7 +13,7 @@ from datasets.action_units import read_action_units
 from datasets.clip_files import clip_path, open_arrays, read_side, side_path, write_clip
 from datasets.corpora.clips import ClipSource
 from datasets.prepared import PreparedCorpus, read_manifest
-from datasets.preparing.au.labels import add_action_units, check_csv_folder
+from datasets.preparing.au.labels import ByGeometry, add_action_units, check_csv_folder
 from datasets.windows import WindowDataset
 from faces.action_units import MEASURES, neutral_face
 from tests.action_units_kit import speaking, write_csv
@@ -98,6 +98,14 @@ def test_the_neutral_face_is_the_median_of_the_person(folder, clips, capsys):
     said = capsys.readouterr().out
     assert "3 done before, 3 to do" in said and "action_units: 3 geometry; 3 clips without" in said
     assert "3 x no clip of the person shows a mouth that moves" in said
+
+
+def test_the_worker_of_a_clip_gets_the_neutral_face_of_its_person_alone(folder):
+    row, face = by_number(folder)[0], np.arange(7.0)
+    many = ByGeometry({row.speaker: face, **{f"person{number}": face for number in range(1000)}})
+    one = many.of(row)
+    assert set(one.neutral) == {row.speaker} and one.parameters(row, None) == many.parameters(row, None)
+    assert ByGeometry({}).of(row).parameters(row, None)["neutral"] is None
 
 
 def test_openface_takes_the_place_of_geometry_and_says_why_clips_have_none(folder, clips, tmp_path, capsys):

@@ -31,12 +31,16 @@ class SideKind:
     make: Callable
     parameters: Callable
 
+    def of(self, row):
+        """The kind as the worker of a clip (ClipRow) gets it; another one may leave out what only other clips need."""
+        return self
+
 
 def add_side(kind, clips, folder, workers=1, *, retry_failed=False):
     """Make the side files that good clips of a corpus lack; shows progress, notes each in the manifest, prints the count.
 
     Args:
-        kind: SideKind.
+        kind: SideKind, or an object with its attributes.
         clips: ClipSources; other clips of the corpus are left alone.
         folder: Path of the prepared corpus.
         workers: datasets.workers.jobs.Workers, or a number of processes.
@@ -46,7 +50,7 @@ def add_side(kind, clips, folder, workers=1, *, retry_failed=False):
     good = [rows[name] for name in sorted(sources) if name in rows and not rows[name].error]
     todo = [row for row in good if _is_open(kind, row, sources[row.id], folder, retry_failed)]
     print(f"{kind.name}: {len(good)} clips, {len(good) - len(todo)} done before, {len(todo)} to do", flush=True)
-    jobs = [(kind, row, sources[row.id], folder) for row in todo]
+    jobs = [(kind.of(row), row, sources[row.id], folder) for row in todo]
     done = write_rows(folder, Task(_make, _lost, trusted=True), jobs, Workers.of(workers)) if jobs else []
     rows |= {row.id: row for row in done}
     for line in report(kind.name, [rows[row.id] for row in good]):
