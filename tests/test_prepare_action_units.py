@@ -115,7 +115,7 @@ def test_openface_takes_the_place_of_geometry_and_says_why_clips_have_none(folde
         write_csv(place / f"s{number % 2 + 1}" / f"clip{number}.csv", labels(number))
     write_csv(place / "clip3.csv", labels(3)[:20])
     check_csv_folder(place, [clip.id for clip in clips])
-    add_action_units(clips, folder, "openface", place, retry_failed=True)
+    add_action_units(clips, folder, "openface", place)
     said = capsys.readouterr().out
     assert "action_units: 3 openface; 3 clips without" in said and "2 x --au_csv holds no csv for it" in said
     assert "1 x has N rows up to frame N, the video has N frames" in said
@@ -123,7 +123,29 @@ def test_openface_takes_the_place_of_geometry_and_says_why_clips_have_none(folde
     assert not side_path(folder, "action_units", by_number(folder)[3].id).is_file(), "those by geometry are gone"
     write_csv(place / "s2" / "clip1.csv", 1 - labels(1))
     add_action_units(clips, folder, "openface", place)
+    assert "5 done before, 1 to do" in capsys.readouterr().out
     np.testing.assert_array_equal(read_action_units(folder, by_number(folder)[1]).present, 1 - labels(1))
+
+
+def test_a_clip_that_got_none_is_tried_again_where_what_decides_has_changed(folder, clips, tmp_path, capsys):
+    rows, two = by_number(folder), [clip for clip in clips if clip.id[-1] in "01"]
+    for number in (1, 3, 5):
+        replace_landmarks(folder, rows[number], speaking(gap=0.0))
+    add_action_units(clips, folder, "geometry")
+    assert "3 geometry; 3 clips without" in capsys.readouterr().out
+    add_action_units(clips, folder, "geometry")
+    assert "6 done before, 0 to do" in capsys.readouterr().out
+    write_csv(tmp_path / "clip0.csv", labels(0))
+    add_action_units(two, folder, "openface", tmp_path)
+    assert "0 done before, 2 to do" in capsys.readouterr().out, "another way, also for the clip that had none"
+    add_action_units(two, folder, "openface", tmp_path)
+    assert "2 done before, 0 to do" in capsys.readouterr().out
+    write_csv(tmp_path / "clip1.csv", labels(1))
+    add_action_units(two, folder, "openface", tmp_path)
+    assert "action_units: 2 openface; 0 clips without" in capsys.readouterr().out, "its csv is there now"
+    replace_landmarks(folder, rows[3], speaking(gap=0.3))
+    add_action_units(clips, folder, "geometry")
+    assert "action_units: 6 geometry; 0 clips without" in capsys.readouterr().out, "the person's neutral face is known now"
 
 
 def test_no_clip_with_labels_is_a_mistake(folder, clips, tmp_path):
