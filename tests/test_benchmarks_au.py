@@ -97,7 +97,7 @@ def test_without_a_classifier_geometry_judges_and_a_mouth_that_does_not_move_mis
     flags = ("--limit", "1", "--sheet", "0", "--split", "test")
     code, figures, table = measured(fusion, tmp_path, "--corpus", corpus, "--checkpoint", stiff, *flags)
     assert code == 1 and figures["classifier"] is None and "by geometry alone" in table
-    assert figures["labels"] == {"geometry": 1} and "labels: geometry of landmarks, no FACS coding: 1 clips" in table
+    assert figures["labels"] == {"geometry": 3} and "labels: geometry of landmarks, no FACS coding: 3 clips" in table
     assert list(figures["splits"]["test"]["drawers"]["units"]["scores"]) == ["geometry"]
     assert not (tmp_path / "out_sheet.png").exists()
 

@@ -64,7 +64,8 @@ def sources_line(corpus, splits):
         corpus: PreparedCorpus; splits: {split: {"sentences": ids, ...}}.
     """
     counts = sources_of(corpus, splits)
-    return "labels: " + "; ".join(f"{SOURCES.get(name, name)}: {count} clips" for name, count in counts.items())
+    told = (f"{SOURCES.get(name, name)}: {count} clip{'s' if count > 1 else ''}" for name, count in counts.items())
+    return f"labels: {'; '.join(told)}"
 
 
 def sources_of(corpus, splits):
