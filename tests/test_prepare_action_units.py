@@ -12,6 +12,7 @@ from common.errors import InputError
 from datasets.action_units import read_action_units
 from datasets.clip_files import clip_path, open_arrays, read_side, side_path, write_clip
 from datasets.corpora.clips import ClipSource
+from datasets.label_rates import label_rates
 from datasets.prepared import PreparedCorpus, read_manifest
 from datasets.preparing.au.labels import ByGeometry, add_action_units, check_csv_folder
 from datasets.windows import WindowDataset
@@ -146,6 +147,22 @@ def test_a_clip_that_got_none_is_tried_again_where_what_decides_has_changed(fold
     replace_landmarks(folder, rows[3], speaking(gap=0.3))
     add_action_units(clips, folder, "geometry")
     assert "action_units: 6 geometry; 0 clips without" in capsys.readouterr().out, "the person's neutral face is known now"
+
+
+def test_labels_of_mixed_origin_are_refused_in_one_line(folder, clips, tmp_path):
+    add_action_units(clips, folder, "geometry")
+    last = next(clip for clip in clips if clip.id.endswith("5"))  # of the split test
+    write_csv(tmp_path / "clip5.csv", labels(5))
+    add_action_units([last], folder, "openface", tmp_path)
+    corpus = PreparedCorpus.open_folder(folder)
+    told = "its clips hold action units of mixed origin, by geometry in 5 and by openface in 1; run prepare.py on all of them"
+    for asked in (lambda: label_rates(corpus, "action_units"),
+                  lambda: WindowDataset(corpus, "train", 5, ("action_units",)),
+                  lambda: WindowDataset(corpus, "train", 5, ("clip",), action_units="required")):  # fmt: skip
+        with pytest.raises(InputError, match=told) as caught:
+            asked()
+        assert "\n" not in str(caught.value)
+    assert len(WindowDataset(corpus, "train", 5, ("clip",)).rows) == 4, "where nothing needs them they do not matter"
 
 
 def test_no_clip_with_labels_is_a_mistake(folder, clips, tmp_path):
