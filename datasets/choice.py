@@ -4,6 +4,7 @@ from common.errors import InputError
 from common.files import text_share
 from common.suggest import refuse_unknown
 from datasets.fields import FIELDS
+from datasets.label_rates import check_sources
 
 _FILLED_BY = {  # what a clip may lack -> what to do
     "phones": "run prepare.py on it again, which aligns them",
@@ -30,7 +31,7 @@ def choose_rows(corpus, split, least, *, exclude=(), speakers=None, part=(0.0, 1
         (list of ClipRow, at least one; dict of what is needed -> number of clips that were left out for want of it).
 
     Raises:
-        InputError: an unknown name, or no clip is left; the message says why.
+        InputError: an unknown name, action units of mixed origin, or no clip is left; the message says why.
     """
     if speakers is not None:
         refuse_unknown(speakers, sorted({row.speaker for row in corpus.split(split)}), f"speaker of split {split!r}")
@@ -47,6 +48,8 @@ def choose_rows(corpus, split, least, *, exclude=(), speakers=None, part=(0.0, 1
         fit = [row for row in rows if _has(row, what)]
         if not fit:
             raise InputError(f"{corpus.folder}: its clips hold no {what.replace('_', ' ')}; {_FILLED_BY[what]}")
+        if what == "action_units":
+            check_sources(corpus)
         without[what], rows = len(rows) - len(fit), fit
     return rows, without
 

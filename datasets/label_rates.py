@@ -1,4 +1,6 @@
-"""How often labels are present in the training frames of a corpus: what losses weigh rare labels by."""
+"""Labels of the training frames of a corpus: how often each is present, by which losses weigh, and whose labels they are."""
+
+from collections import Counter
 
 import numpy as np
 
@@ -19,11 +21,11 @@ def label_rates(corpus, field):
         list of floats in [0, 1], one a label.
 
     Raises:
-        InputError: no training clip has such labels.
+        InputError: no training clip has such labels, or those of the corpus are of mixed origin.
         ValueError: a field without labels that are present or absent.
     """
-    if field != KIND:
-        raise ValueError(f"field {field} has no rates")
+    _check_field(field)
+    check_sources(corpus)
     present, known = 0, 0
     for row in corpus.split("train"):
         if "from" in row.side.get(KIND, {}):
@@ -32,3 +34,32 @@ def label_rates(corpus, field):
     if not known:
         raise InputError(f"{corpus.folder}: no training clip has action units; run prepare.py on it again with --action_units")
     return [float(share) for share in present / known]
+
+
+def label_sources(corpus, field):
+    """Names of whose labels the training clips hold, sorted: of common.action_units.SOURCES; [] where no clip has any.
+
+    Args:
+        corpus, field: as of `label_rates`.
+    """
+    _check_field(field)
+    return sorted(count_sources(corpus.split("train")))
+
+
+def count_sources(rows):
+    """{name of common.action_units.SOURCES: number of clips} of ClipRows that have action units, the most first."""
+    found = Counter(row.side[KIND]["from"] for row in rows if "from" in row.side.get(KIND, {}))
+    return dict(found.most_common())
+
+
+def check_sources(corpus):
+    """InputError where some clips of a corpus, of any split, have action units of one origin and others of another."""
+    if len(counts := count_sources(corpus.rows)) > 1:
+        told = " and ".join(f"by {name} in {count}" for name, count in counts.items())
+        raise InputError(f"{corpus.folder}: its clips hold action units of mixed origin, {told}; run prepare.py on all of them "
+                         "with one --action_units")  # fmt: skip
+
+
+def _check_field(field):
+    if field != KIND:
+        raise ValueError(f"field {field} has no rates")

@@ -46,7 +46,7 @@ class ClipRow:
         phones_error: "" or why there are none; phones_score: how well they fit, see `speech.alignment.Alignment.score`.
         notes: what was changed in the source's pictures before use, see `media.VideoInfo.notes`.
         side: dict of kind of side files (datasets.preparing.side) -> {"from": where the clip's come from} or {"error": why it
-            has none}; kinds that nobody asked for are missing.
+            has none, "made_with": hash of the parameters that were tried}; kinds that nobody asked for are missing.
     """
 
     id: str

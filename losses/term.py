@@ -22,6 +22,7 @@ class Setting:
         released: network name -> path of the checkpoint that comes with the project.
         model: the network that is trained, or None.
         rates: field of labels -> list of the shares of the training frames in which each label is present; None: no corpus.
+        sources: field of labels -> list of the names of whose labels the training clips hold; None: no corpus.
         face_size: side of its faces in pixels; width: its width; frames: T, of a window.
     """
 
@@ -29,6 +30,7 @@ class Setting:
     released: Callable | None = None
     model: nn.Module | None = None
     rates: Callable | None = None
+    sources: Callable | None = None
     face_size: int = 96
     width: float = 1.0
     frames: int = 5

@@ -4,6 +4,7 @@ import numpy as np
 
 from media.container import audio_stream, open_input, start_seconds, video_stream, zero_seconds
 from media.info import probe
+from media.timeline import steady_times
 
 
 def packet_seconds(path):
@@ -60,8 +61,8 @@ def frame_starts(path, what="video"):
         what: what it was given for, for messages.
 
     Returns:
-        (n,) float64 seconds, never decreasing, from the time 0 of media.VideoReader. Where a packet has no time, all lie at the
-        file's rate.
+        (n,) float64 seconds, never decreasing, from the time 0 of media.VideoReader and mended as there, see
+        `media.timeline.steady_times`.
 
     Raises:
         InputError: no video that can be opened.
@@ -71,7 +72,20 @@ def frame_starts(path, what="video"):
         video = video_stream(container, path)
         zero = zero_seconds(start_seconds(video), start_seconds(audio_stream(container)))
         frames = [packet for packet in container.demux(video) if packet.size and not packet.is_discard]
-        times = [None if frame.pts is None else float(frame.pts * frame.time_base - zero) for frame in frames]
-    if any(time is None for time in times):
-        return np.arange(len(times)) / float(info.fps)
-    return np.sort(np.array(times, np.float64))
+        timed = [(None if one.pts is None else one.pts * one.time_base - zero,
+                  one.duration * one.time_base if one.duration else None, None) for one in as_shown(frames)]  # fmt: skip
+    return np.array([float(start) for start, _, _ in steady_times(timed, 1 / info.fps)])
+
+
+def as_shown(packets):
+    """List of packets in the order in which they are decoded -> in the order in which their frames are shown.
+
+    Frames change places between two key frames at most, so that a break in the time stamps, which begins with a key frame,
+    stays where it is. A packet without a time stays behind the one before it.
+    """
+    keys, group, time = [], 0, 0
+    for packet in packets:
+        group += bool(packet.is_keyframe)
+        time = time if packet.pts is None else packet.pts
+        keys.append((group, time))
+    return [packets[at] for at in sorted(range(len(packets)), key=keys.__getitem__)]

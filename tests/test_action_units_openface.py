@@ -77,11 +77,26 @@ def test_rows_without_end_and_files_without_rows(tmp_path):
     path.write_text(lines[0])
     with pytest.raises(InputError, match="has no rows"):
         read_openface(path)
+    assert read_openface(path, some=False).known.shape == (0,)
     path.write_text("nothing")
     with pytest.raises(InputError, match="lacks the column AU10_c"):
         check_columns(path)
     path.write_text("")
     with pytest.raises(InputError, match="a.csv"):
+        read_openface(path)
+
+
+def test_a_line_without_end_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x" * 200_000)
+    for read in (check_columns, read_openface):
+        with pytest.raises(InputError, match="a.csv, line [01]: cannot be read as csv .*limit") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+    write_csv(path, PRESENT)
+    path.write_text(path.read_text() + "1" * 200_000)
+    check_columns(path)
+    with pytest.raises(InputError, match="a.csv, line 1[34]: cannot be read as csv"):
         read_openface(path)
 
 

@@ -39,7 +39,8 @@ def test_units_that_are_heard_hold_the_bars(corpus, tmp_path):
     good = save_units(tmp_path / "a.safetensors", stage="audio")
     code, figures, table = measured(audio, tmp_path, "--corpus", corpus, "--checkpoint", good)
     assert code == 0, figures["bars"]
-    assert list(figures["splits"]) == ["test", "unseen"]
+    assert list(figures["splits"]) == ["test", "unseen"] and figures["labels"] == {"geometry": 7}
+    assert "labels: geometry of landmarks, no FACS coding: 7 clips" in table
     ways = figures["splits"]["test"]["networks"]["units"]
     own, swapped = ways["own"]["units"]["AU25"], ways["swapped"]["units"]["AU25"]
     assert own["f1"] > 0.95 and own["f1_low"] <= own["f1"] <= own["f1_high"] and ways["own"]["frames"] == 6 * 57
@@ -60,7 +61,8 @@ def test_a_network_that_always_says_all_units_misses_the_bars_and_seeds_are_put_
 
 def test_units_that_are_seen(corpus, tmp_path):
     good = save_units(tmp_path / "a.safetensors", stage="classifier")
-    code, figures, _ = measured(classifier, tmp_path, "--corpus", corpus, "--checkpoint", good)
+    code, figures, table = measured(classifier, tmp_path, "--corpus", corpus, "--checkpoint", good)
+    assert "no FACS coding: 7 clips" in table
     ways = figures["splits"]["test"]["networks"]["units"]
     assert code == 0 and ways["own"]["mean"]["f1"] == 1 == ways["own"]["mean"]["accuracy"]
     assert ways["still"]["mean"]["f1"] == 0 and ways["swapped"]["mean"]["f1"] < 0.7
@@ -95,6 +97,7 @@ def test_without_a_classifier_geometry_judges_and_a_mouth_that_does_not_move_mis
     flags = ("--limit", "1", "--sheet", "0", "--split", "test")
     code, figures, table = measured(fusion, tmp_path, "--corpus", corpus, "--checkpoint", stiff, *flags)
     assert code == 1 and figures["classifier"] is None and "by geometry alone" in table
+    assert figures["labels"] == {"geometry": 3} and "labels: geometry of landmarks, no FACS coding: 3 clips" in table
     assert list(figures["splits"]["test"]["drawers"]["units"]["scores"]) == ["geometry"]
     assert not (tmp_path / "out_sheet.png").exists()
 

@@ -121,6 +121,7 @@ def published(clips, tmp_path_factory):
     faces = root / "28" / "0" / "align_face"
     (faces / "7.csv").unlink()
     (faces / "9.csv").write_text((faces / "9.csv").read_text().replace("0.98", "0.30"))
+    (faces / "11.csv").write_text((faces / "11.csv").read_text().splitlines()[0] + "\n")  # no face in that picture
     write_published(root / "3" / "0", 14, windows[:14])  # without units
     for number, kind in enumerate(DAMAGES):
         damaged(root / "4" / str(number), kind)
@@ -140,7 +141,7 @@ def test_what_the_published_scripts_leave_is_read(published):
     assert set(clip) == {"face", "landmarks", "matrix", "interpolated", "mfcc_wide"}
     np.testing.assert_allclose(clip["face"].mean((1, 2, 3)), 40 + 3 * np.arange(50), atol=1.5)
     np.testing.assert_allclose(clip["landmarks"].mean(0), lying_as("au128", 112), atol=0.4)
-    units, known = read_action_units(corpus.folder, one), ~np.isin(np.arange(50), (7, 9))
+    units, known = read_action_units(corpus.folder, one), ~np.isin(np.arange(50), (7, 9, 11))
     np.testing.assert_array_equal(units.known, known)
     np.testing.assert_array_equal(units.present, present * known[:, None])
     assert one.side["action_units"]["from"] == "openface"

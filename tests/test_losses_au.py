@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from common.action_units import UNITS
 from common.errors import InputError
 from datasets.action_units import read_action_units
-from datasets.label_rates import label_rates
+from datasets.label_rates import label_rates, label_sources
 from datasets.prepared import PreparedCorpus
 from losses.au.identity import IdentityUpper
 from losses.au.motion import FaceMotion
@@ -188,12 +188,12 @@ def test_rates_are_those_of_the_known_frames_of_the_training_clips(corpus):
     wanted = np.concatenate([one.present[one.known] for one in present]).mean(0)
     assert 0 < sum(one.known.sum() for one in present) < sum(len(one.known) for one in present)
     assert label_rates(corpus, "action_units") == pytest.approx(wanted.tolist()) and min(wanted) > 0
-    setting = Setting(rates=lambda field: label_rates(corpus, field))
+    setting = Setting(rates=lambda field: label_rates(corpus, field), sources=lambda field: label_sources(corpus, field))
     term = build_criterion({"units": {"loss": "action_unit_bce", "weight": 1}}, setting).terms["units"]
-    assert term.facts() == {"rates": pytest.approx(wanted.tolist())}
+    assert term.facts() == {"rates": pytest.approx(wanted.tolist()), "labels": ["geometry"]}
     assert json.loads(json.dumps(term.facts())) == term.facts()
     given = build_criterion({"action_unit_dice": {"weight": 1, "rates": [0.5, 0.5, 0.25, 1, 1]}}, setting)
-    assert given.terms["action_unit_dice"].rates == [0.5, 0.5, 0.25, 1, 1]
+    assert given.terms["action_unit_dice"].facts() == {"rates": [0.5, 0.5, 0.25, 1, 1], "labels": ["geometry"]}
     with pytest.raises(ValueError, match="field lips has no rates"):
         label_rates(corpus, "lips")
 

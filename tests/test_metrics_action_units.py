@@ -8,6 +8,7 @@ import torch
 
 from metrics.measures.action_units import UnitScores
 from metrics.measures.base import Pair
+from metrics.report.trust import unit_notes
 from models import build_model
 from tests.action_units_kit import speaking
 from tests.evaluate_kit import GAPS, cells, run, table, talking, use_drawn_faces, values, write
@@ -80,20 +81,21 @@ def test_the_classifier_reads_the_compared_frames_of_both_videos():
     assert len(found) == 24 == len(UnitScores(OddNumbers()).columns)
 
 
-def save_classifier(path, **options):
-    """A classifier of action units with random weights; returns (path, the first 16 digits of its SHA-256)."""
+def save_classifier(path, facts=None, **options):
+    """A classifier of action units with random weights; `facts`: of its losses. Returns (path, 16 digits of its SHA-256)."""
     from common.files import content_hash
 
     torch.manual_seed(0)
     section = {**MODEL, **options}
-    training = {"config": {"name": "units_a"}}
+    training = {"config": {"name": "units_a"}, "facts": facts or {}}
     save_checkpoint(path, build_model(section), {"model": section, "data": {"crop": "au112"}, "training": training})
     return path, content_hash(path)[:16]
 
 
 def test_every_report_has_the_figures_and_says_who_was_taught_with_the_classifier(tmp_path, monkeypatch, capsys):
     use_drawn_faces(monkeypatch)
-    path, sha256 = save_classifier(tmp_path / "c.safetensors")
+    facts = {"dice": {"rates": [0.5] * 5, "labels": ["geometry"]}, "face": {"judge": "x", "judge_sha256": "0" * 64}}
+    path, sha256 = save_classifier(tmp_path / "c.safetensors", facts)
     frames = talking(np.resize(GAPS, 30))
     write(tmp_path / "real" / "a.mp4", frames, sound=True)
     for name, judge in (("pupil", sha256), ("other", "f" * 16)):
@@ -110,11 +112,19 @@ def test_every_report_has_the_figures_and_says_who_was_taught_with_the_classifie
     assert protocol["au_classifier"] == "units_a" and protocol["au_classifier_sha256"].startswith(sha256)
     assert report["taught_with_au_classifier"] == ["pupil"]
     told = "pupil was taught with the classifier of action units units_a, which is no judge of it"
-    assert told in capsys.readouterr().out
+    labels = "the classifier of action units units_a learned labels of geometry of landmarks, no FACS coding"
+    said = capsys.readouterr().out
+    assert told in said and labels in said
     for suffix in (".md", ".html", ".tex"):
         text = (tmp_path / f"t{suffix}").read_text()
-        assert "other was taught" not in text and told.split(" units_a")[0] in text, suffix
+        assert "other was taught" not in text and told.split(" units_a")[0] in text and "no FACS coding" in text, suffix
     assert "au25_accuracy_classifier" in (tmp_path / "t.csv").read_text().splitlines()[0]
+
+
+def test_a_classifier_whose_file_does_not_tell_whose_labels_it_learned():
+    report = {"protocol": {"au_classifier": "old", "au_classifier_labels": ""}}
+    assert unit_notes(report) == ["the classifier of action units old does not tell whose labels it learned"]
+    assert unit_notes({"protocol": {}}) == []
 
 
 def test_without_a_classifier_its_columns_are_absent_and_one_of_another_stage_is_refused(tmp_path, capsys):

@@ -12,8 +12,9 @@ from common.errors import InputError
 from datasets.action_units import read_action_units
 from datasets.clip_files import clip_path, open_arrays, read_side, side_path, write_clip
 from datasets.corpora.clips import ClipSource
+from datasets.label_rates import label_rates
 from datasets.prepared import PreparedCorpus, read_manifest
-from datasets.preparing.au.labels import add_action_units, check_csv_folder
+from datasets.preparing.au.labels import ByGeometry, add_action_units, check_csv_folder
 from datasets.windows import WindowDataset
 from faces.action_units import MEASURES, neutral_face
 from tests.action_units_kit import speaking, write_csv
@@ -100,6 +101,14 @@ def test_the_neutral_face_is_the_median_of_the_person(folder, clips, capsys):
     assert "3 x no clip of the person shows a mouth that moves" in said
 
 
+def test_the_worker_of_a_clip_gets_the_neutral_face_of_its_person_alone(folder):
+    row, face = by_number(folder)[0], np.arange(7.0)
+    many = ByGeometry({row.speaker: face, **{f"person{number}": face for number in range(1000)}})
+    one = many.of(row)
+    assert set(one.neutral) == {row.speaker} and one.parameters(row, None) == many.parameters(row, None)
+    assert ByGeometry({}).of(row).parameters(row, None)["neutral"] is None
+
+
 def test_openface_takes_the_place_of_geometry_and_says_why_clips_have_none(folder, clips, tmp_path, capsys):
     add_action_units(clips, folder, "geometry")
     place = tmp_path / "csv"
@@ -107,7 +116,7 @@ def test_openface_takes_the_place_of_geometry_and_says_why_clips_have_none(folde
         write_csv(place / f"s{number % 2 + 1}" / f"clip{number}.csv", labels(number))
     write_csv(place / "clip3.csv", labels(3)[:20])
     check_csv_folder(place, [clip.id for clip in clips])
-    add_action_units(clips, folder, "openface", place, retry_failed=True)
+    add_action_units(clips, folder, "openface", place)
     said = capsys.readouterr().out
     assert "action_units: 3 openface; 3 clips without" in said and "2 x --au_csv holds no csv for it" in said
     assert "1 x has N rows up to frame N, the video has N frames" in said
@@ -115,7 +124,45 @@ def test_openface_takes_the_place_of_geometry_and_says_why_clips_have_none(folde
     assert not side_path(folder, "action_units", by_number(folder)[3].id).is_file(), "those by geometry are gone"
     write_csv(place / "s2" / "clip1.csv", 1 - labels(1))
     add_action_units(clips, folder, "openface", place)
+    assert "5 done before, 1 to do" in capsys.readouterr().out
     np.testing.assert_array_equal(read_action_units(folder, by_number(folder)[1]).present, 1 - labels(1))
+
+
+def test_a_clip_that_got_none_is_tried_again_where_what_decides_has_changed(folder, clips, tmp_path, capsys):
+    rows, two = by_number(folder), [clip for clip in clips if clip.id[-1] in "01"]
+    for number in (1, 3, 5):
+        replace_landmarks(folder, rows[number], speaking(gap=0.0))
+    add_action_units(clips, folder, "geometry")
+    assert "3 geometry; 3 clips without" in capsys.readouterr().out
+    add_action_units(clips, folder, "geometry")
+    assert "6 done before, 0 to do" in capsys.readouterr().out
+    write_csv(tmp_path / "clip0.csv", labels(0))
+    add_action_units(two, folder, "openface", tmp_path)
+    assert "0 done before, 2 to do" in capsys.readouterr().out, "another way, also for the clip that had none"
+    add_action_units(two, folder, "openface", tmp_path)
+    assert "2 done before, 0 to do" in capsys.readouterr().out
+    write_csv(tmp_path / "clip1.csv", labels(1))
+    add_action_units(two, folder, "openface", tmp_path)
+    assert "action_units: 2 openface; 0 clips without" in capsys.readouterr().out, "its csv is there now"
+    replace_landmarks(folder, rows[3], speaking(gap=0.3))
+    add_action_units(clips, folder, "geometry")
+    assert "action_units: 6 geometry; 0 clips without" in capsys.readouterr().out, "the person's neutral face is known now"
+
+
+def test_labels_of_mixed_origin_are_refused_in_one_line(folder, clips, tmp_path):
+    add_action_units(clips, folder, "geometry")
+    last = next(clip for clip in clips if clip.id.endswith("5"))  # of the split test
+    write_csv(tmp_path / "clip5.csv", labels(5))
+    add_action_units([last], folder, "openface", tmp_path)
+    corpus = PreparedCorpus.open_folder(folder)
+    told = "its clips hold action units of mixed origin, by geometry in 5 and by openface in 1; run prepare.py on all of them"
+    for asked in (lambda: label_rates(corpus, "action_units"),
+                  lambda: WindowDataset(corpus, "train", 5, ("action_units",)),
+                  lambda: WindowDataset(corpus, "train", 5, ("clip",), action_units="required")):  # fmt: skip
+        with pytest.raises(InputError, match=told) as caught:
+            asked()
+        assert "\n" not in str(caught.value)
+    assert len(WindowDataset(corpus, "train", 5, ("clip",)).rows) == 4, "where nothing needs them they do not matter"
 
 
 def test_no_clip_with_labels_is_a_mistake(folder, clips, tmp_path):

@@ -208,6 +208,6 @@ def test_another_kind_of_side_files_is_one_function(folder, clips, capsys, worke
     add_side(SideKind("levels", make_levels, levels_parameters), clips, folder, workers)
     assert "levels: 5 faces; 1 clips without" in capsys.readouterr().out
     rows = by_number(folder)
-    assert rows[0].side == {"levels": {"error": "too dark"}} and not side_path(folder, "levels", rows[0].id).exists()
+    assert rows[0].side["levels"]["error"] == "too dark" and not side_path(folder, "levels", rows[0].id).exists()
     arrays, notes = read_side(folder, "levels", rows[3].id)
     assert arrays["level"].shape == (40,) and notes["unit"] == "grey"

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from common.action_units import SOURCES
 from common.errors import InputError
 from common.files import atomic_output, content_hash
 from models import MODELS, build_model
@@ -57,6 +58,12 @@ class Checkpoint:
         facts = self.config.get("training", {}).get("facts", {})
         judges = {f"judge {one['judge']} {one['judge_sha256'][:16]}" for one in facts.values() if "judge_sha256" in one}
         return [*([f"hears {hears}"] if hears else []), *sorted(judges)]
+
+    @property
+    def unit_sources(self):
+        """Whose action units the network learned: sorted names of common.action_units.SOURCES; [] where no loss told it."""
+        facts = self.config.get("training", {}).get("facts", {})
+        return [name for name in sorted(SOURCES) if any(name in one.get("labels", ()) for one in facts.values())]
 
 
 def save_checkpoint(path, model, config, *, dtype=None):

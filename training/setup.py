@@ -10,7 +10,7 @@ import torch
 from common.errors import InputError
 from common.suggest import refuse_unknown
 from datasets.centring import JITTER
-from datasets.label_rates import label_rates
+from datasets.label_rates import label_rates, label_sources
 from datasets.negatives import Negatives
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
@@ -53,7 +53,8 @@ def build_losses(config, device, model, learnt=None, stand_ins=None):
     sizes = {"face_size": getattr(model, "face_size", None) or 96, "width": section.get("width", 1.0)}
     frames = window_frames(config["data"])
     rates = cache(lambda field: label_rates(open_corpus(config["data"]), field))
-    setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, rates, **sizes, frames=frames)
+    sources = cache(lambda field: label_sources(open_corpus(config["data"]), field))
+    setting = Setting(load, lambda name: RELEASED / f"{name}.safetensors", model, rates, sources, **sizes, frames=frames)
     criterion = build_criterion(config["losses"], setting)
     for loss in criterion.terms:
         if missing := set(criterion.reads(loss)) - set(model.gives):

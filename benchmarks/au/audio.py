@@ -23,7 +23,7 @@ WAYS = {"own": "own sound", "swapped": "sound of another sentence", "silence": "
 
 def main(argv):
     """Measure and report; exit code 1 when a figure misses its bar."""
-    from benchmarks.au.clips import cepstra_of, open_corpus, silence, windows_of
+    from benchmarks.au.clips import cepstra_of, open_corpus, silence, sources_line, sources_of, windows_of
     from benchmarks.au.networks import open_networks, require_part
     from benchmarks.au.reading import bar_lines, parse_reading, read_splits, reading_lines
     from benchmarks.held_out.networks import network_lines
@@ -45,9 +45,10 @@ def main(argv):
 
     splits = read_splits(corpus, networks, args, inputs, lambda tested, mfcc: tested.model.audio_to_units(mfcc)[1])
     report = {"corpus": corpus.folder.name, "people": people_of(corpus), "splits": splits,
-              "networks": {one.name: one.facts for one in networks}}  # fmt: skip
+              "labels": sources_of(corpus, splits), "networks": {one.name: one.facts for one in networks}}  # fmt: skip
     report["bars"] = bars_of(splits["test"]["networks"][networks[0].name]) if "test" in splits else []
-    lines = ["# Action units from sound", "", *people_lines(report["people"]), "", *network_lines(report["networks"]), ""]
+    lines = ["# Action units from sound", "", sources_line(corpus, splits), "", *people_lines(report["people"])]
+    lines += ["", *network_lines(report["networks"]), ""]
     table = "\n".join([*lines, *reading_lines(splits, WAYS), *bar_lines(report["bars"])])
     write_outputs(args.out, report, table)
     print(table)

@@ -22,7 +22,7 @@ WAYS = {"own": "own faces", "swapped": "faces of another sentence", "still": "it
 
 def main(argv):
     """Measure and report; exit code 1 when the figure misses its bar."""
-    from benchmarks.au.clips import as_faces, crops_of, open_corpus
+    from benchmarks.au.clips import as_faces, crops_of, open_corpus, sources_line, sources_of
     from benchmarks.au.networks import open_networks, require_crops, require_part
     from benchmarks.au.reading import bar, bar_lines, parse_reading, read_splits, reading_lines
     from benchmarks.held_out.networks import network_lines
@@ -44,10 +44,11 @@ def main(argv):
 
     splits = read_splits(corpus, networks, args, inputs, lambda tested, faces: tested.model.read_units(faces))
     report = {"corpus": corpus.folder.name, "people": people_of(corpus), "splits": splits,
-              "networks": {one.name: one.facts for one in networks}}  # fmt: skip
+              "labels": sources_of(corpus, splits), "networks": {one.name: one.facts for one in networks}}  # fmt: skip
     own = splits["test"]["networks"][networks[0].name]["own"] if "test" in splits else None
     report["bars"] = [] if own is None else [bar("mean F1", own["mean"]["f1"], LEAST)]
-    lines = ["# Action units in real faces", "", *people_lines(report["people"]), "", *network_lines(report["networks"]), ""]
+    lines = ["# Action units in real faces", "", sources_line(corpus, splits), "", *people_lines(report["people"])]
+    lines += ["", *network_lines(report["networks"]), ""]
     table = "\n".join([*lines, *reading_lines(splits, WAYS), *bar_lines(report["bars"])])
     write_outputs(args.out, report, table)
     print(table)

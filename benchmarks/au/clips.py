@@ -4,9 +4,11 @@ import numpy as np
 import torch
 
 from benchmarks.held_out.choice import spread
+from common.action_units import SOURCES
 from common.errors import InputError
 from datasets.action_units import KIND, read_action_units
 from datasets.fields.speech import clip_cepstra
+from datasets.label_rates import count_sources
 from speech.mfcc_windows import mfcc_windows
 
 SPLIT_NAMES = {"train": "sentences of training", "val": "sentences of validation", "test": "held-out sentences",
@@ -53,6 +55,23 @@ def rows_of(corpus, splits, limit=None):
         raise InputError(f"{corpus.folder}: splits {' and '.join(DEFAULT_SPLITS)} have no clip with action units; prepare it "
                          "with --test_share above 0, or choose another --split")  # fmt: skip
     return found, left_out
+
+
+def sources_line(corpus, splits):
+    """Line of text: whose labels the sentences of a report have.
+
+    Args:
+        corpus: PreparedCorpus; splits: {split: {"sentences": ids, ...}}.
+    """
+    counts = sources_of(corpus, splits)
+    told = (f"{SOURCES.get(name, name)}: {count} clip{'s' if count > 1 else ''}" for name, count in counts.items())
+    return f"labels: {'; '.join(told)}"
+
+
+def sources_of(corpus, splits):
+    """{name of common.action_units.SOURCES: number of sentences}; arguments as of `sources_line`."""
+    ids = {name for found in splits.values() for name in found["sentences"]}
+    return count_sources([row for row in corpus.rows if row.id in ids])
 
 
 def other_of(rows, number):

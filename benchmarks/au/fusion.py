@@ -57,7 +57,7 @@ def parse(argv):
 def main(argv):
     """Draw, read, report; exit code 1 when the figure misses its bar."""
     args = parse(argv)
-    from benchmarks.au.clips import open_corpus, rows_of
+    from benchmarks.au.clips import open_corpus, rows_of, sources_line, sources_of
     from benchmarks.au.drawers import HeldPicture, RealClip, drawers_of
     from benchmarks.au.fusion_measure import Stage
     from benchmarks.au.fusion_report import contact_sheet, split_lines
@@ -88,10 +88,10 @@ def main(argv):
         detector.close()
     report = {"corpus": corpus.folder.name, "people": people_of(corpus), "classifier": judge and judge.facts,
               "networks": {one.name: one.facts for one in networks}, "taught": taught_by(networks, judge),
-              "splits": found}  # fmt: skip
+              "labels": sources_of(corpus, found), "splits": found}  # fmt: skip
     report["bars"] = bars_of(found, drawers[0], bar)
-    lines = ["# Faces from one frame and sound", "", *people_lines(report["people"]), "", *network_lines(report["networks"])]
-    lines += ["", *_judge_lines(report)]
+    lines = ["# Faces from one frame and sound", "", sources_line(corpus, found), "", *people_lines(report["people"])]
+    lines += ["", *network_lines(report["networks"]), "", *_judge_lines(report)]
     for split, one in found.items():
         lines += split_lines(split, one)
     table = "\n".join([*lines, *bar_lines(report["bars"])])

@@ -19,23 +19,27 @@ class UnitTerm(Term):
     Args:
         rates: r_i of the five units, each above 0, at most 1. None: a config's are those of the training clips; without a
             corpus all units weigh alike.
+        sources: names of whose labels the training clips hold (common.action_units.SOURCES); (): not known.
     """
 
     needs = ("action_units", "action_units_known")
     reads = ("drawn_units",)
+    made = ("sources",)
 
-    def __init__(self, rates=None):
+    def __init__(self, rates=None, sources=()):
         super().__init__()
         rates = [1.0] * len(UNITS) if rates is None else list(map(float, rates))
         if len(rates) != len(UNITS) or not all(0 < rate <= 1 for rate in rates):
             raise ValueError(f"rates: give {len(UNITS)} shares above 0, those of {', '.join(LABELS)}")
-        self.rates = rates
+        self.rates, self.sources = rates, list(sources)
         inverse = 1 / torch.tensor(rates)
         self.register_buffer("weights", len(UNITS) * inverse / inverse.sum(), persistent=False)
 
     @classmethod
     def prepare(cls, options, setting, name):
-        """The rates of the training clips, where the config gives none; see losses.term.Term."""
+        """Whose labels the training clips hold, and their rates, where the config gives none; see losses.term.Term."""
+        if setting.sources is not None:
+            options = {**options, "sources": setting.sources("action_units")}
         given = options.get("rates")
         if given is not None:
             return {**options, "rates": _RATES.check(given, f"losses.{name}.rates")}
@@ -49,8 +53,8 @@ class UnitTerm(Term):
         return {**options, "rates": rates}
 
     def facts(self):
-        """What a checkpoint tells: the rates that the weights were made of."""
-        return {"rates": self.rates}
+        """What a checkpoint tells: the rates that the weights were made of, and whose labels it learned."""
+        return {"rates": self.rates, "labels": self.sources}
 
     def count(self, outputs, batch):
         """See losses.term.Precise: frames whose units are known."""
@@ -86,8 +90,8 @@ class ActionUnitDice(UnitTerm):
 
     ranges = {"epsilon": Number(REQUIRED, 0, 100, above=True)}
 
-    def __init__(self, rates=None, epsilon=1.0):
-        super().__init__(rates)
+    def __init__(self, rates=None, epsilon=1.0, sources=()):
+        super().__init__(rates, sources)
         self.epsilon = float(epsilon)
 
     def forward(self, outputs, batch):

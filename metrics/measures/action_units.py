@@ -32,7 +32,8 @@ class UnitScores(TrackMeasure):
         if self._classifier is None:
             return {}
         spec = self._classifier.crop_spec
-        return {"au_classifier": self._classifier.name, "au_classifier_sha256": self._classifier.sha256,
+        return {"au_classifier": self._classifier.name, "au_classifier_labels": self._classifier.labels,
+                "au_classifier_sha256": self._classifier.sha256,
                 "au_classifier_crop": f"{spec.kind}, {spec.size} pixels"}  # fmt: skip
 
     def compare(self, pair):

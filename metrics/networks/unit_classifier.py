@@ -4,6 +4,7 @@ from itertools import islice
 
 import torch
 
+from common.action_units import SOURCES
 from common.errors import InputError
 from faces.crops import CropSpec
 from metrics.networks.precision import precision_of
@@ -18,6 +19,7 @@ class UnitJudge:
 
     Attributes:
         name: of the training run, else of the file without suffix; sha256: of the file.
+        labels: whose action units it learned, in words; "" where the file does not tell.
         crop_spec: CropSpec of the crops that it learned from.
         precision: what its network computes in, see `metrics.networks.precision`.
     """
@@ -25,6 +27,7 @@ class UnitJudge:
     def __init__(self, checkpoint):
         weight = next(checkpoint.model.parameters())
         self.name, self.sha256 = checkpoint.run or checkpoint.path.stem, checkpoint.sha256
+        self.labels = " and ".join(SOURCES[one] for one in checkpoint.unit_sources)
         self.crop_spec = CropSpec(checkpoint.config["data"]["crop"], checkpoint.model.face_size)
         self.precision, self._device, self._network = precision_of(weight), weight.device, checkpoint.model.unit_classifier
 

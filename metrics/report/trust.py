@@ -73,9 +73,14 @@ def shared_with(taught, protocol):
 
 def unit_notes(report):
     """Sentences for below a table with the columns of the classifier of action units."""
-    name = report["protocol"].get("au_classifier")
-    return [f"{system} was taught with the classifier of action units {name}, which is no judge of it"
-            for system in report.get("taught_with_au_classifier", ())]  # fmt: skip
+    protocol = report["protocol"]
+    if (name := protocol.get("au_classifier")) is None:
+        return []
+    labels = protocol.get("au_classifier_labels")
+    told = f"learned labels of {labels}" if labels else "does not tell whose labels it learned"
+    return [f"the classifier of action units {name} {told}",
+            *(f"{system} was taught with the classifier of action units {name}, which is no judge of it"
+              for system in report.get("taught_with_au_classifier", ()))]  # fmt: skip
 
 
 def trust_notes(report):

@@ -1,5 +1,6 @@
 """Action units of the prepared clips, as side files: of OpenFace's csv, or by the geometry of the stored landmarks."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from common.errors import InputError
 from common.files import content_hash
+from common.terminal import counting
 from datasets.action_units import GEOMETRY, KIND, OPENFACE
 from datasets.clip_files import clip_path, open_clip
 from datasets.clip_ids import printable
@@ -18,6 +20,35 @@ from faces.lip_space import speaks
 
 WAYS = (GEOMETRY, OPENFACE)
 VERSIONS = {OPENFACE: 1, GEOMETRY: 2}  # of what is stored, and of how it is found
+
+
+@dataclass(frozen=True)
+class ByGeometry:
+    """The kind of side files (`datasets.preparing.side.SideKind`) of labels by geometry.
+
+    Attributes:
+        neutral: dict of `person_neutrals`; the worker of a clip gets the face of its person alone.
+    """
+
+    neutral: dict
+    name = KIND
+
+    def of(self, row):
+        """See SideKind."""
+        return ByGeometry({row.speaker: self.neutral[row.speaker]} if row.speaker in self.neutral else {})
+
+    def make(self, row, _source, folder):
+        """See SideKind."""
+        present, intensity, known = geometry_of(row, open_clip(clip_path(folder, row.id)), self.neutral)
+        arrays = {"present": present, "intensity": intensity, "known": known, "neutral": self.neutral[row.speaker]}
+        return arrays, {}, GEOMETRY
+
+    def parameters(self, row, _source):
+        """See SideKind."""
+        rules = {str(unit): [rule.present, rule.full] for unit, rule in RULES.items()}
+        face = self.neutral[row.speaker].tolist() if row.speaker in self.neutral else None
+        return {"way": GEOMETRY, "version": VERSIONS[GEOMETRY], "rules": rules, "source": row.source_hash,
+                "offset": row.offset, "neutral": face}  # fmt: skip
 
 
 def add_action_units(clips, folder, way, csv_folder=None, workers=1, *, retry_failed=False):
@@ -34,8 +65,7 @@ def add_action_units(clips, folder, way, csv_folder=None, workers=1, *, retry_fa
         InputError: a csv lacks the units, or no clip gets any.
     """
     if way == GEOMETRY:
-        neutral = person_neutrals(folder, {clip.id for clip in clips})
-        kind = SideKind(KIND, partial(_by_geometry, neutral), partial(_geometry_parameters, neutral))
+        kind = ByGeometry(person_neutrals(folder, {clip.id for clip in clips}))
     else:
         kind = SideKind(KIND, partial(_of_openface, csv_folder), partial(_openface_parameters, csv_folder))
     add_side(kind, clips, folder, workers, retry_failed=retry_failed)
@@ -70,7 +100,8 @@ def check_csv_folder(folder, ids):
 def person_neutrals(folder, ids=None):
     """Neutral faces of the people of a corpus: of each distance the median over all good clips of the person.
 
-    Clips in which the mouth hardly moves do not tell it. Who is one person, the manifest says (`ClipRow.speaker`).
+    Clips in which the mouth hardly moves do not tell it. Who is one person, the manifest says (`ClipRow.speaker`). Shows
+    progress: the landmarks of all these clips are read.
 
     Args:
         folder: of the prepared corpus; ids: of clips whose people are wanted; None: all.
@@ -80,11 +111,13 @@ def person_neutrals(folder, ids=None):
     """
     rows = [row for row in read_manifest(folder).values() if not row.error]
     wanted, found = {row.speaker for row in rows if ids is None or row.id in ids}, {}
-    for row in rows:
-        if row.speaker in wanted:
+    rows = [row for row in rows if row.speaker in wanted]
+    with counting(len(rows), "clip", "neutral faces") as progress:
+        for row in rows:
             landmarks, seen = _landmarks(open_clip(clip_path(folder, row.id)))
             if seen.any() and speaks(landmarks, seen):
                 found.setdefault(row.speaker, []).append(neutral_face(landmarks[seen]))
+            progress.update()
     return {speaker: np.round(np.median(faces, 0), 5) for speaker, faces in found.items()}
 
 
@@ -110,20 +143,6 @@ def geometry_of(row, clip, neutral):
 def _landmarks(clip):
     """(F, 68, 2) float32 landmarks, and (F,) bool, whether they were seen and not filled in."""
     return np.array(clip["landmarks"]), ~np.array(clip["interpolated"])
-
-
-def _by_geometry(neutral, row, _source, folder):
-    """Arrays, notes and origin for `SideKind.make`."""
-    present, intensity, known = geometry_of(row, open_clip(clip_path(folder, row.id)), neutral)
-    arrays = {"present": present, "intensity": intensity, "known": known, "neutral": neutral[row.speaker]}
-    return arrays, {}, GEOMETRY
-
-
-def _geometry_parameters(neutral, row, _source):
-    rules = {str(unit): [rule.present, rule.full] for unit, rule in RULES.items()}
-    face = neutral[row.speaker].tolist() if row.speaker in neutral else None
-    return {"way": GEOMETRY, "version": VERSIONS[GEOMETRY], "rules": rules, "source": row.source_hash, "offset": row.offset,
-            "neutral": face}  # fmt: skip
 
 
 def _of_openface(csv_folder, row, source, _folder):

@@ -19,8 +19,8 @@ VERSION = 1  # of what is stored
 def add_units_of_layout(clips, folder, root, workers=1, *, retry_failed=False):
     """Store the action units that good clips lack, of the first row of each frame's csv.
 
-    A frame without a csv, or whose row failed, is not known. Where our writer has noted whose labels an example has, the corpus
-    says so; else they count as OpenFace's.
+    A frame without a csv, whose csv has no row (no face was found), or whose row failed, is not known. Where our writer has
+    noted whose labels an example has, the corpus says so; else they count as OpenFace's.
 
     Args:
         clips: ClipSources of `datasets.corpora.au`; folder: Path of the prepared corpus; root: of the layout.

@@ -6,6 +6,7 @@ to 5) of common.action_units.UNITS, and, where they are there, `frame` (from 1),
 """
 
 import csv
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,24 +53,25 @@ def csv_of(folder, clip_id):
 
 def check_columns(path):
     """InputError where a csv lacks the columns of a unit, or cannot be read; its first line alone is looked at."""
-    with _opened(path) as lines:
-        _columns(path, next(csv.reader(lines), []))
+    with closing(_lines(path)) as lines:
+        _columns(path, next(lines, []))
 
 
 def read_openface(path, *, some=True):
-    """OpenFaceRows of a csv; `some`: one row at least has to be known.
+    """OpenFaceRows of a csv; `some`: one row at least has to be known. Without it a csv of the names alone has no frames.
 
     Raises:
         InputError: no such file, the columns of a unit are missing, a row of another length, a frame that two rows name or that
             is no number from 1 on, a presence that is neither 0 nor 1, an intensity outside 0 to 5, or no row that is known.
     """
-    with _opened(path) as lines:
-        reader = csv.reader(lines)
-        header = next(reader, [])
+    with closing(_lines(path)) as lines:
+        header = next(lines, [])
         places = _columns(path, header)
-        rows = [row for row in reader if row]
+        rows = [row for row in lines if row]
     if odd := next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None):
         raise InputError(f"{path}, line {odd}: has not as many values as the first line has names; run OpenFace again")
+    if not rows and some:
+        raise InputError(f"{path}: has no rows; run OpenFace again")
     table = {name: np.array([_number(row[place]) for row in rows], np.float64) for name, place in places.items()}
     frames = _frames(path, table, len(rows))
     values = np.stack([table[name] for name in (*PRESENCE, *INTENSITY)], 1)
@@ -81,7 +83,7 @@ def read_openface(path, *, some=True):
         raise InputError(f"{path}: an intensity (AUxx_r) lies outside 0 to {MOST:g}; it is no csv of OpenFace")
     if some and not fine.any():
         raise InputError(f"{path}: no row is known: each failed, or holds NaN; run OpenFace again")
-    count = int(frames.max()) + 1
+    count = int(frames.max(initial=-1)) + 1
     out = OpenFaceRows(np.zeros((count, len(UNITS)), np.uint8), np.zeros((count, len(UNITS)), np.float32),
                        np.zeros(count, bool), len(rows))  # fmt: skip
     out.present[frames[fine]], out.intensity[frames[fine]], out.known[frames[fine]] = present, intensity, True
@@ -117,8 +119,14 @@ def laid_on_frames(found, starts, first, count, fps, path):
     return found.present[shown] * known[:, None], found.intensity[shown] * known[:, None], known
 
 
-def _opened(path):
-    return open(require_file(path, "csv of OpenFace"), encoding="utf-8-sig", errors="replace", newline="")
+def _lines(path):
+    """Yield the cells of each line of a csv, the first one's first."""
+    with open(require_file(path, "csv of OpenFace"), encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file)
+        try:
+            yield from reader
+        except csv.Error as error:
+            raise InputError(f"{path}, line {reader.line_num}: cannot be read as csv ({error}); run OpenFace again") from error
 
 
 def _columns(path, header):
@@ -139,10 +147,8 @@ def _number(text):
 
 def _frames(path, table, rows):
     """(n,) int64 index of the frame of each row; in order where no column says it."""
-    if not rows:
-        raise InputError(f"{path}: has no rows; run OpenFace again")
     frames = table.get("frame", np.arange(1, rows + 1, dtype=np.float64))
-    if not (np.isfinite(frames).all() and (frames == np.rint(frames)).all() and frames.min() >= 1 and frames.max() < 1e7):
+    if not (np.isfinite(frames).all() and (frames == np.rint(frames)).all() and (frames >= 1).all() and (frames < 1e7).all()):
         raise InputError(f"{path}: its column frame holds what is no number of a frame, from 1 on; run OpenFace again")
     if len(np.unique(frames)) < rows:
         raise InputError(f"{path}: two rows have the same frame; run FeatureExtraction, which follows one face")
