@@ -15,6 +15,7 @@ import pytest
 from metrics.measures.registry import build_measures, columns_of
 from metrics.networks.load import Networks
 from metrics.sync.judges import PUBLISHED_SHA256
+from pipeline.drivers import DRIVERS
 from speech.features import embedding
 from tests.conftest import ROOT
 from tests.test_setup import committed_files
@@ -51,6 +52,19 @@ def test_links_lead_to_files_and_anchors(page):
         place = (page.parent / file).resolve() if file else page
         assert place.exists(), f"{target}: no such file"
         assert not anchor or anchor in anchors(place), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_holds_a_placeholder(page):
+    assert not re.findall(r"@@\w*", page.read_text(encoding="utf-8"))
+
+
+def test_each_family_that_can_be_driven_has_a_row_and_a_driver_that_is_named():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Families of methods")[1].split("\n\n")[1]
+    assert not {name for name in DRIVERS if f"`{name}`" not in text}
+    driving = (ROOT / "docs" / "driving.md").read_text(encoding="utf-8")
+    files = {f"{family.__module__.replace('.', '/')}.py" for family in DRIVERS.values()}
+    assert not {file for file in files if f"`{file}`" not in driving}
 
 
 @cache

@@ -137,3 +137,16 @@ def test_paths_and_modules_that_are_named_exist():
     for name in set(re.findall(r"python -m ([\w.]+)", TEXT)):
         module = ROOT / name.replace(".", "/")
         assert module.with_suffix(".py").is_file() or (module / "__main__.py").is_file(), name
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_parts_that_a_config_names_are_listed(name):
+    config = load_config(ROOT / "configs" / name)
+    parts = {*config["train"]["freeze"], *config["optim"]["parts"]}
+    begun = config["train"]["init"]
+    for one in begun if isinstance(begun, list) else ():
+        parts.update(one["parts"])
+    listed = TEXT.split("\nStages: ")[1].split("```")[0]
+    model = config["model"]["name"]
+    assert not parts or f"`{model}`" in listed
+    assert not {part for part in parts if f"`{part}`" not in listed}

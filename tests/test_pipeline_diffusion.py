@@ -8,9 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
+from common.errors import InputError
 from media import probe, read_metadata
 from pipeline.drivers import load_driver
+from pipeline.drivers.action_units import ActionUnitsDriver
 from pipeline.drivers.diffusion import DiffusionDriver
+from pipeline.drivers.mask_top import checked_mask_top
 from pipeline.driving import Driving
 from pipeline.options import DriveOptions
 from pipeline.sound import Sound
@@ -54,6 +57,19 @@ def looked(driver, pictures):
     scene = shown(pictures[:1])
     scene.options = DriveOptions()
     return codes, driver.look(scene, codes)
+
+
+@pytest.mark.parametrize("crop", ["au112", "au128", "aligned", "davs"])
+def test_it_draws_the_crops_on_which_it_can_be_trained(tmp_path, crop):
+    driver = load_driver(save_renderer(tmp_path / "one.safetensors", data={"crop": crop}), device="cpu")
+    assert driver.crop.kind == crop and crop in ActionUnitsDriver.kinds
+
+
+@pytest.mark.parametrize("top", [0.05, 0.7, True, "half", None])
+def test_a_mask_that_is_no_share_is_refused(top):
+    assert checked_mask_top({"mask_top": 0.375}, "x") == 0.375 and checked_mask_top({}, "x") == 0.5
+    with pytest.raises(InputError, match="x: its config says data.mask_top = .*; a share from 0.1 to 0.5 is needed"):
+        checked_mask_top({"mask_top": top}, "x")
 
 
 @torch.inference_mode()
@@ -105,7 +121,7 @@ def test_a_picture_and_a_video_speak(kit, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "checkpoint", "words"),
     [
-        ((), "boxed", "its config says data.crop = 'box'; this version knows au112, aligned"),
+        ((), "boxed", "its config says data.crop = 'box'; this version knows au112, au128, aligned, davs"),
         ((), "masked", "its config says data.mask_top = 0.7; a share from 0.1 to 0.5 is needed"),
         (("--ddim_steps", 0), "renderer", "--ddim_steps 0: must be a whole number from 1 to 1000"),
         (("--ddim_steps", 5), "mouth", "--ddim_steps: mouth.safetensors cannot use it; it is for checkpoints of the diffusion"),

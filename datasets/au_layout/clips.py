@@ -5,6 +5,7 @@ import numpy as np
 from common.errors import InputError
 from datasets.fields.speech import WIDE
 from datasets.preparing.requirements import check_length, face_height
+from datasets.preparing.resizing import middle_resized
 
 MOST_OFF = 0.06  # of the side: by which the corners of the crop may lie aside, in the median of the frames
 
@@ -22,8 +23,6 @@ def example_arrays(folder, settings, _detector, row):
     Raises:
         InputError: a file is missing or damaged, too few frames or pixels, or faces that lie otherwise than the crop says.
     """
-    import cv2
-
     from datasets.au_layout.files import read_example
     from faces.landmarks import apply_affine
 
@@ -32,15 +31,10 @@ def example_arrays(folder, settings, _detector, row):
     if (height := face_height(landmarks)) < settings.min_face:
         raise InputError(f"{folder}: the face is {height:.0f} pixels high, {settings.min_face} are needed (--min_face)")
     check_crop(landmarks, faces.shape[1], settings.crop, folder)
-    size, side = settings.size, faces.shape[1]
-    scale = size / side
-    matrix = np.tile(np.array([[scale, 0, scale / 2 - 0.5], [0, scale, scale / 2 - 0.5]]), (len(faces), 1, 1))
-    way = cv2.INTER_AREA if size < side else cv2.INTER_LINEAR
-    if size != side:
-        faces = np.stack([cv2.resize(face, (size, size), interpolation=way) for face in faces])
+    faces, matrix = middle_resized(faces, faces.shape[1], settings.size)
     row.faces, row.offset = len(faces), 0.0
     return {
-        "face": np.ascontiguousarray(faces),
+        "face": faces,
         "landmarks": apply_affine(matrix, landmarks).astype(np.float32),
         "matrix": matrix,
         "interpolated": np.zeros(len(faces), bool),

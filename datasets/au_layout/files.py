@@ -22,10 +22,11 @@ import numpy as np
 from common.action_units import UNITS
 from common.errors import InputError
 from common.files import atomic_output, require_file
+from datasets.au_layout.lists import FACES
 from datasets.corpora.clips import folders_in
 from datasets.fields.speech import FEWEST_WIDE
 
-FACES, IDENTITY, SOUND = "align_face", "identity_image", "mfcc.npy"
+IDENTITY, SOUND = "identity_image", "mfcc.npy"
 DROPPED, FRAMES = 4, 50  # frames before the first face; faces of an example
 COLUMNS, COEFFICIENTS = 35, 12
 QUALITY = 95  # of the JPEG files

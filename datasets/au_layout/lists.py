@@ -10,6 +10,7 @@ from speech.text.files import read_text
 
 SPLITS = ("train", "val", "test")
 TABLE = "layout.json"  # ours
+FACES = "align_face"  # folder of the faces of an example
 _LIST = "align_face_path mfcc_path"
 
 
@@ -46,7 +47,7 @@ def splits_of(root):
                 continue
             if len(line.split()) != 2 or len(parts) < 3:
                 raise InputError(f"{path}, line {number}: is no line of a list of examples; write {_LIST!r}, such as "
-                                 f"s1/bbaf2n/align_face s1/bbaf2n/mfcc35")  # fmt: skip
+                                 f"s1/bbaf2n/{FACES} s1/bbaf2n/mfcc35")  # fmt: skip
             name = "/".join(parts[-3:-1])
             if found.setdefault(name, split) != split:
                 raise InputError(f"{path}, line {number}: {name} is in the list of {found[name]}, too; name it once")
@@ -80,7 +81,7 @@ def write_lists(root, layout, splits, sound):
         names = [name for name, one in splits.items() if one == split]
         if names:
             with atomic_output(Path(root, f"{split}.txt")) as path:
-                lines = [f"{place}/{name}/align_face {place}/{name}/{sound}" for name in names]
+                lines = [f"{place}/{name}/{FACES} {place}/{name}/{sound}" for name in names]
                 path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         else:
             Path(root, f"{split}.txt").unlink(missing_ok=True)

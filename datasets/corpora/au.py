@@ -1,10 +1,9 @@
 """Corpora prepared for the published code of speech action units: `<speaker>/<clip>/align_face`, `mfcc35`."""
 
-from datasets.au_layout.lists import splits_of
+from datasets.au_layout.lists import FACES, splits_of
 from datasets.corpora.clips import ClipSource, folders_in
 
 LAYOUT = "28/0/align_face/0.jpg with 28/0/mfcc35/mfcc.npy: speaker, clip"
-FACES = "align_face"
 
 
 def list_au(root):

@@ -3,9 +3,10 @@
 import numpy as np
 
 from common.errors import InputError
-from datasets.davs.files import CENTRE, HEARD, SIDE, read_example
+from datasets.davs.files import CENTRE, HEARD, read_example
 from datasets.fields.speech import STORED
 from datasets.preparing.requirements import check_faces
+from datasets.preparing.resizing import middle_resized
 
 
 def example_arrays(folder, settings, detector, row):
@@ -22,8 +23,6 @@ def example_arrays(folder, settings, detector, row):
     Raises:
         InputError: a file is missing or damaged, or no face is found in a frame.
     """
-    import cv2
-
     from faces.landmarks import apply_affine
     from faces.tracking.track import track_face
 
@@ -33,15 +32,10 @@ def example_arrays(folder, settings, detector, row):
     found = np.isfinite(track.landmarks).all((1, 2))
     if not found.all():
         raise InputError(f"{folder}: no face in {int((~found).sum())} of its {len(found)} frames")
-    size, scale, border = settings.size, settings.size / CENTRE, (SIDE - CENTRE) // 2
-    shift = (0.5 - border) * scale - 0.5
-    matrix = np.tile(np.array([[scale, 0, shift], [0, scale, shift]]), (len(pictures), 1, 1))
-    middle = pictures[:, border : border + CENTRE, border : border + CENTRE]
-    way = cv2.INTER_AREA if size < CENTRE else cv2.INTER_LINEAR
-    faces = middle if size == CENTRE else np.stack([cv2.resize(face, (size, size), interpolation=way) for face in middle])
+    faces, matrix = middle_resized(pictures, CENTRE, settings.size)
     row.faces, row.offset = int(track.present.sum()), HEARD.start / settings.fps
     return {
-        "face": np.ascontiguousarray(faces),
+        "face": faces,
         "landmarks": apply_affine(matrix, track.landmarks).astype(np.float32),
         "matrix": matrix,
         "interpolated": track.interpolated,

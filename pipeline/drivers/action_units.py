@@ -7,8 +7,8 @@ import torch
 from common.errors import InputError
 from models import fuse_sequences
 from models.au.faces import Identity
-from pipeline.drivers.fused_codes import FusedCodes
-from pipeline.drivers.whole_face import Shot, WholeFaceDriver
+from pipeline.drivers.fused_codes import FusedCodes, FusedDriver
+from pipeline.drivers.whole_face import Shot
 
 STAGE = "fusion"  # of training: the one that has a decoder
 CONFIGS = "configs/au_fusion.yaml or configs/au_small_fusion.yaml"
@@ -26,7 +26,7 @@ class Portrait(Shot):
     codes: FusedCodes
 
 
-class ActionUnitsDriver(WholeFaceDriver):
+class ActionUnitsDriver(FusedDriver):
     """A checkpoint of action units that has learned to draw. The face has the pose of the picture that is the identity.
 
     `--reference same`, which gives a face of DAVS the pose of each frame, is refused: the skips of the network lay the mouth of
@@ -39,27 +39,22 @@ class ActionUnitsDriver(WholeFaceDriver):
         InputError: a checkpoint of a stage that draws nothing, or of crops that this version does not know.
     """
 
-    kinds = ("au112", "au128", "aligned", "davs")
-
     def __init__(self, checkpoint, *, device, precision, compat=None):
         network = checkpoint.model
         if network.stage != STAGE:
             raise InputError(f"{checkpoint.path}: holds a network of action units of the stage {network.stage!r}, which draws "
                              f"no faces; give one of the stage {STAGE!r}, as {CONFIGS} trains it")  # fmt: skip
         super().__init__(checkpoint, device=device, precision=precision, compat=compat)
-        self._ready, self._windows = fuse_sequences(network).to(self._dtype), network.field_options()["mfcc"]
+
+    def ready(self, network):
+        """See FusedDriver; batch norms are folded into the layers before them."""
+        return fuse_sequences(network)
 
     def check_reference(self, reference):
         """See Driver; `same` would keep the mouth of each frame."""
         if reference == "same":
             raise InputError(f"--reference same: {self.name} would keep the mouth of each frame, since it learned from one "
                              "picture of a person; choose fixed, or the number of a frame")  # fmt: skip
-
-    def listen(self, driving, fps, frames):
-        """(frames, D) tensor on the device: what is heard of each frame, see models.au.ActionUnits.hear."""
-        self._refused = 0
-        heard = self.heard(self._ready.hear, driving.sound.waveform, fps, frames, **self._windows)
-        return torch.from_numpy(heard).to(self.device, self._dtype)
 
     @torch.inference_mode()
     def look(self, scene, codes):

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 
 import torch
 
-from common.errors import InputError
 from models.au.diffusion import Person
 from pipeline.drivers.driver import Driver
-from pipeline.drivers.fused_codes import FusedCodes
-from pipeline.drivers.whole_face import Shot, WholeFaceDriver
-
-LEAST_TOP, MOST_TOP = 0.1, 0.5  # of the share of a crop from which on the network sees nothing
+from pipeline.drivers.fused_codes import FusedCodes, FusedDriver
+from pipeline.drivers.mask_top import checked_mask_top
+from pipeline.drivers.whole_face import Shot
 
 
 @dataclass
@@ -26,7 +24,7 @@ class Sitter(Shot):
     steps: int | None
 
 
-class DiffusionDriver(WholeFaceDriver):
+class DiffusionDriver(FusedDriver):
     """A checkpoint of the diffusion renderer. The face has the pose of the source's frames, of which the upper half is shown.
 
     Args:
@@ -38,18 +36,13 @@ class DiffusionDriver(WholeFaceDriver):
 
     pastes = "mouth"
     takes = frozenset({"ddim_steps"})
-    kinds = ("au112", "aligned", "davs")
     outline, remarks = Driver.outline, Driver.remarks
 
     def __init__(self, checkpoint, *, device, precision, compat=None):
         super().__init__(checkpoint, device=device, precision=precision, compat=compat)
-        top = checkpoint.config["data"].get("mask_top", 0.5)
-        if isinstance(top, bool) or not isinstance(top, int | float) or not LEAST_TOP <= top <= MOST_TOP:
-            raise InputError(f"{checkpoint.path}: its config says data.mask_top = {top!r}; a share from {LEAST_TOP} to "
-                             f"{MOST_TOP} is needed")  # fmt: skip
         network = checkpoint.model
-        self._row, self._own_steps, self._windows = int(top * network.face_size), network.steps, network.field_options()["mfcc"]
-        self._ready = network.eval().to(self._dtype)
+        self._row = int(checked_mask_top(checkpoint.config["data"], checkpoint.path) * network.face_size)
+        self._own_steps = network.steps
 
     def tags(self, options):
         """The number of DDIM steps."""
@@ -60,11 +53,6 @@ class DiffusionDriver(WholeFaceDriver):
         masked = crop.copy()
         masked[self._row :] = 0
         return masked
-
-    def listen(self, driving, fps, frames):
-        """(frames, D) tensor on the device: what is heard of each frame, see models.au.fusing.Fusing.hear."""
-        heard = self.heard(self._ready.hear, driving.sound.waveform, fps, frames, **self._windows)
-        return torch.from_numpy(heard).to(self.device, self._dtype)
 
     @torch.inference_mode()
     def look(self, scene, codes):

@@ -15,7 +15,7 @@ from speech.windows import frame_count
 OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}
 FOLLOWS = ("sound", "drive", "pose")  # what a result can follow; "drive" and "pose" are driving videos
 # Fields of DriveOptions that few families can use: for whose checkpoints they are.
-FAMILY_FLAGS = {"identity_steps": "DAVS", "speech_gain": "DAVS", "stabilise": "DAVS or action units",
+FAMILY_FLAGS = {"identity_steps": "DAVS", "speech_gain": "DAVS", "stabilise": "DAVS or the direct form of action units",
                 "ddim_steps": "the diffusion renderer"}  # fmt: skip
 
 

@@ -2,7 +2,38 @@
 
 import torch
 
+from pipeline.drivers.whole_face import WholeFaceDriver
+
 PIECE = 250  # frames that are fused at once
+CROPS = ("au112", "au128", "aligned", "davs")
+
+
+class FusedDriver(WholeFaceDriver):
+    """A checkpoint of action units that fuses what it hears over the frames of a clip: a models.au.fusing.Fusing.
+
+    Args:
+        checkpoint, device, precision, compat: see Driver.
+
+    Raises:
+        InputError: a checkpoint of crops that this version does not know.
+    """
+
+    kinds = CROPS
+
+    def __init__(self, checkpoint, *, device, precision, compat=None):
+        super().__init__(checkpoint, device=device, precision=precision, compat=compat)
+        self._windows = checkpoint.model.field_options()["mfcc"]
+        self._ready = self.ready(checkpoint.model).to(self._dtype)
+
+    def ready(self, network):
+        """The network in the form in which it draws."""
+        return network.eval()
+
+    def listen(self, driving, fps, frames):
+        """(frames, D) tensor on the device: what is heard of each frame, see models.au.fusing.Fusing.hear."""
+        self._refused = 0
+        heard = self.heard(self._ready.hear, driving.sound.waveform, fps, frames, **self._windows)
+        return torch.from_numpy(heard).to(self.device, self._dtype)
 
 
 class FusedCodes:

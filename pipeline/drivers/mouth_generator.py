@@ -7,6 +7,7 @@ from common.errors import InputError
 from faces.texture import TextureSpec, texture_modules
 from models import fuse_for_inference
 from models.precision import exact_products
+from pipeline.drivers.mask_top import checked_mask_top
 from pipeline.drivers.partial import decode_from
 from pipeline.drivers.precision import PRECISIONS
 from speech.windows import MODES
@@ -137,7 +138,4 @@ def _checked_data(data, path):
     pads = data.get("pads", (0, 0, 0, 0))
     if not isinstance(pads, list | tuple) or len(pads) != 4 or not all(isinstance(pad, int) for pad in pads):
         raise InputError(f"{path}: its config says data.pads = {pads!r}; four whole numbers are needed")
-    mask_top = data.get("mask_top", 0.5)
-    if not isinstance(mask_top, int | float) or not 0.1 <= mask_top <= 0.5:
-        raise InputError(f"{path}: its config says data.mask_top = {mask_top!r}; a share from 0.1 to 0.5 is needed")
-    return {**{key: data[key] for key in DATA_CHOICES}, "pads": tuple(pads), "mask_top": mask_top}
+    return {**{key: data[key] for key in DATA_CHOICES}, "pads": tuple(pads), "mask_top": checked_mask_top(data, path)}

@@ -100,8 +100,8 @@ def build_parser(description=None):
     add("--identity_steps", type=int, help="for DAVS: first train so many steps on the reference (default: 0; published: 5)")
     add("--speech_gain", type=float, help="for DAVS: factor on the codes of the speech (default: 1; published: 1.5 for sound,\n"
         "0.8 for a driving video)")
-    add("--stabilise", action="store_true", help="for DAVS and action units: register each drawn face to the crop of the face\n"
-        "video")
+    add("--stabilise", action="store_true", help="for DAVS and the direct form of action units: register each drawn face to\n"
+        "the crop of the face video")
     add("--ddim_steps", type=int, help="for the diffusion renderer: steps of the sampler (default: the checkpoint's, 20;\n"
         "published: 200)")
     add("--covered", help="frames in which something covers the mouth: keep them as they are, or draw over it (default: keep;\n"
