@@ -47,9 +47,9 @@ class Footage:
         """(N,) bool: a face was found, not interpolated."""
         return self.track.present & ~self.track.interpolated
 
-    def crops(self, spec):
-        """One crop of `spec` (CropSpec) for each frame, None where there is no face."""
-        return plan_crops(self.track, spec, fps=self.info.fps)
+    def crops(self, spec, *, smooth=True):
+        """One crop of `spec` (CropSpec) for each frame, None where there is no face; `smooth`: their path is smoothed."""
+        return plan_crops(self.track, spec, fps=self.info.fps, smooth=smooth)
 
     def boxes(self):
         """(N, 4) float64 upright face boxes, NaN where no face was found."""

@@ -146,7 +146,7 @@ class Scorer:
         found = self._look(made, real, *_sound_of(variant.path, "generated video"))
         record = self._record(item, variant.name, variant.row, variant.path, made, compared, found, scores)
         tags = VideoTags.read(variant.path)
-        record["precision"], record["taught"] = tags.precision, list(tags.taught_with)
+        record |= {"precision": tags.precision, "taught": list(tags.taught_with), "weights": tags.weights}
         key, measure = ("ssim_mouth", "SSIM mouth") if self._networks.judge is None else ("sync_confidence", "sync confidence")
         value = record["values"].get(key)
         if value is not None:

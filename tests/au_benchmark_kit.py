@@ -118,12 +118,13 @@ class KnowingRenderer(KnowingUnits):
         return faces if (steps or self.steps) >= 10 else faces / 2
 
 
-def save_units(path, run="units", kind=KnowingUnits, name="action_units", facts=None, **options):
+def save_units(path, run="units", kind=KnowingUnits, name="action_units", facts=None, data=None, **options):
     """A checkpoint of `kind`, while it stands in the table of networks; returns the path."""
     training = {"config": {"name": run, "train": {"seed": 3}, "data": {"corpus": "c"}}, "step": 7, "facts": facts or {}}
     model = {"name": name, "face_size": SIDE, **options}
     network = kind(face_size=SIDE, **options)
-    save_checkpoint(path, network, {"model": model, "data": {"crop": "aligned", "mask_top": 0.5}, "training": training})
+    data = {"crop": "aligned", "mask_top": 0.5, **(data or {})}
+    save_checkpoint(path, network, {"model": model, "data": data, "training": training})
     return path
 
 

@@ -147,6 +147,8 @@ def test_what_cannot_be_measured_is_refused(corpus, tmp_path, capsys):
     refused("no clip has action units; run prepare.py on it with --action_units geometry", folder=unlabelled)
     other = make_unit_corpus(tmp_path / "other", crop="au112", splits=("test",))
     refused("holds au112 crops of 64 pixels, but units learned from aligned crops of 64", folder=other, program=classifier)
+    save_units(path, data={"raw_crops": True})
+    refused("holds smoothed crops, but units did not learn from such ones; prepare the corpus with --raw_crops")
 
 
 def test_own_leaves_out_other_sounds_and_identity(corpus, tmp_path):

@@ -51,12 +51,18 @@ class Checkpoint:
         return name if isinstance(name, str) and name else None
 
     @property
+    def judges(self):
+        """The networks that taught this one, and those that taught what it began from: list of {"judge": name, "judge_sha256"}.
+        They are frozen networks in losses, and checkpoints with a judge in them from which a training began."""
+        facts = self.config.get("training", {}).get("facts", {})
+        return [one for one in facts.values() if "judge_sha256" in one]
+
+    @property
     def taught_with(self):
         """What the network learned with that a judge may share: list of "hears KIND" (of speech feature) and "judge NAME SHA"
-        (a frozen network in a loss, the first 16 digits of its SHA-256)."""
+        (one of `judges`, the first 16 digits of its SHA-256)."""
         hears = self.model.field_options().get("speech", {}).get("features")
-        facts = self.config.get("training", {}).get("facts", {})
-        judges = {f"judge {one['judge']} {one['judge_sha256'][:16]}" for one in facts.values() if "judge_sha256" in one}
+        judges = {f"judge {one['judge']} {one['judge_sha256'][:16]}" for one in self.judges}
         return [*([f"hears {hears}"] if hears else []), *sorted(judges)]
 
     @property

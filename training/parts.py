@@ -6,6 +6,7 @@ import torch
 
 from common.errors import InputError
 from common.suggest import refuse_unknown
+from losses.term import origin_of
 from models import MODELS, build_model
 from training.checkpoint import difference_of, load_checkpoint
 from training.config.missing import config_of_network, cure
@@ -19,12 +20,14 @@ class Start:
         checkpoint: path; config: what it stores, see training.checkpoint.Checkpoint.
         parts: names of the parts of the network whose weights come from it.
         lacking: names of the modules that begin with new weights, because it has none of them, where all of it was taken.
+        judges: what taught it, see training.checkpoint.Checkpoint; and itself, where it has a module that judges.
     """
 
     checkpoint: str
     config: dict
     parts: tuple
     lacking: tuple
+    judges: tuple = ()
 
 
 def build_network(config, device, starts=(), begun=None):
@@ -53,6 +56,18 @@ def build_network(config, device, starts=(), begun=None):
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError("train.freeze: every part of the network stays as it is, so nothing would be learned")
     return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
+
+
+def inherited_facts(begun):
+    """What the checkpoints of a run say of the judges that taught what it began from.
+
+    Args:
+        begun: list of Start, of `build_network`.
+
+    Returns:
+        dict of "init/SHA" (16 digits) -> {"judge": name, "judge_sha256": 64 digits}.
+    """
+    return {f"init/{one['judge_sha256'][:16]}": one for start in begun for one in start.judges}
 
 
 def new_modules(begun):
@@ -139,7 +154,9 @@ def _begin(model, name, checkpoint, parts):
     if difference := difference_of(model.state_dict(), state):
         raise InputError(f"train.init: {checkpoint} does not fit the section model: {difference}")
     model.load_state_dict(state)
-    return Start(str(checkpoint), start.config, tuple(parts), tuple(lacking))
+    judging = start.model.judging is not None and getattr(start.model, start.model.judging) is not None
+    judges = [{"judge": one["judge"], "judge_sha256": one["judge_sha256"]} for one in start.judges]
+    return Start(str(checkpoint), start.config, tuple(parts), tuple(lacking), (*judges, *([origin_of(start)] * judging)))
 
 
 def _holds(state, module):

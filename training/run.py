@@ -18,7 +18,7 @@ from training.config.missing import config_of
 from training.crop_kind import require_one_crop
 from training.engine import Engine
 from training.learner import Learner, rates_of
-from training.parts import build_network, keep_frozen_in_eval, new_modules, parameter_groups
+from training.parts import build_network, inherited_facts, keep_frozen_in_eval, new_modules, parameter_groups
 from training.setup import (
     adversary_settings,
     build_datasets,
@@ -63,6 +63,7 @@ class Run:
         notes: lines for the user on how the run was built.
         changes: dict of setting -> [old, new]: what differs from the stored run that this one goes on with.
         validation: dict of split -> datasets.windows.WindowDataset: "val" sentences, "unseen" speakers, as far as there are.
+        inherited: what its checkpoints say of the judges of what it began from, see training.parts.inherited_facts.
         classes: dict of "words" and "people" -> names of the classes in order, as far as the network has them.
         learner: the network's Learner; adversaries: dict of name -> Learner.
     """
@@ -77,6 +78,7 @@ class Run:
         begun, learnt = [], {}
         self.model = build_network(config, self.device, self._starts(trial), begun)
         self.notes += new_modules(begun)
+        self.inherited = inherited_facts(begun)
         self.criterion = build_losses(config, self.device, self.model, learnt, self.notes if trial else None)
         self.criterion.set_precision(self.engine.half)
         fields = needed_fields(config, self.model, self.criterion)
@@ -253,6 +255,7 @@ class Run:
             "memory": self.criterion.memory(),
             "crop": self.corpus.settings["crop"],
             "classes": self.classes,
+            "inherited": self.inherited,
         }
 
     def load_state(self, state):
@@ -277,7 +280,7 @@ class Run:
             self.adversaries[name].optimizer.load_state_dict(stored["optimizer"])
         self.average.values = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
         self.engine.load_scaler(state["scaler"])
-        self.step = state["step"]
+        self.step, self.inherited = state["step"], state.get("inherited", {})
         self._load_best(state)
         self.criterion.open |= {name: counts for name, counts in state["open"].items() if name in self.criterion.gates}
         self.criterion.remember(state["memory"])

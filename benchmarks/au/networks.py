@@ -20,7 +20,8 @@ class Tested:
         crop: kind of crop that it was trained on; None: not known.
         mask_top: share of the crop's height from which on its masked faces are 0.
         facts: see benchmarks.held_out.networks.facts_of.
-        judges: tuple of SHA-256 of the frozen networks of its losses.
+        judges: tuple of SHA-256 of the networks that taught it, see training.checkpoint.Checkpoint.
+        raw_crops: whether its crops were laid by each frame alone; None: not known.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Tested:
     mask_top: float
     facts: dict = field(repr=False)
     judges: tuple = field(repr=False, default=())
+    raw_crops: bool | None = None
 
 
 def open_networks(paths, expect=None, device="cpu"):
@@ -49,7 +51,8 @@ def open_networks(paths, expect=None, device="cpu"):
     for name, one in zip(names_of(loaded), loaded, strict=True):
         model = one.model.to(memory_format=torch.channels_last)  # faster on a CPU
         data = one.config["data"]
-        found.append(Tested(name, model, data.get("crop"), data.get("mask_top", 0.5), facts_of(one), _judges_of(one)))
+        found.append(Tested(name, model, data.get("crop"), data.get("mask_top", 0.5), facts_of(one),
+                            tuple(judge["judge_sha256"] for judge in one.judges), data.get("raw_crops")))  # fmt: skip
     return found
 
 
@@ -67,13 +70,18 @@ def require_crops(corpus, tested):
     if (crop, size) != wanted:
         raise InputError(f"{corpus.folder}: holds {crop} crops of {size} pixels, but {tested.name} learned from {wanted[0]} "
                          f"crops of {wanted[1]}; prepare the corpus with --crop {wanted[0]} --size {wanted[1]}")  # fmt: skip
+    raw = bool(corpus.settings.get("raw_crops", False))
+    if tested.raw_crops not in (None, raw):
+        own, how = ("raw", "without") if raw else ("smoothed", "with")
+        raise InputError(f"{corpus.folder}: holds {own} crops, but {tested.name} did not learn from such ones; prepare the "
+                         f"corpus {how} --raw_crops")  # fmt: skip
 
 
 def taught_by(networks, judge):
     """Names of the networks that learned with the classifier that judges them.
 
-    That is so where a loss held it, and where a network's own classifier began from it: its rate is so low that it keeps its
-    direction (ALIKE).
+    That is so where a loss held it, or a loss of what the network began from, where the network began from its checkpoint, and
+    where a network's own classifier began from it: its rate is so low that it keeps its direction (ALIKE).
 
     Args:
         networks: list of Tested; judge: Tested with a unit_classifier, or None.
@@ -91,11 +99,6 @@ def _began(tested, judge):
     parts = own, judge.model.unit_classifier
     first, second = (torch.cat([one.detach().flatten() for one in part.parameters()]) for part in parts)
     return first.shape == second.shape and float(torch.cosine_similarity(first, second, 0)) > ALIKE
-
-
-def _judges_of(checkpoint):
-    facts = checkpoint.config.get("training", {}).get("facts", {})
-    return tuple(one["judge_sha256"] for one in facts.values() if "judge_sha256" in one)
 
 
 def groups_of(names):

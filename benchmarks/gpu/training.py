@@ -8,7 +8,7 @@ from benchmarks.gpu.material import load_light
 # together they hold every network, loss and discriminator of configs/
 FAMILIES = ("sto", "expert", "wav2lip_gan", "lip_landmarks", "tcsc", "demo_spatial", "wav2lip", "lip_sync",
             "lipwarp_motion_gate", "lipwarp_refine_gan", "davs_disentangle", "davs_small", "davs_small_landmarks",
-            "au_audio", "au_fusion_gan", "au_small_autoencoder", "au_small_diffusion",
+            "au_audio", "au_small_fusion_gan", "au_small_autoencoder", "au_small_diffusion",
             "au_small_diffusion_shuffled")  # fmt: skip
 QUICK = ("sto", "expert")
 STEPS, SHORT, QUICK_STEPS = 30, 6, 4

@@ -3,7 +3,7 @@
 import numpy as np
 
 from common.action_units import LABELS, NAMES, UNITS
-from faces.action_units import action_units
+from faces.action_units import action_units, neutral_face
 from faces.lip_space import speaks
 from metrics.formulas.units import accuracy, count_units, f1, mean_over_units
 from metrics.measures.base import TrackMeasure
@@ -16,7 +16,8 @@ GEOMETRY, CLASSIFIER = "geometry", "classifier"
 class UnitScores(TrackMeasure):
     """What is read in the generated video against what the same judge reads in the real one, on the compared frames.
 
-    Each video is read with its own track, and by geometry against its own neutral face. F1 of a unit in neither is
+    Each video is read with its own track. Geometry compares both with the neutral face of the real video, so that a mouth that
+    is drawn wrongly at rest counts as wrong. F1 of a unit in neither is
     undefined, and so are all figures by geometry where the real mouth hardly moves or fewer than 25 frames are compared: the
     neutral face is not known then. Means are those over the units that have a value (arXiv 2110.09951 prints such means).
 
@@ -31,10 +32,10 @@ class UnitScores(TrackMeasure):
     def facts(self, options):
         if self._classifier is None:
             return {}
-        spec = self._classifier.crop_spec
+        spec, raw = self._classifier.crop_spec, ", each by its own frame" if self._classifier.raw_crops else ""
         return {"au_classifier": self._classifier.name, "au_classifier_labels": self._classifier.labels,
                 "au_classifier_sha256": self._classifier.sha256,
-                "au_classifier_crop": f"{spec.kind}, {spec.size} pixels"}  # fmt: skip
+                "au_classifier_crop": f"{spec.kind}, {spec.size} pixels{raw}"}  # fmt: skip
 
     def compare(self, pair):
         values = {}
@@ -50,21 +51,22 @@ class UnitScores(TrackMeasure):
         """(true, said): (n, 5) units of the real and of the generated video; None where they cannot be known."""
         if not speaks(pair.real_points):
             return None
-        read = []
+        read, neutral = [], neutral_face(pair.real_points)
         for points in (pair.real_points, pair.made_points):
             landmarks = np.full((pair.frames[-1] + 1, 68, 2), np.nan)
             landmarks[pair.frames] = points
-            read.append(action_units(landmarks, pair.real.info.fps)[0][pair.frames])
+            read.append(action_units(landmarks, pair.real.info.fps, neutral=neutral)[0][pair.frames])
         return read
 
     def _by_classifier(self, pair):
-        return [self._classifier.read(_crops(footage, pair.frames, self._classifier.crop_spec))
+        judge = self._classifier
+        return [judge.read(_crops(footage, pair.frames, judge.crop_spec, not judge.raw_crops))
                 for footage in (pair.real, pair.made)]  # fmt: skip
 
 
-def _crops(footage, frames, spec):
+def _crops(footage, frames, spec, smooth):
     """Yield the (S, S, 3) uint8 crops of some frames of a Footage, by its own track."""
-    wanted, crops = set(frames.tolist()), footage.crops(spec)
+    wanted, crops = set(frames.tolist()), footage.crops(spec, smooth=smooth)
     for at, frame in enumerate(footage.frames()):
         if at in wanted:
             yield crops[at].extract(frame)

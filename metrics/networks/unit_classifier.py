@@ -20,15 +20,19 @@ class UnitJudge:
     Attributes:
         name: of the training run, else of the file without suffix; sha256: of the file.
         labels: whose action units it learned, in words; "" where the file does not tell.
-        crop_spec: CropSpec of the crops that it learned from.
+        crop_spec: CropSpec of the crops that it learned from; raw_crops: each was laid by its own frame alone.
         precision: what its network computes in, see `metrics.networks.precision`.
     """
 
     def __init__(self, checkpoint):
+        data = checkpoint.config["data"]
+        if "crop" not in data:
+            raise InputError(f"{checkpoint.path}: does not say which crops it saw; take a checkpoint of train.py")
         weight = next(checkpoint.model.parameters())
         self.name, self.sha256 = checkpoint.run or checkpoint.path.stem, checkpoint.sha256
         self.labels = " and ".join(SOURCES[one] for one in checkpoint.unit_sources)
-        self.crop_spec = CropSpec(checkpoint.config["data"]["crop"], checkpoint.model.face_size)
+        self.crop_spec = CropSpec(data["crop"], checkpoint.model.face_size)
+        self.raw_crops = bool(data.get("raw_crops", False))
         self.precision, self._device, self._network = precision_of(weight), weight.device, checkpoint.model.unit_classifier
 
     @classmethod
@@ -39,7 +43,7 @@ class UnitJudge:
             path: of the file; device: "auto", "cpu", "cuda", ...
 
         Raises:
-            InputError: cannot be read, or holds no classifier of action units.
+            InputError: cannot be read, or holds no classifier of action units, or does not say which crops it saw.
         """
         checkpoint = load_checkpoint(path, choose_device(device), expect="action_units")
         if checkpoint.model.unit_classifier is None:

@@ -19,7 +19,7 @@ DEFINITIONS = {
     "ssim": "Wang et al. 2004, RGB channel mean, Gaussian window 11x11 sigma 1.5, population covariance, data range 255",
     "psnr": "dB, peak 255, over RGB; mean of frames; equal crops count as 100 dB",
     "action_units": "units of the generated against those of the real video; geometry: five distances of landmarks against the "
-                    "video's own neutral face, no FACS coding",
+                    "real video's neutral face, no FACS coding",
     "frames": "frames without a detected face in one of the videos compared, or that only the longer has, are left out",
     "copy": "no motion: the first frame of the real video that has a face, held; compared on the other frames",
     "average": "each video counts once; undefined values are left out",
@@ -35,7 +35,7 @@ def build_report(columns, videos, failed, frechet, protocol, *, systems):
     Args:
         columns: tuple of metrics.rows.Column.
         videos: list of video records: {"name", "face", "row": Row, "path", "real", "values": {key: float or None},
-            "curve": [31 floats] or None, "frames", "fps", "precision", "taught", "notes"}.
+            "curve": [31 floats] or None, "frames", "fps", "precision", "taught", "weights", "notes"}.
         failed: list of {"name", "face", "row": Row, "path", "reason"}.
         frechet: {Row: {"value": float or None, "samples": int, "reason": str or None}}.
         protocol: dict of what was chosen; may hold dicts. `DEFINITIONS` are added to it.

@@ -13,8 +13,9 @@ BEST_NOTE = "bold: the best of the systems that were driven in the same way; a v
 PUBLISHED_TITLE = "published numbers, measured by others under other protocols: do not compare across tables"
 LEAKAGE_TITLE = "unpaired - paired"
 MAIN_PROTOCOL = ("expert", "expert_sha256", "sync_crop", "track_rules", "sync_shifts", "frechet_network", "frechet_sha256",
-                 "frechet_crop", "lpips_backbone", "identity_network", "identity_sha256", "judges_precision",
-                 "generated_precision", "crop", "face_size", "detector", "first_frames", "counts")
+                 "frechet_crop", "lpips_backbone", "identity_network", "identity_sha256", "au_classifier",
+                 "au_classifier_sha256", "au_classifier_crop", "judges_precision", "generated_precision", "crop", "face_size",
+                 "detector", "first_frames", "counts")
 _DIGEST, _SHOWN_DIGEST = 64, 12
 
 

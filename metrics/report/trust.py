@@ -36,17 +36,19 @@ def trust_of(videos, protocol, systems):
 
 
 def taught_with_classifier(videos, protocol, systems):
-    """Systems that learned with the classifier of action units that judges them.
+    """Systems that learned with the classifier of action units that judges them, or were drawn by the checkpoint that holds it.
 
     Args:
-        videos, systems: as of `trust_of`; protocol: with "au_classifier_sha256", where there is a classifier.
+        videos, systems: as of `trust_of`, videos may have "weights", too, the first digits of the SHA-256 of the checkpoint
+            that drew them; protocol: with "au_classifier_sha256", where there is a classifier.
 
     Returns:
         list of str, in the order of the table; [] without a classifier.
     """
     sha256 = protocol.get("au_classifier_sha256")
     taught = {Row.from_dict(video["row"]).system for video in videos
-              if sha256 and "itself" in shared_with(video.get("taught") or (), {"expert_sha256": sha256})}  # fmt: skip
+              if sha256 and (sha256.startswith(video.get("weights") or " ")
+                             or "itself" in shared_with(video.get("taught") or (), {"expert_sha256": sha256}))}  # fmt: skip
     return [system for system in systems if system in taught]
 
 

@@ -41,6 +41,7 @@ class ActionUnits(Fusing):
     """
 
     role = "a network of action units"
+    judging = "unit_classifier"
     stages = {"audio_to_units": "audio", "unit_classifier": "classifier",
               **dict.fromkeys(("identity_encoder", "speech_encoder", "temporal", "decoder"), "fusion")}  # fmt: skip
 

@@ -78,7 +78,7 @@ class Store:
     def _snapshot(self, best):
         run, train = self.run, self.run.config["train"]
         run.averaged_model.load_state_dict(run.average.values)
-        facts = run.criterion.facts()
+        facts = {**run.inherited, **run.criterion.facts()}
         config = checkpoint_config(run.config, run.model, run.corpus.settings, run.step, facts, run.classes)
         newest = self.folder / "snapshots" / f"step-{run.step:08d}.safetensors"
         try:
