@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, reduction
 from pathlib import Path
 from unittest import mock
 
@@ -19,7 +19,58 @@ from tests.conftest import ROOT
 
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOADED = ["torch.distributed", "accelerate", "training.run", "training.loop", "training.validation",
-             "training.storage.store", "training.forecast.dry_run", "tests.forks_kit"]  # fmt: skip
+             "training.storage.store", "training.forecast.dry_run", "mediapipe", "faces.detectors.mesh", "faces.crops",
+             "faces.tracking.track", "media", "speech.mel", "speech.mfcc", "datasets.preparing.clips",
+             "tests.forks_kit"]  # fmt: skip
+
+
+def start_server():
+    """Start the server, where there is none yet; its processes have one thread. What packages say as they load is lost."""
+    kept = [os.dup(number) for number in (1, 2)]
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for number in (1, 2):
+            os.dup2(null, number)
+        with mock.patch.dict(os.environ, {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}):
+            CONTEXT.set_forkserver_preload(PRELOADED)
+            forkserver.ensure_running()
+    finally:
+        for number, copy in enumerate(kept, 1):
+            os.dup2(copy, number)
+        for copy in (*kept, null):
+            os.close(copy)
+
+
+class Spawning:
+    """Stands for multiprocessing.get_context("spawn"): a process has the environment and the outputs of its parent."""
+
+    Pipe = CONTEXT.Pipe
+
+    def __init__(self):
+        start_server()
+
+    @staticmethod
+    def Process(target, args, daemon):
+        """multiprocessing.Process."""
+        return CONTEXT.Process(target=_as_spawned, args=(_Surroundings(), target, args), daemon=daemon)
+
+
+class _Surroundings:
+    """What a process inherits, as it is when the process is started."""
+
+    def __reduce__(self):
+        return tuple, ((dict(os.environ), *map(reduction.DupFd, (1, 2))),)
+
+
+def _as_spawned(surroundings, target, arguments):
+    environment, *outputs = surroundings
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, output in enumerate(outputs, 1):
+        copy = output.detach()
+        os.dup2(copy, number)
+        os.close(copy)
+    target(*arguments)
 
 
 class Program:
@@ -37,9 +88,7 @@ class Program:
     def __init__(self, script, arguments=(), environment=None, session=False, first=None):
         reader, writer = CONTEXT.Pipe(duplex=False)
         given = (str(script), [str(one) for one in arguments], environment or {}, session, first, writer)
-        with mock.patch.dict(os.environ, {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}):
-            CONTEXT.set_forkserver_preload(PRELOADED)
-            forkserver.ensure_running()
+        start_server()
         self._process = CONTEXT.Process(target=_work, args=given)
         self._process.start()
         writer.close()
