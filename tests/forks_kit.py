@@ -66,11 +66,19 @@ def _as_spawned(surroundings, target, arguments):
     environment, *outputs = surroundings
     os.environ.clear()
     os.environ.update(environment)
-    for number, output in enumerate(outputs, 1):
-        copy = output.detach()
-        os.dup2(copy, number)
+    copies = [output.detach() for output in outputs]
+    _speak_to(*copies)
+    for copy in copies:
         os.close(copy)
     target(*arguments)
+
+
+def _speak_to(*outputs):
+    """Lay outputs and errors on these descriptors; the streams of the server do not know what kind of file these are."""
+    for number, output in enumerate(outputs, 1):
+        os.dup2(output, number)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
 
 
 class Program:
@@ -127,8 +135,7 @@ class Program:
 
 def _work(script, arguments, environment, session, first, writer):
     """What the process does."""
-    for number in (1, 2):
-        os.dup2(writer.fileno(), number)
+    _speak_to(writer.fileno(), writer.fileno())
     writer.close()
     if session:
         os.setsid()
