@@ -19,7 +19,7 @@ from tests.action_units_kit import speaking
 from tests.davs_speech_kit import HIGH, SIDE, make_spoken_corpus, read_brightness
 from training.checkpoint import save_checkpoint
 
-SPLITS = ("train", "test", "test", "test", "test", "test", "test", "unseen")
+SPLITS = ("train", "test", "test", "test", "test", "unseen")
 BRIGHT = 0.5
 
 

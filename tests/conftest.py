@@ -59,6 +59,12 @@ def write_config(tmp_path, small_corpus):
 
 
 @pytest.fixture
+def one_step(monkeypatch):
+    """The diffusion renderer takes one step of DDIM, not ten, for the pictures of a validation."""
+    monkeypatch.setattr("models.au.diffusion.SHOWN_STEPS", 1)
+
+
+@pytest.fixture
 def refused(job, tmp_path, capfd):
     """Runs the test file's own `job`, which must be refused and leave `tmp_path / "out"` empty; gives the line that is said."""
 

@@ -8,24 +8,26 @@ from tests.au_kit import batch_of
 from training.checkpoint import save_checkpoint
 
 AUTOENCODER = {"name": "face_autoencoder", "face_size": 96, "width": 0.0625, "codes": 32, "depth": 1}
-SMALL = {"name": "action_units_diffusion", "face_size": 96, "width": 0.125, "unet_width": 0.0625, "autoencoder_width": 0.0625,
-         "codes": 32, "depth": 1, "frames": 2, "steps": 3}  # fmt: skip
+SMALL = {"name": "action_units_diffusion", "face_size": 96, "width": 0.125, "columns": 12, "unet_width": 0.0625,
+         "autoencoder_width": 0.0625, "codes": 32, "depth": 1, "frames": 2, "steps": 3}  # fmt: skip
 
 
 def renderer(seed=0, **options):
     """A small renderer in training mode, with an autoencoder that has seen faces."""
     torch.manual_seed(seed)
     model = build_model({**SMALL, **options})
+    norm = model.autoencoder.norm
     with torch.no_grad():
         model.autoencoder.train()
-        for _ in range(20):
-            model.autoencoder.encode(batch_of(frames=2)["face"].flatten(0, 1))
+        norm.momentum, usual = 1.0, norm.momentum
+        model.autoencoder.encode(batch_of(frames=2)["face"].flatten(0, 1))
+        norm.momentum = usual
     return model.train()
 
 
 def batch(items=2, frames=3, seed=0):
     """Random fields; the lower half of the masked faces is 0."""
-    found = batch_of(items=items, frames=frames, seed=seed)
+    found = batch_of(items=items, frames=frames, columns=SMALL["columns"], seed=seed)
     masked = found["face"].clone()
     masked[..., 48:, :] = 0
     return {**found, "masked_face": masked}

@@ -11,6 +11,7 @@ from training.run import Run
 OPEN = "losses.sync.enable_when=null"
 FEW = ("model.words=2", "model.people=2", "model.speech_frames=4", "model.drawn_frames=2", "model.identity_frames=3",
        "model.identity_stride=2")  # fmt: skip
+QUICK = ("model.columns=12",)  # of sound: a single step of the recurrent layers
 FAMILIES = {  # name -> (config, overrides)
     "expert": ("expert", ["data.min_av_confidence=null"]),
     "expert_classic": ("expert", ["data.min_av_confidence=null", "data.negatives.sounds=1", "losses.sync_choice=null"]),
@@ -29,12 +30,13 @@ FAMILIES = {  # name -> (config, overrides)
                             "losses.identity_words.uniform=squares", "losses.landmark_heatmaps={weight: 0.1}",
                             "losses.identity_contrast={weight: 0.1}"]),
     "action_units": ("au_fusion_gan", ["train.init=null", "losses.perceptual_units=null", "data.window=5",
-                                        "model.face_size=96", "model.temporal=tcsan"]),
+                                        "model.face_size=96", "model.temporal=tcsan", *QUICK]),
     "face_autoencoder": ("au_small_autoencoder", ["losses.perceptual_units=null", "model.face_size=96", "model.codes=64"]),
-    "action_units_diffusion": ("au_small_diffusion", ["train.init=null", "data.window=5", "model.face_size=96",
-                                                      "model.unet_width=0.0625", "model.autoencoder_width=0.0625"]),
+    "action_units_diffusion": ("au_small_diffusion", ["train.init=null", "data.window=3", "model.face_size=96", *QUICK,
+                                                      "model.unet_width=0.0625", "model.autoencoder_width=0.0625",
+                                                      "model.codes=64", "model.frames=1"]),
 }  # fmt: skip
-WIDTHS = {"davs": 0.125, **dict.fromkeys(("action_units", "action_units_diffusion", "face_autoencoder"), 0.125)}
+WIDTHS = {"davs": 0.125, "action_units": 0.125, "action_units_diffusion": 0.125, "face_autoencoder": 0.0625}
 
 
 def make_expert(folder, crop="aligned"):

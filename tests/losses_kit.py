@@ -28,7 +28,7 @@ def network(name, **options):
     """A network in eval mode whose batch statistics are those of a batch, so that its maps have a usual size."""
     small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", *BIG) else {"width": 0.25}
     small = {"face_size": 64, "width": 0.125, "words": 20} if name == "davs" else small
-    small = {"face_size": 96, "width": 0.125} if name == "action_units" else small
+    small = {"face_size": 96, "width": 0.125, "columns": 12} if name == "action_units" else small
     small = {key: value for key, value in DIFFUSION.items() if key != "name"} if name == "action_units_diffusion" else small
     small = {key: value for key, value in AUTOENCODER.items() if key != "name"} if name == "face_autoencoder" else small
     with mock.patch.object(vgg, "CHANNELS", THIN):
@@ -70,9 +70,9 @@ def inputs_of(name, model, count=4):
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),
         "fid_inception": lambda: (rand(count, 3, 96, 96),),
         "action_units": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),
-                                 rand(count * 6, 28, 12) * 40 - 20),
+                                 rand(count * 6, 12, 12) * 40 - 20),
         "action_units_diffusion": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),
-                                           rand(count * 6, 28, 12) * 40 - 20),
+                                           rand(count * 6, 12, 12) * 40 - 20),
         "face_autoencoder": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),),
         "vgg19": lambda: (rand(count, 3, 32, 32),),
     }[name]()
@@ -195,6 +195,20 @@ def setting_of(name):
     sizes = {"words": 7, "people": 3, "speech_frames": 4, "speech_stride": 1, "drawn_frames": 2, "identity_frames": 3}
     model = build_model({"name": "davs", "face_size": 96, "width": 0.125, **sizes})
     return Setting(**common, model=model, face_size=96, width=0.125)
+
+
+def see_a_batch(criterion, outputs, batch):
+    """Put a criterion in eval mode, with the statistics of a batch in the norms of its adversaries.
+
+    With those at the start, the gradients of a deep discriminator are smaller than the least number of float16.
+    """
+    for adversary in criterion.adversaries().values():
+        for module in adversary.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.momentum = 1.0
+        with torch.no_grad():
+            adversary.train()(outputs, batch)
+    criterion.eval()
 
 
 class Found:

@@ -175,7 +175,7 @@ def test_noise_is_added_as_published():
 
 
 def test_it_begins_from_fusion_and_autoencoder(tmp_path):
-    fusion = {**FUSION, "unit_reader": False}
+    fusion = {**FUSION, "columns": SMALL["columns"], "unit_reader": False}
     for name, section in (("fusion", fusion), ("autoencoder", AUTOENCODER)):
         torch.manual_seed(5)
         save_checkpoint(tmp_path / f"{name}.safetensors", build_model(section), {"model": section, "data": {"crop": "au112"}})

@@ -23,12 +23,13 @@ GIVES = {"audio": HEARD, "classifier": {"face_units"}, "fusion": {*HEARD, "face"
 
 @pytest.mark.parametrize(("face_size", "width"), [*((size, 0.125) for size in FACE_SIZES), (112, 0.3), (112, 1.0)])
 def test_every_size_has_shapes_that_fit(face_size, width):
-    batch = {name: one.to("meta") for name, one in batch_of(face_size, frames=7).items()}
+    columns = 28 if width == 1 else 12  # few steps of the recurrent layers, which are slow on the device meta
+    batch = {name: one.to("meta") for name, one in batch_of(face_size, frames=7, columns=columns).items()}
     with torch.device("meta"):
-        found = {}
+        found, section = {}, {**SMALL, "face_size": face_size, "width": width, "columns": columns}
         for stage in PARTS:
-            found |= build_model({**SMALL, "stage": stage, "face_size": face_size, "width": width})(batch)
-        model = build_model({**SMALL, "face_size": face_size, "width": width})
+            found |= build_model({**section, "stage": stage})(batch)
+        model = build_model(section)
         identity = model.identify(batch["identity_face"])
     assert {name: tuple(value.shape) for name, value in found.items()} == {
         "audio_units": (2, 7, 5), "audio_unit_codes": (2, 7, 320), "face_units": (2, 7, 5), "drawn_units": (2, 7, 5),

@@ -148,8 +148,10 @@ def lighten(config, stage, runs):
     if config["model"]["name"] == "action_units":
         small |= {"model.width": 0.125, "data.window": 12}  # so many frames that every unit counts in its figures
     if config["model"]["name"] in ("face_autoencoder", "action_units_diffusion"):
-        wide = ("width", "unet_width", "autoencoder_width")
-        small |= {f"model.{key}": 0.125 for key in wide if key in config["model"]} | {"model.codes": 64, "model.depth": 1}
+        own = {"width": 0.0625, "codes": 64, "depth": 1}
+        more = {"width": 0.125, "unet_width": 0.0625, "autoencoder_width": 0.0625, "frames": 2}
+        own |= more if config["model"]["name"] == "action_units_diffusion" else {}
+        small |= {f"model.{key}": value for key, value in own.items()} | {"data.window": min(config["data"]["window"], 5)}
     if "perceptual_units" in config["losses"]:
         small["losses.perceptual_units.classifier"] = given["train.init"]["action_units"]
     if "sync" in config["losses"]:
@@ -205,7 +207,8 @@ def test_a_config_resolves_to_what_it_always_was(name):
     small = later.pop("train.cpu_config")
     assert small is None or "cpu_config" not in (ROOT / "configs" / small).read_text(encoding="utf-8")
     assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": [], "data.augment.voice": 0.0,
-                     "data.speakers": None, "data.centre": None, "data.identity": None, "train.print_every": 60}  # fmt: skip
+                     "data.speakers": None, "data.centre": None, "data.identity": None, "data.action_units": None,
+                     "train.print_every": 60}  # fmt: skip
 
 
 def test_every_config_has_its_losses_listed():
@@ -213,7 +216,7 @@ def test_every_config_has_its_losses_listed():
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=stem)
-def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path):
+def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path, one_step):
     job = Run(load_config(path, lighten(load_config(path), stage, tmp_path)))
     losses = LOSSES_OF[path.stem]
     assert set(job.criterion.terms) == losses

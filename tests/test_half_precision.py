@@ -18,6 +18,8 @@ from tests.losses_kit import (
     fields_and_outputs,
     inputs_of,
     network,
+    see_a_batch,
+    seeded,
     setting_of,
     with_unseen_classes,
 )
@@ -119,8 +121,9 @@ def test_embeddings_of_zeros_stay_finite(half):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_of_half_precision_outputs_is_that_in_float32(name):
     """The criterion stands outside autocast, the networks inside it run in half precision; real and generated faces differ."""
-    criterion = build_criterion({name: {"weight": 1.0, **TERMS[name]}}, setting_of(name)).eval()
+    criterion = seeded(lambda: build_criterion({name: {"weight": 1.0, **TERMS[name]}}, setting_of(name)))
     batch, given = fields_and_outputs()
+    see_a_batch(criterion, given, batch)
     found = {}
     for half in (None, *HALF):
         criterion.set_precision(half)

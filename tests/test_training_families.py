@@ -23,10 +23,13 @@ import hashlib, json, sys
 
 import torch
 
+import models.au.diffusion
 from training.loop import steps_left
 from training.run import Run
 from training.storage.store import Store
 from training.validation import validate
+
+models.au.diffusion.SHOWN_STEPS = 1  # of DDIM, for the pictures of a validation
 
 def digest(run):
     whole = hashlib.sha256()
