@@ -34,7 +34,8 @@ class FakeFootage:
 class OddNumbers:
     """Stands for a UnitJudge: AU25 is present in odd frames, and no other unit."""
 
-    name, sha256, crop_spec, raw_crops = "odd", "0" * 64, SimpleNamespace(kind="au112", size=112), False
+    name, sha256, labels, raw_crops = "odd", "0" * 64, "geometry", False
+    crop_spec = SimpleNamespace(kind="au112", size=112)
 
     def read(self, crops):
         units = np.zeros((len(numbers := list(crops)), 5), bool)
