@@ -22,10 +22,12 @@ from losses.au.perceptual import PerceptualUnits, PerceptualVgg
 from losses.au.units import ActionUnitBce, ActionUnitDice
 from losses.criterion import build_criterion
 from losses.term import Setting
-from models import vgg
+from models import build_model, vgg
 from models.au import UnitClassifier
 from tests.au_kit import batch_of, units
 from tests.prepared_kit import make_corpus
+from training.config import load_config
+from training.setup import build_losses
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(deadline=None, max_examples=12)
@@ -196,6 +198,14 @@ def test_rates_are_those_of_the_known_frames_of_the_training_clips(corpus):
     assert given.terms["action_unit_dice"].facts() == {"rates": [0.5, 0.5, 0.25, 1, 1], "labels": ["geometry"]}
     with pytest.raises(ValueError, match="field lips has no rates"):
         label_rates(corpus, "lips")
+
+
+def test_a_run_stores_the_rates_and_whose_labels_it_learned(corpus):
+    config = load_config(Path(__file__).parents[1] / "configs" / "au_small_audio.yaml")
+    config["data"]["corpus"] = str(corpus.folder)
+    facts = build_losses(config, torch.device("cpu"), build_model(config["model"])).facts()
+    wanted = {"rates": label_rates(corpus, "action_units"), "labels": ["geometry"]}
+    assert facts == {"units": wanted, "dice": wanted}
 
 
 def test_a_corpus_without_labels_has_no_rates(tmp_path):
