@@ -1,5 +1,8 @@
 """The network of action units: stages, sizes, temporal modules on any number of frames, mistakes; VGG-19's file."""
 
+import runpy
+import warnings
+
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
@@ -252,3 +255,12 @@ def test_torchvision_s_file_of_vgg_is_read_without_what_no_output_depends_on(tmp
     torch.save(smaller, tmp_path / "other.pth")
     with pytest.raises(InputError, match=r"other.pth: weights of an unknown network .*VGG-19 \(vgg19\)"):
         load_checkpoint(tmp_path / "other.pth", expect="vgg19")
+
+
+def test_cudnn_s_warning_of_loose_weights_is_not_shown():
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        runpy.run_path(recurrent.__file__)
+        warnings.warn("RNN module weights are not part of single contiguous chunk of memory. This means", UserWarning, 2)
+        warnings.warn("RNN module weights are on another device", UserWarning, 2)
+    assert [str(one.message) for one in shown] == ["RNN module weights are on another device"]

@@ -10,7 +10,7 @@ from PIL import Image
 from media import probe, read_metadata
 from pipeline.drivers import load_driver
 from pipeline.drivers.action_units import ActionUnitsDriver
-from pipeline.drivers.fused_codes import FusedCodes
+from pipeline.drivers.fused_codes import FusedCodes, Heard
 from pipeline.driving import Driving
 from pipeline.frames import draw_frames
 from pipeline.options import DriveOptions
@@ -94,16 +94,31 @@ def looked(driver, pictures, codes):
 
 
 @pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(50)])
-def test_windows_of_the_checkpoint_are_heard_at_any_rate(driver, monkeypatch, fps):
+def test_windows_of_the_checkpoint_are_heard_25_times_a_second(driver, monkeypatch, fps):
     monkeypatch.setattr("pipeline.drivers.whole_face.HEARD", 8)
     driving = heard(0.5)
     frames = driver.frames(driving, fps)
     codes = driver.listen(driving, fps, frames)
-    windows = mfcc_windows(mfcc(driving.sound.waveform, SYNCNET), range(frames), fps, columns=25, place="centred")
+    windows = mfcc_windows(mfcc(driving.sound.waveform, SYNCNET), range(13), 25, columns=25, place="centred")
     with torch.inference_mode():
         wanted = lively(columns=25).hear(torch.from_numpy(windows))
-    assert codes.shape == wanted.shape and codes.std(0).mean() > 0.01
-    torch.testing.assert_close(codes, wanted, atol=1e-4, rtol=1e-4)
+    assert codes.features.shape == wanted.shape and codes.features.std(0).mean() > 0.01
+    torch.testing.assert_close(codes.features, wanted, atol=1e-4, rtol=1e-4)
+    places = np.clip((np.arange(frames) + 0.5) * 25 / float(fps) - 0.5, 0, 12)
+    between = np.stack([np.interp(places, range(13), column) for column in codes.features.T], 1)
+    torch.testing.assert_close(codes[list(range(frames))], torch.from_numpy(between).float(), atol=1e-5, rtol=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", ["units", "gru"])
+def test_faces_of_a_moment_are_the_same_at_any_rate(kit, picture, name):
+    one = load_driver(kit / f"{name}.safetensors", device="cpu")
+    states = {fps: looked(one, picture, one.listen(heard(0.4), Fraction(fps), 10 * fps // 25)) for fps in (25, 50, 75)}
+    slow, fast = (one.draw(states[fps], None, picture, range(10 * fps // 25)).astype(int) for fps in (25, 75))
+    assert np.abs(fast[1::3] - slow).max() <= 1 < np.ptp(slow, axis=0).max()
+    codes = {fps: state.codes(range(10 * fps // 25)) for fps, state in states.items()}
+    torch.testing.assert_close(codes[50][1:-1:2], 0.75 * codes[25][:-1] + 0.25 * codes[25][1:])
+    torch.testing.assert_close(codes[50][2::2], 0.25 * codes[25][:-1] + 0.75 * codes[25][1:])
 
 
 @torch.inference_mode()
@@ -113,7 +128,7 @@ def test_batches_draw_what_the_network_draws_of_the_whole_clip(kit, picture, mon
     one = load_driver(kit / f"{name}.safetensors", device="cpu")
     codes = one.listen(heard(0.8), Fraction(25), 20)
     network = load_checkpoint(kit / f"{name}.safetensors").model.eval()
-    wanted = (network.draw(network.identify(planes(picture)), codes) * 255).permute(0, 2, 3, 1).numpy()
+    wanted = (network.draw(network.identify(planes(picture)), codes.features) * 255).permute(0, 2, 3, 1).numpy()
     state = looked(one, picture, codes)
     batches = [0, 1, 2], list(range(3, 12)), list(range(12, 20))
     drawn = [one.draw(state, codes[numbers], picture, numbers) for numbers in batches]
@@ -129,7 +144,7 @@ def test_codes_of_any_frames_are_made_in_pieces(monkeypatch):
     monkeypatch.setattr("pipeline.drivers.fused_codes.PIECE", 5)
     network, features = lively(), torch.randn(23, 64 + 320)
     identity = network.identify(torch.rand(1, 3, SIDE, SIDE))
-    codes, sizes = FusedCodes(network, identity, features), []
+    codes, sizes = FusedCodes(network, identity, Heard(features, 25, 23)), []
     whole = network.fuse(identity, features[None])[0]
     fuse = network.fuse
     monkeypatch.setattr(network, "fuse", lambda who, some: sizes.append(some.shape[1]) or fuse(who, some))
@@ -142,7 +157,7 @@ def test_half_precision_draws_the_same(kit, driver, picture):
     half = ActionUnitsDriver(load_checkpoint(kit / "units.safetensors"), device=torch.device("cpu"), precision="bf16")
     codes = {one: one.listen(heard(0.12), Fraction(25), 3) for one in (half, driver)}
     faces = [one.draw(looked(one, picture, codes[one]), codes[one], picture, [0, 1, 2]).astype(int) for one in (half, driver)]
-    assert codes[half].dtype == torch.bfloat16 and np.abs(faces[0] - faces[1]).mean() < 3
+    assert codes[half].features.dtype == torch.bfloat16 and np.abs(faces[0] - faces[1]).mean() < 3
 
 
 def test_each_shot_is_drawn_of_its_own_picture_and_laid_over_it(kit, driver):

@@ -79,7 +79,7 @@ def test_batches_draw_what_the_network_draws_of_the_whole_clip(kit, driver, pict
     planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     masked = planes.clone()
     masked[:, :, SIDE // 2 :] = 0
-    wanted = network.draw(network.identify(planes[:1]), codes, masked).mul(255).permute(0, 2, 3, 1).numpy()
+    wanted = network.draw(network.identify(planes[:1]), codes.features, masked).mul(255).permute(0, 2, 3, 1).numpy()
     drawn = [driver.draw(state, codes[some], pictures[some], some) for some in ([0, 1], [2, 3, 4], [5])]
     assert np.abs(np.concatenate(drawn) - wanted).max() < 1.6
     again = [driver.draw(state, codes[some], pictures[some], some) for some in ([0, 1], [2, 3, 4], [5])]
@@ -97,14 +97,25 @@ def test_nothing_of_the_lower_half_is_seen(driver, pictures, looked):
     assert still.shape == (2, SIDE, SIDE, 3) and np.abs(still[0].astype(int) - faces[0][0]).max() <= 1
 
 
-def test_half_precision_draws(kit, pictures):
+def test_half_precision_draws_the_same(kit, driver, pictures, looked):
     half = DiffusionDriver(load_checkpoint(kit / "renderer.safetensors"), device=torch.device("cpu"), precision="bf16")
-    samples = tone(0.12)
-    codes = half.listen(Driving(Sound(samples, 16000, samples[0])), Fraction(25), 3)
-    scene = shown(pictures[:1])
-    scene.options = DriveOptions(ddim_steps=2)
-    faces = half.draw(half.look(scene, codes), codes, pictures[:3], [0, 1, 2])
-    assert codes.dtype == torch.bfloat16 and faces.shape == (3, SIDE, SIDE, 3) and faces.std() > 1
+    samples, (_, state) = tone(0.24), looked
+    codes = half.listen(Driving(Sound(samples, 16000, samples[0])), Fraction(25), 6)
+    own = half.look(state.scene, codes)
+    faces = [one.draw(some, codes, pictures[:3], [0, 1, 2]).astype(int) for one, some in ((half, own), (driver, state))]
+    assert codes.features.dtype == torch.bfloat16 and np.abs(faces[0] - faces[1]).mean() < 3
+    other = driver.draw(state, codes, pictures[3:], [3, 4, 5]).astype(int)
+    assert np.abs(faces[0] - other).mean() > 3 * np.abs(faces[0] - faces[1]).mean()
+
+
+@torch.inference_mode()
+def test_tokens_lie_a_25th_of_a_second_apart_at_any_rate(driver, pictures, looked):
+    codes, state = looked
+    fast = driver.listen(Driving(Sound(tone(0.24), 16000, tone(0.24)[0])), Fraction(75), 18)
+    swift = driver.look(state.scene, fast)
+    moments = [1, 4, 7, 10, 13, 16]  # whose middles are those of frames 0 to 5 at 25 a second
+    faces = [driver.draw(one, None, pictures[:1], some) for one, some in ((state, range(6)), (swift, moments))]
+    assert np.abs(faces[0].astype(int) - faces[1]).max() <= 1
 
 
 def test_a_picture_and_a_video_speak(kit, tmp_path):

@@ -112,9 +112,9 @@ class ActionUnitsDiffusion(Fusing):
         """(N, 3, S, S) float in [0, 1] RGB -> latents (N, 3, S / 4, S / 4) float."""
         return self.autoencoder.encode(faces)
 
-    def around(self, numbers):
-        """list of frame numbers -> list of five numbers each, those of the tokens of its condition; they may lie outside."""
-        return [[number + offset for offset in range(-REACH, REACH + 1)] for number in numbers]
+    def around(self, places):
+        """list of n places in frames -> n lists of five places, those of the tokens of its condition; they may lie outside."""
+        return [[place + offset for offset in range(-REACH, REACH + 1)] for place in places]
 
     def conditions(self, codes):
         """Tokens of all frames of clips: (B, T, C) float of `fuse` -> (B, T, 5, C); beyond an end its frame is repeated."""

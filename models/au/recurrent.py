@@ -4,8 +4,13 @@ Torch's kernels have no float16 under autocast on a CPU, and torch.compile canno
 step, a GPU launches thousands of small kernels for the nets of five units, and a training step takes several times as long.
 """
 
+import warnings
+
 import torch
 from torch import nn
+
+# cuDNN copies loose weights together at every call, and says so; they are small.
+warnings.filterwarnings("ignore", r".*weights are not part of single contiguous chunk of memory", UserWarning)
 
 
 class Lstm(nn.Module):

@@ -65,7 +65,7 @@ class DiffusionDriver(FusedDriver):
         """(B, S, S, 3) uint8: faces whose lower half is drawn; the condition of a frame comes from the whole clip."""
         masked = self.planes(frames).to(self._dtype)
         masked[:, :, self._row :] = 0
-        tokens = torch.stack([state.codes(near) for near in self._ready.around(numbers)])
+        tokens = torch.stack([state.codes.at(near) for near in self._ready.around(state.codes.places(numbers))])
         faces = self._ready.paint(state.person, masked, tokens, state.steps)
         faces = faces.mul(255).round().clamp(0, 255).to(torch.uint8)
         return faces.permute(0, 2, 3, 1).contiguous().cpu().numpy()
