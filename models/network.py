@@ -21,6 +21,7 @@ class Network(nn.Module):
         colours: names of the tensors whose channels are colours -> the axis that holds them, in groups of three.
         optional: names of modules that a checkpoint may lack as a whole where training begins from all of it (`train.init`
             without parts), such as those of a later stage. They begin with new weights then, and the run says which.
+        begins: parts that do not learn here, so that a training must begin from a checkpoint that has them (`train.init`).
         judging: name of the module with which the network judges others in reports; None: it judges none, or as a whole.
         stages: where a network grows by stages (an option `stage`): part -> the first stage that has it; {} elsewhere.
     """
@@ -34,6 +35,7 @@ class Network(nn.Module):
     needs: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
     judging: str | None = None
     stages: dict[str, str] = {}
     colours: dict[str, int] = {}

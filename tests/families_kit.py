@@ -2,7 +2,7 @@
 
 import torch
 
-from models import build_model
+from models import MODELS, build_model
 from tests.conftest import ROOT
 from training.checkpoint import save_checkpoint
 from training.config import load_config
@@ -61,7 +61,12 @@ def family_config(name, corpus, expert, runs, *more):
     if "sync" in given["losses"]:
         small["losses.sync.expert"] = expert
     small = [f"{key}={'null' if value is None else value}" for key, value in small.items()]
-    return load_config(path, [*overrides, *small, *more])
+    config = load_config(path, [*overrides, *small, *more])
+    if parts := MODELS[config["model"]["name"]].begins:
+        start = expert.parent / f"start_{name}.safetensors"
+        save_checkpoint(start, build_model(config["model"]), {"model": config["model"], "data": {}})
+        config["train"]["init"] = [{"checkpoint": str(start), "parts": list(parts)}]
+    return config
 
 
 def family_run(name, corpus, expert, runs, *more):

@@ -11,9 +11,12 @@ from models.au.diffusion import ActionUnitsDiffusion
 from models.au.noising import PREDICTS, STEPS, draw_noise, draw_steps, kept, noised, sample, wanted_of
 from models.au.unet import REACH
 from tests.au_kit import SMALL as FUSION
+from tests.conftest import ROOT
 from tests.diffusion_kit import AUTOENCODER, SMALL, Problem, batch, renderer
 from training.checkpoint import load_checkpoint, save_checkpoint
-from training.parts import build_network
+from training.config import load_config
+from training.parts import build_network, require_starts
+from training.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +192,15 @@ def test_it_begins_from_fusion_and_autoencoder(tmp_path):
     other = {**SMALL, "codes": 64}
     with pytest.raises(InputError, match="does not fit the section model: other shape: autoencoder.codec.quantize"):
         build_network({"model": other, "data": {}, "train": {"seed": 0, "freeze": []}}, torch.device("cpu"), starts[1:])
+
+
+@pytest.mark.parametrize("starts", ["null", "[{checkpoint: a, parts: [temporal]}]"])
+def test_a_fresh_run_without_a_trained_autoencoder_is_refused(starts):
+    path = ROOT / "configs" / "au_small_diffusion.yaml"
+    with pytest.raises(InputError, match=r"names no checkpoint for the part autoencoder, .* parts: \[autoencoder\]"):
+        Run(load_config(path, ["train.device=cpu", f"train.init={starts}", "train.runs=nowhere"]))
+    for fits in ("a.safetensors", "[{checkpoint: a, parts: [autoencoder]}]"):
+        require_starts(load_config(path, [f"train.init={fits}"]))
 
 
 def test_the_published_form_has_the_published_sizes():

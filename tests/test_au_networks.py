@@ -14,6 +14,7 @@ from models.au.recurrent import BothWays, Gru
 from models.au.temporal import REACH, FeatureAttention, NormedConv, Temporal
 from tests.au_kit import SMALL, batch_of, units
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.config.missing import config_of_network
 from training.parts import build_network
 
 KINDS = [("gru", "features"), ("tcn", "features"), ("tcsan", "features"), ("tcsan", "frames")]
@@ -212,6 +213,18 @@ def test_fusion_begins_from_the_stages_before(tmp_path):
     words = r"it is of stage audio, and unit_classifier comes with stage classifier \(such as .* configs/au_classifier.yaml\)"
     with pytest.raises(InputError, match=f"has no part unit_classifier: {words}"):
         build_network(config, torch.device("cpu"), wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "width", "found"),
+    [("action_units", "audio", 0.25, "au_small_audio"), ("action_units", "classifier", 0.25, "au_small_classifier"),
+     ("action_units", "fusion", 0.25, "au_small_fusion"), ("action_units", "audio", 1.0, "au_audio"),
+     ("davs", "words", 0.25, "davs_small_words")],
+)  # fmt: skip
+def test_the_config_of_the_same_size_is_advised(name, stage, width, found):
+    sizes = {"face_size": 96 if name == "davs" else 112, "width": width}
+    assert config_of_network({"name": name, "stage": stage}, sizes).stem == found
+    assert config_of_network({"name": "none"}) is None
 
 
 @pytest.mark.parametrize(

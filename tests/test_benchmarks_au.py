@@ -114,6 +114,8 @@ def test_a_renderer_that_samples_is_drawn_with_each_number_of_steps(corpus, tmp_
 
 def test_runs_that_differ_in_their_seeds():
     assert groups_of(["a_s0", "b", "a_s1", "c_s0", "a_sx"]) == {"a": ["a_s0", "a_s1"]}
+    drawn = [f"a_s{seed}, {steps} steps" for seed in (0, 1) for steps in (5, 20)]
+    assert groups_of(drawn) == {"a, 5 steps": drawn[::2], "a, 20 steps": drawn[1::2]}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,8 @@ def test_what_cannot_be_measured_is_refused(corpus, tmp_path, capsys):
     refused("holds smoothed crops, but units did not learn from such ones; prepare the corpus with --raw_crops")
 
 
-def test_own_leaves_out_other_sounds_and_identity(corpus, tmp_path):
+def test_own_leaves_out_other_sounds_and_identity(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(Colour, "load", lambda: pytest.fail("no identity is asked"), raising=False)
     good = save_units(tmp_path / "good.safetensors")
     flags = ("--own", "--limit", "2", "--sheet", "0")
     code, figures, _ = measured(fusion, tmp_path, "--corpus", corpus, "--checkpoint", good, *flags)

@@ -17,6 +17,7 @@ from models import build_model
 from tests.conftest import ROOT
 from training.checkpoint import save_checkpoint
 from training.config import load_config
+from training.config.missing import config_of
 from training.loop import steps_left
 from training.run import Run
 from training.validation import validate
@@ -103,7 +104,9 @@ def at(config, keys):
 NETWORKS = {  # of each kind of crop: what runs begin from, and what losses ask
     "aligned": [("syncnet_color", {}), ("wav2lip", {}), ("lip_refiner", {})],
     "davs": [("davs", {**DAVS, "people": 2, "width": 0.125})],
-    "au112": [("action_units", {"temporal": "gru", "width": 0.125})],
+    "au112": [("action_units", {"temporal": "gru", "width": 0.125}),
+              ("action_units_diffusion", {"width": 0.125, "unet_width": 0.125, "autoencoder_width": 0.125, "codes": 64,
+                                          "depth": 1})],
 }
 
 
@@ -163,8 +166,7 @@ def lighten(config, stage, runs):
         small |= {"losses.association.frames": 4} if "association" in config["losses"] else {}
     if config["train"]["init"]:
         weights = given["train.init"].get(config["model"]["name"])
-        begun = json.dumps(begun_with(config["train"]["init"], weights))
-        small["train.init"] = "null" if config["model"]["name"] == "action_units_diffusion" else begun
+        small["train.init"] = json.dumps(begun_with(config["train"]["init"], weights))
     return [f"{key}={value}" for key, value in small.items()]
 
 
@@ -233,6 +235,20 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path, one_st
         assert job.criterion.update_gates({"val/sync": 0.74}) == ["sync"]
         assert sum(job.criterion.weight(name) for name in losses) == pytest.approx(1.0)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [one for one in CONFIGS if isinstance(load_config(one)["train"]["init"], list)], ids=stem)
+def test_the_parts_with_which_a_config_begins_are_in_both_networks(path):
+    config = load_config(path)
+    with torch.device("meta"):
+        parts = build_model(config["model"]).parts()
+        for start in config["train"]["init"]:
+            made = build_model(load_config(config_of(start["checkpoint"]))["model"])
+            assert set(start["parts"] or ()) <= parts.keys()
+            for part in start["parts"] or ():
+                for module in parts[part]:
+                    theirs, own = (one.get_submodule(module).state_dict() for one in (made, build_model(config["model"])))
+                    assert {name: one.shape for name, one in theirs.items()} == {name: one.shape for name, one in own.items()}
 
 
 def test_davs_is_trained_as_published():

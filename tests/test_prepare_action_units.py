@@ -215,7 +215,9 @@ def test_figures_of_agreement():
     true, said = np.array([[1], [1], [0], [0]]), np.array([[1], [0], [1], [0]])
     found = agreement.compare(*(np.repeat(one, 5, 1) for one in (true, said, true * 3.0, said * 2.0)))["units"]["AU14"]
     assert (found["f1"], found["accuracy"], found["openface"]) == (0.5, 0.5, 0.5) and found["always"] == pytest.approx(2 / 3)
-    assert found["r"] == pytest.approx(0) and agreement.f1_of(true[:, 0] > 5, said[:, 0] > 5) is None
+    assert found["r"] == pytest.approx(0)
+    none = agreement.compare(*[np.zeros((4, 5))] * 4)
+    assert none["f1"] is none["units"]["AU10"]["f1"] is none["units"]["AU10"]["r"] is None
 
 
 def test_prepare_cuts_au112_crops_and_reads_csv_and_geometry(tmp_path, capsys):

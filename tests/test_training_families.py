@@ -55,6 +55,7 @@ for family, config in configs.items():
     begun = Store(rest).load()
     values.append(learn(rest, 1))
     told[family] = whole.engine.gather([digest(whole), digest(rest), begun, rest.step, values, validate(whole)[0]])
+told["draws"] = whole.engine.gather(float(torch.rand(())))
 if whole.engine.first:
     json.dump(told, open(sys.argv[2], "w"))
 whole.engine.leave()
@@ -87,3 +88,7 @@ def test_two_processes_hold_equal_weights_and_resume_to_the_last_bit(name, told)
     assert (begun, steps) == (1, 2)
     assert resumed == whole and again == values
     assert all(math.isfinite(value) for value in (*values.values(), *metrics.values())) and len(metrics) >= 4
+
+
+def test_the_processes_draw_different_noise(told):
+    assert len(set(told["draws"])) == 2

@@ -9,6 +9,7 @@ from common.suggest import refuse_unknown
 from losses.term import origin_of
 from models import MODELS, build_model
 from training.checkpoint import difference_of, load_checkpoint
+from training.config import starts_of
 from training.config.missing import config_of_network, cure
 
 
@@ -56,6 +57,19 @@ def build_network(config, device, starts=(), begun=None):
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise InputError("train.freeze: every part of the network stays as it is, so nothing would be learned")
     return model.to(device, memory_format=torch.channels_last)  # faster, on CPUs too
+
+
+def require_starts(config):
+    """Raise InputError where a fresh run gives no checkpoint for a part that does not learn, see models.network.Network.
+
+    Args:
+        config: of the run.
+    """
+    starts = starts_of(config["train"])
+    for part in getattr(MODELS.get(config["model"].get("name")), "begins", ()):
+        if not any(start["parts"] is None or part in start["parts"] for start in starts):
+            raise InputError(f"train.init: names no checkpoint for the part {part}, which does not learn here and would stay "
+                             f"random; give one with parts: [{part}]")  # fmt: skip
 
 
 def inherited_facts(begun):
@@ -186,6 +200,6 @@ def _stage_with(model, part, start):
         return ""
     section = {"name": start.config["model"]["name"], "stage": stage}
     sizes = {key: getattr(model, key) for key in ("face_size", "width")}
-    made = config_of_network({**section, **sizes}) or config_of_network(section)
+    made = config_of_network(section, sizes) or config_of_network(section)
     how = f" (such as python train.py configs/{made.name})" if made is not None else ""
     return f": it is of stage {own}, and {part} comes with stage {stage}{how}"

@@ -18,7 +18,14 @@ from training.config.missing import config_of
 from training.crop_kind import require_one_crop
 from training.engine import Engine
 from training.learner import Learner, rates_of
-from training.parts import build_network, inherited_facts, keep_frozen_in_eval, new_modules, parameter_groups
+from training.parts import (
+    build_network,
+    inherited_facts,
+    keep_frozen_in_eval,
+    new_modules,
+    parameter_groups,
+    require_starts,
+)
 from training.setup import (
     adversary_settings,
     build_datasets,
@@ -97,11 +104,14 @@ class Run:
         self.averaged_model.configure(config["data"])
         self._set_up_learners()
         self.step, self.passed_over = 0, 0
+        if self.engine.rank:  # all networks are built alike; from here on each process draws its own noise and dropout
+            torch.manual_seed(train["seed"] + self.engine.rank)
 
     def _starts(self, trial):
         """What the network begins from; nothing where the run goes on from its own checkpoint."""
         if (self.folder / "checkpoint.pt").is_file():
             return []
+        require_starts(self.config)
         starts = starts_of(self.config["train"])
         missing = [one for one in starts if trial and not Path(one["checkpoint"]).exists() and config_of(one["checkpoint"])]
         self.notes += [f"train.init: {one['checkpoint']} is not there yet: this dry run begins from new weights"

@@ -91,28 +91,19 @@ def compare(true, said, true_intensity, said_intensity):
         {"units", "f1"}: see `measure`; "f1" is the mean over the units.
     """
     from metrics.formulas.correlation import pearson
+    from metrics.formulas.units import accuracy, always, count_units, f1, mean_over_units, rate, said_rate
 
-    units = {}
+    counts, units = count_units(true, said), {}
+    figures = {"openface": rate(counts), "geometry": said_rate(counts), "f1": f1(counts), "always": f1(always(counts)),
+               "accuracy": accuracy(counts)}  # fmt: skip
     for column, (label, name) in enumerate(zip(LABELS, NAMES, strict=True)):
-        theirs, ours = true[:, column] > 0, said[:, column] > 0
         r = pearson(true_intensity[:, column], said_intensity[:, column])
-        units[label] = {
-            "name": name,
-            "openface": float(theirs.mean()),
-            "geometry": float(ours.mean()),
-            "f1": f1_of(theirs, ours),
-            "always": f1_of(theirs, np.ones_like(theirs)),
-            "accuracy": float((theirs == ours).mean()),
-            "r": None if np.isnan(r) else float(r),
-        }
-    known = [one["f1"] for one in units.values() if one["f1"] is not None]
-    return {"units": units, "f1": float(np.mean(known)) if known else None}
+        units[label] = {"name": name, **{key: _plain(values[column]) for key, values in figures.items()}, "r": _plain(r)}
+    return {"units": units, "f1": _plain(mean_over_units(figures["f1"]))}
 
 
-def f1_of(true, said):
-    """F1 of (n,) bool against (n,) bool; None where neither holds a True."""
-    hits, all_of_both = int((true & said).sum()), int(true.sum()) + int(said.sum())
-    return 2 * hits / all_of_both if all_of_both else None
+def _plain(value):
+    return float(value) if np.isfinite(value) else None
 
 
 def table(report):

@@ -79,7 +79,7 @@ def main(argv):
     splits, left_out = rows_of(corpus, args.split, args.limit)
     detector, found, shown = build_detector("mediapipe"), {}, []
     try:
-        stage = Stage(corpus, detector, FaceEmbedder.load(), judge and judge.model, own=args.own)
+        stage = Stage(corpus, detector, None if args.own else FaceEmbedder.load(), judge and judge.model, own=args.own)
         for split, rows in splits.items():
             made, seen = draw_split(stage, [RealClip(), HeldPicture(), *drawers], rows, args.sheet)
             found[split] = {"sentences": [row.id for row in rows], "left_out": left_out[split], "drawers": made}

@@ -40,7 +40,7 @@ class Stage:
 
     Args:
         corpus: datasets.prepared.PreparedCorpus; detector: faces.detectors.Detector.
-        embedder: metrics.networks.face_embedding.FaceEmbedder.
+        embedder: metrics.networks.face_embedding.FaceEmbedder; None with `own`.
         classifier: models.au.ActionUnits with a unit_classifier, or None.
         own: draw with the own sound alone, and ask nothing of whose face it is.
     """

@@ -7,7 +7,7 @@ from benchmarks.held_out.networks import facts_of, names_of
 from common.errors import InputError
 
 ALIKE = 0.9  # cosine of all weights; of two trainings from other seeds it is about 0
-SEED_ENDING = re.compile(r"(?P<stem>.+)_s\d+")
+SEED_ENDING = re.compile(r"(?P<stem>.+)_s\d+(?P<steps>, \d+ steps)?")
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,12 @@ def _began(tested, judge):
 
 
 def groups_of(names):
-    """{stem: names} of runs that differ in their seeds: NAME_s0, NAME_s1 and so on; of two runs or more, in the given order."""
+    """{stem: names} of runs that differ in their seeds: NAME_s0, NAME_s1 and so on; of two runs or more, in the given order.
+
+    Drawers that are called "NAME_s0, 20 steps" are put together by name and steps.
+    """
     groups = {}
     for name in names:
         if match := SEED_ENDING.fullmatch(name):
-            groups.setdefault(match["stem"], []).append(name)
+            groups.setdefault(match["stem"] + (match["steps"] or ""), []).append(name)
     return {stem: own for stem, own in groups.items() if len(own) > 1}

@@ -55,6 +55,21 @@ def _make_classifier(material, width):
     return _save_fresh(material.folder / f"classifier-{width:g}.safetensors", section, material.corpus)
 
 
+def make_start(config, material):
+    """A config of `load_light` that begins from random weights where its network has parts that do not learn.
+
+    The checkpoint lies beside the runs.
+    """
+    from models import MODELS
+
+    section, parts = config["model"], MODELS[config["model"]["name"]].begins
+    if not parts:
+        return config
+    path = _save_fresh(material.folder / f"start-{config['name']}.safetensors", section, material.corpus)
+    start = {"checkpoint": str(path), "parts": list(parts)}
+    return {**config, "train": {**config["train"], "init": [start]}}
+
+
 def _save_fresh(path, section, corpus):
     from models import build_model
     from training.checkpoint import save_checkpoint

@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.facts import cores
-from benchmarks.gpu.material import load_light
+from benchmarks.gpu.material import load_light, make_start
 
 FORMS = ("wav2lip", "wav2lip_gan", "sto")
 WORKERS = 8
@@ -31,7 +31,7 @@ def time_steps(bench, name):
     sizes = {"batch_size": 2} if bench.quick else {}
     config = load_light(name, bench.material, f"name={name}-speed", f"data.workers={workers}", width=bench.full_width,
                         device=str(bench.device), steps=10**6, **sizes)  # fmt: skip
-    run = Run(config)
+    run = Run(make_start(config, bench.material))
     if bench.cuda:
         torch.cuda.reset_peak_memory_stats(bench.device)
     waits, took = drive(bench, run, rounds)

@@ -3,7 +3,7 @@
 import torch
 
 from benchmarks.gpu.bench import Bench
-from benchmarks.gpu.material import load_light
+from benchmarks.gpu.material import load_light, make_start
 
 # together they hold every network, loss and discriminator of configs/
 FAMILIES = ("sto", "expert", "wav2lip_gan", "lip_landmarks", "tcsc", "demo_spatial", "wav2lip", "lip_sync",
@@ -45,7 +45,7 @@ def start(bench, name, label, steps, *, tuned=True, **train):
     overrides = [f"name={name}-{label}", "optim.warmup=0"]
     config = load_light(name, bench.material, *overrides, width=bench.width, device=str(bench.device), batch_size=batch,
                         steps=steps, validate_batches=1, **train)  # fmt: skip
-    run = Run(config)
+    run = Run(make_start(config, bench.material))
     torch.backends.cudnn.benchmark = tuned and bench.cuda
     return run
 

@@ -58,6 +58,7 @@ class ActionUnitsDiffusion(Fusing):
     """
 
     role = "a diffusion renderer of action units"
+    begins = ("autoencoder",)
     needs = ("mfcc", "identity_face", "face", "masked_face")
     gives = ("noise_predicted", "noise", "noised_frames", "fused_codes")
 

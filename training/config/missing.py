@@ -1,5 +1,7 @@
 """What to do where a checkpoint that a config names is not there: most are results of another run."""
 
+import re
+from functools import cache
 from pathlib import Path
 
 from training.config.loading import CONFIGS, load_config
@@ -15,19 +17,31 @@ def config_of(path):
     return found if found.is_file() else None
 
 
-def config_of_network(section):
-    """The config in `configs/` with the shortest name whose section `model` holds all these values; None: none does.
+def config_of_network(section, sizes=None):
+    """The config in `configs/` whose section `model` holds all these values; None: none does.
+
+    Of several it is one without a base before one with a base, and then the one with the shortest name.
 
     Args:
-        section: dict with `name`, the network's, which its configs hold.
+        section: dict with `name`, the network's, all of which the config must hold, itself or by its base.
+        sizes: dict of further values, which it must not contradict.
     """
-    for path in sorted(CONFIGS.glob("*.yaml"), key=lambda one: (len(one.name), one.name)):
-        if f"name: {section['name']}," not in path.read_text(encoding="utf-8"):
-            continue  # a variant of a config, or of another network; reading it takes longer
-        model = load_config(path)["model"]
-        if all(model.get(key) == value for key, value in section.items()):
+    for path, model in _models():
+        fits = all(model.get(key, value) == value for key, value in (sizes or {}).items())
+        if fits and all(model.get(key) == value for key, value in section.items()):
             return path
     return None
+
+
+@cache
+def _models():
+    """[(path, section `model`)] of all configs that come with the code, in the order in which they are advised."""
+    paths = sorted(CONFIGS.glob("*.yaml"), key=lambda one: (_has_base(one), len(one.name), one.name))
+    return [(path, load_config(path)["model"]) for path in paths]
+
+
+def _has_base(path):
+    return re.search(r"^base:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
 def cure(path, key):
