@@ -89,7 +89,9 @@ def test_gradients_reach_every_learned_weight_and_keys_and_values_are_stored():
     assert set(found) == set(model.gives)
     (found["noise_predicted"] - found["noise"]).square().mean().backward()
     logits = tuple(f"audio_to_units.nets.{number}.logit." for number in range(5))  # nothing that is drawn depends on them
-    learned = {name: one for name, one in model.named_parameters() if not name.startswith(("autoencoder.", *logits))}
+    learned = {name: one for name, one in model.named_parameters() if not name.startswith(("autoencoder.", *logits))
+               and ".kept." not in name}  # fmt: skip
+    # windows of 12 columns give recurrent layers one step, in which their state is 0
     still = [name for name, one in learned.items() if one.grad is None or not one.grad.any() or not one.grad.isfinite().all()]
     assert not still
     projections = [name for name in model.state_dict() if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))]

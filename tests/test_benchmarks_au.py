@@ -39,8 +39,8 @@ def test_units_that_are_heard_hold_the_bars(corpus, tmp_path):
     good = save_units(tmp_path / "a.safetensors", stage="audio")
     code, figures, table = measured(audio, tmp_path, "--corpus", corpus, "--checkpoint", good)
     assert code == 0, figures["bars"]
-    assert list(figures["splits"]) == ["test", "unseen"] and figures["labels"] == {"geometry": 7}
-    assert "labels: geometry of landmarks, no FACS coding: 7 clips" in table
+    assert list(figures["splits"]) == ["test", "unseen"] and figures["labels"] == {"geometry": 5}
+    assert "labels: geometry of landmarks, no FACS coding: 5 clips" in table
     ways = figures["splits"]["test"]["networks"]["units"]
     own, swapped = ways["own"]["units"]["AU25"], ways["swapped"]["units"]["AU25"]
     assert own["f1"] > 0.95 and own["f1_low"] <= own["f1"] <= own["f1_high"] and ways["own"]["frames"] == 4 * 57
@@ -62,7 +62,7 @@ def test_a_network_that_always_says_all_units_misses_the_bars_and_seeds_are_put_
 def test_units_that_are_seen(corpus, tmp_path):
     good = save_units(tmp_path / "a.safetensors", stage="classifier")
     code, figures, table = measured(classifier, tmp_path, "--corpus", corpus, "--checkpoint", good)
-    assert "no FACS coding: 7 clips" in table
+    assert "no FACS coding: 5 clips" in table
     ways = figures["splits"]["test"]["networks"]["units"]
     assert code == 0 and ways["own"]["mean"]["f1"] == 1 == ways["own"]["mean"]["accuracy"]
     assert ways["still"]["mean"]["f1"] == 0 and ways["swapped"]["mean"]["f1"] < 0.7
