@@ -135,13 +135,13 @@ def test_pictures_of_a_validation_are_faces(drawn):
     assert torch.equal(rows["real"], given["face"][:, 1]) and not rows["input"][:, :, 48:].any()
 
 
-@pytest.mark.parametrize(("shuffled", "least", "most"), [(False, 0.85, 1.0), (True, 0.25, 0.7)])
-def test_the_control_whose_condition_is_shuffled_falls_to_chance(shuffled, least, most):
-    """Trained in order, what is drawn tells the unit of its frame; with the condition in random order it cannot."""
+@pytest.mark.parametrize(("shuffled", "least", "most"), [(False, 0.9, 1.0), (True, 0.25, 0.8)])
+def test_the_score_of_units_falls_where_the_condition_is_shuffled(shuffled, least, most):
+    """Trained in order, what is drawn tells the unit of its frame; in random order, no more than how often the window has it."""
     torch.manual_seed(0)
     model = build_model({**SMALL, "predicts": "velocity", "shuffled": shuffled})
     problem = Problem(model.temporal.channels)
-    problem.train(model, 40, 5e-3)
+    problem.train(model, 80, 5e-3)
     score = problem.score(model.eval())
     assert least <= score <= most, score
 
