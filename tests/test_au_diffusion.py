@@ -137,7 +137,7 @@ def test_pictures_of_a_validation_are_faces(drawn):
 
 @pytest.mark.parametrize(("shuffled", "least", "most"), [(False, 0.9, 1.0), (True, 0.25, 0.8)])
 def test_the_score_of_units_falls_where_the_condition_is_shuffled(shuffled, least, most):
-    """Trained in order, what is drawn tells the unit of its frame; in random order, no more than how often the window has it."""
+    """Trained in order, what is drawn tells the unit of its frame; in random order, at most how often the window has it."""
     torch.manual_seed(0)
     model = build_model({**SMALL, "predicts": "velocity", "shuffled": shuffled})
     problem = Problem(model.temporal.channels)
