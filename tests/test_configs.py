@@ -105,7 +105,7 @@ NETWORKS = {  # of each kind of crop: what runs begin from, and what losses ask
     "aligned": [("syncnet_color", {}), ("wav2lip", {}), ("lip_refiner", {})],
     "davs": [("davs", {**DAVS, "people": 2, "width": 0.125})],
     "au112": [("action_units", {"temporal": "gru", "width": 0.125}),
-              ("action_units_diffusion", {"width": 0.125, "unet_width": 0.125, "autoencoder_width": 0.125, "codes": 64,
+              ("action_units_diffusion", {"width": 0.125, "unet_width": 0.0625, "autoencoder_width": 0.0625, "codes": 64,
                                           "depth": 1})],
 }
 
