@@ -15,7 +15,7 @@ a figure misses its bar.
 
 import sys
 
-from common.cli import EXIT_FAILED_JOB, run
+from common.cli import run
 
 BARS = {"AU25": 0.85, "AU26": 0.6}
 WAYS = {"own": "own sound", "swapped": "sound of another sentence", "silence": "digital silence"}
@@ -23,12 +23,9 @@ WAYS = {"own": "own sound", "swapped": "sound of another sentence", "silence": "
 
 def main(argv):
     """Measure and report; exit code 1 when a figure misses its bar."""
-    from benchmarks.au.clips import cepstra_of, open_corpus, silence, sources_line, sources_of, windows_of
+    from benchmarks.au.clips import cepstra_of, open_corpus, silence, windows_of
     from benchmarks.au.networks import open_networks, require_part
-    from benchmarks.au.reading import bar_lines, parse_reading, read_splits, reading_lines
-    from benchmarks.held_out.networks import network_lines
-    from benchmarks.held_out.people import people_lines, people_of
-    from benchmarks.outputs import write_outputs
+    from benchmarks.au.reading import parse_reading, read_splits, report_reading
 
     args = parse_reading(argv, "benchmarks.au.audio", __doc__, "results/au_audio", "configs/au_audio.yaml")
     networks = open_networks(args.checkpoint, "action_units")
@@ -44,16 +41,8 @@ def main(argv):
         return {"own": heard(cepstra_of(corpus, row), row.frames), **swapped, "silence": heard(silence(), row.frames)}
 
     splits = read_splits(corpus, networks, args, inputs, lambda tested, mfcc: tested.model.audio_to_units(mfcc)[1])
-    report = {"corpus": corpus.folder.name, "people": people_of(corpus), "splits": splits,
-              "labels": sources_of(corpus, splits), "networks": {one.name: one.facts for one in networks}}  # fmt: skip
-    report["bars"] = bars_of(splits["test"]["networks"][networks[0].name]) if "test" in splits else []
-    lines = ["# Action units from sound", "", sources_line(corpus, splits), "", *people_lines(report["people"])]
-    lines += ["", *network_lines(report["networks"]), ""]
-    table = "\n".join([*lines, *reading_lines(splits, WAYS), *bar_lines(report["bars"])])
-    write_outputs(args.out, report, table)
-    print(table)
-    print(f"written: {args.out}.json and .md")
-    return EXIT_FAILED_JOB if any(not one["holds"] for one in report["bars"]) else None
+    bars = bars_of(splits["test"]["networks"][networks[0].name]) if "test" in splits else []
+    return report_reading("Action units from sound", corpus, networks, splits, WAYS, bars, args.out)
 
 
 def bars_of(ways):

@@ -14,7 +14,7 @@ code 1 where the figure misses its bar.
 
 import sys
 
-from common.cli import EXIT_FAILED_JOB, run
+from common.cli import run
 
 LEAST = 0.8
 WAYS = {"own": "own faces", "swapped": "faces of another sentence", "still": "its first face"}
@@ -22,12 +22,9 @@ WAYS = {"own": "own faces", "swapped": "faces of another sentence", "still": "it
 
 def main(argv):
     """Measure and report; exit code 1 when the figure misses its bar."""
-    from benchmarks.au.clips import as_faces, crops_of, open_corpus, sources_line, sources_of
+    from benchmarks.au.clips import as_faces, crops_of, open_corpus
     from benchmarks.au.networks import open_networks, require_crops, require_part
-    from benchmarks.au.reading import bar, bar_lines, parse_reading, read_splits, reading_lines
-    from benchmarks.held_out.networks import network_lines
-    from benchmarks.held_out.people import people_lines, people_of
-    from benchmarks.outputs import write_outputs
+    from benchmarks.au.reading import bar, parse_reading, read_splits, report_reading
 
     args = parse_reading(argv, "benchmarks.au.classifier", __doc__, "results/au_classifier", "configs/au_classifier.yaml")
     networks, corpus = open_networks(args.checkpoint, "action_units"), open_corpus(args.corpus)
@@ -43,17 +40,9 @@ def main(argv):
         return {way: lambda _, faces=faces: faces for way, faces in given.items()}
 
     splits = read_splits(corpus, networks, args, inputs, lambda tested, faces: tested.model.read_units(faces))
-    report = {"corpus": corpus.folder.name, "people": people_of(corpus), "splits": splits,
-              "labels": sources_of(corpus, splits), "networks": {one.name: one.facts for one in networks}}  # fmt: skip
     own = splits["test"]["networks"][networks[0].name]["own"] if "test" in splits else None
-    report["bars"] = [] if own is None else [bar("mean F1", own["mean"]["f1"], LEAST)]
-    lines = ["# Action units in real faces", "", sources_line(corpus, splits), "", *people_lines(report["people"])]
-    lines += ["", *network_lines(report["networks"]), ""]
-    table = "\n".join([*lines, *reading_lines(splits, WAYS), *bar_lines(report["bars"])])
-    write_outputs(args.out, report, table)
-    print(table)
-    print(f"written: {args.out}.json and .md")
-    return EXIT_FAILED_JOB if any(not one["holds"] for one in report["bars"]) else None
+    bars = [] if own is None else [bar("mean F1", own["mean"]["f1"], LEAST)]
+    return report_reading("Action units in real faces", corpus, networks, splits, WAYS, bars, args.out)
 
 
 if __name__ == "__main__":

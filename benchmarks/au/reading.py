@@ -5,10 +5,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.au.clips import SPLIT_NAMES, labels_of, other_of, rows_of
+from benchmarks.au.clips import SPLIT_NAMES, labels_of, other_of, rows_of, sources_line, sources_of
 from benchmarks.au.networks import groups_of
 from benchmarks.au.scores import number, score_table, seeds_table
+from benchmarks.held_out.networks import network_lines
+from benchmarks.held_out.people import people_lines, people_of
+from benchmarks.outputs import write_outputs
 from common.action_units import LABELS
+from common.cli import EXIT_FAILED_JOB
 from common.errors import InputError
 from metrics.formulas.units import count_units, unit_scores
 
@@ -66,12 +70,31 @@ def read_splits(corpus, networks, args, inputs, read):
     return found
 
 
-def reading_lines(splits, names):
-    """Lines of Markdown: the tables of `read_splits`.
+def report_reading(title, corpus, networks, splits, names, bars, out):
+    """Write OUT.json and OUT.md, print the table.
 
     Args:
-        splits: what `read_splits` gives; names: {way: its words}, of which the first one is judged.
+        title: of the table; corpus: PreparedCorpus; networks: list of benchmarks.au.networks.Tested.
+        splits: what `read_splits` gives; names: {way: its words}, of which the first one is judged; bars: list of `bar`.
+        out: Path without suffix.
+
+    Returns:
+        the exit code: EXIT_FAILED_JOB where a bar is missed, else None.
     """
+    report = {"corpus": corpus.folder.name, "people": people_of(corpus), "splits": splits,
+              "labels": sources_of(corpus, splits), "networks": {one.name: one.facts for one in networks},
+              "bars": bars}  # fmt: skip
+    lines = [f"# {title}", "", sources_line(corpus, splits), "", *people_lines(report["people"]), ""]
+    lines += [*network_lines(report["networks"]), "", *_split_lines(splits, names), *bar_lines(bars)]
+    table = "\n".join(lines)
+    write_outputs(out, report, table)
+    print(table)
+    print(f"written: {out}.json and .md")
+    return None if all(one["holds"] for one in bars) else EXIT_FAILED_JOB
+
+
+def _split_lines(splits, names):
+    """Lines of Markdown: the tables of `read_splits`; arguments as of `report_reading`."""
     lines, first = [], next(iter(names))
     for split, found in splits.items():
         left_out = f"; {found['left_out']} without action units are left out" if found["left_out"] else ""

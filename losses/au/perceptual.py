@@ -24,6 +24,10 @@ class Perceptual(Term):
         super().__init__()
         self.network, self.origin = network.eval().requires_grad_(False), origin or {}
 
+    def facts(self):
+        """What a checkpoint tells its reader: who taught the network, and must not judge it."""
+        return self.origin
+
     def train(self, mode=True):
         """The frozen network stays as it is."""
         super().train(mode)
@@ -69,10 +73,6 @@ class PerceptualUnits(Perceptual):
             raise InputError(f"{key}: made for faces of {found.model.face_size} pixels, the model makes others")
         return {**options, "classifier": found.model.unit_classifier, "origin": origin_of(found)}
 
-    def facts(self):
-        """What a checkpoint tells its reader: who taught the network, and must not judge it."""
-        return self.origin
-
     def maps(self, faces):
         """See Perceptual."""
         return self.network.maps(faces)
@@ -96,7 +96,3 @@ class PerceptualVgg(Perceptual):
             raise InputError(f"{key}: name a file of VGG-19's weights (torchvision's vgg19-dcbb9e9d.pth)")
         found = setting.load(options["weights"], VGG, key)
         return {**options, "weights": found.model, "origin": origin_of(found)}
-
-    def facts(self):
-        """As of PerceptualUnits."""
-        return self.origin
