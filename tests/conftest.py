@@ -81,24 +81,15 @@ def refused(job, tmp_path, capfd):
 
 
 @pytest.fixture
-def draws(monkeypatch):
-    """Takes away the drawing of curves, which takes a second, from whoever does not test it; gives what draws them."""
-    from training.logging import curve
-
-    real = curve.draw_curves
-    monkeypatch.setattr("training.logging.log.draw_curves", lambda *_: None)
-    return real
-
-
-@pytest.fixture
-def write_log(tmp_path, draws):
-    """Open a Log in `tmp_path/run`; its lines are collected in `write_log.lines`."""
+def write_log(tmp_path):
+    """Open a Log in `tmp_path/run`, which draws curves where `curve` is True; its lines are collected in `write_log.lines`."""
     from training.logging.log import Log
 
     lines, logs = [], []
 
     def write(start=0, steps=None, folder="run", losses=None, **train):
-        config = {"name": folder, "losses": losses, "train": {"log_every": 2, "tensorboard": "off", "print_every": 0, **train}}
+        train = {"log_every": 2, "tensorboard": "off", "curve": False, "print_every": 0, **train}
+        config = {"name": folder, "losses": losses, "train": train}
         logs.append(Log(tmp_path / folder, config, lines.append, start=start, steps=steps))
         return logs[-1]
 

@@ -55,7 +55,8 @@ def family_config(name, corpus, expert, runs, *more):
     given = load_config(path, overrides)
     small = {"name": name, "data.corpus": corpus, "data.crop": None, "data.workers": 0, "train.batch_size": 2,
              "train.validate_batches": 1, "train.device": "cpu", "train.threads": 1, "train.runs": runs, "train.steps": 4,
-             "train.precision": "auto", "train.tensorboard": "off", "train.progress": False, "optim.warmup": 0}  # fmt: skip
+             "train.precision": "auto", "train.tensorboard": "off", "train.curve": False, "train.progress": False,
+             "optim.warmup": 0}  # fmt: skip
     if given["model"].get("width", 2) <= 1:
         small["model.width"] = WIDTHS.get(name, 0.25)
     if "sync" in given["losses"]:

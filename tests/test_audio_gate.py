@@ -174,7 +174,7 @@ def config(tmp_path):
         "losses": {"l1": {"weight": 0.9}, "temporal_lip": {"weight": 0.1}},
         "train": {"batch_size": 2, "steps": 4,
                   "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 2,
-                  "validate_batches": 1, "threads": 1, "tensorboard": "off"},
+                  "validate_batches": 1, "threads": 1, "tensorboard": "off", "curve": False},
     }))  # fmt: skip
     return path
 

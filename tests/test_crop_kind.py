@@ -42,7 +42,7 @@ def start(corpora, tmp_path):
 
     def make(kind, *overrides):
         path = tmp_path / "config.yaml"
-        train = {"batch_size": 1, "tensorboard": "off", "device": "cpu"}
+        train = {"batch_size": 1, "tensorboard": "off", "curve": False, "device": "cpu"}
         train |= {"threads": 1, "runs": str(tmp_path / "runs"), "validate_batches": 1}
         path.write_text(json.dumps({
             "name": "try", "model": SMALL, "train": train, "losses": {"l1": {"weight": 1.0}},

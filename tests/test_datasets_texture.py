@@ -204,7 +204,7 @@ def write_config(tmp_path):
             "losses": {"l1": {"weight": 0.9}, **losses},
             "train": {"batch_size": 2, "steps": 2,
                   "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 2,
-                      "validate_batches": 1, "threads": 1, "tensorboard": "off"},
+                      "validate_batches": 1, "threads": 1, "tensorboard": "off", "curve": False},
         }  # fmt: skip
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump(config))

@@ -28,7 +28,7 @@ def save(path, section, facts=None):
 def test_a_run_and_one_that_resumes_it_name_the_judges_of_their_start(tmp_path):
     start = save(tmp_path / "start.safetensors", SMALL, {"sync": JUDGE, "temporal_lip": {"lip_weight": {"a": 1.0}}})
     config = tmp_path / "config.yaml"
-    train = {"batch_size": 1, "tensorboard": "off", "device": "cpu", "threads": 1, "init": start}
+    train = {"batch_size": 1, "tensorboard": "off", "curve": False, "device": "cpu", "threads": 1, "init": start}
     train["runs"] = str(tmp_path / "runs")
     config.write_text(json.dumps({
         "name": "try", "model": SMALL, "train": train, "losses": {"l1": {"weight": 1.0}},

@@ -265,7 +265,7 @@ def config(tmp_path, corpus):
         "losses": {"l1": {"weight": 1.0}},
         "train": {"batch_size": 2, "steps": 3,
                   "device": "cpu", "runs": str(tmp_path / "runs"), "log_every": 1, "validate_every": 3,
-                  "validate_batches": 1, "threads": 1, "tensorboard": "off"},
+                  "validate_batches": 1, "threads": 1, "tensorboard": "off", "curve": False},
     }))  # fmt: skip
     return path
 

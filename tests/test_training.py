@@ -91,7 +91,7 @@ def test_dry_run_writes_nothing(write_config, tmp_path, capsys):
 
 
 def test_a_run_writes_its_folder_and_its_weights_load(write_config, tmp_path):
-    assert run(train_script.main, [str(write_config())]) == 0
+    assert run(train_script.main, [str(write_config()), "train.curve=true"]) == 0
     folder = tmp_path / "runs" / "try"
     names = {path.name for path in folder.iterdir()}
     assert names >= {"config.yaml", "log.jsonl", "checkpoint.pt", "last.safetensors", "best.safetensors", "curve.png"}

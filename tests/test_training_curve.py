@@ -14,12 +14,11 @@ from training.logging.picture_grid import GAP, MARGIN, TITLE, Faces, _wrapped, f
 from training.logging.rows import read_rows
 
 
-def test_curves_of_one_run_and_of_two(write_log, draws, tmp_path, capsys, monkeypatch):
+def test_curves_of_one_run_and_of_two(write_log, tmp_path, capsys):
     from PIL import Image
 
-    monkeypatch.setattr("training.logging.log.draw_curves", draws)
     for folder in ("run", "other"):
-        log = write_log(folder=folder)
+        log = write_log(folder=folder, curve=True)
         learn(log, 1, 12)
         log.step(13, {"total": float("nan"), "adversary/real": 1.0, "sync_classification": 0.7}, waited=0.0, took=0.1)
         log.step(14, {"total": float("nan"), "adversary/real": 1.0, "sync_classification": 0.7}, waited=0.0, took=0.1)
@@ -54,9 +53,8 @@ def test_every_figure_has_one_panel_with_its_validation(values):
     assert len(dict(panels)) == len(panels)
 
 
-def test_accuracies_counts_and_several_adversaries_are_drawn(write_log, draws, monkeypatch):
-    monkeypatch.setattr("training.logging.log.draw_curves", draws)
-    log = write_log()
+def test_accuracies_counts_and_several_adversaries_are_drawn(write_log):
+    log = write_log(curve=True)
     for step in range(1, 5):
         figures = {"sync": 0.7, "sync/accuracy": 0.5 + step / 10, "sync/windows": 12345, "adversary/sharp/patch": 1.0}
         log.step(step, {"total": 1.0, **figures, "adversary/sharp/whole": 2.0, "rate": 1e-4, "gradient/sharp": 2.0},
@@ -72,22 +70,21 @@ def test_accuracies_counts_and_several_adversaries_are_drawn(write_log, draws, m
 
 
 @pytest.mark.parametrize("name", ["sync_classification", "judge"])
-def test_chance_is_marked_whatever_the_loss_is_called(write_log, draws, monkeypatch, name):
+def test_chance_is_marked_whatever_the_loss_is_called(write_log, monkeypatch, name):
     marked = []
     monkeypatch.setattr(curve, "_mark_chance", lambda axes: marked.append(axes.get_title(loc="left")))
     log = write_log(losses={"l1": {"weight": 1}, name: {"loss": "sync_classification", "weight": 1}})
     for step in range(1, 5):
         log.step(step, {"l1": 1.0, name: 0.7}, waited=0.0, took=0.1)
-    draws([write_log.folder / "log.jsonl"], write_log.folder / "curve.png")
+    curve.draw_curves([write_log.folder / "log.jsonl"], write_log.folder / "curve.png")
     assert marked == [name]
     for broken in ("losses: 5", "losses: [l1]", "[", ""):
         (write_log.folder / "config.yaml").write_text(broken)
         assert curve._two_way_loss_of(write_log.folder) in ("sync_classification", None)
 
 
-def test_settings_that_changed_are_marked(write_log, draws, monkeypatch):
-    monkeypatch.setattr("training.logging.log.draw_curves", draws)
-    log, marks = write_log(steps=12), []
+def test_settings_that_changed_are_marked(write_log, monkeypatch):
+    log, marks = write_log(steps=12, curve=True), []
     monkeypatch.setattr(curve, "_mark", lambda axes, step, text, *how: marks.append((axes.get_title(), step, text)))
     learn(log, 1, 4)
     log.changes(4, {"optim.lr": [1e-4, 2e-5], "train.batch_size": [16, 8], "clips.train": [900, 1000]})
@@ -97,12 +94,11 @@ def test_settings_that_changed_are_marked(write_log, draws, monkeypatch):
     assert len(marks) == len(curve.panels_of([curve.series_of(curve.read_rows(write_log.folder))]))
 
 
-def test_curves_need_rows_and_matplotlib(write_log, draws, monkeypatch, capsys):
-    monkeypatch.setattr("training.logging.log.draw_curves", draws)
-    write_log().close()
+def test_curves_need_rows_and_matplotlib(write_log, monkeypatch, capsys):
+    write_log(curve=True).close()
     assert "nothing was logged" in write_log.lines[-1]
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    log = write_log()
+    log = write_log(curve=True)
     learn(log, 1, 2)
     log.close()
     assert write_log.lines[-1] == curve.NO_MATPLOTLIB and not (write_log.folder / "curve.png").exists()

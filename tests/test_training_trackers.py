@@ -143,7 +143,7 @@ def test_names_in_trackers():
 
 
 def test_trackers_are_closed_where_the_curve_fails(write_log, wandb, monkeypatch):
-    log = write_log(wandb="faces")
+    log = write_log(wandb="faces", curve=True)
     learn(log, 1, 2)
     monkeypatch.setattr("training.logging.log.draw_curves", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

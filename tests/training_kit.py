@@ -23,7 +23,7 @@ def small_config(corpus, runs, **changes):
         "data": {"corpus": str(corpus), "window": 1, "workers": 0},
         "losses": {"l1": {"weight": 1.0}},
         "train": {"batch_size": 2, "steps": 4, "device": "cpu", "runs": str(runs), "log_every": 1, "validate_every": 2,
-                  "validate_batches": 1, "threads": 1, "tensorboard": "off", "print_every": 0},
+                  "validate_batches": 1, "threads": 1, "tensorboard": "off", "curve": False, "print_every": 0},
     }  # fmt: skip
     for key, value in changes.items():
         config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) and key not in ("model", "losses") else value

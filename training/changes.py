@@ -3,8 +3,9 @@
 from common.schema import shown
 
 # Settings that change nothing of what is learned, measured or timed.
-_OUTSIDE = {"train.minutes", "train.runs", "train.keep", "train.checkpoint_every", "train.progress", "train.print_every",
-            "train.tensorboard", "train.wandb", "train.init", "train.cpu_config", "data.workers", "name"}  # fmt: skip
+_OUTSIDE = {"train.minutes", "train.runs", "train.keep", "train.checkpoint_every", "train.progress", "train.curve",
+            "train.print_every", "train.tensorboard", "train.wandb", "train.init", "train.cpu_config", "data.workers",
+            "name"}  # fmt: skip
 # Settings, or beginnings of their names, that decide what a value of validation means. Settings that select clips are not among
 # them: the clips themselves are compared (clips.val, clips.unseen). Negatives are: an expert is validated with them, too.
 _OF_VALIDATION = (

@@ -149,6 +149,7 @@ _train = Section({
     "keep": Number(3, 1, 10**6, "newest snapshots that are kept", whole=True),
     "snapshot_dtype": Choice("float32", ("float32", "float16", "bfloat16"), "of the safetensors"),
     "progress": Flag(True, "a bar on a terminal"),
+    "curve": Flag(True, "`curve.png` is drawn when the run ends"),
     "print_every": Number(60, 0, 86400, "seconds between lines of progress where there is no terminal; 0: each row of the log"),
     "cpu_config": Text(None, "config of the same network for CPU cores, which is named where a run would take days on a CPU"),
     "tensorboard": Choice("auto", ("auto", "on", "off"), "auto: where it is installed"),

@@ -44,6 +44,7 @@ class Log:
         with atomic_output(folder / "config.yaml") as path:
             path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         self._folder, self._every, self._last = folder, train["log_every"], steps
+        self._curve = train.get("curve", True)
         self._rows = Rows(folder / "log.jsonl", start)
         earlier = next((row["minutes"] for row in reversed(self._rows.kept) if row.get("minutes") is not None), 0.0)
         self._begun = time.monotonic() - 60 * earlier
@@ -122,7 +123,7 @@ class Log:
         self._progress.note(text)
 
     def close(self):
-        """End the bar, draw `curve.png`, close the trackers. Whatever ended the run; a second call does nothing."""
+        """End the bar, draw `curve.png` if the config wants it, close the trackers. Whatever ended the run; a second call does nothing."""
         if not self._open:
             return
         self._open = False
@@ -130,7 +131,7 @@ class Log:
             for tracker in self._trackers:
                 stack.callback(tracker.close)
             self._progress.close()
-            if complaint := draw_curves([self._folder], self._folder / "curve.png"):
+            if self._curve and (complaint := draw_curves([self._folder], self._folder / "curve.png")):
                 self.note(complaint)
 
     def _write(self, step, values):
