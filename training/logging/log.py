@@ -123,7 +123,7 @@ class Log:
         self._progress.note(text)
 
     def close(self):
-        """End the bar, draw `curve.png` if the config wants it, close the trackers. Whatever ended the run; a second call does nothing."""
+        """End the bar, draw `curve.png` if the config wants it, close the trackers; a second call does nothing."""
         if not self._open:
             return
         self._open = False
