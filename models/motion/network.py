@@ -119,6 +119,11 @@ class PcAvs(Network):
             told["read_frames"] = 0 if reader is None or people is None else reader[1] // pose[0]
         return told
 
+    @classmethod
+    def adopted(cls, state):
+        """See models.network.Network: kernels of modulated convolutions lose their first axis, of length 1."""
+        return {name: tensor[0] if tensor.dim() == 5 and len(tensor) == 1 else tensor for name, tensor in state.items()}
+
     # --- what the rest of the code asks -----------------------------------------------------------------------------------
 
     @property
