@@ -15,12 +15,14 @@ class Network(nn.Module):
         published: the section `model` of the published network, without its name.
         published_data: what its code does to faces and sound, as the section `data` of a config says it.
         bundle: where it is published as several state dicts in one file: their names -> the parts of the network.
+        files: where it is published as a file for each part: names of the parts in the names of the files -> parts.
         unused: beginnings of names in a published file of tensors that no output depends on and that the network does not have.
         needs: fields of a batch (`datasets.fields`) that `forward` reads.
         gives: names of the outputs of `forward`.
         colours: names of the tensors whose channels are colours -> the axis that holds them, in groups of three.
         optional: names of modules that a checkpoint may lack as a whole where training begins from all of it (`train.init`
-            without parts), such as those of a later stage. They begin with new weights then, and the run says which.
+            without parts), such as those of a later stage. They begin with new weights then, and the run says which. A name
+            may lead into a module.
         begins: parts that do not learn here, so that a training must begin from a checkpoint that has them (`train.init`).
         judging: name of the module with which the network judges others in reports; None: it judges none, or as a whole.
         stages: where a network grows by stages (an option `stage`): part -> the first stage that has it; {} elsewhere.
@@ -31,6 +33,7 @@ class Network(nn.Module):
     published: dict = {}
     published_data: dict = {}
     bundle: dict[str, str] = {}
+    files: dict[str, str] = {}
     unused: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
@@ -44,6 +47,11 @@ class Network(nn.Module):
     def published_section(cls, state):
         """Section `model` of a published file, without its name, from its tensors under the network's own names."""
         return dict(cls.published)
+
+    @classmethod
+    def adopted(cls, state):
+        """Tensors of published files, under the network's own names -> the same in its own shapes."""
+        return state
 
     def parts(self):
         """dict of part name -> tuple of names of modules: the parts that a config may start, freeze or give their own rate.
