@@ -41,7 +41,7 @@ def seen(place, warp):
     return place_of(warped(dot(place), torch.from_numpy(warp[None].astype(np.float32))))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(st.floats(-0.4, 0.4), st.floats(-0.4, 0.4), st.integers(0, 99))
 def test_a_known_similarity_moves_a_landmark_as_it_says(x, y, seed):
     change = draw_change(np.random.default_rng(seed), 8, OPTIONS)
@@ -74,7 +74,7 @@ def test_moments_are_blends_of_neighbours_and_held_at_the_ends():
     np.testing.assert_allclose(found, [[0.25, 0.75, 1.25, 1.75, 2.25], [0, 0.5, 2, 3.5, 4]], atol=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 999), st.integers(1, 30), st.sampled_from(["both", "space", "time"]))
 def test_draws_stay_in_their_range(seed, length, of):
     dx, dy, scale, roll, offset, rate = draw_change(np.random.default_rng(seed), length, {**OPTIONS, "of": of})

@@ -8,9 +8,9 @@ The kinds of change of `augmented` are those of the paper (arXiv 2104.11116), th
 import numpy as np
 
 from common.suggest import refuse_unknown
-from datasets.fields.pictures import _face
+from datasets.fields.pictures import frames_of
 from datasets.fields.registry import register
-from datasets.fields.speech import FULL_SCALE, _hushed
+from datasets.fields.speech import FULL_SCALE, hushed_frames
 from datasets.fields.views import (
     OF,
     centred_crop,
@@ -52,7 +52,7 @@ def log_mel(window):
         places = (starts - first)[:, None] + np.arange(COLUMNS)
         return np.ascontiguousarray(columns[:, places].transpose(1, 0, 2))[:, None]
 
-    windows, hushed = cut(False), _hushed(window)
+    windows, hushed = cut(False), hushed_frames(window)
     return np.where(hushed[:, None, None, None], cut(True), windows) if hushed.any() else windows
 
 
@@ -74,7 +74,7 @@ def _shipped(window):
     """The window's faces, by the first of the fields that need them; {} for the others."""
     names = window.data.fields
     first = next(name for name in names if name in VIEWS)
-    return _face(window, "face") if "face" not in names and window.name == first else {}
+    return frames_of(window, "face") if "face" not in names and window.name == first else {}
 
 
 @register(
