@@ -34,7 +34,7 @@ from losses.motion.alignment import ViewAlignment
 from losses.motion.crossed import CrossedCycle, CrossedMoments
 from losses.motion.mouth_match import MouthMatch
 from losses.motion.perceptual import DrawnVgg
-from losses.motion.pose_blind import PoseBlind
+from losses.motion.pose_blind import PoseBlind, PoseReading
 from losses.motion.speech_contrast import SpeechContrast
 from losses.motion.two_scale import TwoScale
 from losses.reconstruction import L1Loss, LaplacianLoss
@@ -88,6 +88,7 @@ LOSSES = {
     "speech_contrast": SpeechContrast,
     "mouth_match": MouthMatch,
     "pose_blind": PoseBlind,
+    "pose_reading": PoseReading,
     "two_scale": TwoScale,
     "drawn_vgg": DrawnVgg,
     "crossed_cycle": CrossedCycle,

@@ -101,12 +101,11 @@ class TwoScale(Term):
         """`audio_face`, `video_face` (B, K, 3, S, S), `drawn` (K,) their places in `face` (B, T, 3, S, S) -> scalar."""
         real = batch["face"].index_select(1, outputs["drawn"]).flatten(0, 1)
         drawn = [outputs[name].flatten(0, 1) for name in (*self.faces, *self.crossed)]
-        count = len(self.faces)
         scales = self.judge.fixed(torch.cat(drawn))
         patches = torch.cat([maps[-1].detach().flatten() for maps in scales])
         value = -self.adversarial * len(drawn) * sum(maps[-1].mean() for maps in scales) / len(scales)
         if self.matching:
-            value = value + self.matching * self._matched(torch.cat(drawn[:count]), real, scales)
+            value = value + self.matching * self._matched(torch.cat(drawn[: len(self.faces)]), real, scales)
         return value, {"patches": ((patches < 0).sum(), patches.new_full((), patches.numel()))}
 
     def _matched(self, drawn, real, scales):
@@ -114,22 +113,8 @@ class TwoScale(Term):
         with torch.no_grad():
             wanted = self.judge.fixed(real)
         drives, total = len(drawn) // len(real), 0.0
-        pictures = zip(halved(2 * drawn - 1, len(scales)), halved(2 * real - 1, len(scales)), strict=True)
-        for maps, goals, (made, true) in zip(scales, wanted, pictures, strict=True):
-            pairs = [(one[: len(drawn)], goal) for one, goal in zip(maps[:-1], goals[:-1], strict=True)]
-            layers = [self._apart(*pair, drives) for pair in pairs]
-            total = total + self.image * self._apart(made, true, drives) + sum(layers)
+        for maps, goals in zip(scales, wanted, strict=True):
+            pairs = zip(maps[:-1], goals[:-1], strict=True)
+            layers = [(one[: len(drawn)].unflatten(0, (drives, -1)) - goal).abs().mean() for one, goal in pairs]
+            total = total + drives * (self.image * layers[0] + sum(layers[1:]))
         return total / len(scales)
-
-    @staticmethod
-    def _apart(found, wanted, drives):
-        """(drives N, ...) and (N, ...) -> the sum over the drives of the mean absolute difference."""
-        return drives * (found - wanted.repeat(drives, *[1] * (wanted.dim() - 1))).abs().mean()
-
-
-def halved(pictures, scales):
-    """The pictures at each scale: a mean of 3 x 3 pixels at every second one, without the padding, as published."""
-    found = [pictures]
-    while len(found) < scales:
-        found.append(F.avg_pool2d(found[-1], 3, 2, 1, count_include_pad=False))
-    return found
