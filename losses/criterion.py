@@ -30,6 +30,13 @@ from losses.landmarks import LandmarkDistance
 from losses.lip_patches import LipDistance, LipPatchLoss
 from losses.lip_sync import SyncContrast, SyncLandmarks, SyncMovement
 from losses.lips import LipCoefficients, LipOpening, LipSpread, LipVelocity
+from losses.motion.alignment import ViewAlignment
+from losses.motion.crossed import CrossedCycle, CrossedMoments
+from losses.motion.mouth_match import MouthMatch
+from losses.motion.perceptual import DrawnVgg
+from losses.motion.pose_blind import PoseBlind, PoseReading
+from losses.motion.speech_contrast import SpeechContrast
+from losses.motion.two_scale import TwoScale
 from losses.reconstruction import L1Loss, LaplacianLoss
 from losses.spatial import SpatialTextureLoss
 from losses.sync import SyncChoice, SyncClassification, SyncLoss
@@ -78,6 +85,15 @@ LOSSES = {
     "perceptual_vgg": PerceptualVgg,
     "codebook": Codebook,
     "noise_error": NoiseError,
+    "speech_contrast": SpeechContrast,
+    "mouth_match": MouthMatch,
+    "pose_blind": PoseBlind,
+    "pose_reading": PoseReading,
+    "two_scale": TwoScale,
+    "drawn_vgg": DrawnVgg,
+    "crossed_cycle": CrossedCycle,
+    "crossed_moments": CrossedMoments,
+    "view_alignment": ViewAlignment,
 }
 _OWN_KEYS = ("loss", "of", "weight", "enable_when", "optim")
 REST = "rest"  # the weight that makes the weights of the terms that are switched on sum to 1

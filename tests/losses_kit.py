@@ -1,5 +1,6 @@
 """Networks and losses at a small size, each with what it is called with: for tests of precision and of compiling."""
 
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -184,13 +185,31 @@ TERMS = {  # options of a config beside the weight
     "perceptual_vgg": {"weights": "vgg19"},
     "codebook": {},
     "noise_error": {},
+    "speech_contrast": {"frames": 2, "shift": 1},
+    "mouth_match": {},
+    "pose_blind": {},
+    "pose_reading": {},
+    "two_scale": {"width": 0.125, "adversarial": 0.1},
+    "drawn_vgg": {"weights": "vgg19"},
+    "crossed_cycle": {"relative": True},
+    "crossed_moments": {},
+    "view_alignment": {"reach": 2},
 }
 
 
+@cache
+def pcavs():
+    """A network of motion that gives all outputs."""
+    return build_model({"name": "pcavs", "face_size": 64, "width": 0.125, "people": 3, "crossed": "swap", "second_view": True})
+
+
 def setting_of(name):
-    """What the loss of that name may ask for; those of DAVS ask for the sizes of the network."""
+    """What the loss of that name may ask for; those of DAVS and of motion ask for the sizes of the network."""
     common = {"load": lambda path, network, key=None: Found(network), "released": lambda name: name}
-    if not LOSSES[name].__module__.startswith("losses.davs."):
+    room = LOSSES[name].__module__.split(".")[1]
+    if room == "motion":
+        return Setting(**common, model=pcavs(), width=0.125)
+    if room != "davs":
         return Setting(**common)
     sizes = {"words": 7, "people": 3, "speech_frames": 4, "speech_stride": 1, "drawn_frames": 2, "identity_frames": 3}
     model = build_model({"name": "davs", "face_size": 96, "width": 0.125, **sizes})
@@ -252,5 +271,10 @@ def fields_and_outputs():
                "identity_people": rand(2, 3, 3) - 0.5, "drawn_units": rand(2, 5, 5) * 4 - 2,
                "latents": rand(2, 5, 3, 24, 24), "latent_codes": rand(2, 5, 3, 24, 24), "code_shares": rand(16) / 8,
                "noise_predicted": rand(2, 3, 3, 24, 24), "noise": rand(2, 3, 3, 24, 24),
-               "noised_frames": torch.tensor([[0, 2, 3], [1, 2, 4]])}  # fmt: skip
+               "noised_frames": torch.tensor([[0, 2, 3], [1, 2, 4]]),
+               "audio_mouth": rand(2, 5, 16) - 0.5, "video_mouth": rand(2, 5, 16) - 0.5, "crossed_face": rand(2, 2, 3, 96, 96),
+               "pose_people": rand(2, 3) * 4, "pose_reader": rand(2, 3) * 4,
+               "mouth_codes": rand(2, 5, 12) - 0.5, "pose_codes": rand(2, 5, 4) - 0.5}  # fmt: skip
+    for name, frames in (("crossed", 2), ("wanted", 2), ("view", 5), ("expected", 5)):
+        outputs |= {f"{name}_mouth": rand(2, frames, 12) - 0.5, f"{name}_pose": rand(2, frames, 4) - 0.5}
     return batch, outputs

@@ -1,4 +1,4 @@
-"""What a term of DAVS asks of the network that is trained (`losses.term.Setting.model`)."""
+"""What a term asks of the network that is trained (`losses.term.Setting.model`): its outputs, frames and people."""
 
 from common.errors import InputError
 
@@ -19,8 +19,8 @@ def model_giving(setting, name, *outputs):
     if missing:
         stage = getattr(model, "stage", None)
         found = "the network" if stage is None else f"the network at model.stage={stage}"
-        raise InputError(f"losses.{name}: needs {' and '.join(missing)}, which {found} does not give; take a davs network "
-                         "of a later stage, or remove this loss")  # fmt: skip
+        raise InputError(f"losses.{name}: needs {' and '.join(missing)}, which {found} does not give; take a network, "
+                         "a stage or options that give it, or remove this loss")  # fmt: skip
     return model
 
 
