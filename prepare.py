@@ -53,10 +53,12 @@ from datasets.words import begin_vocabulary
 from datasets.workers.cluster import ray_workers
 from datasets.workers.jobs import Workers
 from faces.eyes_nose import SIZE as AU_SIZE
+from faces.shot_alignment import SIZE as PCAVS_SIZE
 from faces.texture import CLUSTERS, COMPACTNESS, TextureSpec, block_size
 from training.checkpoint import load_checkpoint
 
 LOCK = "prepare.lock"  # of --out: a second prepare.py is told who works there
+SIZES = {"au112": AU_SIZE, "au128": AU_SIZE, "pcavs": PCAVS_SIZE}  # usual sides of crops
 MEL = "mel"  # in place of a judge
 AV_JUDGES = tuple(Path(__file__).resolve().parent / "checkpoints" / f"lip_sync_{one}.safetensors" for one in "ab")
 
@@ -68,13 +70,15 @@ def parse_arguments(argv):
     parser.add_argument("--root", help="folder of the corpus")
     parser.add_argument("--out", required=True, help="folder for the prepared clips; made when missing")
     parser.add_argument("--crop", default="aligned",
-                        choices=("aligned", "box", "davs", "au112", "au128"), help="face crop: aligned by eyes and "
+                        choices=("aligned", "box", "davs", "au112", "au128", "pcavs"), help="face crop: aligned by eyes and "
                         "nose, a box, davs, the alignment of DAVS by eyes and mouth, au112, that of the action-unit papers "
-                        "by eyes and nose, nearer to the face, or au128, that of their published code, nearer still "
+                        "by eyes and nose, nearer to the face, au128, that of their published code, nearer still, or "
+                        "pcavs, that of PC-AVS, with one scale and one turn for a shot "
                         "(default: aligned)")  # fmt: skip
     parser.add_argument("--raw_crops", action="store_true", help="lay each crop by the landmarks of its own frame alone, as "
                         "the published codes do; they tremble (default: crops are smoothed over time)")  # fmt: skip
-    parser.add_argument("--size", type=int, help=f"side of the stored crops in pixels (default: 96, for au crops {AU_SIZE})")
+    parser.add_argument("--size", type=int, help=f"side of the stored crops in pixels (default: 96, for au crops {AU_SIZE}, "
+                        f"for pcavs {PCAVS_SIZE})")  # fmt: skip
     parser.add_argument("--fps", type=int, default=25, help="frame rate every clip is brought to (default: 25)")
     parser.add_argument("--detector", default="mediapipe", help="mediapipe or face-alignment (default: mediapipe)")
     parser.add_argument("--unseen_speakers", default="", help="speakers to hold out whole, separated by commas; "
@@ -142,7 +146,7 @@ def main(argv):
     args = parse_arguments(argv)
     settle_layout(args)
     if args.size is None:
-        args.size = AU_SIZE if args.crop in ("au112", "au128") else PrepareSettings.size
+        args.size = SIZES.get(args.crop, PrepareSettings.size)
     check_arguments(args)
     out = Path(args.out)
     if args.ray:

@@ -1,11 +1,12 @@
 """Face crops and their way back into the frame.
 
-Six kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
+Seven kinds. `box` is Wav2Lip's: an upright rectangle resized to a square, so that released weights work. `aligned` is a
 similarity transform that brings the stable points of the face to fixed places, whatever the roll of the head. `window` is an
 upright square of the frame's own pixels (`faces.window`). None of these looks at jaw or lips: a crop whose border follows the
 chin would tell the model how far the real mouth is open. Nor does `au112`, the alignment of the action-unit papers by eyes and
 nose (`faces.eyes_nose`); `au128`, that of their released code, follows one mouth corner a little. `davs` is the alignment of
-DAVS by eyes and mouth corners (`faces.three_points`).
+DAVS by eyes and mouth corners (`faces.three_points`). `pcavs` has one scale and one turn for a shot, and follows the mouth
+(`faces.shot_alignment`).
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
-from faces import eyes_nose, three_points
+from faces import eyes_nose, shot_alignment, three_points
 from faces.eyes_nose import eyes_nose_poses, released_poses
 from faces.landmarks import CANONICAL_JAW, CANONICAL_STABLE, JAW, STABLE, apply_affine, fit_similarity
 from faces.laying import paste
+from faces.shot_alignment import shot_poses
 from faces.three_points import steady_poses, three_point_poses
 from faces.tracking.smoothing import smooth_poses
 from faces.window import WindowCrop, plan_windows
@@ -29,14 +31,15 @@ CORNERS = np.array([(x, ALIGNED_TOP + y) for x in (-ALIGNED_SIDE / 2, ALIGNED_SI
 BOX_EXTENT = (-1.0, -0.75, 1.0, 1.88)
 SMOOTH_SECONDS = 0.16
 WAV2LIP_PADS = (0, 10, 0, 0)
-KINDS = ("aligned", "box", "window", "davs", "au112", "au128")
+KINDS = ("aligned", "box", "window", "davs", "au112", "au128", "pcavs")
 SQUARES = {  # of the kinds that a similarity cuts out: side in eye distances, and the outer top left corner
     "aligned": (ALIGNED_SIDE, (-ALIGNED_SIDE / 2, ALIGNED_TOP)),
     "davs": (three_points.SIDE, three_points.START),
     "au112": (eyes_nose.SIDE, eyes_nose.START),
     "au128": (eyes_nose.RELEASED_SIDE, eyes_nose.RELEASED_START),
+    "pcavs": (shot_alignment.SIDE, shot_alignment.START),
 }
-FITS = {  # to own templates
+FITS = {  # of single frames to own templates
     "davs": (three_point_poses, three_points.TEMPLATE),
     "au112": (eyes_nose_poses, eyes_nose.TEMPLATE),
     "au128": (released_poses, eyes_nose.RELEASED),
@@ -183,7 +186,7 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
         fps: frames per second; the smoothing kernel has a fixed width in seconds.
         smooth: smooth the path of the crop over time inside each shot, without lead or lag, see `smooth_poses`, and
             `faces.three_points.steady_poses` for "davs", "au112" and "au128"; without it, those are fitted in each frame
-            alone, as published.
+            alone, as published. "pcavs" takes no notice of it: its own recursion is part of it.
 
     Returns:
         list of N crops; None where there is no face.
@@ -195,12 +198,12 @@ def plan_crops(track, spec, *, fps=25, smooth=True):
     if spec.kind == "window":
         return plan_windows(track, poses, spec.size, sigma)
     fit, template = FITS.get(spec.kind, (None, None))
-    published = None if fit is None else fit(track.landmarks)
+    published = fit(track.landmarks) if fit else shot_poses(track) if spec.kind == "pcavs" else None
     plan = [None] * len(track)
     for start, end in track.runs():
         if published is None:
             path = smooth_poses(poses[start:end], CORNERS, sigma)
-        elif smooth:
+        elif smooth and fit:
             path = steady_poses(published[start:end], poses[start:end], CORNERS, float(fps), template.mean(0))
         else:
             path = published[start:end]

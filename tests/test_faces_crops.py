@@ -210,7 +210,7 @@ def test_a_wrong_box_is_refused(box):
 
 
 def test_unknown_kinds_and_styles_are_refused():
-    with pytest.raises(InputError, match="aligned, box, window, davs, au112 or au128"):
+    with pytest.raises(InputError, match="aligned, box, window, davs, au112, au128 or pcavs"):
         CropSpec("round")
     with pytest.raises(InputError, match="feather, face or hard"):
         paste_mask(96, "soft")

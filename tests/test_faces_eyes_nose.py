@@ -83,5 +83,5 @@ def test_a_head_that_comes_nearer_is_followed_and_frames_without_a_face_have_no_
 def test_its_paste_ends_below_the_chin_and_unknown_kinds_are_refused():
     mask = paste_mask(112, "face", "au112")
     assert mask[-1].max() < 0.05 and mask[int(112 * 0.92), 56] > 0.9
-    with pytest.raises(InputError, match="au112 or au128"):
+    with pytest.raises(InputError, match="au128 or pcavs"):
         CropSpec("au111")

@@ -123,6 +123,8 @@ def _check_effects(args, afterwards):
     for name in PREPARING if args.corpus is None else ():
         if name in args.given and name not in allowed:
             raise InputError(f"--{name} decides how clips are prepared; give --corpus and --root, too, or leave it out")
+    if args.raw_crops and args.crop == "pcavs":
+        raise InputError("--raw_crops has no effect with --crop pcavs, which is laid as published anyway; leave it out")
     measures = afterwards if args.corpus is None else args.av_offset != "off"
     needs = {"clusters": (args.texture, "--texture"), "compactness": (args.texture, "--texture"),
              "voices": (args.speech_features, "--speech_features"),

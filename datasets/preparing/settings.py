@@ -15,7 +15,8 @@ class PrepareSettings:
     """What decides how a prepared clip looks; stored in corpus.json.
 
     Attributes:
-        crop: "aligned", "box", "davs", "au112" or "au128"; size: side of the stored crops in pixels; pads: of a box crop.
+        crop: "aligned", "box", "davs", "au112", "au128" or "pcavs"; size: side of the stored crops in pixels;
+            pads: of a box crop.
         fps: frame rate to which every clip is brought.
         detector: name, see faces.detectors.
         unseen_speakers: held out whole; val_speakers: for validation, whole.

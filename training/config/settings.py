@@ -62,7 +62,8 @@ _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes 
 
 _data = Section({
     "corpus": Text(None, "folder that prepare.py made"),
-    "crop": Choice(None, ("aligned", "box", "davs", "au112", "au128"), "what the corpus must hold; null: whatever it holds"),
+    "crop": Choice(None, ("aligned", "box", "davs", "au112", "au128", "pcavs"),
+                   "what the corpus must hold; null: whatever it holds"),
     "window": Number(5, 1, 1000, "frames of an item, of which the expert judges the first 5; phoneme: whole phoneme runs, "
                      "padded to `data.longest`; padding counts in no loss", whole=True, others=("phoneme",)),
     "longest": Number(12, 2, 1000, "frames of a padded window; a longer run is cut", whole=True),
