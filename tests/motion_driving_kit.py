@@ -82,9 +82,9 @@ def save_motion(path, data=None, **options):
 def write_motion_job(folder):
     """Write into a folder, which is returned:
 
-    face.png, two.png (two faces), face.mp4 (6 frames), pose.mp4 (7 frames, 30 a second, the light falls), drive.mp4 (8 frames with
-    0.32 s of sound), cut.mp4 (shots of 3 and of 6 frames), early.mp4 (3 frames with 0.8 s of sound), wall.mp4 (no face), a.wav
-    (0.4 s), and the checkpoints motion, tinted, speech (a stage that draws nothing), boxed (of other crops) and mouth.
+    face.png, two.png (two faces), face.mp4 (6 frames), pose.mp4 (7 frames, 30 a second, darker and darker), drive.mp4 (8 frames
+    with 0.32 s of sound), cut.mp4 (shots of 3 and of 6 frames), early.mp4 (3 frames with 0.8 s of sound), wall.mp4 (no face),
+    a.wav (0.4 s), and the checkpoints motion, tinted, speech (a stage that draws nothing), boxed (of other crops) and mouth.
     """
     Image.fromarray(portrait()).save(folder / "face.png")
     Image.fromarray(np.concatenate([portrait(), other_portrait()], 1)).save(folder / "two.png")

@@ -19,7 +19,7 @@ from pipeline.playback.source import FaceSource
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from speech.log_mel import log_mel, log_mel_windows
-from tests.inference_kit import read_video
+from tests.inference_kit import infer
 from tests.motion_driving_kit import SIDE, register, write_motion_job
 from tests.whole_face_kit import job_on
 from training.checkpoint import load_checkpoint
@@ -49,7 +49,8 @@ def planned(kit, store, driver):
     def plan_it(face="face.png", drive=None, pose=None, driven=driver, **options):
         source = FaceSource(kit / face, FaceOptions())
         how = {name: DrivingVideo.follow(kit / path, f"--{flag}", FaceOptions(), store=store)
-               for name, flag, path in (("speech", "drive", drive), ("pose", "pose", pose)) if path not in (None, "still")}  # fmt: skip
+               for name, flag, path in (("speech", "drive", drive), ("pose", "pose", pose))
+               if path not in (None, "still")}  # fmt: skip
         driving = Driving(Sound.read(kit / (drive or "a.wav")), still=pose == "still", **how)
         frames = driven.frames(driving, source.fps)
         options = DriveOptions(**{"pose_smoothing": 0.0, "output": "crop", **options})
@@ -160,7 +161,8 @@ def job(kit, tmp_path):
 def test_a_job_says_what_it_made_and_what_it_used(job, kit, tmp_path, capsys):
     assert job("--output", "crop", "--pose_amplitude", 1.5, face="two.png", audio="a.wav", pose="cut.mp4") == 0
     said, tags = capsys.readouterr().err, read_metadata(tmp_path / "out" / "r.mp4")
-    assert probe(tmp_path / "out" / "r.mp4").frames == 10 and read_video(tmp_path / "out" / "r.mp4").shape[1:] == (SIDE, SIDE, 3)
+    info = probe(tmp_path / "out" / "r.mp4")
+    assert (info.frames, info.width, info.height) == (10, SIDE, SIDE)
     assert "two.png: shows 2 faces; the largest is driven unless --face_index" in said
     assert "cut.mp4: has 2 shots; the head follows the longest, frames 3 to 8" in said
     assert "cut.mp4: its movement lasts 0.2 s and the result 0.4 s; it is played to and fro" in said
@@ -172,8 +174,6 @@ def test_a_table_may_say_still(job, kit, tmp_path):
     listed = tmp_path / "jobs.csv"
     listed.write_text(f"face,audio,pose,outfile\n{kit / 'face.png'},{kit / 'a.wav'},still,{tmp_path / 'out' / 'b.mp4'}\n")
     assert job("--jobs", listed, face=None) == 2, "an outfile beside a table"
-    from tests.inference_kit import infer
-
     assert infer("--jobs", listed, "--checkpoint_path", kit / "motion.safetensors", "--cache_dir", kit / "cache") == 0
     assert probe(tmp_path / "out" / "b.mp4").width == 256, "whole frames unless --output says otherwise"
 
@@ -190,9 +190,9 @@ def test_a_table_may_say_still(job, kit, tmp_path):
         (("--box", 40, 180, 70, 190), {"audio": "a.wav"}, "--box: motion.safetensors is shown faces aligned by eyes and mouth"),
         (("--pose_amplitude", 4), {"audio": "a.wav"}, "--pose_amplitude 4: must be from 0, a head that keeps its pose, to 3"),
         (("--pose_smoothing", "nan"), {"audio": "a.wav"}, "--pose_smoothing nan: must be from 0 to 2 seconds"),
-        (("--pose", "still", "--pose_amplitude", 1), {"audio": "a.wav"}, "--pose_amplitude: with --pose still the head does not"),
-        (("--pose", "still", "--absolute_pose"), {"audio": "a.wav"}, "--absolute_pose: with --pose still the head does not"),
-        (("--pose", "still"), {"audio": "a.wav", "checkpoint": "mouth"}, "--pose still: mouth.safetensors has no codes of the pose"),
+        (("--pose", "still", "--pose_amplitude", 1), {"audio": "a.wav"}, "--pose_amplitude: with --pose still the head"),
+        (("--pose", "still", "--absolute_pose"), {"audio": "a.wav"}, "--absolute_pose: with --pose still the head"),
+        (("--pose", "still"), {"audio": "a.wav", "checkpoint": "mouth"}, "--pose still: mouth.safetensors has no codes"),
         (("--pose_smoothing", 0), {"audio": "a.wav", "checkpoint": "mouth"}, "it is for checkpoints of motion"),
         (("--absolute_pose",), {"audio": "a.wav", "checkpoint": "mouth"}, "--absolute_pose: mouth.safetensors cannot use it"),
         (("--stabilise",), {"audio": "a.wav"}, "--stabilise: motion.safetensors cannot use it"),

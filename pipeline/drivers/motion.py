@@ -1,4 +1,4 @@
-"""The driver of motion: whole crops from one picture of a person, with the mouth of a sound or video and the pose of a video."""
+"""The driver of motion: whole crops from one picture of a person, the mouth of a sound or a video, and the pose of a video."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -202,8 +202,8 @@ def _say_what_is_used(video, head, first, seconds):
         last = first + len(head.codes) - 1
         say_note(f"--pose {video.path}: has {len(cuts) + 1} shots; the head follows the longest, frames {first} to {last}")
     if head.seconds + 1 / float(video.fps) < seconds:
-        say_note(f"--pose {video.path}: its movement lasts {head.seconds:.1f} s and the result {seconds:.1f} s; it is played to "
-                 "and fro")  # fmt: skip
+        say_note(f"--pose {video.path}: its movement lasts {head.seconds:.1f} s and the result {seconds:.1f} s; it is played "
+                 "to and fro")  # fmt: skip
 
 
 def _batches(things, most):
