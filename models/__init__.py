@@ -17,6 +17,7 @@ from models.lips.landmarks import LipLandmarks
 from models.lips.motion import LipMotion
 from models.lips.refiner import LipRefiner
 from models.lips.sync import LipSync
+from models.motion import PcAvs
 from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
 from models.syncnet_v2 import SyncNetV2
@@ -36,6 +37,7 @@ __all__ = [
     "LipMotion",
     "LipRefiner",
     "Network",
+    "PcAvs",
     "QualityDiscriminator",
     "SyncNetColor",
     "SyncNetV2",
@@ -62,6 +64,7 @@ MODELS = {
     "action_units": ActionUnits,
     "action_units_diffusion": ActionUnitsDiffusion,
     "face_autoencoder": FaceAutoencoder,
+    "pcavs": PcAvs,
     "syncnet_v2": SyncNetV2,
     "fid_inception": FidInception,
     "vgg19": Vgg19,
@@ -75,7 +78,7 @@ def build_model(config):
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
             wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner, davs,
-            action_units, action_units_diffusion and face_autoencoder see their classes; syncnet_v2, fid_inception and vgg19
+            action_units, action_units_diffusion, face_autoencoder and pcavs see their classes; syncnet_v2, fid_inception and vgg19
             take none.
 
     Raises:

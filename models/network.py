@@ -20,7 +20,8 @@ class Network(nn.Module):
         gives: names of the outputs of `forward`.
         colours: names of the tensors whose channels are colours -> the axis that holds them, in groups of three.
         optional: names of modules that a checkpoint may lack as a whole where training begins from all of it (`train.init`
-            without parts), such as those of a later stage. They begin with new weights then, and the run says which.
+            without parts), such as those of a later stage. They begin with new weights then, and the run says which. A name
+            may lead into a module.
         begins: parts that do not learn here, so that a training must begin from a checkpoint that has them (`train.init`).
         judging: name of the module with which the network judges others in reports; None: it judges none, or as a whole.
         stages: where a network grows by stages (an option `stage`): part -> the first stage that has it; {} elsewhere.

@@ -161,10 +161,13 @@ def _begin(model, name, checkpoint, parts):
     if parts is not None:
         state = _state_of_parts(model, state, start, parts)
     else:
-        lacking = [part for part in model.optional if getattr(model, part) is not None and not _holds(state, part)]
-        for part in lacking:
-            state |= {f"{part}.{key}": value for key, value in getattr(model, part).state_dict().items()}
-        parts = [part for part, modules in model.parts().items() if not set(modules) & set(lacking)]
+        own = dict(model.named_modules())
+        lacking = [name for name in model.optional if name in own and not _holds(state, name)]
+        lacking = [name for name in lacking if not _inside(name, lacking)]
+        for name in lacking:
+            state |= {f"{name}.{key}": value for key, value in own[name].state_dict().items()}
+        parts = [part for part, modules in model.parts().items()
+                 if not any(name in lacking or _inside(name, lacking) for name in modules)]  # fmt: skip
     if difference := difference_of(model.state_dict(), state):
         raise InputError(f"train.init: {checkpoint} does not fit the section model: {difference}")
     model.load_state_dict(state)
@@ -176,6 +179,11 @@ def _begin(model, name, checkpoint, parts):
 def _holds(state, module):
     """Whether a state dict has any tensor of a module."""
     return any(key.startswith(f"{module}.") for key in state)
+
+
+def _inside(module, others):
+    """Whether a module lies inside one of others, by their names."""
+    return any(module.startswith(f"{other}.") for other in others)
 
 
 def _state_of_parts(model, state, start, parts):

@@ -1,7 +1,7 @@
 """DAVS: the two encoders of speech (wid), from sound and from a mouth that is seen.
 
 Layout and parameter names of the public code (arXiv 1807.07860); layers that it makes and never uses are left out. The encoder
-of faces is one hourglass of the face alignment network FAN (arXiv 1703.07332) with a small head.
+of faces is one hourglass of the face alignment network (models.fan) with a small head.
 """
 
 import torch
@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.blocks import scaled
+from models.fan import LANDMARKS, Heatmaps
 
 CODE = 256  # at width 1
 MFCC_FRAMES, MFCC_COEFFICIENTS = 20, 12
-LANDMARKS = 68
-DEPTH = 4  # halvings inside the hourglass
-DROPOUT = 0.5  # of the maps that go past a halving, as published
 LEAK = 0.2
 
 
@@ -73,71 +71,6 @@ class AudioSpeechEncoder(nn.Module):
         return self.fc(torch.cat((self.model1(x), self.model2(x)), 1).flatten(1))
 
 
-class FanBlock(nn.Module):
-    """Residual block of FAN: three convolutions, a batch norm before each, their outputs side by side."""
-
-    def __init__(self, before, after):
-        super().__init__()
-        half, quarter = after // 2, after // 4
-        self.bn1 = nn.BatchNorm2d(before)
-        self.conv1 = nn.Conv2d(before, half, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(half)
-        self.conv2 = nn.Conv2d(half, quarter, 3, padding=1, bias=False)
-        self.bn3 = nn.BatchNorm2d(quarter)
-        self.conv3 = nn.Conv2d(quarter, quarter, 3, padding=1, bias=False)
-        same = before == after
-        shortcut = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU(inplace=True), nn.Conv2d(before, after, 1, bias=False))
-        self.downsample = None if same else shortcut
-
-    def forward(self, x):
-        one = self.conv1(F.relu(self.bn1(x), inplace=True))
-        two = self.conv2(F.relu(self.bn2(one), inplace=True))
-        three = self.conv3(F.relu(self.bn3(two), inplace=True))
-        return torch.cat((one, two, three), 1) + (x if self.downsample is None else self.downsample(x))
-
-
-class Hourglass(nn.Module):
-    """Maps halved DEPTH times and enlarged again, with a branch past each halving: (N, C, H, W) -> the same shape.
-
-    Enlarging is bilinear with the corners aligned, which is what the torch of the published code did.
-    """
-
-    def __init__(self, channels):
-        super().__init__()
-        for level in range(DEPTH, 0, -1):
-            for branch in ("b1", "b2", "b3", *(("b2_plus",) if level == 1 else ())):
-                self.add_module(f"{branch}_{level}", FanBlock(channels, channels))
-        self.dropout = nn.Dropout(DROPOUT)
-
-    def forward(self, x, level=DEPTH):
-        past = self.dropout(getattr(self, f"b1_{level}")(x))
-        low = getattr(self, f"b2_{level}")(F.max_pool2d(x, 2))
-        low = self(low, level - 1) if level > 1 else self.b2_plus_1(low)
-        low = getattr(self, f"b3_{level}")(low)
-        return past + F.interpolate(low, size=past.shape[2:], mode="bilinear", align_corners=True)
-
-
-class Heatmaps(nn.Module):
-    """Faces -> heatmaps: (N, 3, S, S) float in [0, 1] RGB -> (N, 68, S / 4, S / 4) float, one for each landmark."""
-
-    def __init__(self, width):
-        super().__init__()
-        c64, c128, c256 = (scaled(channels, width) for channels in (64, 128, 256))
-        self.conv1 = nn.Conv2d(3, c64, 7, 2, 3)
-        self.bn1 = nn.BatchNorm2d(c64)
-        self.conv2, self.conv3, self.conv4 = FanBlock(c64, c128), FanBlock(c128, c128), FanBlock(c128, c256)
-        self.m0, self.top_m_0 = Hourglass(c256), FanBlock(c256, c256)
-        self.conv_last0 = nn.Conv2d(c256, c256, 1)
-        self.bn_end0 = nn.BatchNorm2d(c256)
-        self.l0 = nn.Conv2d(c256, LANDMARKS, 1)
-
-    def forward(self, faces):
-        x = F.relu(self.bn1(self.conv1(faces)), inplace=True)
-        x = self.conv4(self.conv3(F.max_pool2d(self.conv2(x), 2)))
-        x = self.top_m_0(self.m0(x))
-        return self.l0(F.relu(self.bn_end0(self.conv_last0(x)), inplace=True))
-
-
 class VideoSpeechEncoder(nn.Module):
     """Faces -> codes of the speech and heatmaps.
 
@@ -150,7 +83,7 @@ class VideoSpeechEncoder(nn.Module):
 
     def __init__(self, face_size=256, width=1.0):
         super().__init__()
-        self.model = Heatmaps(width)
+        self.model = Heatmaps(width, corners=True)  # which is what the torch of the published code did
         self.bn1 = nn.BatchNorm2d(LANDMARKS)
         self.conv6 = nn.Conv2d(LANDMARKS, 1, 3, 2, 1)
         nn.init.constant_(self.conv6.bias, 0.5)

@@ -1,0 +1,72 @@
+"""PC-AVS: the generator, a StyleGAN2 whose style is [identity code; mouth code; pose code] and that starts from identity maps.
+
+Layout and parameter names of the public code (arXiv 2104.11116) at face size 224 and width 1. The mapping network and the
+learned start, which its demo does not use, are left out. Written anew.
+"""
+
+import torch
+from torch import nn
+
+from models.blocks import scaled
+from models.motion.modulated import StyledConv, ToRgb
+
+TOP = (128, 256)  # channels at width 1 at full size and at half of it
+ELSEWHERE = 512
+
+
+def start_of(face_size):
+    """Side of the maps from which a face is drawn: 7 where 7 divides the face size, else 4, as published."""
+    return 7 if face_size % 7 == 0 else 4
+
+
+def channels_of(face_size, width):
+    """Channels of each level, from the start to full size.
+
+    At 224 and 256 as published. Other sizes have the same channels at full size (ours); the published table would give them
+    those of the same number of pixels.
+    """
+    levels = (face_size // start_of(face_size)).bit_length()
+    channels = [*([ELSEWHERE] * levels), *reversed(TOP)][-levels:]
+    return [scaled(wanted, width) for wanted in channels]
+
+
+class Generator(nn.Module):
+    """Identity maps and styles -> faces.
+
+    Weights start as those of StyleGAN2 do (ours): normal, scaled when they are used, scales of the input about 1. The published
+    code lets all of them start 50 times smaller than Xavier's scheme, and these biases at 0.
+
+    Noise is drawn anew for every training step. Otherwise it is the fixed one of the checkpoint, so that the same codes give
+    the same face (published as an option; its demo draws it).
+
+    Args:
+        face_size: S; width: multiplies the channels; style: numbers in a style.
+    """
+
+    def __init__(self, face_size=224, width=1.0, style=2560):
+        super().__init__()
+        channels, start = channels_of(face_size, width), start_of(face_size)
+        self.conv1, self.to_rgb1 = StyledConv(channels[0], channels[0], style), ToRgb(channels[0], style, upsample=False)
+        self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
+        for before, after in zip(channels, channels[1:], strict=False):
+            self.convs += [StyledConv(before, after, style, upsample=True), StyledConv(after, after, style)]
+            self.to_rgbs.append(ToRgb(after, style))
+        for number in range(2 * len(channels) - 1):
+            side = start << (number + 1) // 2
+            self.noises.register_buffer(f"noise_{number}", torch.randn(1, 1, side, side))
+
+    def _noise(self, number, count):
+        """Noise of a layer: (count, 1, s, s) in training, (1, 1, s, s) otherwise."""
+        fixed = getattr(self.noises, f"noise_{number}")
+        return fixed.new_empty(count, *fixed.shape[1:]).normal_() if self.training else fixed
+
+    def forward(self, maps, style):
+        """(N, 512, s, s) float maps, (N, 2560) float32 styles, at width 1 -> (N, 3, S, S) float32 in [0, 1] RGB."""
+        count = len(style)
+        x = self.conv1(maps, style, self._noise(0, count))
+        colours = self.to_rgb1(x, style)
+        for number, to_rgb in enumerate(self.to_rgbs):
+            for layer in (2 * number, 2 * number + 1):
+                x = self.convs[layer](x, style, self._noise(layer + 1, count))
+            colours = to_rgb(x, style, colours)
+        return (colours.tanh() + 1) / 2

@@ -1,0 +1,87 @@
+"""PC-AVS: the non-identity encoder, one trunk with a head for the mouth and a head for the head's pose.
+
+Layout and parameter names of the public code (arXiv 2104.11116) at face size 224 and width 1. Two classifiers of people which
+that code makes, and on which no other part depends (`classifier`, `mouth_fc`), are left out. Written anew.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models.blocks import scaled
+from models.fan import LANDMARKS, Heatmaps
+
+FEATURE = 512  # at width 1
+
+
+class Trunk(Heatmaps):
+    """Faces -> landmark heatmaps -> features: (N, 3, S, S) float in [-1, 1] -> (N, 512) float, width 1.
+
+    All features pass through one map of S / 8 and its ReLU. The published trunk begins from weights of FAN; ours begins anew,
+    with a bias by which most of that map is above 0.
+
+    Args:
+        face_size: S; width: multiplies the channels; reads: the maps are read, that is, the features exist.
+    """
+
+    def __init__(self, face_size, width, reads=True):
+        super().__init__(width, corners=False)
+        self.bn5 = self.conv6 = self.fc = None
+        if reads:
+            self.bn5, self.conv6 = nn.BatchNorm2d(LANDMARKS), nn.Conv2d(LANDMARKS, 1, 3, 2, 1)
+            nn.init.constant_(self.conv6.bias, 0.5)
+            self.fc = nn.Linear((face_size // 8) ** 2, scaled(FEATURE, width))
+
+    def forward(self, pictures):
+        maps = F.relu(self.bn5(self.heatmaps(pictures)), inplace=True)
+        return self.fc(F.relu(self.conv6(maps).flatten(1)))
+
+
+class NonIdentityEncoder(nn.Module):
+    """Faces -> features, and what is read in them.
+
+    Args:
+        face_size, width: as for Trunk; the width also multiplies the features and the mouth code.
+        pose: numbers of a pose code.
+        people, read_frames: the reader of people in pose codes of so many frames; 0: there is none.
+        hears: the trunk is read, and there is a head for the mouth.
+        draws: there are codes of mouth and pose as well.
+    """
+
+    def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True):
+        super().__init__()
+        size = scaled(FEATURE, width)
+        self.to_mouth = self.mouth_embed = self.to_headpose = self.headpose_embed = self.headpose_fc = None
+        self.model = Trunk(face_size, width, hears)
+        if hears:
+            self.to_mouth = _head(size)
+        if draws:
+            self.mouth_embed = nn.Sequential(nn.ReLU(), nn.Linear(size, size - pose))
+            self.to_headpose = _head(size)
+            self.headpose_embed = nn.Sequential(nn.ReLU(), nn.Linear(size, pose))
+        if draws and people and read_frames:
+            self.headpose_fc = nn.Sequential(nn.ReLU(), nn.Linear(pose * read_frames, people))
+
+    def heatmaps(self, faces):
+        """(N, 3, S, S) float in [0, 1] RGB -> (N, 68, S / 4, S / 4) float, a map for each landmark."""
+        return self.model.heatmaps(faces * 2 - 1)
+
+    def forward(self, faces):
+        """(N, 3, S, S) float in [0, 1] RGB -> (N, 512) float features, width 1."""
+        return self.model(faces * 2 - 1)
+
+    def people_of(self, codes, learning):
+        """Logits of people, from the pose codes of the read frames.
+
+        Args:
+            codes: (B, pose * read_frames) float.
+            learning: the reader learns and the codes take no gradient; otherwise it is the other way round.
+        """
+        layer = self.headpose_fc[1]
+        if learning:
+            return self.headpose_fc(codes.detach())
+        return F.linear(torch.relu(codes), layer.weight.detach(), layer.bias.detach())
+
+
+def _head(size):
+    return nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
