@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from media import probe, read_metadata
+from models.motion.network import PcAvs
 from pipeline.drivers import load_driver
 from pipeline.drivers.motion import MotionDriver
 from pipeline.driving import Driving, DrivingVideo
@@ -19,7 +21,7 @@ from pipeline.playback.source import FaceSource
 from pipeline.sound import Sound
 from pipeline.tracking import TrackStore, prepare
 from speech.log_mel import log_mel, log_mel_windows
-from tests.inference_kit import infer
+from tests.inference_kit import infer, shown
 from tests.motion_driving_kit import SIDE, register, write_motion_job
 from tests.whole_face_kit import job_on
 from training.checkpoint import load_checkpoint
@@ -202,3 +204,24 @@ def test_a_table_may_say_still(job, kit, tmp_path):
 )
 def test_what_it_cannot_do_is_said_in_one_line(refused, flags, named, words):
     assert words in refused(*flags, **named)
+
+
+def test_the_network_itself_draws(kit, tmp_path):
+    """Not the stand-in: mouth features of a sound and codes of a pose, at the smallest size."""
+    config = {"name": "pcavs", "face_size": 64, "width": 0.125, "stage": "generate"}
+    torch.manual_seed(0)
+    network = PcAvs(**{name: value for name, value in config.items() if name != "name"}).eval()
+    checkpoint = SimpleNamespace(model=network, path=tmp_path / "real.safetensors", sha256="", taught_with=None, run=None,
+                                 config={"model": config, "data": {"crop": "pcavs"}})  # fmt: skip
+    driver = MotionDriver(checkpoint, device=torch.device("cpu"), precision="fp32")
+    sound = Sound.read(kit / "a.wav")
+    codes = driver.listen(Driving(sound), Fraction(25), 4)
+    scene = shown(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8))
+    scene.options, scene.still, scene.frames = DriveOptions(output="crop"), True, 4
+    faces = driver.draw(driver.look(scene, codes), codes[[0, 3]], scene.pictures((0,)), [0, 3])
+    planes = driver.planes(scene.pictures((0,)))
+    with torch.inference_mode():
+        heard = network.hear(torch.from_numpy(log_mel_windows(log_mel(sound.waveform), [0, 3], Fraction(25))))
+        pose = network.pose(network.watch(planes)).expand(2, -1)
+        wanted = network.paint(network.identify(planes), heard, pose).permute(0, 2, 3, 1).numpy() * 255
+    assert np.abs(faces - wanted).max() < 0.6 and np.abs(np.diff(wanted, axis=0)).max() > 1

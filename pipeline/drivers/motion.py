@@ -81,7 +81,7 @@ class MotionDriver(WholeFaceDriver):
             raise InputError(f"{checkpoint.path}: holds a motion network of the stage {network.stage!r}, which draws no faces; "
                              f"give one of the stage {STAGE!r}, as {CONFIGS} trains it")  # fmt: skip
         super().__init__(checkpoint, device=device, precision=precision, compat=compat)
-        self._network = network.eval().to(self._dtype)
+        self._network, self._windows = network.eval().to(self._dtype), network.field_options().get("log_mel", {})
 
     def check(self, options, given, *, complete=True):
         """See Driver; flags of the movement are refused where the head keeps its pose."""
@@ -179,8 +179,8 @@ class MotionDriver(WholeFaceDriver):
         """(frames, M) float32 mouth features of a sound (n,) float32, 16 kHz."""
         columns, found = log_mel(waveform), []
         for start in range(0, frames, HEARD):
-            cut = log_mel_windows(columns, range(start, min(frames, start + HEARD)), fps)
-            cut = torch.from_numpy(np.ascontiguousarray(cut)).to(self.device, self._dtype)
+            cut = log_mel_windows(columns, range(start, min(frames, start + HEARD)), fps, **self._windows)
+            cut = torch.from_numpy(cut).to(self.device, self._dtype)
             found.append(self._network.hear(cut).float().cpu().numpy())
         return np.concatenate(found)
 
