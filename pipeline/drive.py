@@ -86,7 +86,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8, sour
             say_notes(open_driving(path, flag, face_options)[0].info)  # a wrong file is told first
     how = {"store": store, "device": str(driver.device), "batch_size": detector_batch}
     followed = {**how, "smooth": options.smooth}
-    driving = _speech(job, driver, face_options, options, followed)
+    driving = replace(_speech(job, driver, face_options, options, followed), still=job.still)
     if driver.uses_words and driving.sound is not None:
         options.speech.check(len(driving.sound.waveform) / SAMPLE_RATE)
     frames = driver.frames(driving, source.fps)

@@ -104,18 +104,22 @@ class DrivingVideo:
         """
         return np.array([loop_index(int(t * self.fps / fps), len(self), loop) for t in range(frames)], np.int64)
 
-    def at_rate(self, values, fps, frames):
-        """Values of its frames brought to the frames of a result: linear between the middles of frames, held beyond them.
+    def at_rate(self, values, fps, frames, loop="hold"):
+        """Values of its frames brought to the frames of a result: linear between the middles of frames.
 
         Args:
-            values: (len(self), D) float32.
+            values: (n, D) float32, of its frames, or of a run of them, which then begins the result.
             fps: Fraction, of the result.
             frames: int, of the result.
+            loop: what follows the last value: "hold", or "pingpong": they go backwards and forwards.
 
         Returns:
             (frames, D) float32; the values themselves where the rates are equal.
         """
         places = np.array([(2 * t + 1) * self.fps / fps / 2 - Fraction(1, 2) for t in range(frames)], np.float64)
+        if loop == "pingpong":
+            places = np.clip(places, 0, None) % max(2 * (len(values) - 1), 1)
+            places = np.minimum(places, 2 * (len(values) - 1) - places)
         places = np.clip(places, 0, len(values) - 1)
         first = places.astype(np.int64)
         share = (places - first).astype(np.float32)[:, None]
@@ -172,9 +176,11 @@ class Driving:
         words: what is known of the words that are said.
         speech: DrivingVideo whose mouth and expression are followed (`--drive`), or None.
         pose: DrivingVideo whose head movement is followed (`--pose`), or None.
+        still: the head keeps its pose (`--pose still`).
     """
 
     sound: Sound | None
     words: SpeechText = field(default_factory=SpeechText)
     speech: DrivingVideo | None = None
     pose: DrivingVideo | None = None
+    still: bool = False

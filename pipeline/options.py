@@ -21,6 +21,8 @@ COVERED = ("keep", "draw")
 DEFAULT_FPS = Fraction(25)
 MOST_AMPLITUDE = 3.0
 MOST_GAIN, MOST_STEPS, MOST_DDIM_STEPS = 3.0, 200, 1000
+MOST_SMOOTHING = 2.0  # seconds
+STILL = "still"  # what `--pose` says for a head that keeps its pose
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ class DriveOptions:
         speech_gain: factor on the codes of what is followed, for a driver that has such codes; None is 1.
         stabilise: such a driver registers each drawn face to the crop of the source.
         ddim_steps: steps of the sampler, for a driver that draws by diffusion; None takes those of the checkpoint.
+        pose_amplitude: factor on the movement of the head, for a driver that moves it; None is 1.
+        pose_smoothing: seconds, width of the Gaussian kernel over that movement; None takes the driver's own.
+        absolute_pose: such a driver takes the pose of the video as it is, and not relative to that of the picture.
     """
 
     pads: tuple[int, int, int, int] | None = None
@@ -116,6 +121,9 @@ class DriveOptions:
     speech_gain: float | None = None
     stabilise: bool = False
     ddim_steps: int | None = None
+    pose_amplitude: float | None = None
+    pose_smoothing: float | None = None
+    absolute_pose: bool = False
 
     def __post_init__(self):
         if self.paste is not None:
@@ -140,6 +148,11 @@ class DriveOptions:
             raise InputError(f"--speech_gain {self.speech_gain:g}: must be from 0 to {MOST_GAIN:g}")
         if self.ddim_steps is not None and not 1 <= self.ddim_steps <= MOST_DDIM_STEPS:
             raise InputError(f"--ddim_steps {self.ddim_steps}: must be a whole number from 1 to {MOST_DDIM_STEPS}")
+        if self.pose_amplitude is not None and not 0 <= self.pose_amplitude <= MOST_AMPLITUDE:
+            raise InputError(f"--pose_amplitude {self.pose_amplitude:g}: must be from 0, a head that keeps its pose, to "
+                             f"{MOST_AMPLITUDE:g}")  # fmt: skip
+        if self.pose_smoothing is not None and not 0 <= self.pose_smoothing <= MOST_SMOOTHING:
+            raise InputError(f"--pose_smoothing {self.pose_smoothing:g}: must be from 0 to {MOST_SMOOTHING:g} seconds")
 
 
 @dataclass(frozen=True)
@@ -152,6 +165,7 @@ class Job:
         outfile: video to write.
         drive: video whose speech is followed, or None.
         pose: video whose head movement is followed, or None.
+        still: the head keeps its pose, as `--pose still` says.
     """
 
     face: Path
@@ -159,11 +173,12 @@ class Job:
     outfile: Path
     drive: Path | None = None
     pose: Path | None = None
+    still: bool = False
 
     @property
     def given(self):
         """What the result follows, in the words of `pipeline.drivers.driver.FOLLOWS`: set of str."""
-        return {"sound", *(name for name in ("drive", "pose") if getattr(self, name) is not None)}
+        return {"sound", *followed(self.drive, self.pose or (STILL if self.still else None))}
 
     @staticmethod
     def of(face, audio, outfile, *, drive=None, pose=None, keep=()):
@@ -171,6 +186,7 @@ class Job:
 
         Args:
             face, audio, outfile, drive, pose: paths; relative ones are seen from the current folder; either `audio` or `drive`.
+                `pose` may be the word "still".
             keep: further inputs (the checkpoint, the list of jobs) that must not be overwritten.
 
         Raises:
@@ -180,14 +196,28 @@ class Job:
             raise InputError("--drive brings its own sound; leave --audio out")
         if not audio and not drive:
             raise InputError("--audio: give the speech: an audio file, or a video with sound (or a driving video with --drive)")
-        absolute = [None if not path else Path(path).absolute() for path in (face, audio, outfile, drive, pose)]
-        job = Job(*absolute)
+        still = pose == STILL
+        paths = (face, audio, outfile, drive, None if still else pose)
+        job = Job(*(None if not path else Path(path).absolute() for path in paths), still=still)
         inputs = {"face picture or video": job.face, "audio": job.audio, "driving video": job.drive, "pose video": job.pose}
         inputs = {what: path for what, path in inputs.items() if path is not None}
         check_output(job.outfile, (*inputs.values(), *keep), suffixes=OUTPUT_SUFFIXES)  # before a pipe is read to its end
         for what, path in inputs.items():
             require_file(path, what, pipes=True)
         return job
+
+
+def followed(drive, pose):
+    """What a result follows beside its sound, in the words of `pipeline.drivers.driver.FOLLOWS`.
+
+    Args:
+        drive: path, or None. pose: path, the word "still", or None.
+
+    Returns:
+        list of str.
+    """
+    names = ["drive"] if drive else []
+    return names + ["still" if pose == STILL else "pose"] * bool(pose)
 
 
 def check_face(face, outfile, *, keep=()):
@@ -209,7 +239,7 @@ def refuse_beside_compat(compat, options, given=()):
     if compat is None:
         return
     flags = [flag for flag, on in (("--optimise_face", options.optimise_face), ("--paste", options.paste)) if on]
-    flags += [f"--{flag}" for flag in ("drive", "pose") if flag in given]
+    flags += [flag for name, flag in (("drive", "--drive"), ("pose", "--pose"), ("still", "--pose")) if name in given]
     if options.output == "crop":
         flags.append("--output crop")
     if options.covered == "keep":

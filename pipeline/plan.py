@@ -72,6 +72,7 @@ def make_plan(source, track, driving, frames, driver, options):
     """
     scene = make_scene(source, track, frames, driver, options)
     say_shots(scene)
+    say_faces(scene)
     with exact_products(driver.precision == "fp32"):
         codes = driver.listen(driving, source.fps, frames)
     return Plan(
@@ -117,6 +118,13 @@ def say_shots(scene):
         served = f"; one reference (frame {reference}) serves all" if isinstance(reference, int) else ""
         frames = f"frame{'' if len(cuts) == 1 else 's'} {where}"
         say_note(f"{scene.source.path}: {len(cuts) + 1} shots, cut at {frames}; the face is chosen anew in each{served}")
+
+
+def say_faces(scene):
+    """A note where a picture shows several faces: how many, and which is driven."""
+    if scene.source.is_image and scene.track is not None and scene.track.most_faces > 1:
+        say_note(f"{scene.source.path}: shows {scene.track.most_faces} faces; the largest is driven unless --face_index or "
+                 "--face_near chooses another")  # fmt: skip
 
 
 def lay_crops(source, track, driver, options):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.drive import run_job
 from pipeline.drivers import load_driver
-from pipeline.options import DriveOptions, FaceOptions, Job, refuse_beside_compat
+from pipeline.options import DriveOptions, FaceOptions, Job, followed, refuse_beside_compat
 from pipeline.tracking import TrackStore, default_cache
 from talking_faces.folders import CHECKPOINTS
 
@@ -47,7 +47,7 @@ class Talker:
             audio: path of an audio file, or of a video with sound; any rate, any number of channels. None with `drive`.
             outfile: path of the video to write: .mp4, .m4v, .mov or .mkv.
             drive: path of a video whose speech and expression are followed, in place of `audio`.
-            pose: path of a video whose head movement is followed.
+            pose: path of a video whose head movement is followed, or the word "still": the head keeps its pose.
             options: DriveOptions: how the face is driven (amplitude, reference, paste, ...); None takes the defaults.
             face_options: FaceOptions: which face, at which rate, found by which detector; None takes the defaults.
 
@@ -61,7 +61,7 @@ class Talker:
         """
         job = Job.of(face, audio, outfile, drive=drive, pose=pose, keep=[self.checkpoint])
         options = options or DriveOptions()
-        refuse_beside_compat(self._compat, options, [name for name, path in (("drive", drive), ("pose", pose)) if path])
+        refuse_beside_compat(self._compat, options, followed(drive, pose))
         for note in self.driver.unused(options):
             log.warning("%s", note)
         return run_job(job, self.driver, face_options or FaceOptions(), options, store=self._store)

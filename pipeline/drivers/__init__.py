@@ -7,6 +7,7 @@ from pipeline.drivers.davs import DavsDriver
 from pipeline.drivers.diffusion import DiffusionDriver
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.lipwarp import LipwarpDriver
+from pipeline.drivers.motion import MotionDriver
 from pipeline.drivers.mouth import MouthDriver
 from pipeline.drivers.precision import choose_precision
 from training.checkpoint import load_checkpoint
@@ -15,7 +16,7 @@ __all__ = ["DRIVERS", "Driver", "load_driver"]
 
 # Name of the network (a key of models.MODELS): subclass of Driver.
 DRIVERS = {"wav2lip": MouthDriver, "lip_motion": LipwarpDriver, "davs": DavsDriver, "action_units": ActionUnitsDriver,
-           "action_units_diffusion": DiffusionDriver}  # fmt: skip
+           "action_units_diffusion": DiffusionDriver, "pcavs": MotionDriver}  # fmt: skip
 
 
 def load_driver(path, *, device="auto", precision="auto", compat=None):

@@ -9,8 +9,6 @@ from common.errors import InputError
 from models import fuse_named
 from pipeline.drivers.identity_tuning import tuned_parts, with_parts
 from pipeline.drivers.whole_face import Shot, WholeFaceDriver
-from pipeline.driving import require_picture
-from speech.waveform import SAMPLE_RATE
 
 STAGE = "generate"  # of training: the one that has a decoder
 CONFIGS = "configs/davs.yaml or configs/davs_small.yaml"
@@ -73,18 +71,6 @@ class DavsDriver(WholeFaceDriver):
         """What helps a result beyond the network: steps on the picture, factor on the codes, registration."""
         gain = 1.0 if options.speech_gain is None else options.speech_gain
         return {"identity_steps": str(options.identity_steps or 0), "speech_gain": f"{gain:g}", **super().tags(options)}
-
-    def frames(self, driving, fps):
-        """See Driver.
-
-        Raises:
-            InputError: the picture of a driving video ends before its sound.
-        """
-        video, sound = driving.speech, driving.sound
-        if video is not None and sound is not None:
-            seen, heard = float(len(video) / video.fps), len(sound.waveform) / SAMPLE_RATE
-            require_picture(video.path, seen, heard)
-        return super().frames(driving, fps)
 
     def listen(self, driving, fps, frames):
         """(frames, D) tensor on the device: codes of the lips of a driving video, else of the sound."""

@@ -13,9 +13,11 @@ from pipeline.references.choice import choose_references
 from speech.windows import frame_count
 
 OUTLINES = {"mouth": lower_face_mask, "face": whole_face_mask}
-FOLLOWS = ("sound", "drive", "pose")  # what a result can follow; "drive" and "pose" are driving videos
+# What a result can follow; "drive" and "pose" are driving videos, "still" is a head that keeps its pose.
+FOLLOWS = ("sound", "drive", "pose", "still")
 # Fields of DriveOptions that few families can use: for whose checkpoints they are.
-FAMILY_FLAGS = {"identity_steps": "DAVS", "speech_gain": "DAVS", "stabilise": "DAVS or the direct form of action units",
+FAMILY_FLAGS = {"identity_steps": "DAVS", "speech_gain": "DAVS or motion", "pose_amplitude": "motion",
+                "pose_smoothing": "motion", "absolute_pose": "motion", "stabilise": "DAVS or the direct form of action units",
                 "ddim_steps": "the diffusion renderer"}  # fmt: skip
 
 
@@ -216,6 +218,8 @@ class Driver(ABC):
         if "pose" in given and "pose" not in self.can:
             raise InputError(f"--pose: {self.name} keeps the pose of the face video and cannot follow another; leave "
                              "it out")
+        if "still" in given and "still" not in self.can:
+            raise InputError(f"--pose still: {self.name} has no codes of the pose that could be held; leave it out")
         if complete and "drive" in self.needs and "drive" not in given:
             raise InputError(f"{self.name} follows a video of somebody who speaks; give it with --drive in place of --audio")
         if complete and "pose" in self.needs and "pose" not in given:

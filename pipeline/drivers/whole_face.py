@@ -12,9 +12,11 @@ from faces.outline import whole_face_mask
 from faces.stabiliser import Stabiliser
 from pipeline.drivers.driver import Driver
 from pipeline.drivers.precision import PRECISIONS
+from pipeline.driving import require_picture
 from pipeline.scene import Scene
 from speech.mfcc import SYNCNET, mfcc
 from speech.mfcc_windows import mfcc_windows
+from speech.waveform import SAMPLE_RATE
 
 HEARD = 256  # frames of a batch of the encoder of sound
 BELOW_CHIN = 0.2  # eye distances by which the paste reaches below the chin of the source: a drawn chin may lie lower
@@ -68,6 +70,18 @@ class WholeFaceDriver(Driver):
         if options.box:
             raise InputError(f"--box: {self.name} is shown faces aligned by {self.aligned_by}, which have to be found; leave "
                              "--box out")
+
+    def frames(self, driving, fps):
+        """See Driver.
+
+        Raises:
+            InputError: the picture of a driving video ends before its sound.
+        """
+        video, sound = driving.speech, driving.sound
+        if video is not None and sound is not None:
+            seen, heard = float(len(video) / video.fps), len(sound.waveform) / SAMPLE_RATE
+            require_picture(video.path, seen, heard)
+        return super().frames(driving, fps)
 
     def outline(self, landmarks, size, smear, wanted=None):
         """See Driver; the whole face, and `BELOW_CHIN` more."""

@@ -52,7 +52,8 @@ def build_parser(description=None):
     add("--face", metavar="PATH", help="video or picture with the face; or a folder of them, each with the sound of its name")
     add("--audio", metavar="PATH", help="speech: an audio file, or a video with sound; or a folder of them")
     add("--drive", metavar="PATH", help="video whose speech and expression are followed, in place of --audio; brings its sound")
-    add("--pose", metavar="PATH", help="video whose head movement is followed, for a checkpoint that can")
+    add("--pose", metavar="PATH", help="video whose head movement is followed, for a checkpoint that can; or the word\n"
+        "still: the head keeps its pose")
     add("--outfile", metavar="PATH", help=f"video to write (default: {DEFAULT_OUTFILE}); its folder is made; with a "
         f"folder as --face or --audio: the folder for the results (default: {DEFAULT_FOLDER})")
     add("--checkpoint_path", metavar="PATH", help="weights: ours, or a .pth of Wav2Lip (default: checkpoints/lipwarp)")
@@ -98,12 +99,17 @@ def build_parser(description=None):
     add("--source_gap", type=int, help="for measuring: draw with no own frame nearer than so many frames to the drawn one")
     add("--refiner", help="checkpoint of a lip refiner that corrects the drawn face, or none (default: none)")
     add("--identity_steps", type=int, help="for DAVS: first train so many steps on the reference (default: 0; published: 5)")
-    add("--speech_gain", type=float, help="for DAVS: factor on the codes of the speech (default: 1; published: 1.5 for sound,\n"
-        "0.8 for a driving video)")
+    add("--speech_gain", type=float, help="for DAVS and motion: factor on the codes of the speech (default: 1;\n"
+        "published: DAVS 1.5 for sound and 0.8 for a driving video, motion 1.2 for sound)")
     add("--stabilise", action="store_true", help="for DAVS and the direct form of action units: register each drawn face to\n"
         "the crop of the face video")
     add("--ddim_steps", type=int, help="for the diffusion renderer: steps of the sampler (default: the checkpoint's, 20;\n"
         "published: 200)")
+    add("--pose_amplitude", type=float, help="for motion: how far the head moves (default: 1, as in the pose video)")
+    add("--pose_smoothing", type=float, metavar="SECONDS", help="for motion: width of the kernel that smooths the movement\n"
+        "of the head (default: 0.04)")
+    add("--absolute_pose", action="store_true", help="for motion: take the pose of the pose video as it is, not relative to\n"
+        "that of the face")
     add("--covered", help="frames in which something covers the mouth: keep them as they are, or draw over it (default: keep;\n"
         "draw with --compat, and where no frame shows the mouth)")
     add("--visible_mark", action="store_true", help="draw a small mark that says the face is synthetic")

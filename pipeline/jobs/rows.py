@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from common.errors import InputError
 from common.system_errors import explain
+from pipeline.options import STILL
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +16,7 @@ class Row:
 
     Attributes:
         line: its place: the number of the line in a jobs file, or of the pair in a folder, from 1.
-        face, audio, outfile, drive, pose: paths; None where there is none.
+        face, audio, outfile, drive, pose: paths; None where there is none. `pose` may be the word "still".
         label: what messages call it, such as "jobs.csv line 3".
     """
 
@@ -30,7 +31,7 @@ class Row:
     @property
     def inputs(self):
         """The paths that are read: list of str."""
-        return [path for path in (self.face, self.audio, self.drive, self.pose) if path]
+        return [path for path in (self.face, self.audio, self.drive, self.pose) if path and path != STILL]
 
 
 @dataclass(frozen=True, order=True)

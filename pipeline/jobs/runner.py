@@ -9,7 +9,7 @@ from common.errors import InputError
 from common.files import require_file
 from faces.tracking.track import FaceSelection
 from pipeline.jobs.checks import FirstLook, look_at_all
-from pipeline.options import DriveOptions, FaceOptions, Transform, check_face, refuse_beside_compat
+from pipeline.options import DriveOptions, FaceOptions, Transform, check_face, followed, refuse_beside_compat
 from pipeline.tracking import TrackStore, default_cache
 from speech.labelling import SpeechText
 from training.weights.file_kinds import kind_of
@@ -51,10 +51,13 @@ class JobRunner:
             speech_gain=args.speech_gain,
             stabilise=args.stabilise,
             ddim_steps=args.ddim_steps,
+            pose_amplitude=args.pose_amplitude,
+            pose_smoothing=args.pose_smoothing,
+            absolute_pose=args.absolute_pose,
             refiner=None if args.refiner in (None, "none") else Path(args.refiner),
         )
-        self._videos = [name for name in ("drive", "pose") if getattr(args, name)]
-        refuse_beside_compat(args.compat, self._drive, self._videos)
+        self._followed = followed(args.drive, args.pose)
+        refuse_beside_compat(args.compat, self._drive, self._followed)
         self._store = TrackStore(None if args.no_cache else args.cache_dir or default_cache())
         words = {"transcript": args.transcript, "alignment": args.align, "TextGrid": args.textgrid}
         self._keep = [path for path in (self._checkpoint, self._drive.refiner, *words.values(), *keep) if path]
@@ -93,7 +96,7 @@ class JobRunner:
             how = {"device": self._args.device, "precision": self._args.precision, "compat": self._args.compat}
             driver = load_driver(self._checkpoint, **how)
             driver.threads = self._args.threads
-            driver.check(self._drive, self._videos, complete=False)
+            driver.check(self._drive, self._followed, complete=False)
             self._driver = driver
             for note in driver.unused(self._drive):
                 print(one_line(f"note: {note}"), file=sys.stderr)
