@@ -103,11 +103,11 @@ def test_codes_follow_a_change_of_time():
 
 
 def test_mixing_stays_between_near_moments_of_the_window():
-    codes, frames = torch.arange(9.0).view(1, 9, 1).repeat(400, 1, 1), torch.tensor([4, 5])
-    assert mixed_in_time(codes, frames, False, pose=True)[0].flatten().tolist() == [4.5, 5.5]
+    codes, frames = torch.arange(13.0).view(1, 13, 1).repeat(400, 1, 1), torch.tensor([6, 7])
+    assert mixed_in_time(codes, frames, False, pose=True)[0].flatten().tolist() == [6.5, 7.5]
     mouth = mixed_in_time(codes, frames, True, pose=False)[..., 0]
-    assert mouth[:, 0].min() >= 1 and mouth[:, 0].max() <= 7 and mouth[:, 0].std() > 0.3
-    assert torch.allclose(mouth.diff(dim=1), torch.ones(()))  # smooth in time
+    assert mouth[:, 0].min() >= 3 and mouth[:, 0].max() <= 9 and mouth[:, 0].std() > 0.3
+    assert torch.allclose(mouth.diff(dim=1), torch.ones(()), atol=1e-5)  # smooth in time
     speeds = mixed_in_time(codes, frames, True, pose=True)[..., 0].diff(dim=1).flatten()
     assert {round(float(one), 2) for one in speeds} == {1.0, 0.8, 1.25, -1.0}
 
@@ -135,7 +135,7 @@ def test_two_scales_are_judged_and_spectral_norms_hold():
     judge = TwoScaleDiscriminator(0.125)
     for _ in range(20):
         found = judge(torch.rand(2, 3, 64, 64))
-    assert [len(one) for one in found] == [6, 6] and [one[-1].shape[-1] for one in found] == [12, 8]
+    assert [len(one) for one in found] == [6, 6] and [one[-1].shape[-1] for one in found] == [11, 7]
     layer = judge.discriminator_0.model1[0][0]
     largest = torch.linalg.matrix_norm(layer.weight_orig.flatten(1), 2)
     torch.testing.assert_close(layer._largest(), largest, rtol=0.05, atol=0)
