@@ -30,6 +30,7 @@ def network(name, **options):
     small = {} if name in ("lip_landmarks", "lip_motion", "lip_sync", *BIG) else {"width": 0.25}
     small = {"face_size": 64, "width": 0.125, "words": 20} if name == "davs" else small
     small = {"face_size": 96, "width": 0.125, "columns": 12} if name == "action_units" else small
+    small = {"face_size": 64, "width": 0.125, "people": 3} if name == "pcavs" else small
     small = {key: value for key, value in DIFFUSION.items() if key != "name"} if name == "action_units_diffusion" else small
     small = {key: value for key, value in AUTOENCODER.items() if key != "name"} if name == "face_autoencoder" else small
     with mock.patch.object(vgg, "CHANNELS", THIN):
@@ -75,6 +76,7 @@ def inputs_of(name, model, count=4):
         "action_units_diffusion": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),
                                            rand(count * 6, 12, 12) * 40 - 20),
         "face_autoencoder": lambda: (rand(count, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3),),
+        "pcavs": lambda: (rand(count, 3, 4, 4).repeat_interleave(16, 2).repeat_interleave(16, 3), rand(count, 1, 80, 20)),
         "vgg19": lambda: (rand(count, 3, 32, 32),),
     }[name]()
 
@@ -109,10 +111,17 @@ def all_of_autoencoder(model, faces):
     return latents, model.autoencoder.decode(latents)
 
 
+def all_of_pcavs(model, faces, log_mel):
+    """All that a PC-AVS network makes of faces (N, 3, S, S) and of one window of sound each."""
+    identity, features, heard = model.identify(faces), model.watch(faces), model.hear(log_mel)
+    pose = model.pose(features)
+    return (*identity, features, model.mouth(features), heard, pose, model.paint(identity, heard, pose))
+
+
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
          "lip_landmarks": "find", "lip_motion": "lips", "lip_sync": "embed", "lip_refiner": "refined"}  # fmt: skip
 FUNCTIONS = {"davs": all_of_davs, "action_units": all_of_action_units, "action_units_diffusion": all_of_diffusion,
-             "face_autoencoder": all_of_autoencoder}  # fmt: skip
+             "face_autoencoder": all_of_autoencoder, "pcavs": all_of_pcavs}  # fmt: skip
 
 
 def call(model, arguments):

@@ -2,12 +2,14 @@
 
     python pcavs_runner.py --pcavs PATH --weights FOLDER --outputs FILE
 
-The checkout is imported as it is. FOLDER gets the weights in the published form, FILE what the networks make of
+The checkout is imported as it is, but for two things that it asks for at import and that are not needed here: `dill`, and
+weights of VGG-19 from the network. FOLDER gets the weights in the published form, FILE what the networks make of
 `pcavs_parts.inputs` (safetensors). Noise is the fixed one of the generator. torchvision is needed, as the public code needs it.
 """
 
 import argparse
 import importlib
+import pickle
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +24,19 @@ OPTIONS = {"crop_size": 224, "output_nc": 3, "num_inputs": 1, "num_clips": 1, "c
            "pose_dim": 12, "n_mel_T": 4, "style_dim": 2560, "feature_encoded_dim": 2560, "style_feature_loss": True,
            "norm_D": "spectralinstance", "ndf": 64, "D_input": "single", "num_D": 2, "n_layers_D": 4, "netD_subarch": "n_layer",
            "no_ganFeat_loss": False}  # fmt: skip
+
+
+def spare_the_peer():
+    """Stand in for what the peer's loss and its helpers ask for at import."""
+    vision = importlib.import_module("torchvision.models")
+    made = vision.vgg19
+
+    def empty_vgg19(**_):
+        with torch.device("meta"):
+            return made()
+
+    vision.vgg19 = empty_vgg19
+    sys.modules.setdefault("dill", pickle)
 
 
 def networks():
@@ -64,6 +79,7 @@ def main():
     for name in [name for name in sys.modules if name.partition(".")[0] in ("models", "util")]:
         del sys.modules[name]  # the peer has rooms of the same names
     sys.path.insert(0, str(args.pcavs))
+    spare_the_peer()
     peer = networks()
     for name, network in peer.items():
         torch.save(network.state_dict(), args.weights / f"latest_net_{name}.pth")
