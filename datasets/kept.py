@@ -4,11 +4,12 @@ import numpy as np
 
 from datasets.action_units import read_action_units
 from datasets.fields.lips import lips_of
-from datasets.fields.speech import clip_cepstra
+from datasets.fields.speech import FULL_SCALE, clip_cepstra
 from datasets.limits import most_open
 from datasets.speech import SpeechFile
 from datasets.texture import open_modules
 from datasets.words import frame_words, word_classes
+from speech.log_mel import loudness
 from speech.phonemes import shuffled_runs
 
 MOST_CEPSTRA = 10_000  # clips whose coefficients are kept, 14 kB for 3 s
@@ -98,6 +99,14 @@ class KeptClips:
     def lips(self, number):
         """Movements (N, 20, 2) of clip `number`, and the faces.lip_space.Person, computed once."""
         return _once(self._computed, (number, "lips"), lambda: lips_of(self.clip(number)))
+
+    def loudness(self, number):
+        """Factor that brings the sound of clip `number` to the loudness of speech.log_mel, computed once."""
+
+        def computed():
+            return loudness(np.asarray(self.clip(number)["waveform"]) / np.float32(FULL_SCALE))
+
+        return _once(self._computed, (number, "loudness"), computed)
 
     def cepstra(self, number, recipe):
         """(C, k) float32 coefficients of the whole sound of clip `number`, by a speech.mfcc.Recipe, computed once."""

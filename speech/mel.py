@@ -73,15 +73,15 @@ def preemphasis(waveform, coefficient=PREEMPHASIS):
     return emphasised
 
 
-@lru_cache(maxsize=1)
-def mel_filter_bank():
-    """Triangular filters on the Slaney mel scale, each of unit area: (80, 401) float64, read-only.
+@lru_cache(maxsize=4)
+def mel_filter_bank(n_fft=N_FFT, fmin=FMIN, fmax=FMAX):
+    """Triangular filters on the Slaney mel scale, each of unit area: (80, 1 + n_fft // 2) float64, read-only.
 
     The scale (Slaney, Auditory Toolbox, 1998) is linear up to 1 kHz at 200/3 Hz a mel, then logarithmic with 27 mels for a
     factor of 6.4. Weights pass through float32, which is what librosa returns and what released networks were trained on.
     """
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(FMIN), _hz_to_mel(FMAX), N_MELS + 2))[:, None]
-    bins = np.arange(N_FFT // 2 + 1) * (SAMPLE_RATE / N_FFT)
+    edges = _mel_to_hz(np.linspace(_hz_to_mel(fmin), _hz_to_mel(fmax), N_MELS + 2))[:, None]
+    bins = np.arange(n_fft // 2 + 1) * (SAMPLE_RATE / n_fft)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre))
     bank = (np.maximum(triangles, 0) * (2.0 / (upper - lower))).astype(np.float32).astype(np.float64)

@@ -50,7 +50,7 @@ def talking_head(seed, x, y, eyes, roll, count=12):
     return faces
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(0, 99), st.floats(60, 400), st.floats(60, 300), st.floats(15, 120), st.floats(-80, 80),
        st.sampled_from([112, 224, 64]))  # fmt: skip
 def test_the_crop_is_the_published_one_and_its_loaders_cut(seed, x, y, eyes, roll, size):
@@ -60,7 +60,7 @@ def test_the_crop_is_the_published_one_and_its_loaders_cut(seed, x, y, eyes, rol
         np.testing.assert_allclose([loaded(crop) for crop in crops], published(faces), atol=2e-3)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.floats(60, 400), st.floats(60, 300), st.floats(15, 120), st.floats(-80, 80))
 def test_a_head_that_holds_still_lies_on_the_template(x, y, eyes, roll):
     face = plain_face(x, y, eyes, roll)

@@ -7,6 +7,7 @@ from datasets.fields import (  # noqa: F401 - they enter their fields
     lips,
     lower_face,
     modules,
+    motion,
     pictures,
     sounds,
     speech,

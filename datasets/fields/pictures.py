@@ -15,7 +15,8 @@ def _with_colour(window, pictures):
     return pictures if window.look.colour is None else {**pictures, "colour": window.look.colour}
 
 
-def _face(window, name):
+def frames_of(window, name):
+    """What is shipped of the window's faces under `name`: dict of arrays, the change of colour among them."""
     faces = window.clip["face"]
     out = window.slot(name, (window.length, *faces.shape[1:]), np.uint8)
     return _with_colour(window, {name: window.look.pixels(faces, window.frames, out=out)})
@@ -23,7 +24,7 @@ def _face(window, name):
 
 @register("face", "(T, 3, S, S)", "float32", "[0, 1]", "the real face crop, RGB", complete=lambda batch: batch.pictures("face"))
 def face(window):
-    return _face(window, "face")
+    return frames_of(window, "face")
 
 
 def _masked(batch):
@@ -40,7 +41,7 @@ def masked_face(window):
     if not window.look.grainy and "face" in window.data.fields:
         return {}  # derived of the face
     # grain is drawn anew, so that the generator cannot copy that of its target
-    return _face(window, "masked_face" if window.look.grainy else "face")
+    return frames_of(window, "masked_face" if window.look.grainy else "face")
 
 
 @register(

@@ -33,7 +33,7 @@ def _stored(window, start, end):
     return np.pad(inside, (before, end - start - before - len(inside)))
 
 
-def _hushed(window):
+def hushed_frames(window):
     """(T,) bool: frames whose sound becomes digital silence."""
     if not window.sound.silent:
         return np.zeros(window.length, bool)
@@ -84,7 +84,7 @@ def cepstra(window):
     stored = window.clip["waveform"]
     low, high = max(0, int(starts.min()) - 1), int(starts.max()) + options["columns"]  # a column more, for its last sample
     samples = stored[low * STEP : max(0, (high - 1) * STEP + FRAME)] / np.float32(FULL_SCALE)
-    hushed, inside = _hushed(window), column_count(len(stored)) - low
+    hushed, inside = hushed_frames(window), column_count(len(stored)) - low
 
     def cut(quiet):
         coefficients = np.zeros((recipe.coefficients, 0), np.float32)
@@ -112,7 +112,7 @@ def waveform(window):
     rate, margin = SAMPLE_RATE / window.row.fps, window.options["margin"]
     start = int(round(window.start * rate))
     samples = _stored(window, start - margin, start + int(round(window.length * rate)) + margin)
-    quiet = bool(_hushed(window).all())
+    quiet = bool(hushed_frames(window).all())
     if not (quiet or window.sound.shift or window.sound.noisy):
         return samples
     changed = window.sound.samples(samples / np.float32(FULL_SCALE), window.generator("waveform"), quiet)
