@@ -58,6 +58,11 @@ def content_hash(path):
     return digest.hexdigest()
 
 
+def text_hash(text):
+    """SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def text_share(text):
     """A number in [0, 1) by a hash of a text: the same on every machine."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

@@ -78,8 +78,8 @@ def build_model(config):
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
             wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner, davs,
-            action_units, action_units_diffusion, face_autoencoder and pcavs see their classes; syncnet_v2, fid_inception and vgg19
-            take none.
+            action_units, action_units_diffusion, face_autoencoder and pcavs see their classes; syncnet_v2, fid_inception and
+            vgg19 take none.
 
     Raises:
         InputError: an unknown name or key (the nearest known one is named), or a value out of range.

@@ -15,6 +15,7 @@ class Network(nn.Module):
         published: the section `model` of the published network, without its name.
         published_data: what its code does to faces and sound, as the section `data` of a config says it.
         bundle: where it is published as several state dicts in one file: their names -> the parts of the network.
+        files: where it is published as a file for each part: names of the parts in the names of the files -> parts.
         unused: beginnings of names in a published file of tensors that no output depends on and that the network does not have.
         needs: fields of a batch (`datasets.fields`) that `forward` reads.
         gives: names of the outputs of `forward`.
@@ -32,6 +33,7 @@ class Network(nn.Module):
     published: dict = {}
     published_data: dict = {}
     bundle: dict[str, str] = {}
+    files: dict[str, str] = {}
     unused: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
@@ -45,6 +47,11 @@ class Network(nn.Module):
     def published_section(cls, state):
         """Section `model` of a published file, without its name, from its tensors under the network's own names."""
         return dict(cls.published)
+
+    @classmethod
+    def adopted(cls, state):
+        """Tensors of published files, under the network's own names -> the same in its own shapes."""
+        return state
 
     def parts(self):
         """dict of part name -> tuple of names of modules: the parts that a config may start, freeze or give their own rate.

@@ -17,6 +17,7 @@ from common.files import atomic_output, content_hash
 from models import MODELS, build_model
 from training.weights.bundles import find_bundle
 from training.weights.file_kinds import SAFETENSORS, kind_of
+from training.weights.folders import files_of, read_files
 from training.weights.foreign import read_foreign
 from training.weights.wrappings import find_network
 
@@ -32,7 +33,7 @@ class Checkpoint:
     Attributes:
         model: in eval mode, float32, on the device that was asked for.
         config: {"model": ..., "data": ..., "training": ...}; of a foreign file, what the published code does.
-        sha256: of the file's bytes, 64 hexadecimal digits.
+        sha256: of the file's bytes, 64 hexadecimal digits; of several files, that of theirs.
         origin: "own" or "foreign".
         path: the file.
     """
@@ -108,7 +109,8 @@ def load_checkpoint(path, device="cpu", *, expect=None):
     read without running code. Which network it holds is seen from its keys.
 
     Args:
-        path: the file.
+        path: the file; of weights that are published as several files, one of them, or their folder
+            (`training.weights.folders`).
         device: where the network goes.
         expect: name of the network that is wanted, a key of `models.MODELS`; None takes any.
 
@@ -121,16 +123,20 @@ def load_checkpoint(path, device="cpu", *, expect=None):
             or NaN or infinity in the weights.
     """
     path = Path(path)
-    own = _read_safetensors(path) if kind_of(path) == SAFETENSORS else None
+    files = files_of(path)
+    own = _read_safetensors(path) if files is None and kind_of(path) == SAFETENSORS else None
+    sha256 = None
     if own is not None and own[0] is not None:
         config, state, origin = *own, "own"
+    elif files is not None:
+        name, origin = files[0], "foreign"
+        state, sha256 = read_files(*files)
+        config = _published_config(name, state)
     else:
         origin = "foreign"
         content = own[1] if own else read_foreign(path)
         name, state = find_bundle(content, path) or find_network(content, path, expect)
-        network = MODELS[name]
-        section = {"name": name, **network.published_section(state)}
-        config = {"model": section, "data": copy.deepcopy(network.published_data), "training": {}}
+        config = _published_config(name, state)
     name = config["model"].get("name")
     if expect is not None and name != expect:
         found = MODELS[name].role if name in MODELS else repr(name)
@@ -138,7 +144,14 @@ def load_checkpoint(path, device="cpu", *, expect=None):
         raise InputError(f"{path}: holds {found} ({name}); {wanted} ({expect}) is needed here")
     model = _fill(config["model"], state, path, origin).to(device).eval()
     model.configure(config["data"])
-    return Checkpoint(model, config, content_hash(path), origin, path)
+    return Checkpoint(model, config, sha256 or content_hash(path), origin, path)
+
+
+def _published_config(name, state):
+    """What the published code of a network does, as a config says it."""
+    network = MODELS[name]
+    section = {"name": name, **network.published_section(state)}
+    return {"model": section, "data": copy.deepcopy(network.published_data), "training": {}}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from models.precision import exact_products
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 SCALE = 2.0**10  # of the loss, in all precisions: float16 loses small gradients, for which a run has its own scale
 # in training the one forgets persons at random, the others drop maps, and a GPU draws other ones than a CPU
-PLAIN = ("lip_motion", "davs", "action_units", "action_units_diffusion", "face_autoencoder")
+PLAIN = ("lip_motion", "davs", "action_units", "action_units_diffusion", "face_autoencoder", "pcavs")
 QUANTISED = ("face_autoencoder",)  # which of its codes is the nearest turns over with the rounding: in exact float32 alone
 JUDGES = ("syncnet_v2", "fid_inception", "vgg19")  # never trained here: in eval mode alone, and no gradient in half precision
 # mode -> precision -> (outputs, gradient): the greatest distance that is let pass, see `apart`. In mode "plain" the batch norms
@@ -25,12 +25,13 @@ BOUNDS = {
 }
 PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights: bfloat16 on a CPU has 29, 2.4 grey levels
 WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "davs", "action_units",
-              "action_units_diffusion", "face_autoencoder")
+              "action_units_diffusion", "face_autoencoder", "pcavs")
 FEWER = {"davs": {"face_size": 96, "words": 50, "people": 9, "speech_frames": 5, "speech_stride": 1, "drawn_frames": 2,
                   "identity_frames": 3}, "action_units": {"face_size": 96},
          "action_units_diffusion": {"face_size": 96, "unet_width": 0.0625, "autoencoder_width": 0.0625, "codes": 64,
                                     "depth": 1},
-         "face_autoencoder": {"face_size": 96, "codes": 64, "depth": 1}}  # fmt: skip
+         "face_autoencoder": {"face_size": 96, "codes": 64, "depth": 1},
+         "pcavs": {"face_size": 64, "people": 9, "second_view": True}}  # fmt: skip
 
 
 def measure(bench: Bench):
@@ -185,6 +186,11 @@ def make_inputs(kind, windows, generator):
         sound = 10 * torch.randn(many, faces, 28, 12, generator=generator)
         return {"mfcc": sound, "identity_face": smooth(many, 3), "face": smooth(many, faces, 3),
                 "masked_face": smooth(many, faces, 3)}  # fmt: skip
+    if kind == "pcavs":
+        change = torch.tensor([[0.1, -0.1, 0.05, 0.1, 0.5, 0.9]]).repeat(many, 1)
+        views = {name: smooth(many, faces, 3, side=64) for name in ("augmented", "second_view")}
+        sound = torch.rand(many, faces, 1, 80, 20, generator=generator)
+        return {**views, "view_change": change, "log_mel": sound, "identity_face": smooth(many, 3, side=64)}
     if kind == "disc_quality":
         return (smooth(many * faces, 3),)
     if kind == "disc_conditional":

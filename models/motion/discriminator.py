@@ -55,7 +55,8 @@ class Patches(nn.Module):
         self.model0 = nn.Sequential(nn.Conv2d(3, channels[0], 4, 2, 2), nn.LeakyReLU(LEAK))
         for number in range(1, len(CHANNELS)):
             stride = 1 if number == len(CHANNELS) - 1 else 2
-            inner = nn.Sequential(SpectralConv(channels[number - 1], channels[number], stride), nn.InstanceNorm2d(channels[number]))
+            before, after = channels[number - 1 : number + 1]
+            inner = nn.Sequential(SpectralConv(before, after, stride), nn.InstanceNorm2d(after))
             self.add_module(f"model{number}", nn.Sequential(inner, nn.LeakyReLU(LEAK)))
         self.model4 = nn.Sequential(nn.Conv2d(channels[-1], 1, 4, 1, 2))
 

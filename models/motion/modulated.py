@@ -2,7 +2,8 @@
 
 Parameter names are those of the public code of PC-AVS (arXiv 2104.11116). The published layers give each picture of a batch its
 own weights, by grouped convolutions. Here the input is scaled by the style and the output by the demodulation, with one
-convolution for the whole batch: the same mathematics.
+convolution for the whole batch: the same mathematics. The published weights of a convolution have a first axis of length 1,
+which ours lack.
 """
 
 import math
@@ -82,7 +83,7 @@ class ModulatedConv(nn.Module):
         super().__init__()
         self.kernel, self.demodulate, self.upsample = kernel, demodulate, upsample
         self.blur = Blur() if upsample else None
-        self.weight = nn.Parameter(torch.randn(1, after, before, kernel, kernel))
+        self.weight = nn.Parameter(torch.randn(after, before, kernel, kernel))
         self.modulation = EqualLinear(style, before, bias=1)
 
     def scales(self, style, half):
@@ -93,17 +94,17 @@ class ModulatedConv(nn.Module):
                 return into, None
             if half:
                 into = into / into.abs().amax(1, keepdim=True).clamp_min(LEAST)
-            power = self.weight[0].float().square().sum((2, 3)) / self._fan_in()
+            power = self.weight.float().square().sum((2, 3)) / self._fan_in()
             return into, torch.rsqrt(into.square() @ power.T + LEAST)
 
     def _fan_in(self):
-        return self.weight.shape[2] * self.kernel**2
+        return self.weight.shape[1] * self.kernel**2
 
     def forward(self, x, style):
         """(N, before, H, W) float, (N, style) float -> (N, after, H, W) float, or twice as large."""
         half = x.dtype in (torch.float16, torch.bfloat16) or torch.is_autocast_enabled(x.device.type)
         into, out = self.scales(style, half)
-        weight = self.weight[0] / math.sqrt(self._fan_in())
+        weight = self.weight / math.sqrt(self._fan_in())
         x = x * into.to(x.dtype)[..., None, None]
         if self.upsample:
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))

@@ -3,7 +3,7 @@
 One encoder finds who is seen, another one what the mouth and the head do, a third one hears the mouth, and a generator draws.
 Stages make parts:
 
-    landmarks     the trunk of the non-identity encoder, which learns heatmaps of landmarks (ours; for the published FAN weights)
+    landmarks     the trunk of the non-identity encoder, which learns heatmaps of landmarks (ours; it stands for FAN's weights)
     identity      the identity encoder
     speech        trunk, head for the mouth, audio encoder
     generate      all
@@ -12,40 +12,24 @@ With `face_size` 224 and `width` 1 every part has the published names and shapes
 use are left out.
 """
 
-from contextlib import contextmanager
-
 import torch
 
 from common.errors import InputError
 from models.blocks import check_choice, check_flag, check_whole, check_width, scaled
 from models.davs.frames import each_frame
-from models.motion.action import PoseAction, change_in_time, mixed_in_time, partners
+from models.motion.action import PoseAction, change_in_time
+from models.motion.drawing import drawn_faces
 from models.motion.generator import Generator, start_of
-from models.motion.identity import Identity, IdentityEncoder
+from models.motion.identity import IdentityEncoder
 from models.motion.non_identity import FEATURE, NonIdentityEncoder
 from models.motion.sound import AudioEncoder
+from models.motion.stages import STAGES, draws_more, fields_of, outputs_of, parts_of, reads_people
 from models.network import Network
 
-STAGES = ("landmarks", "identity", "speech", "generate")
 FACE_SIZES = (64, 112, 128, 224, 256)
 CROSSED = ("none", "swap", "random")
 MIN_WIDTH, MAX_WIDTH = 0.125, 1.0
 MOST_POSE = 48
-_LANDMARKS = ("conv1", "bn1", "conv2", "conv3", "conv4", "m0", "top_m_0", "conv_last0", "bn_end0", "l0")
-_PARTS = {  # part -> names of its modules, those that a stage has
-    "landmarks": tuple(f"non_identity_encoder.model.{name}" for name in _LANDMARKS),
-    "trunk": tuple(f"non_identity_encoder.model.{name}" for name in (*_LANDMARKS, "bn5", "conv6", "fc")),
-    "mouth": ("non_identity_encoder.to_mouth",),
-    "mouth_code": ("non_identity_encoder.mouth_embed",),
-    "pose": ("non_identity_encoder.to_headpose", "non_identity_encoder.headpose_embed"),
-    "pose_reader": ("non_identity_encoder.headpose_fc",),
-    "audio_encoder": ("audio_encoder",),
-    "identity_encoder": ("identity_encoder.model", "identity_encoder.fc"),
-    "identity_maps": ("identity_encoder.conv1x1",),
-    "generator": ("generator",),
-    "pose_action": ("pose_action",),
-}
-_NON_IDENTITY = ("trunk", "mouth", "mouth_code", "pose", "pose_reader")
 
 
 class PcAvs(Network):
@@ -87,8 +71,8 @@ class PcAvs(Network):
               "mouth_code": "generate", "pose": "generate", "pose_reader": "generate", "identity_maps": "generate",
               "generator": "generate", "pose_action": "generate"}
     colours = {"identity_encoder.model.conv1.weight": 1, "non_identity_encoder.model.conv1.weight": 1,
-               **{f"generator.{name}.{value}": 1 for name in ("to_rgb1", *(f"to_rgbs.{number}" for number in range(6)))
-                  for value in ("conv.weight", "bias")}}
+               **{f"generator.{name}.{value}": axis for name in ("to_rgb1", *(f"to_rgbs.{number}" for number in range(6)))
+                  for value, axis in (("conv.weight", 0), ("bias", 1))}}
     # fmt: on
 
     def __init__(self, face_size=224, width=1.0, stage="generate", people=0, pose=12, read_frames=4, drawn_frames=2,
@@ -112,7 +96,8 @@ class PcAvs(Network):
         if stage in ("identity", "generate"):
             self.identity_encoder = IdentityEncoder(width, people, start_of(face_size) if draws else 0)
         if stage != "identity":
-            self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people, read_frames, stage != "landmarks", draws)
+            self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people, read_frames,
+                                                           hears=stage != "landmarks", draws=draws)  # fmt: skip
         if stage in ("speech", "generate"):
             self.audio_encoder = AudioEncoder(width)
         if draws:
@@ -134,48 +119,26 @@ class PcAvs(Network):
             told["read_frames"] = 0 if reader is None or people is None else reader[1] // pose[0]
         return told
 
+    @classmethod
+    def adopted(cls, state):
+        """See models.network.Network: kernels of modulated convolutions lose their first axis, of length 1."""
+        return {name: tensor[0] if tensor.dim() == 5 and len(tensor) == 1 else tensor for name, tensor in state.items()}
+
     # --- what the rest of the code asks -----------------------------------------------------------------------------------
-
-    @property
-    def _reads_people(self):
-        return bool(self.stage == "generate" and self.non_identity_encoder.headpose_fc is not None)
-
-    @property
-    def _draws_more(self):
-        return self.stage == "generate" and (self.crossed != "none" or self.mixed)
 
     @property
     def needs(self):
         """Fields that this stage is fed with."""
-        if self.stage in ("landmarks", "identity"):
-            return ("face",)
-        more = ("identity_face",) if self.stage == "generate" else ()
-        return ("augmented", "log_mel", *more, *(("second_view", "view_change") if self.pose_action is not None else ()))
+        return fields_of(self)
 
     @property
     def gives(self):
         """Outputs of this stage, see `forward`."""
-        if self.stage == "landmarks":
-            return ("heatmaps", "heard")
-        people = ("identity_people",) if self.people else ()
-        if self.stage == "identity":
-            return ("identity_codes", *people)
-        given = ("video_mouth", "audio_mouth")
-        if self.stage == "generate":
-            given += ("identity_codes", *people, "mouth_codes", "pose_codes", "audio_face", "video_face", "drawn")
-        given += ("pose_people", "pose_reader") if self._reads_people else ()
-        given += ("crossed_face", "crossed_mouth", "crossed_pose", "wanted_mouth", "wanted_pose") if self._draws_more else ()
-        return given + (("view_mouth", "view_pose", "expected_mouth", "expected_pose") if self.pose_action is not None else ())
+        return outputs_of(self)
 
     def parts(self):
         """See models.network.Network; `non_identity_encoder` is all of its parts."""
-        own = {name: tuple(one for one in modules if _module(self, one) is not None) for name, modules in _PARTS.items()}
-        parts = {name: modules for name, modules in own.items() if modules}
-        if self.stage == "landmarks":
-            del parts["trunk"]
-        if self.non_identity_encoder is not None:
-            parts["non_identity_encoder"] = tuple(one for name in _NON_IDENTITY for one in own[name])
-        return parts
+        return parts_of(self)
 
     def classes(self):
         """See models.network.Network."""
@@ -189,7 +152,7 @@ class PcAvs(Network):
         middle, face = self.drawn_frames // 2, batch.get("face")
         shown = {"identity": batch["identity_face"], "seen": batch["augmented"][:, self.pictured(outputs)],
                  "by sound": outputs["audio_face"][:, middle], "by video": outputs["video_face"][:, middle]}  # fmt: skip
-        if self._draws_more:
+        if draws_more(self):
             shown["crossed"] = outputs["crossed_face"][:, middle]
         return shown if face is None else {**shown, "real": face[:, self.pictured(outputs)]}
 
@@ -290,19 +253,19 @@ class PcAvs(Network):
             return {"heatmaps": heatmaps, "heard": torch.arange(heatmaps.shape[1], device=heatmaps.device)}
         if self.stage == "identity":
             codes = self.identify(batch["face"].flatten(0, 1)).code.unflatten(0, batch["face"].shape[:2])
-            return {"identity_codes": codes, **self._people(codes)}
+            return {"identity_codes": codes, **self.tell_people(codes)}
         views = [batch["augmented"]] + ([batch["second_view"]] if self.pose_action is not None else [])
         features = each_frame(self.watch, torch.cat(views)).split(len(batch["augmented"]))
         given = {"video_mouth": self.mouth(features[0]), "audio_mouth": each_frame(self.hear, batch["log_mel"])}
         if self.stage == "generate":
             given |= {"mouth_codes": self.mouth_code(given["video_mouth"]), "pose_codes": self.pose(features[0])}
-            given |= self._read(given["pose_codes"]) if self._reads_people else {}
-            given |= self._drawn(batch["identity_face"], given)
+            given |= self._read(given["pose_codes"]) if reads_people(self) else {}
+            given |= drawn_faces(self, batch["identity_face"], given)
             given |= self._seen_again(features[1], batch["view_change"], given) if self.pose_action is not None else {}
         return given
 
-    def _people(self, codes):
-        """Logits of the people in identity codes."""
+    def tell_people(self, codes):
+        """(..., D) identity codes -> {"identity_people": logits}; {} where people are not told apart."""
         return {"identity_people": self.identity_encoder.fc(codes)} if self.people else {}
 
     def _read(self, codes):
@@ -312,69 +275,9 @@ class PcAvs(Network):
         reader = self.non_identity_encoder
         return {"pose_people": reader.people_of(read, False), "pose_reader": reader.people_of(read, True)}
 
-    def _drawn(self, portraits, given):
-        """Faces of K frames of the window, by sound and by video, and those from crossed or mixed codes."""
-        spare = given["pose_codes"].shape[1] - self.drawn_frames
-        if spare < 0:
-            raise ValueError(f"a window of {spare + self.drawn_frames} frames is too short for {self.drawn_frames} drawn frames")
-        device = portraits.device
-        start = torch.randint(spare + 1, (), device=device) if self.training else torch.full((), spare // 2, device=device)
-        rows = start + torch.arange(self.drawn_frames, device=device)
-        identity = self.identify(portraits)
-        audio = self.mouth_code(given["audio_mouth"].index_select(1, rows))
-        video, pose = (given[name].index_select(1, rows) for name in ("mouth_codes", "pose_codes"))
-        mouths, poses, more = [audio, video], [pose, pose], {}
-        if self._draws_more:
-            more = self._wanted(given, rows)
-            mouths, poses = [*mouths, more["wanted_mouth"]], [*poses, more["wanted_pose"]]
-        mouths, poses = torch.stack([one.float() for one in mouths]), torch.stack([one.float() for one in poses])
-        every = Identity(*(one[None, :, None].expand(*poses.shape[:3], *one.shape[1:]).flatten(0, 2) for one in identity))
-        faces = self.draw(every, mouths.flatten(0, 2), poses.flatten(0, 2)).unflatten(0, poses.shape[:3])
-        codes = identity.code[:, None]
-        made = {"identity_codes": codes, **self._people(codes), "audio_face": faces[0], "video_face": faces[1], "drawn": rows}
-        if more:
-            with _as_in_use(self.non_identity_encoder):
-                features = each_frame(self.watch, faces[2])
-                again = {"crossed_mouth": self.mouth_code(self.mouth(features)), "crossed_pose": self.pose(features)}
-            made |= {"crossed_face": faces[2], **again, **more}
-        return made
-
-    def _wanted(self, given, rows):
-        """The codes of K frames from which more faces are drawn, without gradient."""
-        wanted = {}
-        for name, source in (("wanted_mouth", "mouth_codes"), ("wanted_pose", "pose_codes")):
-            codes = given[source].detach()
-            mixed = mixed_in_time(codes, rows, self.training, pose=name == "wanted_pose") if self.mixed else None
-            wanted[name] = codes.index_select(1, rows) if mixed is None else mixed
-        if self.crossed != "none":
-            mouth = wanted["wanted_mouth"]
-            clips = partners(len(mouth), len(rows), self.crossed, self.training, rows.device)
-            wanted["wanted_mouth"] = mouth[clips, torch.arange(len(rows), device=rows.device)]
-        return wanted
-
     def _seen_again(self, features, change, given):
         """Codes of the second view, and what they should be."""
         similarity, (offset, rate) = change[:, :4], change[:, 4:].unbind(1)
         mouth, pose = (change_in_time(given[name], offset, rate) for name in ("mouth_codes", "pose_codes"))
         return {"view_mouth": self.mouth_code(self.mouth(features)), "view_pose": self.pose(features),
                 "expected_mouth": mouth, "expected_pose": self.pose_action(pose, similarity)}  # fmt: skip
-
-
-@contextmanager
-def _as_in_use(module):
-    """The module as after training: running statistics, no dropout; gradients flow. What trained before trains again."""
-    training = [one for one in module.modules() if one.training]
-    for one in training:
-        one.training = False
-    try:
-        yield
-    finally:
-        for one in training:
-            one.training = True
-
-
-def _module(network, name):
-    """A module by its dotted name; None where a part of the name is not there."""
-    for step in name.split("."):
-        network = getattr(network, step, None)
-    return network

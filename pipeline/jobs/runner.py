@@ -78,7 +78,7 @@ class JobRunner:
 
     def _check_weights(self):
         for path in (self._checkpoint, self._drive.refiner):
-            if path is not None:
+            if path is not None and not Path(path).is_dir():  # a folder of published files is looked at when it is loaded
                 kind_of(path)
 
     def driver(self):

@@ -1,0 +1,185 @@
+"""The network of PC-AVS: its stages, its layers against the published formulas, CRA and STAC, mistakes, files of weights."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from common.errors import InputError
+from models import build_model
+from models.motion import TwoScaleDiscriminator
+from models.motion.action import PoseAction, change_in_time, mixed_in_time, partners
+from models.motion.modulated import ModulatedConv, Upsample, blur_kernel
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.parts import build_network
+
+SMALL = {"name": "pcavs", "face_size": 64, "width": 0.125}
+ALL = {"people": 3, "crossed": "swap", "mixed": True, "second_view": True}
+
+
+def batch_of(items=2, frames=3):
+    face = torch.rand(items, frames, 3, 64, 64)
+    change = torch.tensor([[0.1, -0.1, 0.05, 0.1, 0.5, 0.9]]).repeat(items, 1)
+    return {"face": face, "augmented": face, "second_view": face.flip(1), "view_change": change,
+            "log_mel": torch.rand(items, frames, 1, 80, 20), "identity_face": torch.rand(items, 3, 64, 64)}  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", ["landmarks", "identity", "speech", "generate"])
+def test_each_stage_gives_what_it_says_and_all_its_weights_learn(stage):
+    torch.manual_seed(0)
+    model, batch = build_model({**SMALL, **ALL, "stage": stage}).to(memory_format=torch.channels_last), batch_of()
+    found = model({name: batch[name] for name in model.needs})
+    assert set(found) == set(model.gives)
+    sum(one.float().square().mean() for one in found.values() if one.requires_grad).backward()
+    assert not [name for name, one in model.named_parameters() if one.grad is None or not one.grad.isfinite().all()]
+    for modules in model.parts().values():
+        assert all(model.get_submodule(name) is not None for name in modules)
+    if stage == "generate":
+        assert found["audio_face"].shape == found["crossed_face"].shape == (2, 2, 3, 64, 64)
+        assert 0 <= found["audio_face"].min() and found["audio_face"].max() <= 1 and found["audio_face"].std() > 0.01
+        assert found["pose_codes"].shape == (2, 3, 12) and found["mouth_codes"].shape == (2, 3, 52)
+        assert not found["wanted_pose"].requires_grad and all(one.training for one in model.modules())
+        assert set(model.pictures(found, batch)) == {"identity", "seen", "by sound", "by video", "crossed", "real"}
+
+
+@torch.inference_mode()
+def test_a_batch_holds_what_the_methods_give():
+    model, batch = build_model({**SMALL, "crossed": "swap", "drawn_frames": 1}).eval(), batch_of()
+    found, features = model(batch), model.watch(batch["augmented"][:, 1])
+    heard, identity = model.hear(batch["log_mel"][:, 1]), model.identify(batch["identity_face"])
+    near = {"rtol": 1e-3, "atol": 1e-4}
+    torch.testing.assert_close(found["audio_face"][:, 0], model.paint(identity, heard, model.pose(features)), **near)
+    crossed = model.paint(identity, model.mouth(features).roll(-1, 0), model.pose(features))
+    torch.testing.assert_close(found["crossed_face"][:, 0], crossed, **near)
+    torch.testing.assert_close(found["crossed_pose"][:, 0], model.pose(model.watch(crossed)), **near)
+
+
+@pytest.mark.parametrize("upsample", [False, True])
+def test_scaling_inputs_and_outputs_is_the_same_as_kernels_of_each_picture(upsample):
+    torch.manual_seed(0)
+    layer = ModulatedConv(3, 4, 3, 5, upsample=upsample).double()
+    layer.modulation.float()
+    x, style = torch.randn(2, 3, 6, 6).double(), torch.randn(2, 5)
+    for number in range(2):
+        scales = (style[number] @ layer.modulation.weight.T / 5**0.5 + layer.modulation.bias).double()
+        kernel = layer.weight / 27**0.5 * scales[None, :, None, None]
+        kernel = kernel / (kernel.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        one = x[number : number + 1]
+        if upsample:
+            spread = F.conv_transpose2d(one, kernel.transpose(0, 1), stride=2)
+            wanted = F.conv2d(spread, blur_kernel().double().expand(4, 1, 4, 4), padding=1, groups=4)
+        else:
+            wanted = F.conv2d(one, kernel, padding=1)
+        torch.testing.assert_close(layer(x, style)[number : number + 1], wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_half_precision_does_not_overflow_for_large_styles():
+    layer = ModulatedConv(8, 8, 3, 4)
+    x, style = 100 * torch.randn(1, 8, 4, 4), 3000 * torch.randn(1, 4)
+    wanted = layer(x, style)
+    found = layer.half()(x.half(), style).float()
+    assert found.isfinite().all() and (found - wanted).abs().max() < 0.01 * wanted.abs().max()
+
+
+def test_enlarging_keeps_the_mean_inside():
+    found = Upsample()(torch.ones(1, 3, 4, 4))
+    assert found.shape == (1, 3, 8, 8) and torch.allclose(found[..., 2:-2, 2:-2], torch.ones(()))
+
+
+def test_movements_act_as_a_group():
+    action, codes = PoseAction(3), torch.randn(2, 4, 3)
+    view = torch.tensor([[0.2, -0.1, 0.3, 0.4]]).repeat(2, 1)
+    assert torch.equal(action(codes, view), codes)  # at first
+    torch.nn.init.normal_(action.generators, std=0.5)
+    moved = action(codes, view)
+    assert (moved - codes).abs().max() > 0.05
+    torch.testing.assert_close(action(moved, -view), codes, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(action(moved, view), action(codes, 2 * view), rtol=1e-4, atol=1e-4)
+
+
+def test_codes_follow_a_change_of_time():
+    codes = torch.arange(5.0).view(1, 5, 1)
+    found = change_in_time(codes, torch.tensor([0.5]), torch.tensor([1.2]))
+    assert found.flatten().tolist() == pytest.approx([0.5, 1.7, 2.9, 4, 4])  # the last ones lie outside
+
+
+def test_mixing_stays_between_near_moments_of_the_window():
+    codes, frames = torch.arange(13.0).view(1, 13, 1).repeat(400, 1, 1), torch.tensor([6, 7])
+    assert mixed_in_time(codes, frames, False, pose=True)[0].flatten().tolist() == [6.5, 7.5]
+    mouth = mixed_in_time(codes, frames, True, pose=False)[..., 0]
+    assert mouth[:, 0].min() >= 3 and mouth[:, 0].max() <= 9 and mouth[:, 0].std() > 0.3
+    assert torch.allclose(mouth.diff(dim=1), torch.ones(()), atol=1e-5)  # smooth in time
+    speeds = mixed_in_time(codes, frames, True, pose=True)[..., 0].diff(dim=1).flatten()
+    assert {round(float(one), 2) for one in speeds} == {1.0, 0.8, 1.25, -1.0}
+
+
+def test_partners_are_other_clips():
+    assert partners(3, 2, "swap", True, "cpu").tolist() == [[1, 1], [2, 2], [0, 0]]
+    assert partners(1, 2, "random", True, "cpu").tolist() == [[0, 0]]
+    for drawn in (False, True):
+        found = partners(4, 30, "random", drawn, "cpu")
+        assert (found != torch.arange(4)[:, None]).all() and (found.diff(dim=1) != 0).any()
+
+
+def test_the_reader_of_people_and_the_codes_learn_apart():
+    model = build_model({**SMALL, "people": 3})
+    found = model(batch_of())
+    assert torch.equal(found["pose_people"], found["pose_reader"])
+    reader, head = model.non_identity_encoder.headpose_fc[1].weight, model.non_identity_encoder.headpose_embed[1].weight
+    for name, learns, stays in (("pose_people", head, reader), ("pose_reader", reader, head)):
+        gradients = torch.autograd.grad(found[name].square().sum(), (learns, stays), retain_graph=True, allow_unused=True)
+        assert gradients[0].any() and gradients[1] is None
+
+
+def test_two_scales_are_judged_and_spectral_norms_hold():
+    torch.manual_seed(0)
+    judge = TwoScaleDiscriminator(0.125)
+    for _ in range(20):
+        found = judge(torch.rand(2, 3, 64, 64))
+    assert [len(one) for one in found] == [6, 6] and [one[-1].shape[-1] for one in found] == [11, 7]
+    layer = judge.discriminator_0.model1[0][0]
+    largest = torch.linalg.matrix_norm(layer.weight_orig.flatten(1), 2)
+    torch.testing.assert_close(layer._largest(), largest, rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ({"face_size": 96}, "model.face_size: 96 is not possible; choose one of 64, 112, 128, 224, 256"),
+    ({"width": 2}, "model.width: 2 is not possible"), ({"stage": "draw"}, "model.stage: 'draw'"),
+    ({"crossed": "both"}, "model.crossed: 'both' is not possible; choose one of none, swap, random"),
+    ({"mixed": 1}, "model.mixed"), ({"pose": 0}, "model.pose: 0"), ({"drawn_frames": 0}, "model.drawn_frames"),
+])  # fmt: skip
+def test_values_that_are_not_possible_are_named(options, says):
+    with pytest.raises(InputError) as error:
+        build_model({**SMALL, **options})
+    assert says in str(error.value)
+
+
+def test_a_window_that_is_too_short_is_refused():
+    model = build_model({**SMALL, "drawn_frames": 4})
+    with pytest.raises(InputError, match="data.window: 3 frames are fewer than model.drawn_frames, 4"):
+        model.configure({"window": 3})
+    with pytest.raises(ValueError, match="a window of 3 frames is too short"):
+        model(batch_of())
+
+
+def test_a_stage_begins_from_the_one_before(tmp_path):
+    section = {**SMALL, "stage": "landmarks"}
+    save_checkpoint(tmp_path / "a.safetensors", build_model(section), {"model": section, "data": {}, "training": {}})
+    config = {"model": {**SMALL, "stage": "speech"}, "data": {}, "train": {"seed": 0, "freeze": ["landmarks"]}}
+    begun = []
+    build_network(config, torch.device("cpu"), [{"checkpoint": tmp_path / "a.safetensors", "parts": None}], begun)
+    assert "audio_encoder" in begun[0].lacking and begun[0].parts == ("landmarks",)
+
+
+def test_published_files_are_refused_in_one_line(tmp_path):
+    with pytest.raises(InputError, match="a folder without published weights"):
+        load_checkpoint(tmp_path)
+    torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "latest_net_G.pth")
+    with pytest.raises(InputError, match="V.pth, latest_net_E.pth, latest_net_A_sync.pth missing, of a PC-AVS network"):
+        load_checkpoint(tmp_path)
+    for part in ("V", "E", "A_sync"):
+        torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / f"latest_net_{part}.pth")
+    with pytest.raises(InputError, match="does not fit pcavs: missing: "):
+        load_checkpoint(tmp_path / "latest_net_E.pth")
+    torch.save({}, tmp_path / "other_net_G.pth")
+    with pytest.raises(InputError, match="holds several sets of published weights"):
+        load_checkpoint(tmp_path)
