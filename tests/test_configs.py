@@ -34,11 +34,11 @@ EXPERT = {"sync_classification", "sync_choice"}
 READERS = {"pose_reading", "pose_blind", "word_classification", "person_classification", "identity_words", "modality"}
 FIGURES = {  # of each loss
     **dict.fromkeys({*EXPERT, *READERS}, ("accuracy",)),
-    **{"sync_contrast": ("frames", "windows"), "association": ("right",), "speech_contrast": ("right",), "identity_contrast": ("right",),
+    **{"sync_contrast": ("frames", "windows"), "association": ("right",), "identity_contrast": ("right",),
        "speech_people": ("audio", "video")},
     **{"drawn_adversarial": ("patches",), "landmark_heatmaps": ("pixels",)},
     **{"codebook": ("used",), "two_scale": ("patches",), "crossed_cycle": ("pose", "mouth")},
-    **{"view_alignment": ("mouth", "pose", "velocity")},
+    **{"view_alignment": ("mouth", "pose", "velocity"), "speech_contrast": ("right",)},
     **{"action_unit_bce": tuple(f"{figure}_au{unit}" for figure in ("f1", "accuracy") for unit in UNITS)},
 }
 ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial", "two_scale"}
