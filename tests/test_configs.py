@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import shutil
+from unittest import mock
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from benchmarks.ablation.rows import ROWS
 from common.action_units import UNITS
 from common.errors import InputError
 from losses.criterion import LOSSES, build_criterion
-from models import build_model
+from models import build_model, vgg
 from tests.conftest import ROOT
+from tests.losses_kit import THIN
+from tests.prepared_kit import make_corpus
 from training.checkpoint import save_checkpoint
 from training.config import load_config
 from training.config.missing import config_of
@@ -28,16 +31,17 @@ SAID = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in 
 VARIANTS = [path for path in CONFIGS if path.read_text(encoding="utf-8").startswith("base:")]
 ROOTS = [path for path in CONFIGS if path not in VARIANTS]
 EXPERT = {"sync_classification", "sync_choice"}
-READERS = {"word_classification", "person_classification", "identity_words", "modality"}
+READERS = {"pose_reading", "pose_blind", "word_classification", "person_classification", "identity_words", "modality"}
 FIGURES = {  # of each loss
     **dict.fromkeys({*EXPERT, *READERS}, ("accuracy",)),
     **{"sync_contrast": ("frames", "windows"), "association": ("right",), "identity_contrast": ("right",),
        "speech_people": ("audio", "video")},
     **{"drawn_adversarial": ("patches",), "landmark_heatmaps": ("pixels",)},
-    **{"codebook": ("used",)},
+    **{"codebook": ("used",), "two_scale": ("patches",), "crossed_cycle": ("pose", "mouth")},
+    **{"view_alignment": ("mouth", "pose", "velocity"), "speech_contrast": ("right",)},
     **{"action_unit_bce": tuple(f"{figure}_au{unit}" for figure in ("f1", "accuracy") for unit in UNITS)},
 }
-ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial"}
+ADVERSARIAL = {"adversarial", "lip_patches", "modality", "identity_words", "speech_people", "drawn_adversarial", "two_scale"}
 WAV2LIP = {"l1", "sync"}
 STO = {*WAV2LIP, "adversarial", "temporal_lip", "spatial_texture"}
 MOTION = {"lip_coefficients", "lip_opening", "lip_velocity"}
@@ -51,6 +55,10 @@ SHARED = {*WORDS, "association", "modality"}
 DRAWN = {"drawn", "drawn_mouth", "drawn_still", "drawn_adversarial"}
 APART = {*SHARED, *CODES, "people"}
 FUSED = {"l1", "identity_upper", "perceptual_units", "drawn_units", "drawn_dice"}
+HEARD = {"speech_contrast", "mouth_match"}
+MOVED = {*HEARD, "people", "pose_reading", "pose_blind", "two_scale"}
+PCAVS, SMALL = {*MOVED, "drawn_vgg"}, {*MOVED, "drawn", "drawn_mouth", "drawn_motion"}
+CRA, STAC = {"crossed_cycle", "crossed_moments"}, {"view_alignment"}
 DAVS = {"words": 2, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3, "identity_stride": 1}  # of small ones
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
@@ -78,6 +86,14 @@ LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("au_fusion_gan",), {*FUSED, "adversarial"}),
     **{"au_small_fusion": {*FUSED, "face_motion"}, "au_small_fusion_gan": {*FUSED, "face_motion", "adversarial"}},
     **dict.fromkeys(("au_autoencoder", "au_small_autoencoder"), {"l1", "perceptual_units", "codebook"}),
+    **dict.fromkeys(("motion_landmarks", "motion_small_landmarks"), {"landmark_heatmaps"}),
+    **dict.fromkeys(("motion_identity", "motion_small_identity"), {"people"}),
+    **dict.fromkeys(("motion_speech", "motion_small_speech"), HEARD),
+    **{"pcavs": PCAVS, "motion": {*PCAVS, *CRA, *STAC}, "pcavs_small": SMALL, "motion_small_plain": SMALL},
+    **{"pcavs_paper": PCAVS - {"mouth_match", "pose_reading", "pose_blind"}},
+    **dict.fromkeys(("motion_small", *(f"motion_small_{one}" for one in ("random", "space", "time"))), {*SMALL, *CRA, *STAC}),
+    **{"motion_small_cra": {*SMALL, *CRA}, "motion_small_stac": {*SMALL, *STAC}},
+    **{"motion_small_no_cycle": {*SMALL, "crossed_moments", *STAC}},
     **dict.fromkeys(("au_diffusion", "au_small_diffusion", "au_small_diffusion_shuffled"), {"noise_error"}),
 }  # fmt: skip
 
@@ -104,10 +120,18 @@ def at(config, keys):
 NETWORKS = {  # of each kind of crop: what runs begin from, and what losses ask
     "aligned": [("syncnet_color", {}), ("wav2lip", {}), ("lip_refiner", {})],
     "davs": [("davs", {**DAVS, "people": 2, "width": 0.125})],
+    "pcavs": [("pcavs", {"face_size": 64, "width": 0.125, "people": 2, "read_frames": 2}), ("vgg19", {})],
     "au112": [("action_units", {"temporal": "gru", "width": 0.125}),
               ("action_units_diffusion", {"width": 0.125, "unet_width": 0.0625, "autoencoder_width": 0.0625, "codes": 64,
                                           "depth": 1})],
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def thin_vgg():
+    """VGG-19 with an eighth of its channels."""
+    with mock.patch.object(vgg, "CHANNELS", THIN):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -115,8 +139,9 @@ def stage(small_corpus, tmp_path_factory):
     """Corpora of each kind of crop whose AV offsets are known, and for each networks to begin with: overrides by kind."""
     folder, overrides = tmp_path_factory.mktemp("configs"), {}
     torch.manual_seed(0)
-    for crop in ("aligned", "box", "davs", "au112"):
-        corpus = shutil.copytree(small_corpus, folder / crop)
+    for crop in ("aligned", "box", "davs", "pcavs", "au112"):
+        small = make_corpus(folder / "small", frames=12, size=64, words=False) if crop == "pcavs" else small_corpus
+        corpus = shutil.copytree(small, folder / crop)
         stored = json.loads((corpus / "corpus.json").read_text())
         stored["settings"]["crop"] = crop
         (corpus / "corpus.json").write_text(json.dumps(stored))
@@ -125,7 +150,7 @@ def stage(small_corpus, tmp_path_factory):
         (corpus / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         weights = {}
         for name, more in NETWORKS.get(crop, NETWORKS["aligned"]):
-            network = {"name": name, "face_size": 96, "width": 0.25, **more}
+            network = {"name": name, **({"face_size": 96, "width": 0.25} if name != "vgg19" else {}), **more}
             weights[name] = folder / f"{name}-{crop}.safetensors"
             save_checkpoint(weights[name], build_model(network), {"model": network, "data": {"crop": crop}})
         overrides[crop] = {"data.corpus": corpus, "losses.sync.expert": weights.get("syncnet_color"), "train.init": weights}
@@ -164,6 +189,13 @@ def lighten(config, stage, runs):
         small |= {f"model.{key}": value for key, value in own.items() if config["model"].get("speech_frames") != 1}
         small["model.width"] = 0.125
         small |= {"losses.association.frames": 4} if "association" in config["losses"] else {}
+    if config["model"]["name"] == "pcavs":
+        own = {"face_size": 64, "width": 0.125, "people": 2 if config["model"].get("people") else 0}
+        own |= {"read_frames": 2, "drawn_frames": 2} if config["model"]["stage"] == "generate" else {}
+        small |= {f"model.{key}": value for key, value in own.items()} | {"data.window": min(config["data"]["window"], 4)}
+        small |= {"losses.speech_contrast.frames": 3} if "speech_contrast" in config["losses"] else {}
+    if "drawn_vgg" in config["losses"]:
+        small["losses.drawn_vgg.weights"] = given["train.init"]["vgg19"]
     if config["train"]["init"]:
         weights = given["train.init"].get(config["model"]["name"])
         small["train.init"] = json.dumps(begun_with(config["train"]["init"], weights))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from common.errors import InputError
+from datasets.fields.registry import check_options
 from losses.criterion import LOSSES, build_criterion
 from losses.motion.alignment import ViewAlignment, moment_contrast
 from losses.motion.crossed import CrossedCycle, CrossedMoments
@@ -216,6 +217,11 @@ def halved(pictures):
     return nn.functional.avg_pool2d(pictures, 3, 2, 1, count_include_pad=False)
 
 
+def test_the_controls_ask_for_a_view_that_changes_in_one_way():
+    asked = ViewAlignment(change="space").field_options()
+    assert asked == {"second_view": {"of": "space"}} and check_options(asked)["second_view"]["of"] == "space"
+
+
 class TwoMaps(nn.Module):
     """A discriminator of two scales whose maps can be computed by hand: a factor of the picture, and a logit of it."""
 
@@ -308,6 +314,7 @@ MODEL = SimpleNamespace(gives=GIVEN, stage="generate", people=0, drawn_frames=1)
         ({"mine": {"loss": "pose_reading"}}, ["losses.mine", "model.people"]),
         ({"crossed_cycle": {"pose": 0, "mouth": 0}}, ["losses.crossed_cycle", "all 0"]),
         ({"mine": {"loss": "crossed_moments", "pose": 0, "mouth": 0}}, ["losses.mine", "model.drawn_frames"]),
+        ({"view_alignment": {"change": "tim"}}, ["did you mean time"]),
         ({"view_alignment": {"form": "infonc"}}, ["did you mean infonce"]),
         ({"view_alignment": {"mouth": 0, "pose": 0}}, ["losses.view_alignment", "all 0"]),
         ({"two_scale": {"adversarial": 0, "matching": 0}}, ["losses.two_scale", "both 0"]),

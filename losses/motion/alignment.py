@@ -14,6 +14,7 @@ from losses.motion.crossed import require_weight, spread_of
 from losses.term import Term
 
 FORMS = ("distance", "infonce")
+CHANGES = ("both", "space", "time")
 PARTS = ("mouth", "pose")
 _WEIGHT = Number(REQUIRED, 0, 1000)
 
@@ -31,11 +32,12 @@ class ViewAlignment(Term):
 
     Args:
         form: "distance" or "infonce".
+        change: of the second view: "both", or "space" or "time" alone, the controls; the option `of` of its field.
         mouth, pose, velocity: weights. relative: divide by the spread.
         reach: frames; temperature: of "infonce".
 
     Raises:
-        InputError: an unknown form, mouth and pose both 0, a network without a second view, windows of one frame.
+        InputError: an unknown form or change, mouth and pose both 0, a network without a second view, windows of one frame.
     """
 
     reads = ("view_mouth", "view_pose", "expected_mouth", "expected_pose")
@@ -48,11 +50,14 @@ class ViewAlignment(Term):
         "temperature": Number(REQUIRED, 0.001, 100),
     }
 
-    def __init__(self, form="distance", mouth=1.0, pose=1.0, velocity=1.0, relative=False, reach=5, temperature=0.07):
+    def __init__(self, form="distance", change="both", mouth=1.0, pose=1.0, velocity=1.0, relative=False, reach=5,
+                 temperature=0.07):  # fmt: skip
         super().__init__()
         refuse_unknown([form], FORMS, "losses.view_alignment.form")
+        refuse_unknown([change], CHANGES, "losses.view_alignment.change")
         require_weight("view_alignment", PARTS, (mouth, pose))
-        self.form, self.relative, self.reach, self.temperature = form, bool(relative), int(reach), float(temperature)
+        self.form, self.change, self.relative = form, change, bool(relative)
+        self.reach, self.temperature = int(reach), float(temperature)
         self.weights, self.velocity = {"mouth": float(mouth), "pose": float(pose)}, float(velocity)
 
     @classmethod
@@ -62,6 +67,10 @@ class ViewAlignment(Term):
         if setting.frames < 2:
             raise InputError(f"losses.{name}: compares the frames of a window; give data.window 2 frames or more")
         return options
+
+    def field_options(self):
+        """See losses.term.Term."""
+        return {"second_view": {"of": self.change}}
 
     def forward(self, outputs, batch):
         """`view_mouth`, `expected_mouth` (B, T, D), `view_pose`, `expected_pose` (B, T, P) -> scalar.
