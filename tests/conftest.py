@@ -30,6 +30,32 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forked_workers():
+    """Processes that prepare clips are forked with their packages loaded; `spawned_workers` is for tests of the processes."""
+    from datasets.workers.processes import Processes
+
+    usual = Processes.__init__
+
+    def begin(self, *arguments, **options):
+        from tests.forks_kit import Spawning
+
+        usual(self, *arguments, **options)
+        self._context = Spawning()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Processes, "__init__", begin)
+        yield usual
+
+
+@pytest.fixture
+def spawned_workers(forked_workers, monkeypatch):
+    """Processes that prepare clips start as users' ones do."""
+    from datasets.workers.processes import Processes
+
+    monkeypatch.setattr(Processes, "__init__", forked_workers)
+
+
 @pytest.fixture(scope="session")
 def shared_media():
     """Path of the folder of real clips; skips the test, and says why, where it is absent."""

@@ -15,6 +15,7 @@ from metrics.results import Results
 from metrics.scorer import Scorer
 from tests.conftest import ROOT
 from tests.evaluate_kit import run, save_expert, table, use_drawn_faces, write_clips
+from tests.forks_kit import run_ranks
 from tests.inference_kit import moving_portrait, tone, write_video
 
 # An evaluation of drawn faces whose process is killed when the second face is due; the first has been saved.
@@ -227,12 +228,12 @@ def test_two_processes_come_to_the_table_of_one(portraits, tmp_path):
     assert_equal(table(tmp_path / "two"), table(tmp_path / "one"))
 
 
-def test_processes_share_the_work_without_a_gpu_too():
+def test_processes_share_the_work_without_a_gpu_too(tmp_path):
+    script = tmp_path / "shares.py"
+    script.write_text(SHARES, encoding="utf-8")
     for device in ("auto", "cpu"):
-        found = python("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", 2, "--no_python", sys.executable,
-                       "-c", SHARES, device)
-        assert found.returncode == 0, found.stderr
-        assert "<0 2 cpu [0, 2, 4]>" in found.stdout and "<1 2 cpu [1, 3]>" in found.stdout
+        found = run_ranks(script, device)
+        assert "<0 2 cpu [0, 2, 4]>" in found and "<1 2 cpu [1, 3]>" in found
 
 
 def test_one_process_is_alone(monkeypatch):

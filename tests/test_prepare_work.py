@@ -17,6 +17,7 @@ from datasets.workers.jobs import Workers, results, write_rows
 from datasets.workers.pool import Task
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.usefixtures("spawned_workers")
 _ready = None
 
 

@@ -2,14 +2,11 @@
 
 import json
 import math
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.families_kit import FAMILIES, family_config, make_expert
-from tests.training_kit import ENVIRONMENT
+from tests.forks_kit import run_ranks
 
 ALIKE = {"wav2lip", "expert_classic"}  # less of the same than others
 TRIED = [name for name in FAMILIES if name not in ALIKE]
@@ -29,7 +26,7 @@ from training.run import Run
 from training.storage.store import Store
 from training.validation import validate
 
-models.au.diffusion.SHOWN_STEPS = 1  # of DDIM, for the pictures of a validation
+models.au.diffusion.SHOWN_STEPS = 1
 
 def digest(run):
     whole = hashlib.sha256()
@@ -73,10 +70,7 @@ def told(small_corpus, tmp_path_factory):
     given, answer, script = folder / "configs.json", folder / "told.json", folder / "two.py"
     given.write_text(json.dumps(configs), encoding="utf-8")
     script.write_text(SCRIPT, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script, given, answer]
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr[-4000:]
+    run_ranks(script, given, answer, seconds=280)
     return json.loads(answer.read_text())
 
 

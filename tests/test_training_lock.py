@@ -18,7 +18,7 @@ from common import folder_lock
 from common.cli import run
 from common.errors import InputError
 from tests.conftest import ROOT
-from tests.training_kit import ENVIRONMENT, start_training
+from tests.training_kit import ENVIRONMENT, launch_training
 from training.storage.lock import RunLock
 from training.storage.state import StorageError
 
@@ -120,7 +120,7 @@ def test_a_file_system_without_locks_is_said_and_not_in_the_way(tmp_path, monkey
 def test_all_processes_of_a_second_run_end_with_one_message(write_config, tmp_path):
     folder = tmp_path / "runs" / "try"
     path = write_config()
-    with RunLock(folder), start_training(path, processes=2) as second:
+    with RunLock(folder), launch_training(path) as second:
         told = second.stdout.read()
         assert second.wait(100) == 1, told  # torchrun's own code
     assert f"{folder}: is in use by process {os.getpid()} on {socket.gethostname()} since" in told
@@ -131,7 +131,7 @@ def test_a_second_run_leaves_the_folder_of_the_first_alone(write_config, tmp_pat
     """The first has two processes, of which one holds the lock; after a kill -9 of that one its loader's worker may live on."""
     folder = tmp_path / "runs" / "try"
     path = write_config(train={"steps": 5000, "validate_every": 5000, "checkpoint_every": 1}, data={"workers": 1})
-    with start_training(path, processes=2, start_new_session=True) as first:
+    with launch_training(path, start_new_session=True) as first:
         try:
             next(line for line in first.stdout if line.startswith("step 3 "))
             assert run(train_script.main, [str(path)]) == 2

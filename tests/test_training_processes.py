@@ -1,8 +1,6 @@
 """Several processes learn what one with a larger batch learns; gradients may be summed over batches."""
 
 import json
-import subprocess
-import sys
 from functools import partial
 
 import pytest
@@ -11,8 +9,9 @@ import torch.nn.functional as F
 
 from models import build_model
 from tests.conftest import ROOT
+from tests.forks_kit import run_ranks
 from tests.prepared_kit import make_corpus
-from tests.training_kit import ENVIRONMENT, small_config, start_training, write_yaml
+from tests.training_kit import launch_training, small_config, write_yaml
 from training.checkpoint import load_checkpoint
 from training.config import load_config
 from training.loop import steps_left, train
@@ -25,6 +24,8 @@ ADVERSARIAL = {
 
 
 COMPARE = """
+import json, pathlib, sys
+
 import torch
 import torch.distributed as dist
 from models import build_model
@@ -54,7 +55,8 @@ alone = build_model({"name": "wav2lip", "width": 0.25}).double()
 alone.load_state_dict(start)
 apart = gradient(alone, torch.nn.parallel.DistributedDataParallel(alone), slice(2 * rank, 2 * rank + 2))
 if rank == 0:
-    print(float((whole - shared).norm()), float((whole - apart).norm()), float(whole.norm()))
+    told = float((whole - shared).norm()), float((whole - apart).norm()), float(whole.norm())
+    pathlib.Path(sys.argv[1]).write_text(json.dumps(told))
 dist.destroy_process_group()
 """
 
@@ -67,9 +69,7 @@ def test_two_processes_equal_one_with_twice_the_batch(write_config, tmp_path):
     """Low rates: Adam makes a full step of gradients that are rounding alone."""
     path = write_config(losses=ADVERSARIAL, adversary={"lr": 1e-6}, train={"steps": 6, "validate_every": 3, "batch_size": 4})
     train(Run(load_config(path, ["name=one"])), print)
-    with start_training(path, "name=two", "train.batch_size=2", "train.validate_batches=2", processes=2) as process:
-        output = process.stdout.read()
-        assert process.wait(200) == 0, output
+    output = run_ranks(ROOT / "train.py", path, "name=two", "train.batch_size=2", "train.validate_batches=2")
     assert output.count("weights:") == 1
     one, two = (rows_of(tmp_path / "runs" / name) for name in ("one", "two"))
     assert len(one) == len(two) == 8
@@ -93,9 +93,7 @@ def test_parameters_that_no_loss_reaches_stop_no_process(tmp_path):
     train_ = {"steps": 4, "validate_every": 2, "batch_size": 1}
     config = small_config(make_corpus(tmp_path / "corpus", size=64), tmp_path / "runs", model=UNREACHED, losses=losses,
                           train=train_, optim={"weight_decay": 0.1, "warmup": 0})  # fmt: skip
-    with start_training(write_yaml(tmp_path / "unreached.yaml", config), processes=2) as process:
-        output = process.stdout.read()
-        assert process.wait(200) == 0, output
+    run_ranks(ROOT / "train.py", write_yaml(tmp_path / "unreached.yaml", config))
     assert ["words" in row for row in rows_of(tmp_path / "runs" / "try") if "total" in row] == [False, False, True, True]
     torch.manual_seed(0)
     fresh, found = build_model(UNREACHED), load_checkpoint(tmp_path / "runs" / "try" / "last.safetensors").model
@@ -134,28 +132,22 @@ engine.leave()
 def test_first_steps_average_gradients_and_find_out_which_there_are(tmp_path):
     script = tmp_path / "first.py"
     script.write_text(FIRST_STEPS, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
-    done = subprocess.run(command, cwd=ROOT, env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-                          timeout=200)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    run_ranks(script)
 
 
 def test_gradients_over_two_processes_are_those_of_one(tmp_path):
     """In float64: float32's rounding grows to a per cent in the batch norms of four single pixels at the network's bottom."""
     script = tmp_path / "compare.py"
     script.write_text(COMPARE, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
-    environment = {**ENVIRONMENT, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
-    with_shared_statistics, with_own_ones, size = map(float, done.stdout.split())
+    run_ranks(script, tmp_path / "told.json")
+    with_shared_statistics, with_own_ones, size = json.loads((tmp_path / "told.json").read_text())
     assert with_shared_statistics < 1e-9 * size
     assert with_own_ones > 0.01 * size
 
 
 def test_a_signal_stops_all_processes_with_one_checkpoint(write_config, tmp_path):
     path = write_config(train={"steps": 5000, "validate_every": 5000, "checkpoint_every": 5000})
-    with start_training(path, processes=2) as process:
+    with launch_training(path) as process:
         for line in process.stdout:
             if line.startswith("step 2 "):
                 break

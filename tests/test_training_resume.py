@@ -123,7 +123,7 @@ def test_a_signal_stores_the_step_and_the_same_command_goes_on(write_config, tmp
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "scheduler"])
 def test_a_signal_to_the_run_and_its_loaders_stores_the_step(write_config, tmp_path, kind):
     path = write_config(train={"steps": 5000, "validate_every": 5000, "checkpoint_every": 5000})
-    with start_training(path, "data.workers=2", start_new_session=True) as process:
+    with start_training(path, "data.workers=2", session=True) as process:
         for line in process.stdout:
             if line.startswith("step 2 "):
                 break
@@ -134,18 +134,19 @@ def test_a_signal_to_the_run_and_its_loaders_stores_the_step(write_config, tmp_p
     assert Store(Run(load_config(path))).load() >= 2
 
 
+def leave_no_room():
+    """A write beyond a megabyte fails from now on, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
 def test_a_full_disk_ends_the_run_with_words_and_keeps_the_last_checkpoint(write_config, tmp_path):
     path = write_config(train={"steps": 2, "snapshot_dtype": "float16"})
     with start_training(path) as process:
         process.stdout.read()
     checkpoint = tmp_path / "runs" / "try" / "checkpoint.pt"
     before = checkpoint.read_bytes()
-
-    def no_room():  # a write beyond a megabyte fails, as on a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-    with start_training(path, "train.steps=4", preexec_fn=no_room) as process:
+    with start_training(path, "train.steps=4", first=leave_no_room) as process:
         output = process.stdout.read()
         assert process.wait(60) == 1
     assert "checkpoint.pt: cannot be written" in output and "make room" in output and "Traceback" not in output

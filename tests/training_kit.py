@@ -8,6 +8,7 @@ import sys
 import yaml
 
 from tests.conftest import ROOT
+from tests.forks_kit import Program
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 SMALL = {"name": "wav2lip", "face_size": 96, "width": 0.25}
@@ -36,12 +37,15 @@ def write_yaml(path, config):
     return path
 
 
-def start_training(path, *overrides, processes=1, **options):
-    """subprocess.Popen of train.py on a config, in several processes where asked."""
-    command = [sys.executable, "train.py", str(path), *overrides]
-    if processes > 1:
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-        command[1:1] = launcher
+def start_training(path, *overrides, **options):
+    """tests.forks_kit.Program of train.py on a config."""
+    return Program(ROOT / "train.py", [path, *overrides], **options)
+
+
+def launch_training(path, *overrides, processes=2, **options):
+    """subprocess.Popen of train.py on a config, in several processes that torchrun starts."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    command = [sys.executable, *launcher, "train.py", str(path), *overrides]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, **{**pipes, **options})
 
