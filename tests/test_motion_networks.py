@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from common.errors import InputError
 from models import build_model
 from models.motion import TwoScaleDiscriminator
-from models.motion.action import PoseAction, change_in_time, mixed_in_time, partners
+from models.motion.action import PoseAction, change_in_time, drawn_shares, mixed_in_time, partners
 from models.motion.modulated import ModulatedConv, Upsample, blur_kernel
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.parts import build_network
@@ -142,7 +142,7 @@ def test_two_scales_are_judged_and_spectral_norms_hold():
 
 
 @pytest.mark.parametrize(("options", "says"), [
-    ({"face_size": 96}, "model.face_size: 96 is not possible; choose one of 64, 112, 128, 224, 256"),
+    ({"face_size": 100}, "model.face_size: 100 is not possible; choose one of 64, 96, 112, 128, 224, 256"),
     ({"width": 2}, "model.width: 2 is not possible"), ({"stage": "draw"}, "model.stage: 'draw'"),
     ({"crossed": "both"}, "model.crossed: 'both' is not possible; choose one of none, swap, random"),
     ({"mixed": 1}, "model.mixed"), ({"pose": 0}, "model.pose: 0"), ({"drawn_frames": 0}, "model.drawn_frames"),
@@ -183,3 +183,11 @@ def test_published_files_are_refused_in_one_line(tmp_path):
     torch.save({}, tmp_path / "other_net_G.pth")
     with pytest.raises(InputError, match="holds several sets of published weights"):
         load_checkpoint(tmp_path)
+
+
+def test_shares_are_drawn_from_the_beta_distribution():
+    """Beta(a, a) has the mean 1/2 and the variance 1 / (4 (2 a + 1)); with a = 0.2 that is 0.1786."""
+    torch.manual_seed(0)
+    shares = drawn_shares(20000, torch.device("cpu"))
+    assert 0 <= shares.min() and shares.max() <= 1
+    assert shares.mean() == pytest.approx(0.5, abs=0.01) and shares.var() == pytest.approx(1 / 5.6, abs=0.004)

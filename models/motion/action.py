@@ -71,6 +71,13 @@ class PoseAction(nn.Module):
             return codes.float() @ moved[:, :-1, :-1].transpose(1, 2) + moved[:, None, :-1, -1]
 
 
+def drawn_shares(count, device):
+    """(count,) float32 in [0, 1], drawn from Beta(0.2, 0.2): most are near 0 or 1."""
+    concentration = torch.full((2, count), SHARE, device=device)
+    one, other = torch.distributions.Gamma(concentration, torch.ones_like(concentration), validate_args=False).sample()
+    return one / (one + other)
+
+
 def mixed_in_time(codes, frames, drawn, pose):
     """Codes of some frames, mixed with those of near moments of the same window (cross-time mixing of CRA; inferred).
 
@@ -88,11 +95,10 @@ def mixed_in_time(codes, frames, drawn, pose):
     count, device = len(codes), codes.device
     middle, rate, share, step = (codes.shape[1] - 1) / 2, 1.0, 0.5, 1.0
     if drawn:
-        like = torch.full((count, 1), SHARE, device=device)
-        share = torch.distributions.Beta(like, like, validate_args=False).sample()[..., None].to(codes.dtype)
+        share = drawn_shares(count, device)[:, None, None].to(codes.dtype)
         step = torch.randint(1, FARTHEST + 1, (count, 1), device=device) * (2 * torch.randint(2, (count, 1), device=device) - 1)
-        rates = torch.tensor(RATES if pose else RATES[:1], device=device)
-        rate = rates[torch.randint(len(rates), (count, 1), device=device)]
+        chosen = torch.randint(len(RATES) if pose else 1, (count, 1), device=device)
+        rate = sum(one * (chosen == place) for place, one in enumerate(RATES))
     places = frames[None].expand(count, -1).float()
     here, there = (sample_in_time(codes, middle + rate * (one - middle)) for one in (places, places + step))
     return share * here + (1 - share) * there

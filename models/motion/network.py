@@ -26,7 +26,7 @@ from models.motion.sound import AudioEncoder
 from models.motion.stages import STAGES, draws_more, fields_of, outputs_of, parts_of, reads_people
 from models.network import Network
 
-FACE_SIZES = (64, 112, 128, 224, 256)
+FACE_SIZES = (64, 96, 112, 128, 224, 256)
 CROSSED = ("none", "swap", "random")
 MIN_WIDTH, MAX_WIDTH = 0.125, 1.0
 MOST_POSE = 48
@@ -36,7 +36,7 @@ class PcAvs(Network):
     """The networks of PC-AVS that are kept after training; the discriminator of its losses is a module of its own.
 
     Args:
-        face_size: S, 64, 112, 128, 224 (published) or 256.
+        face_size: S, 64, 96, 112, 128, 224 (published) or 256.
         width: 0.125 to 1, multiplies the channels and the codes: with w, M = 512 w numbers of a mouth feature (that is what
             sound and video are compared by), M - `pose` of a mouth code, D = 2048 w of an identity code.
         stage: "landmarks", "identity", "speech" or "generate".
