@@ -46,7 +46,7 @@ def rows_of(corpus, asked, usual, limit=None, least=1):
 
     Args:
         corpus: PreparedCorpus; asked: names of splits, or None: those of `usual` that have any clip.
-        limit: at most about so many of each split, of all its people; None: all.
+        limit: at most so many of each split, of as many people as can be; None: all.
         least: frames of a clip; shorter ones are left out.
 
     Returns:
@@ -59,12 +59,18 @@ def rows_of(corpus, asked, usual, limit=None, least=1):
     for split in asked or usual:
         rows = [row for row in corpus.split(split) if row.frames >= least]
         if rows:
-            found[split] = spread(rows, limit)
+            few = spread(rows, limit)
+            found[split] = few if limit is None else [few[at] for at in _evenly(len(few), limit)]
         elif asked:
             raise InputError(f"{corpus.folder}: split {split} has no clip of {least} frames; choose another --split")
     if not found:
         raise InputError(f"{corpus.folder}: splits {', '.join(usual)} have no clip of {least} frames; choose another --split")
     return found
+
+
+def _evenly(count, most):
+    """At most `most` of `count` numbers, ends included."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int))
 
 
 def heard_windows(corpus, row, options, count=None):

@@ -48,7 +48,7 @@ def parse(argv):
     add("--givers", nargs="+", choices=tuple(SPLIT_NAMES), default=USUAL,
         help=f"whose clips may give the pose ({' '.join(USUAL)})")  # fmt: skip
     add("--relative", action="store_true", help="pose codes of the portrait, changed as the giver's change")
-    add("--limit", type=int, metavar="N", help="at most about N clips of a split, of all its people (all of them)")
+    add("--limit", type=int, metavar="N", help="at most N clips of a split, of as many people as can be (all of them)")
     add("--own", action="store_true", help="draw with the own sound alone, and measure no identity: half of the time")
     add("--expert", default=EXPERT, help="sync judge by landmarks, or none (%(default)s)")
     add("--sheet", type=int, default=2, metavar="N", help="clips of a split on the contact sheet, 0 for none (%(default)s)")

@@ -46,7 +46,7 @@ class Windows:
         """Rank 1 of a guess."""
         return 1 / (self.others.shape[1] + 1)
 
-    def people_among(self):
+    def same_clip(self):
         """Share of the windows compared that are of the same clip as the right one."""
         return float((self.clips[self.others] == self.clips[:, None]).mean()) if self.others.size else 0.0
 

@@ -34,7 +34,7 @@ def parse(argv):
     add("--corpus", type=Path, required=True, help="folder that prepare.py wrote, with --crop pcavs")
     add("--checkpoint", type=Path, required=True, nargs="+", help="networks that hear and see; the bars are for the first one")
     add("--split", nargs="+", choices=tuple(SPLIT_NAMES), help=f"whose clips ({' '.join(USUAL)})")
-    add("--limit", type=int, metavar="N", help="at most about N clips of a split, of all its people (all of them)")
+    add("--limit", type=int, metavar="N", help="at most N clips of a split, of as many people as can be (all of them)")
     add("--out", type=Path, default=Path("results/motion_speech"), help="name of the outputs, without suffix (%(default)s)")
     args = parser.parse_args(argv)
     if args.limit is not None and args.limit < 1:
@@ -61,7 +61,7 @@ def main(argv):
         windows = Windows.of(rows)
         found[split] = {"clips": [row.id for row in rows], "people": len({row.speaker for row in rows}),
                         "windows": len(windows.clips), "among": windows.others.shape[1] + 1, "chance": windows.chance,
-                        "of_the_same_clip": windows.people_among(), "networks": {}}  # fmt: skip
+                        "of_the_same_clip": windows.same_clip(), "networks": {}}  # fmt: skip
         for tested in networks:
             found[split]["networks"][tested.name] = retrieve(windows, features_of(tested, corpus, windows))
             print(f"{split}: {tested.name}", file=sys.stderr, flush=True)
