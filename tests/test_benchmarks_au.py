@@ -8,7 +8,7 @@ import pytest
 
 import models
 from benchmarks.au import audio, classifier, fusion, fusion_measure
-from benchmarks.au.networks import groups_of
+from benchmarks.tested import groups_of
 from common.cli import run
 from tests.au_benchmark_kit import KnowingRenderer, KnowingUnits, make_unit_corpus, read_mouths, save_units
 from tests.davs_speech_kit import SIDE, Colour, make_spoken_corpus

@@ -24,8 +24,9 @@ WAYS = {"own": "own sound", "swapped": "sound of another sentence", "silence": "
 def main(argv):
     """Measure and report; exit code 1 when a figure misses its bar."""
     from benchmarks.au.clips import cepstra_of, open_corpus, silence, windows_of
-    from benchmarks.au.networks import open_networks, require_part
+    from benchmarks.au.networks import require_part
     from benchmarks.au.reading import parse_reading, read_splits, report_reading
+    from benchmarks.tested import open_networks
 
     args = parse_reading(argv, "benchmarks.au.audio", __doc__, "results/au_audio", "configs/au_audio.yaml")
     networks = open_networks(args.checkpoint, "action_units")
@@ -46,8 +47,8 @@ def main(argv):
 
 
 def bars_of(ways):
-    """Bars of one network: {way: scores} -> list, see benchmarks.au.reading.bar."""
-    from benchmarks.au.reading import bar
+    """Bars of one network: {way: scores} -> list, see benchmarks.tables.bar."""
+    from benchmarks.tables import bar
 
     bars = []
     for label, least in BARS.items():

@@ -22,9 +22,12 @@ WAYS = {"own": "own faces", "swapped": "faces of another sentence", "still": "it
 
 def main(argv):
     """Measure and report; exit code 1 when the figure misses its bar."""
-    from benchmarks.au.clips import as_faces, crops_of, open_corpus
-    from benchmarks.au.networks import open_networks, require_crops, require_part
-    from benchmarks.au.reading import bar, parse_reading, read_splits, report_reading
+    from benchmarks.au.clips import open_corpus
+    from benchmarks.au.networks import require_part
+    from benchmarks.au.reading import parse_reading, read_splits, report_reading
+    from benchmarks.crops import as_faces, crops_of
+    from benchmarks.tables import bar
+    from benchmarks.tested import open_networks, require_crops
 
     args = parse_reading(argv, "benchmarks.au.classifier", __doc__, "results/au_classifier", "configs/au_classifier.yaml")
     networks, corpus = open_networks(args.checkpoint, "action_units"), open_corpus(args.corpus)

@@ -11,8 +11,6 @@ from datasets.fields.speech import clip_cepstra
 from datasets.label_rates import count_sources
 from speech.mfcc_windows import mfcc_windows
 
-SPLIT_NAMES = {"train": "sentences of training", "val": "sentences of validation", "test": "held-out sentences",
-               "unseen": "people never seen"}  # fmt: skip
 DEFAULT_SPLITS = ("test", "unseen")
 
 
@@ -74,13 +72,6 @@ def sources_of(corpus, splits):
     return count_sources([row for row in corpus.rows if row.id in ids])
 
 
-def other_of(rows, number):
-    """Another sentence than rows[number]: the next one of its person, or the next one of anybody; None where there is none."""
-    row = rows[number]
-    turned = [*rows[number + 1 :], *rows[:number]]
-    return next((one for one in turned if one.speaker == row.speaker), turned[0] if turned else None)
-
-
 def labels_of(corpus, row):
     """datasets.action_units.ActionUnits of a clip."""
     return read_action_units(corpus.folder, row)
@@ -105,21 +96,6 @@ def windows_of(cepstra, count, fps, columns):
 def silence():
     """(12, 0) float32: the cepstra of no sound; `windows_of` fills them up with digital silence."""
     return np.zeros((12, 0), np.float32)
-
-
-def crops_of(corpus, row):
-    """(F, S, S, 3) uint8 RGB crops of a clip."""
-    return np.array(corpus.open(row)["face"])
-
-
-def as_faces(crops):
-    """(N, S, S, 3) uint8 RGB -> (N, 3, S, S) float32 tensor in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 255  # channels last
-
-
-def as_crops(faces):
-    """(N, 3, S, S) float tensor in [0, 1] -> (N, S, S, 3) uint8 RGB."""
-    return (faces * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _labelled(row):

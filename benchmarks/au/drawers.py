@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from benchmarks.au.clips import as_crops, as_faces, windows_of
+from benchmarks.au.clips import windows_of
+from benchmarks.crops import as_crops, as_faces
 from common.errors import InputError
 
 BATCH = 75  # frames at a time
@@ -55,7 +56,7 @@ class FusionDrawer:
     """models.au.ActionUnits of the stage fusion: the whole crop, from the identity picture and the sound.
 
     Args:
-        tested: benchmarks.au.networks.Tested.
+        tested: benchmarks.tested.Tested.
     """
 
     hears, samples = True, None
@@ -78,7 +79,7 @@ class DiffusionDrawer:
     """models.au.ActionUnitsDiffusion: the crop, from the identity picture, the sound and the upper halves of the real frames.
 
     Args:
-        tested: benchmarks.au.networks.Tested; steps: of DDIM, None: the checkpoint's own.
+        tested: benchmarks.tested.Tested; steps: of DDIM, None: the checkpoint's own.
     """
 
     hears = True
@@ -103,7 +104,7 @@ def drawers_of(networks, steps=None):
     """Drawers of networks, in their order.
 
     Args:
-        networks: list of benchmarks.au.networks.Tested.
+        networks: list of benchmarks.tested.Tested.
         steps: list of numbers of DDIM steps; each network that samples is drawn with each of them. None: its own.
 
     Raises:

@@ -29,7 +29,7 @@ LEAST, LEAST_SAMPLED = 0.6, 0.5
 
 def parse(argv):
     """Command line -> argparse.Namespace."""
-    from benchmarks.au.clips import SPLIT_NAMES
+    from benchmarks.tables import SPLIT_NAMES
 
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.au.fusion", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -61,11 +61,12 @@ def main(argv):
     from benchmarks.au.drawers import HeldPicture, RealClip, drawers_of
     from benchmarks.au.fusion_measure import Stage
     from benchmarks.au.fusion_report import contact_sheet, split_lines
-    from benchmarks.au.networks import open_networks, require_crops, require_part, taught_by
-    from benchmarks.au.reading import bar, bar_lines
+    from benchmarks.au.networks import require_part, taught_by
     from benchmarks.held_out.networks import network_lines
     from benchmarks.held_out.people import people_lines, people_of
     from benchmarks.outputs import finite, write_outputs
+    from benchmarks.tables import bar, bar_lines
+    from benchmarks.tested import open_networks, require_crops
     from faces.detectors import build_detector
     from metrics.networks.face_embedding import FaceEmbedder
 
@@ -110,9 +111,10 @@ def draw_split(stage, drawers, rows, most_shown):
         {name: {"steps", "summary", "scores", "rows"}}, list of (ClipRow, real crops, {name: Made}) of sentences of different
         people, as far as there are.
     """
-    from benchmarks.au.clips import crops_of, other_of
     from benchmarks.au.fusion_measure import measure
     from benchmarks.au.fusion_report import scores_of, summary
+    from benchmarks.crops import crops_of
+    from benchmarks.held_out.choice import other_of
 
     made = {drawer.name: [] for drawer in drawers}
     shown = {row.id: (row, crops_of(stage.corpus, row), {}) for row in _for_sheet(rows, most_shown)}

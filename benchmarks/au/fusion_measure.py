@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from benchmarks.au.clips import as_faces, cepstra_of, crops_of, labels_of
+from benchmarks.au.clips import cepstra_of, labels_of
 from benchmarks.au.drawers import Scene
+from benchmarks.crops import as_faces, crops_of, likeness
 from benchmarks.held_out.drive import read_crops
 from benchmarks.held_out.kept import once
 from benchmarks.held_out.measure import best_lag
@@ -15,7 +16,6 @@ from benchmarks.held_out.rest import QUIET_FRAMES, at_rest, moving, quiet_cepstr
 from benchmarks.held_out.whose import embedding_of
 from faces.action_units import action_units
 from metrics.formulas.correlation import pearson
-from metrics.formulas.image import mouth_region, psnr, sharpness, ssim
 from metrics.formulas.units import count_units
 
 
@@ -96,7 +96,7 @@ def measure(stage, drawer, row, other, stranger):
     seconds = (time.perf_counter() - begun) / len(crops)
     real = stage.real(row)
     made = real if crops is own.crops else stage.read(crops)
-    figures = {"clip": row.id, "person": row.speaker, "seconds": seconds, **_likeness(crops, own.crops)}
+    figures = {"clip": row.id, "person": row.speaker, "seconds": seconds, **likeness(crops, own.crops)}
     figures |= {"r": pearson(made.opening, real.opening), "lag": best_lag(made.opening, real.opening),
                 "spread": moving(made.opening) / max(moving(real.opening), 1e-9)}  # fmt: skip
     drawn, swapped = [made], None
@@ -118,15 +118,6 @@ def measure(stage, drawer, row, other, stranger):
     figures["frames"] = sum(len(one.opening) for one in drawn)
     figures["no_face"] = sum(int(np.isnan(one.opening).sum()) for one in drawn)
     return Made(figures, counts, crops, None if swapped is None else swapped.crops)
-
-
-def _likeness(made, real):
-    pairs, found = list(zip(made, real, strict=True)), {}
-    for part, cut in (("", lambda crop: crop), ("mouth_", mouth_region)):
-        found[f"{part}psnr"] = float(np.mean([psnr(cut(a), cut(b)) for a, b in pairs]))
-        found[f"{part}ssim"] = float(np.mean([ssim(cut(a), cut(b)) for a, b in pairs]))
-    detail = np.mean([[sharpness(np.ascontiguousarray(mouth_region(one))) for one in pair] for pair in pairs], 0)
-    return found | {"mouth_sharpness": float(detail[0] / max(detail[1], 1e-9))}
 
 
 def _counts(stage, way, row, made):

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from benchmarks.au.clips import SPLIT_NAMES
-from benchmarks.au.networks import groups_of
-from benchmarks.au.scores import number, score_table, seeds_table
+from benchmarks.au.scores import score_table
 from benchmarks.held_out.sheet import strip, write_sheet
+from benchmarks.tables import SPLIT_NAMES, number, seeds_table, summarise
+from benchmarks.tested import groups_of
 from common.action_units import LABELS
-from metrics.formulas.bootstrap import interval
 from metrics.formulas.units import unit_scores
 
 COLUMNS = (  # key of the figures, head, digits
@@ -42,15 +41,9 @@ def summary(rows):
         rows: list of the figures of benchmarks.au.fusion_measure.measure.
 
     Returns:
-        {key of COLUMNS: {"mean", "low", "high" (95 % bootstrap over clips), "median", "count"}, "no_face": share of the drawn
-        frames}; None where no clip has the figure.
+        {key of COLUMNS: see benchmarks.tables.summarise, "no_face": share of the drawn frames}.
     """
-    found = {}
-    for key, *_ in COLUMNS:
-        values = [row[key] for row in rows if row.get(key) is not None and np.isfinite(row[key])]
-        low, high = interval(values)
-        found[key] = {"mean": float(np.mean(values)) if values else None, "low": low, "high": high,
-                      "median": float(np.median(values)) if values else None, "count": len(values)}  # fmt: skip
+    found = summarise(rows, [key for key, *_ in COLUMNS])
     frames, lost = (sum(row[name] for row in rows) for name in ("frames", "no_face"))
     found["no_face"] = lost / frames
     return found

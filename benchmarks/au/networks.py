@@ -1,59 +1,8 @@
-"""The networks of action units that are measured beside one another."""
+"""Networks of action units: parts that a benchmark needs, and who taught them."""
 
-import re
-from dataclasses import dataclass, field
-
-from benchmarks.held_out.networks import facts_of, names_of
 from common.errors import InputError
 
 ALIKE = 0.9  # cosine of all weights; of two trainings from other seeds it is about 0
-SEED_ENDING = re.compile(r"(?P<stem>.+)_s\d+(?P<steps>, \d+ steps)?")
-
-
-@dataclass(frozen=True)
-class Tested:
-    """One network.
-
-    Attributes:
-        name: what tables call it; no two of a table share it.
-        model: of models.MODELS, in eval mode.
-        crop: kind of crop that it was trained on; None: not known.
-        mask_top: share of the crop's height from which on its masked faces are 0.
-        facts: see benchmarks.held_out.networks.facts_of.
-        judges: tuple of SHA-256 of the networks that taught it, see training.checkpoint.Checkpoint.
-        raw_crops: whether its crops were laid by each frame alone; None: not known.
-    """
-
-    name: str
-    model: object = field(repr=False)
-    crop: str | None
-    mask_top: float
-    facts: dict = field(repr=False)
-    judges: tuple = field(repr=False, default=())
-    raw_crops: bool | None = None
-
-
-def open_networks(paths, expect=None, device="cpu"):
-    """Tested networks of checkpoints, in their order.
-
-    Args:
-        paths: of checkpoints; expect: name of the network in models.MODELS, None for any; device: of torch.
-
-    Raises:
-        InputError: a path holds no checkpoint, or one of another network.
-    """
-    import torch
-
-    from training.checkpoint import load_checkpoint
-
-    loaded = [load_checkpoint(path, device, expect=expect) for path in paths]
-    found = []
-    for name, one in zip(names_of(loaded), loaded, strict=True):
-        model = one.model.to(memory_format=torch.channels_last)  # faster on a CPU
-        data = one.config["data"]
-        found.append(Tested(name, model, data.get("crop"), data.get("mask_top", 0.5), facts_of(one),
-                            tuple(judge["judge_sha256"] for judge in one.judges), data.get("raw_crops")))  # fmt: skip
-    return found
 
 
 def require_part(tested, part, cure):
@@ -63,20 +12,6 @@ def require_part(tested, part, cure):
         raise InputError(f"{tested.facts['file']}: is of stage {stage} and has no {part}; give a checkpoint of {cure}")
 
 
-def require_crops(corpus, tested):
-    """Raise InputError where a network learned from other crops than those of a datasets.prepared.PreparedCorpus."""
-    crop, size = corpus.settings.get("crop"), corpus.settings.get("size")
-    wanted = (tested.crop or crop, tested.model.face_size)
-    if (crop, size) != wanted:
-        raise InputError(f"{corpus.folder}: holds {crop} crops of {size} pixels, but {tested.name} learned from {wanted[0]} "
-                         f"crops of {wanted[1]}; prepare the corpus with --crop {wanted[0]} --size {wanted[1]}")  # fmt: skip
-    raw = bool(corpus.settings.get("raw_crops", False))
-    if tested.raw_crops not in (None, raw):
-        own, how = ("raw", "without") if raw else ("smoothed", "with")
-        raise InputError(f"{corpus.folder}: holds {own} crops, but {tested.name} did not learn from such ones; prepare the "
-                         f"corpus {how} --raw_crops")  # fmt: skip
-
-
 def taught_by(networks, judge):
     """Names of the networks that learned with the classifier that judges them.
 
@@ -84,7 +19,7 @@ def taught_by(networks, judge):
     where a network's own classifier began from it: its rate is so low that it keeps its direction (ALIKE).
 
     Args:
-        networks: list of Tested; judge: Tested with a unit_classifier, or None.
+        networks: list of benchmarks.tested.Tested; judge: one with a unit_classifier, or None.
     """
     return [] if judge is None else [one.name for one in networks if judge.facts["sha256"] in one.judges or _began(one, judge)]
 
@@ -99,15 +34,3 @@ def _began(tested, judge):
     parts = own, judge.model.unit_classifier
     first, second = (torch.cat([one.detach().flatten() for one in part.parameters()]) for part in parts)
     return first.shape == second.shape and float(torch.cosine_similarity(first, second, 0)) > ALIKE
-
-
-def groups_of(names):
-    """{stem: names} of runs that differ in their seeds: NAME_s0, NAME_s1 and so on; of two runs or more, in the given order.
-
-    Drawers that are called "NAME_s0, 20 steps" are put together by name and steps.
-    """
-    groups = {}
-    for name in names:
-        if match := SEED_ENDING.fullmatch(name):
-            groups.setdefault(match["stem"] + (match["steps"] or ""), []).append(name)
-    return {stem: own for stem, own in groups.items() if len(own) > 1}

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.au.clips import SPLIT_NAMES, labels_of, other_of, rows_of, sources_line, sources_of
-from benchmarks.au.networks import groups_of
-from benchmarks.au.scores import number, score_table, seeds_table
+from benchmarks.au.clips import labels_of, rows_of, sources_line, sources_of
+from benchmarks.au.scores import score_table
+from benchmarks.held_out.choice import other_of
 from benchmarks.held_out.networks import network_lines
 from benchmarks.held_out.people import people_lines, people_of
 from benchmarks.outputs import write_outputs
+from benchmarks.tables import SPLIT_NAMES, bar_lines, seeds_table
+from benchmarks.tested import groups_of
 from common.action_units import LABELS
 from common.cli import EXIT_FAILED_JOB
 from common.errors import InputError
@@ -45,7 +47,7 @@ def read_splits(corpus, networks, args, inputs, read):
     """Scores of networks.
 
     Args:
-        corpus: PreparedCorpus; networks: list of benchmarks.au.networks.Tested; args: of `parse_reading`.
+        corpus: PreparedCorpus; networks: list of benchmarks.tested.Tested; args: of `parse_reading`.
         inputs: function of (row, another row or None) that gives {way: function of a Tested that gives its input, N items}.
         read: function of (Tested, input) that gives (N, 5) logits.
 
@@ -74,9 +76,9 @@ def report_reading(title, corpus, networks, splits, names, bars, out):
     """Write OUT.json and OUT.md, print the table.
 
     Args:
-        title: of the table; corpus: PreparedCorpus; networks: list of benchmarks.au.networks.Tested.
-        splits: what `read_splits` gives; names: {way: its words}, of which the first one is judged; bars: list of `bar`.
-        out: Path without suffix.
+        title: of the table; corpus: PreparedCorpus; networks: list of benchmarks.tested.Tested.
+        splits: what `read_splits` gives; names: {way: its words}, of which the first one is judged.
+        bars: list of benchmarks.tables.bar; out: Path without suffix.
 
     Returns:
         the exit code: EXIT_FAILED_JOB where a bar is missed, else None.
@@ -107,15 +109,3 @@ def _split_lines(splits, names):
             columns[f"F1 {label}"] = {name: ways[first]["units"][label]["f1"] for name, ways in networks.items()}
         lines += seeds_table("Mean (least to most) over seeds.", groups_of(networks), columns)
     return lines
-
-
-def bar(what, value, least, *, above=False):
-    """{"what", "value", "least", "holds"}: a figure that must be `least` or more, or above it; None misses it."""
-    holds = value is not None and (value > least if above else value >= least)
-    return {"what": what, "value": value, "least": least, "holds": holds}
-
-
-def bar_lines(bars):
-    """Lines of text: the verdict on each bar."""
-    return [f"{one['what']}: {number(one['value'])}, {number(one['least'])} is asked: "
-            f"{'holds' if one['holds'] else 'misses'}." for one in bars]  # fmt: skip

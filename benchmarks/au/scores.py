@@ -1,5 +1,6 @@
 """Tables of F1 and accuracy of action units, of networks beside one another."""
 
+from benchmarks.tables import number
 from common.action_units import LABELS, NAMES
 
 ALWAYS = "always present"
@@ -33,26 +34,3 @@ def score_cell(one):
     """F1, its interval and accuracy of a unit as text."""
     ends = "" if one["f1_low"] is None else f" [{number(one['f1_low'])}, {number(one['f1_high'])}]"
     return f"{number(one['f1'])}{ends} / {number(one['accuracy'])}"
-
-
-def number(value, digits=3):
-    """A figure as text; "-" for None."""
-    return "-" if value is None or value != value else f"{value:.{digits}f}"
-
-
-def seeds_table(title, groups, columns):
-    """Lines of Markdown: mean and range over the runs that differ in their seeds alone; [] where there is no group.
-
-    Args:
-        title: sentence above; groups: {stem: names}; columns: {head: {name of a run: value or None}}.
-    """
-    if not groups:
-        return []
-    lines = [title, "", f"| runs | seeds | {' | '.join(columns)} |", "|---|---|" + "---|" * len(columns)]
-    for stem, names in groups.items():
-        cells = []
-        for values in columns.values():
-            found = [values[name] for name in names if values[name] is not None and values[name] == values[name]]
-            cells.append(f"{number(sum(found) / len(found))} ({number(min(found))} to {number(max(found))})" if found else "-")
-        lines.append(f"| {stem} | {len(names)} | {' | '.join(cells)} |")
-    return [*lines, ""]

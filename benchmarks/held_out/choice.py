@@ -15,3 +15,10 @@ def spread(rows, most):
     while most is not None and cap > 1 and sum(min(cap, len(own)) for own in people.values()) > most:
         cap -= 1
     return [own[at] for own in people.values() for at in np.linspace(0, len(own) - 1, min(cap, len(own))).round().astype(int)]
+
+
+def other_of(rows, number):
+    """Another sentence than rows[number]: the next one of its person, or the next one of anybody; None where there is none."""
+    row = rows[number]
+    turned = [*rows[number + 1 :], *rows[:number]]
+    return next((one for one in turned if one.speaker == row.speaker), turned[0] if turned else None)

@@ -45,6 +45,21 @@ def mouth_distances(generated, real, to_crop):
     return LandmarkDistances(_mouth_distance(generated, real), aligned, aligned / interocular(real))
 
 
+def second_differences(landmarks, seen):
+    """Length of x(t+1) - 2 x(t) + x(t-1) of each point, over the distance of the outer eye corners at t.
+
+    Args:
+        landmarks: (N, 68, 2) float; seen: (N,) bool, frames with a face.
+
+    Returns:
+        (n, 68) float64, of the n frames that have a face like both their neighbours.
+    """
+    points = np.asarray(landmarks, np.float64)
+    inside = seen[:-2] & seen[1:-1] & seen[2:]
+    moved = (points[2:] - 2 * points[1:-1] + points[:-2])[inside]
+    return np.linalg.norm(moved, axis=-1) / interocular(points[1:-1][inside])[:, None]
+
+
 def align_stable(source, target):
     """Lay `source` on `target` by the similarity transform that fits the points that speech hardly moves; (..., 68, 2) each."""
     stable = list(STABLE)

@@ -1,8 +1,7 @@
 """Does the face tremble: the second difference of the landmarks over that of the real video."""
 
-import numpy as np
-
-from faces.landmarks import MOUTH, interocular
+from faces.landmarks import MOUTH
+from metrics.formulas.landmarks import second_differences
 from metrics.formulas.series import LEAST_FRAMES
 from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import Column
@@ -27,20 +26,12 @@ class Jitter(VideoMeasure):
     )  # fmt: skip
 
     def look(self, view):
-        made, real = second_differences(view.footage), second_differences(view.real)
+        made, real = (second_differences(one.track.landmarks, one.detected) for one in (view.footage, view.real))
         values = {}
         for key, (_, points, _) in PARTS.items():
             lengths = [one[:, points].mean() if len(one) >= LEAST_FRAMES else None for one in (made, real)]
             values[key] = float(lengths[0] / lengths[1]) if None not in lengths and lengths[1] else None
         return Findings(values)
-
-
-def second_differences(footage):
-    """(n, 68) float64 in distances of the outer eye corners, of the n frames that have a face like both their neighbours."""
-    points, seen = footage.track.landmarks.astype(np.float64), footage.detected
-    inside = seen[:-2] & seen[1:-1] & seen[2:]
-    moved = (points[2:] - 2 * points[1:-1] + points[:-2])[inside]
-    return np.linalg.norm(moved, axis=-1) / interocular(points[1:-1][inside])[:, None]
 
 
 def build(networks):
