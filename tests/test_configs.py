@@ -242,7 +242,7 @@ def test_a_config_resolves_to_what_it_always_was(name):
     assert small is None or "cpu_config" not in (ROOT / "configs" / small).read_text(encoding="utf-8")
     assert later == {"optim.parts": {}, "adversary.weight_decay": 0.0, "train.freeze": [], "data.augment.voice": 0.0,
                      "data.speakers": None, "data.centre": None, "data.identity": None, "data.action_units": None,
-                     "train.print_every": 60}  # fmt: skip
+                     "train.print_every": 60, "train.curve": True}  # fmt: skip
 
 
 def test_every_config_has_its_losses_listed():
@@ -273,13 +273,14 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path, one_st
 def test_the_parts_with_which_a_config_begins_are_in_both_networks(path):
     config = load_config(path)
     with torch.device("meta"):
-        parts = build_model(config["model"]).parts()
+        network = build_model(config["model"])
+        parts = network.parts()
         for start in config["train"]["init"]:
             made = build_model(load_config(config_of(start["checkpoint"]))["model"])
             assert set(start["parts"] or ()) <= parts.keys()
             for part in start["parts"] or ():
                 for module in parts[part]:
-                    theirs, own = (one.get_submodule(module).state_dict() for one in (made, build_model(config["model"])))
+                    theirs, own = (one.get_submodule(module).state_dict() for one in (made, network))
                     assert {name: one.shape for name, one in theirs.items()} == {name: one.shape for name, one in own.items()}
 
 

@@ -17,7 +17,7 @@ from common.cli import run
 from metrics.formulas.correlation import pearson
 from tests.synthetic import make_talking_head
 
-CLIPS, SECONDS, STEPS = 5, 5.0, 220
+CLIPS, SECONDS, STEPS = 4, 5.0, 150
 
 
 @pytest.fixture(scope="module")

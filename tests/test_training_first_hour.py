@@ -29,7 +29,7 @@ def unchecked(tmp_path):
     return write
 
 
-def test_without_clips_to_validate_no_best_is_claimed_and_the_cure_is_said(unchecked, tmp_path, capsys, draws):
+def test_without_clips_to_validate_no_best_is_claimed_and_the_cure_is_said(unchecked, tmp_path, capsys):
     assert run(train_script.main, [str(unchecked()), "train.steps=2"]) == 0
     said, folder = capsys.readouterr().out, tmp_path / "runs" / "try"
     assert (folder / "last.safetensors").is_file() and not (folder / "best.safetensors").exists()
@@ -48,7 +48,7 @@ def test_a_metric_of_unseen_speakers_names_its_own_cure(tmp_path, capsys):
     assert "no clips of split unseen" in (told := capsys.readouterr().err) and "--unseen_speakers NAMES" in told
 
 
-def test_a_gate_that_stays_shut_leaves_no_best_weights(write_config, capsys, draws):
+def test_a_gate_that_stays_shut_leaves_no_best_weights(write_config, capsys):
     assert run(train_script.main, [str(write_config(losses=GATED)), "train.steps=2"]) == 0
     assert "no best.safetensors is chosen: not all losses were switched on" in capsys.readouterr().out
 
@@ -63,7 +63,7 @@ def test_losses_with_trainable_parts_choose_no_best_weights(write_config):
     assert alone.best.metric is None
 
 
-def test_changes_on_resume_are_told_once_and_start_the_best_anew(write_config, capsys, draws):
+def test_changes_on_resume_are_told_once_and_start_the_best_anew(write_config, capsys):
     path = write_config()
     assert train(run_of(path, "train.minutes=0", "train.validate_every=1"), lambda _: None) == MINUTES
     for _ in range(2):  # the first start is killed before it stores anything
@@ -93,7 +93,7 @@ def test_what_touches_no_validation_keeps_the_best(setting, anew, told):
     assert changes == ({setting: [1, 2]} if told else {}) and of_validation({setting: [1, 2]}) is anew
 
 
-def test_a_resume_with_other_workers_keeps_the_best(write_config, draws):
+def test_a_resume_with_other_workers_keeps_the_best(write_config):
     path = write_config()
     train(run_of(path, "train.minutes=0", "train.validate_every=1"), lambda _: None)
     job = run_of(path, "train.validate_every=1", "data.workers=1", "data.augment.flip=0")
@@ -101,7 +101,7 @@ def test_a_resume_with_other_workers_keeps_the_best(write_config, draws):
     assert job.best.step == 1 and list(job.changes) == ["data.augment.flip"] and job.notes == []
 
 
-def test_a_gate_that_is_gone_holds_nothing_back_in_a_resumed_run(write_config, draws):
+def test_a_gate_that_is_gone_holds_nothing_back_in_a_resumed_run(write_config):
     train(run_of(write_config(losses=GATED), "train.minutes=0"), lambda _: None)
     for losses in ({"l1": {"weight": 1.0}}, {"l1": {"weight": 1.0}, "laplacian": {"weight": 1.0}}):
         job = run_of(write_config(losses=losses))
@@ -112,7 +112,7 @@ def test_a_gate_that_is_gone_holds_nothing_back_in_a_resumed_run(write_config, d
     assert again.criterion.open == {"l1": True, "laplacian": False}
 
 
-def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tmp_path, draws):
+def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tmp_path):
     corpus = make_corpus(tmp_path / "corpus", frames=12)
     path = write_yaml(tmp_path / "c.yaml", small_config(corpus, tmp_path / "runs"))
     train(run_of(path, "train.minutes=0"), lambda _: None)
@@ -126,7 +126,7 @@ def test_a_changed_split_is_noticed_and_clips_that_were_learned_from_are_told(tm
     assert any("validation now holds 1 clip from which this run has learned (s1/clip0)" in line for line in job.notes)
 
 
-def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_path, draws, capsys, monkeypatch):
+def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("training.forecast.dry_run.TIMED", 1)
     start = stored(tmp_path / "start.safetensors", SMALL)
     path = write_config()
@@ -141,7 +141,7 @@ def test_a_run_that_goes_on_needs_no_checkpoint_to_begin_from(write_config, tmp_
         run_of(path, f"train.init={start}", "name=other")
 
 
-def test_the_rate_of_each_part_and_adversary_is_logged(write_config, draws):
+def test_the_rate_of_each_part_and_adversary_is_logged(write_config):
     changes = ["optim.warmup=0", "optim.parts.face_decoder={lr: 2e-5}", "adversary.lr=3e-4", "adversary.warmup=2"]
     job = run_of(write_config(losses=GAN), *changes, "train.steps=1")
     train(job, lambda _: None)
@@ -178,7 +178,7 @@ def test_a_dry_run_goes_before_the_run_that_it_builds_on(write_config, tmp_path,
     assert "train it first (python train.py configs/expert_grid.yaml)" in capsys.readouterr().err
 
 
-def test_a_run_that_would_take_days_on_a_cpu_says_so_early(write_config, draws, monkeypatch):
+def test_a_run_that_would_take_days_on_a_cpu_says_so_early(write_config, monkeypatch):
     said = []
     monkeypatch.setattr(loop, "WARM", 2)
     train(run_of(write_config(), "train.steps=3"), said.append)
@@ -204,7 +204,7 @@ def test_lengths_of_time(seconds, words):
     assert speed.in_words(seconds) == words
 
 
-def test_the_end_says_what_ended_it(write_config, capsys, draws):
+def test_the_end_says_what_ended_it(write_config, capsys):
     path = str(write_config())
     assert run(train_script.main, [path, "train.minutes=0"]) == 0
     said = capsys.readouterr().out

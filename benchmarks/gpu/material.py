@@ -118,6 +118,8 @@ def load_light(name, material, *overrides, width=0.25, device="cpu", **train):
             given.append(f"losses.{loss}.expert={material.expert[width]}")
         if "classifier" in options:
             given.append(f"losses.{loss}.classifier={_make_classifier(material, width)}")
+        if "weights" in options:  # of a file that is not ours, such as VGG-19
+            given.append(f"losses.{loss}=null")
         if "enable_when" in options:
             given.append(f"losses.{loss}.enable_when=null")
     given += [f"train.{key}={json.dumps(value)}" for key, value in train.items()]

@@ -115,4 +115,4 @@ def changes(codes):
 
 def deviation(values):
     """(N, D) -> (D,): standard deviation about the mean, with a gradient that stays finite where it is 0."""
-    return (values.var(0, correction=0) + 1e-8).sqrt()
+    return (values.var(0, correction=0) + LEAST**2).sqrt()

@@ -13,7 +13,7 @@ from models.precision import outside_autocast
 CHANNELS = (64, 128, 256, 512)
 SCALES = 2
 LEAK = 0.2
-LEAST = 1e-12
+LEAST = 10**-12  # of a length, as in torch; met by float32 alone
 
 
 class SpectralConv(nn.Module):

@@ -16,7 +16,7 @@ from models.precision import outside_autocast
 
 LEAK, GAIN = 0.2, math.sqrt(2)
 BLUR = (1.0, 3.0, 3.0, 1.0)
-LEAST = 1e-8  # of a sum of squares, as published; met by float32 alone
+LEAST = 10**-8  # of a sum of squares, as published; met by float32 alone
 
 
 def blur_kernel():

@@ -32,7 +32,7 @@ def files_of(path):
     if path.is_dir():
         found = sorted({(match["start"], path) for one in path.iterdir() if (match := _known(one.name))})
         if not found:
-            raise InputError(f"{path}: a folder without published weights (NAME_net_G.pth and its like); give a checkpoint")
+            raise InputError(f"{path}: is a folder without published weights (NAME_net_G.pth and its like); give a checkpoint")
         if len(found) > 1:
             names = ", ".join(start for start, _ in found)
             raise InputError(f"{path}: holds several sets of published weights ({names}); give one file of the set you mean")
