@@ -35,8 +35,8 @@ FAMILIES = {  # name -> (config, overrides)
     "action_units_diffusion": ("au_small_diffusion", ["train.init=null", "data.window=3", "model.face_size=96", *QUICK,
                                                       "model.unet_width=0.0625", "model.autoencoder_width=0.0625",
                                                       "model.codes=64", "model.frames=1"]),
-    "pcavs": ("motion_small", ["train.init=null", "train.freeze=[]", "data.window=6", "model.face_size=96", "model.people=2",
-                               "model.read_frames=2", "losses.speech_contrast.frames=4", "losses.speech_contrast.shift=2"]),
+    "pcavs": ("motion_small", ["train.init=null", "train.freeze=[]", "data.window=4", "model.face_size=96", "model.people=2",
+                               "model.read_frames=2", "losses.speech_contrast.frames=2", "losses.speech_contrast.shift=2"]),
 }  # fmt: skip
 WIDTHS = {"pcavs": 0.125, "davs": 0.125, "action_units": 0.125, "action_units_diffusion": 0.125, "face_autoencoder": 0.0625}
 

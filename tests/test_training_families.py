@@ -8,7 +8,7 @@ import pytest
 from tests.families_kit import FAMILIES, family_config, make_expert
 from tests.forks_kit import run_ranks
 
-ALIKE = {"wav2lip", "expert_classic"}  # less of the same than others
+ALIKE = {"wav2lip", "expert_classic", "tcsc", "sto_other", "demo", "lip_landmarks"}  # less of the same than others
 TRIED = [name for name in FAMILIES if name not in ALIKE]
 MORE = {  # what families do beside their usual step
     "wav2lip_gan": ["train.accumulate=2"],

@@ -21,7 +21,7 @@ from training.run import Run
 from training.storage.state import StorageError, load_state, save_state
 from training.storage.store import Store
 
-KILLS = 4
+KILLS = 3
 LATER = {"metric": "val/l1", "below": 9}
 EVERYTHING = {
     "model": {"name": "wav2lip", "face_size": 96, "width": 0.25, "audio_gate": True, "spatial_input": True},
@@ -69,7 +69,7 @@ def test_resumed_run_equals_an_unbroken_one_to_the_last_bit(write_config, capsys
 
 
 def test_kills_leave_no_trace(write_config, tmp_path):
-    settings = {"train": {"steps": 24, "validate_every": 6, "checkpoint_every": 3, "log_every": 1, "keep": 2}}
+    settings = {"train": {"steps": 18, "validate_every": 6, "checkpoint_every": 3, "log_every": 1, "keep": 2}}
     path = write_config(**settings)
     train(Run(load_config(path, ["name=whole"])), quiet)
     folder, kills = tmp_path / "runs" / "killed", 0

@@ -50,7 +50,7 @@ def measure(bench: Bench):
 
 def compare(bench, name):
     """Outputs and gradient of one network in all modes and precisions."""
-    for mode in ("plain",) if name in (*JUDGES, *PLAIN) else ("plain", "training"):
+    for mode in ("plain",) if bench.quick or name in (*JUDGES, *PLAIN) else ("plain", "training"):
         model, inputs = make_network(name, bench.width, 1 if bench.quick else 4)
         model.train(mode == "training")
         reference = run_network(model, inputs, torch.device("cpu"), None)

@@ -10,8 +10,8 @@ FAMILIES = ("sto", "expert", "wav2lip_gan", "lip_landmarks", "tcsc", "demo_spati
             "lipwarp_motion_gate", "lipwarp_refine_gan", "davs_disentangle", "davs_small", "davs_small_landmarks",
             "au_audio", "au_small_fusion_gan", "au_small_autoencoder", "au_small_diffusion",
             "au_small_diffusion_shuffled", "pcavs", "motion_small")  # fmt: skip
-QUICK = ("sto", "expert")
-STEPS, SHORT, QUICK_STEPS = 30, 6, 4
+QUICK = ("expert",)
+STEPS, SHORT, QUICK_STEPS = 30, 6, 2
 RESUMED_FIRST, RESUMED = 1e-2, 0.05  # on a GPU, whose sums have no fixed order; on a CPU there is no difference
 PRECISION = 0.15  # of the totals of the first steps: on a CPU bfloat16 lies 0.07 away for `expert`, 0.01 at most for the others
 

@@ -18,7 +18,7 @@ WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_sele
 def measure(bench: Bench):
     """Enter the lines of this part."""
     default = None
-    for name in bench.cases(("sto", "expert") if bench.quick else FORMS):
+    for name in bench.cases(("expert",) if bench.quick else FORMS):
         with bench.guard(name):
             default = count(bench, name, "auto")
         if bench.cuda and default != "fp16":
