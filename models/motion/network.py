@@ -21,6 +21,7 @@ from models.motion.action import PoseAction, change_in_time
 from models.motion.drawing import drawn_faces
 from models.motion.generator import Generator, start_of
 from models.motion.identity import IdentityEncoder
+from models.motion.lip_reader import LipReader
 from models.motion.non_identity import FEATURE, NonIdentityEncoder
 from models.motion.sound import AudioEncoder
 from models.motion.stages import STAGES, draws_more, fields_of, outputs_of, parts_of, reads_people
@@ -51,6 +52,8 @@ class PcAvs(Network):
             with `crossed` "none" they are drawn from the clip's own codes (CRA, inferred).
         second_view: the window is also seen again, moved in space and time, and what its codes should be is computed from the
             codes of the first view (STAC, inferred).
+        reads_lips: a reader finds the movements of the lips in the mouth features of sound and of video (ours), for losses such
+            as `lip_coefficients`; stages "speech" and "generate".
 
     Raises:
         InputError: a value that is not possible.
@@ -66,17 +69,17 @@ class PcAvs(Network):
     optional = ("identity_encoder", "identity_encoder.fc", "identity_encoder.conv1x1", "non_identity_encoder",
                 *(f"non_identity_encoder.{name}" for name in ("model.bn5", "model.conv6", "model.fc", "to_mouth", "mouth_embed",
                                                               "to_headpose", "headpose_embed", "headpose_fc")),
-                "audio_encoder", "generator", "pose_action")
+                "audio_encoder", "generator", "pose_action", "lip_reader")
     stages = {"identity_encoder": "identity", "trunk": "speech", "mouth": "speech", "audio_encoder": "speech",
               "mouth_code": "generate", "pose": "generate", "pose_reader": "generate", "identity_maps": "generate",
-              "generator": "generate", "pose_action": "generate"}
+              "generator": "generate", "pose_action": "generate", "lip_reader": "speech"}
     colours = {"identity_encoder.model.conv1.weight": 1, "non_identity_encoder.model.conv1.weight": 1,
                **{f"generator.{name}.{value}": axis for name in ("to_rgb1", *(f"to_rgbs.{number}" for number in range(6)))
                   for value, axis in (("conv.weight", 0), ("bias", 1))}}
     # fmt: on
 
     def __init__(self, face_size=224, width=1.0, stage="generate", people=0, pose=12, read_frames=4, drawn_frames=2,
-                 crossed="none", mixed=False, second_view=False):  # fmt: skip
+                 crossed="none", mixed=False, second_view=False, reads_lips=False):  # fmt: skip
         super().__init__()
         check_choice(face_size, "face_size", FACE_SIZES)
         check_width(width, "width", MIN_WIDTH, MAX_WIDTH)
@@ -88,11 +91,13 @@ class PcAvs(Network):
         check_choice(crossed, "crossed", CROSSED)
         check_flag(mixed, "mixed")
         check_flag(second_view, "second_view")
+        check_flag(reads_lips, "reads_lips")
         self.face_size, self.width, self.stage, self.people, self.pose_numbers = face_size, width, stage, people, pose
         self.read_frames, self.drawn_frames, self.crossed, self.mixed = read_frames, drawn_frames, crossed, mixed
         self.second_view = second_view
         draws = stage == "generate"
         self.identity_encoder = self.non_identity_encoder = self.audio_encoder = self.generator = self.pose_action = None
+        self.lip_reader = None
         if stage in ("identity", "generate"):
             self.identity_encoder = IdentityEncoder(width, people, start_of(face_size) if draws else 0)
         if stage != "identity":
@@ -100,6 +105,7 @@ class PcAvs(Network):
                                                            hears=stage != "landmarks", draws=draws)  # fmt: skip
         if stage in ("speech", "generate"):
             self.audio_encoder = AudioEncoder(width)
+            self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
         if draws:
             style = self.identity_encoder.model.channels + scaled(FEATURE, width)
             self.generator = Generator(face_size, width, style)
@@ -235,7 +241,8 @@ class PcAvs(Network):
         Returns:
             dict. landmarks: heatmaps (B, T, 68, S / 4, S / 4), heard (T,) int64, all frames.
             identity: identity_codes (B, T, D), identity_people (B, T, people) logits where people > 0.
-            speech, generate: video_mouth, audio_mouth (B, T, M) mouth features.
+            speech, generate: video_mouth, audio_mouth (B, T, M) mouth features; with reads_lips video_lips, audio_lips
+            (B, T, 20, 2), eye distances.
             generate: mouth_codes (B, T, M - P), of the video, pose_codes (B, T, P); identity_codes (B, 1, D), identity_people
             (B, 1, people); audio_face, video_face (B, K, 3, S, S) in [0, 1], drawn (K,) int64, which of the T frames these are.
             With people and read_frames: logits (B, people) of the reader of pose codes; pose_people, of which the codes alone
@@ -257,6 +264,8 @@ class PcAvs(Network):
         views = [batch["augmented"]] + ([batch["second_view"]] if self.pose_action is not None else [])
         features = each_frame(self.watch, torch.cat(views)).split(len(batch["augmented"]))
         given = {"video_mouth": self.mouth(features[0]), "audio_mouth": each_frame(self.hear, batch["log_mel"])}
+        if self.lip_reader is not None:
+            given |= {f"{name}_lips": self.lip_reader(given[f"{name}_mouth"]) for name in ("video", "audio")}
         if self.stage == "generate":
             given |= {"mouth_codes": self.mouth_code(given["video_mouth"]), "pose_codes": self.pose(features[0])}
             given |= self._read(given["pose_codes"]) if reads_people(self) else {}

@@ -14,6 +14,7 @@ _PARTS = {  # part -> names of its modules, those that a stage has
     "identity_maps": ("identity_encoder.conv1x1",),
     "generator": ("generator",),
     "pose_action": ("pose_action",),
+    "lip_reader": ("lip_reader",),
 }
 _NON_IDENTITY = ("trunk", "mouth", "mouth_code", "pose", "pose_reader")
 
@@ -56,6 +57,7 @@ def outputs_of(network):
     if network.stage == "identity":
         return ("identity_codes", *people)
     given = ("video_mouth", "audio_mouth")
+    given += ("video_lips", "audio_lips") if network.lip_reader is not None else ()
     if network.stage == "generate":
         given += ("identity_codes", *people, "mouth_codes", "pose_codes", "audio_face", "video_face", "drawn")
     given += ("pose_people", "pose_reader") if reads_people(network) else ()
