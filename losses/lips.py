@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from common.errors import InputError
-from common.schema import REQUIRED, Number
+from common.schema import REQUIRED, Flag, Number
 from faces.lip_space import COMPONENTS, lip_space
-from losses.masking import frame_mean
+from losses.masking import frame_mean, window_mean
 from losses.term import Term
 from models.lips.motion import LOWER, UPPER
 
@@ -33,17 +33,21 @@ class LipCoefficients(LipTerm):
 
     Args:
         even: 0 counts all in eye distances, so that the opening decides; 1 counts each in its own spread.
+        centred: the mean difference of a window does not count. A network that sees single pictures cannot know where a
+            person's lips rest.
     """
 
-    ranges = {"even": Number(REQUIRED, 0, 1)}
+    ranges = {"even": Number(REQUIRED, 0, 1), "centred": Flag(REQUIRED)}
 
-    def __init__(self, even=0.5):
+    def __init__(self, even=0.5, centred=False):
         super().__init__()
-        self.even = float(even)
+        self.even, self.centred = float(even), centred
 
     def forward(self, outputs, batch):
         """-> scalar, in squares of the opening's spread."""
         apart = self.coefficients(outputs["lips"] - batch["lips"])
+        if self.centred:
+            apart = apart - window_mean(apart, batch)
         weighed = apart * (self.scale[0] / self.scale) ** self.even / self.scale[0]
         return frame_mean(weighed.square().sum(-1), batch)
 
@@ -112,5 +116,5 @@ class LipSpread(LipTerm):
         """(6,) root of the mean square about each window's mean."""
         values = self.coefficients(lips)[..., : self.most]
         valid = batch.get("valid", torch.ones_like(values[..., 0]))[..., None]
-        about = (values - (values * valid).sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp_min(1)) * valid
+        about = (values - window_mean(values, batch)) * valid
         return (about.square().sum((0, 1)) / valid.sum().clamp_min(1) + 1e-6).sqrt()

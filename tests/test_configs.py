@@ -1,5 +1,6 @@
 """Every config in configs/: it says how it is run, builds, does a step, and differs from its base in what it says."""
 
+import functools
 import inspect
 import json
 import math
@@ -272,16 +273,22 @@ def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path, one_st
 @pytest.mark.parametrize("path", [one for one in CONFIGS if isinstance(load_config(one)["train"]["init"], list)], ids=stem)
 def test_the_parts_with_which_a_config_begins_are_in_both_networks(path):
     config = load_config(path)
+    network = shapes_of(json.dumps(config["model"]))
+    parts = network.parts()
+    for start in config["train"]["init"]:
+        made = shapes_of(json.dumps(load_config(config_of(start["checkpoint"]))["model"]))
+        assert set(start["parts"] or ()) <= parts.keys()
+        for part in start["parts"] or ():
+            for module in parts[part]:
+                theirs, own = (one.get_submodule(module).state_dict() for one in (made, network))
+                assert {name: one.shape for name, one in theirs.items()} == {name: one.shape for name, one in own.items()}
+
+
+@functools.cache
+def shapes_of(model):
+    """The network of a section `model` (JSON), without memory for its weights."""
     with torch.device("meta"):
-        network = build_model(config["model"])
-        parts = network.parts()
-        for start in config["train"]["init"]:
-            made = build_model(load_config(config_of(start["checkpoint"]))["model"])
-            assert set(start["parts"] or ()) <= parts.keys()
-            for part in start["parts"] or ():
-                for module in parts[part]:
-                    theirs, own = (one.get_submodule(module).state_dict() for one in (made, network))
-                    assert {name: one.shape for name, one in theirs.items()} == {name: one.shape for name, one in own.items()}
+        return build_model(json.loads(model))
 
 
 def test_davs_is_trained_as_published():
