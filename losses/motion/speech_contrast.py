@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from common.errors import InputError
-from common.schema import REQUIRED, Number
+from common.schema import REQUIRED, Flag, Number
 from common.suggest import refuse_unknown
 from losses.davs.parts import model_giving
 from losses.term import Term
@@ -32,6 +32,8 @@ class SpeechContrast(Term):
         frames: of a concatenation.
         shift: frames from one start to the next.
         temperature: of "cosine".
+        centred: the mean of a concatenation over its frames is taken from it first, so that movements are compared, and who it
+            is does not help to tell windows of several people apart (ours).
 
     Raises:
         InputError: an unknown definition, or windows shorter than a concatenation.
@@ -42,12 +44,14 @@ class SpeechContrast(Term):
         "frames": Number(REQUIRED, 1, 1000, whole=True),
         "shift": Number(REQUIRED, 1, 1000, whole=True),
         "temperature": Number(REQUIRED, 0.001, 100),
+        "centred": Flag(REQUIRED),
     }
 
-    def __init__(self, definition="cosine", frames=12, shift=4, temperature=1.0):
+    def __init__(self, definition="cosine", frames=12, shift=4, temperature=1.0, centred=False):
         super().__init__()
         refuse_unknown([definition], DEFINITIONS, "losses.speech_contrast.definition")
         self.definition, self.frames, self.shift, self.temperature = definition, int(frames), int(shift), float(temperature)
+        self.centred = centred
 
     @classmethod
     def prepare(cls, options, setting, name):
@@ -74,6 +78,8 @@ class SpeechContrast(Term):
     def _joined(self, features):
         """(B, T, M) -> (B * starts, frames * M) of unit length."""
         joined = features.unfold(1, self.frames, self.shift).transpose(2, 3)  # (B, starts, frames, M)
+        if self.centred:
+            joined = joined - joined.mean(2, keepdim=True)
         return F.normalize(joined.flatten(2).flatten(0, 1), dim=1, eps=1e-6)
 
 
