@@ -18,7 +18,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The files that take longest begin first: one that began last would keep a single worker busy at the end.
 LONGEST = (
     "test_training_resume.py", "test_golden_job.py", "test_training_families.py", "test_training_processes.py",
-    "test_prepare.py",
+    "test_configs.py", "test_prepare.py",
     "test_benchmarks_gpu.py", "test_inference_bad_input.py", "test_evaluate_resume.py", "test_av_offset.py",
     "test_audio_gate.py", "test_training_lock.py", "test_benchmarks_alignment.py",
 )  # fmt: skip
