@@ -6,7 +6,6 @@ import torch
 
 from models.davs.frames import each_frame
 from models.motion.action import mixed_in_time, partners
-from models.motion.identity import Identity
 from models.motion.stages import draws_more
 
 
@@ -40,7 +39,7 @@ def drawn_faces(network, portraits, given):
         more = _wanted(network, given, rows)
         mouths, poses = [*mouths, more["wanted_mouth"]], [*poses, more["wanted_pose"]]
     mouths, poses = torch.stack([one.float() for one in mouths]), torch.stack([one.float() for one in poses])
-    every = Identity(*(one[None, :, None].expand(*poses.shape[:3], *one.shape[1:]).flatten(0, 2) for one in identity))
+    every = identity.each(lambda one: one[None, :, None].expand(*poses.shape[:3], *one.shape[1:]).flatten(0, 2))
     faces = network.draw(every, mouths.flatten(0, 2), poses.flatten(0, 2)).unflatten(0, poses.shape[:3])
     codes = identity.code[:, None]
     made = {"identity_codes": codes, **network.tell_people(codes), "audio_face": faces[0], "video_face": faces[1]}

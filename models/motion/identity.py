@@ -16,6 +16,7 @@ LAYERS = (3, 4, 6, 3)  # blocks in each of the four layers
 EXPANSION = 4  # channels after a block, in those of its name
 GROUP = 4  # channels in a group of the middle convolution
 CODE, MAPS = 2048, 512  # at width 1
+PLANES = 64  # of the first layer at width 1
 
 
 class Identity(NamedTuple):
@@ -24,10 +25,17 @@ class Identity(NamedTuple):
     Attributes:
         code: (N, 2048) float, the person.
         maps: (N, 512, s, s) float, from which the generator starts; s is `models.motion.generator.start_of(face_size)`.
+        levels: () or, for a generator that moves the portrait, float tensors of the sides S, S / 2, S / 4, S / 8: the faces in
+            [-1, 1], and maps of the first layers.
     """
 
     code: torch.Tensor
     maps: torch.Tensor
+    levels: tuple = ()
+
+    def each(self, change):
+        """The Identity whose tensors `change` has made of those of this one."""
+        return Identity(change(self.code), change(self.maps), tuple(change(one) for one in self.levels))
 
 
 class Bottleneck(nn.Module):
@@ -59,7 +67,7 @@ class ResNeXt(nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        first = scaled(64, width)
+        first = scaled(PLANES, width)
         groups, before = 2 * first // GROUP, first
         self.conv1, self.bn1 = nn.Conv2d(3, first, 7, 2, 3, bias=False), nn.BatchNorm2d(first)
         for number, count in enumerate(LAYERS):
@@ -74,10 +82,16 @@ class ResNeXt(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, pictures):
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(pictures)), inplace=True), 3, 2, 1)
+        return self.levels(pictures)[-1]
+
+    def levels(self, pictures):
+        """Maps of all layers: of the sides S / 2, S / 4, S / 8, S / 16 and S / 32."""
+        found = [F.relu(self.bn1(self.conv1(pictures)), inplace=True)]
+        x = F.max_pool2d(found[0], 3, 2, 1)
         for number in range(1, len(LAYERS) + 1):
             x = getattr(self, f"layer{number}")(x)
-        return x
+            found.append(x)
+        return found
 
 
 class IdentityEncoder(nn.Module):
@@ -87,17 +101,19 @@ class IdentityEncoder(nn.Module):
         width: multiplies the channels.
         people: classes; 0: there is no classifier.
         side: s of the maps; 0: there are none, as in the stage that learns to tell people apart.
+        levels: the finer maps are given as well.
     """
 
-    def __init__(self, width=1.0, people=0, side=7):
+    def __init__(self, width=1.0, people=0, side=7, levels=False):
         super().__init__()
-        self.side = side
+        self.side, self.levels = side, levels
         self.model = ResNeXt(width)
         self.conv1x1 = nn.Conv2d(self.model.channels, scaled(MAPS, width), 1) if side else None
         self.fc = nn.Linear(self.model.channels, people) if people else None
 
     def forward(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> Identity; its maps are None where there are none."""
-        x = self.model(faces * 2 - 1)
+        pictures = faces * 2 - 1
+        half, quarter, eighth, _, x = self.model.levels(pictures)
         maps = F.adaptive_avg_pool2d(self.conv1x1(x), self.side) if self.side else None
-        return Identity(x.mean((2, 3)), maps)
+        return Identity(x.mean((2, 3)), maps, (pictures, half, quarter, eighth) if self.levels else ())

@@ -54,6 +54,8 @@ class PcAvs(Network):
             codes of the first view (STAC, inferred).
         reads_lips: a reader finds the movements of the lips in the mouth features of sound and of video (ours), for losses such
             as `lip_coefficients`; stages "speech" and "generate".
+        moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
+            what it draws (ours).
 
     Raises:
         InputError: a value that is not possible.
@@ -69,7 +71,7 @@ class PcAvs(Network):
     optional = ("identity_encoder", "identity_encoder.fc", "identity_encoder.conv1x1", "non_identity_encoder",
                 *(f"non_identity_encoder.{name}" for name in ("model.bn5", "model.conv6", "model.fc", "to_mouth", "mouth_embed",
                                                               "to_headpose", "headpose_embed", "headpose_fc")),
-                "audio_encoder", "generator", "pose_action", "lip_reader")
+                "audio_encoder", "generator", "generator.portrait", "pose_action", "lip_reader")
     stages = {"identity_encoder": "identity", "trunk": "speech", "mouth": "speech", "audio_encoder": "speech",
               "mouth_code": "generate", "pose": "generate", "pose_reader": "generate", "identity_maps": "generate",
               "generator": "generate", "pose_action": "generate", "lip_reader": "speech"}
@@ -79,7 +81,7 @@ class PcAvs(Network):
     # fmt: on
 
     def __init__(self, face_size=224, width=1.0, stage="generate", people=0, pose=12, read_frames=4, drawn_frames=2,
-                 crossed="none", mixed=False, second_view=False, reads_lips=False):  # fmt: skip
+                 crossed="none", mixed=False, second_view=False, reads_lips=False, moves_portrait=False):  # fmt: skip
         super().__init__()
         check_choice(face_size, "face_size", FACE_SIZES)
         check_width(width, "width", MIN_WIDTH, MAX_WIDTH)
@@ -92,6 +94,7 @@ class PcAvs(Network):
         check_flag(mixed, "mixed")
         check_flag(second_view, "second_view")
         check_flag(reads_lips, "reads_lips")
+        check_flag(moves_portrait, "moves_portrait")
         self.face_size, self.width, self.stage, self.people, self.pose_numbers = face_size, width, stage, people, pose
         self.read_frames, self.drawn_frames, self.crossed, self.mixed = read_frames, drawn_frames, crossed, mixed
         self.second_view = second_view
@@ -99,7 +102,8 @@ class PcAvs(Network):
         self.identity_encoder = self.non_identity_encoder = self.audio_encoder = self.generator = self.pose_action = None
         self.lip_reader = None
         if stage in ("identity", "generate"):
-            self.identity_encoder = IdentityEncoder(width, people, start_of(face_size) if draws else 0)
+            self.identity_encoder = IdentityEncoder(width, people, start_of(face_size) if draws else 0,
+                                                    draws and moves_portrait)  # fmt: skip
         if stage != "identity":
             self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people, read_frames,
                                                            hears=stage != "landmarks", draws=draws)  # fmt: skip
@@ -108,7 +112,7 @@ class PcAvs(Network):
             self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
         if draws:
             style = self.identity_encoder.model.channels + scaled(FEATURE, width)
-            self.generator = Generator(face_size, width, style)
+            self.generator = Generator(face_size, width, style, moves_portrait)
             self.pose_action = PoseAction(pose) if second_view else None
 
     @classmethod
@@ -220,8 +224,8 @@ class PcAvs(Network):
 
     def draw(self, identity, mouth_codes, pose):
         """As `paint`, from (N, M - P) float mouth codes."""
-        code, maps = (one.expand(len(pose), *one.shape[1:]) for one in identity)
-        return self.generator(maps, torch.cat([one.float() for one in (code, mouth_codes, pose)], 1))
+        who = identity.each(lambda one: one.expand(len(pose), *one.shape[1:]))
+        return self.generator(who.maps, torch.cat([one.float() for one in (who.code, mouth_codes, pose)], 1), who.levels)
 
     # --- training ---------------------------------------------------------------------------------------------------------
 

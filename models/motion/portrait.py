@@ -1,0 +1,85 @@
+"""The generator's way to the portrait: the picture, and the finer maps of the identity encoder, moved by a flow (ours).
+
+Codes and small maps alone draw a stranger only after a long training on many people. This is off in the published form.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models.blocks import scaled
+from models.motion.identity import EXPANSION, PLANES
+from models.precision import outside_autocast
+
+LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
+
+
+def moved(maps, flow):
+    """Move maps: (N, C, H, W) float, flow (N, 2, h, w) float32 -> (N, C, H, W) float32.
+
+    Args:
+        flow: where each place of the result lies in `maps`, right and down of that place, in half sides.
+    """
+    with outside_autocast(maps.device):
+        height, width = maps.shape[-2:]
+        flow = F.interpolate(flow.float(), (height, width), mode="bilinear", align_corners=False)
+        across, down = ((2 * torch.arange(size, device=maps.device) + 1) / size - 1 for size in (width, height))
+        place = torch.stack(torch.meshgrid(across, down, indexing="xy"), 0)
+        grid = (place + flow).permute(0, 2, 3, 1)
+        return F.grid_sample(maps.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+class MovedPortrait(nn.Module):
+    """Draws a flow from coarse to fine, lays moved maps over those of the generator, and the moved picture over its face.
+
+    At first the flow is 0 and the picture covers the face by three quarters.
+
+    Args:
+        width: that of the identity encoder; channels: of the generator's levels, from the coarsest to full size.
+    """
+
+    def __init__(self, width, channels):
+        super().__init__()
+        planes, ends = scaled(PLANES, width), channels[::-1][:LEVELS]
+        found = (3, planes, planes * EXPANSION, 2 * planes * EXPANSION)
+        self.joins = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in zip(found, ends, strict=True))
+        self.flows = nn.ModuleList(_from_nothing(after, 2, 0.0) for after in ends[1:])
+        self.cover = _from_nothing(ends[0], 1, 1.0)
+
+    def join(self, x, levels, flow, level):
+        """Lay a level's maps over those of the generator.
+
+        Args:
+            x: (N, C, H, W) float of the generator; levels: those of models.motion.identity.Identity; flow: (N, 2, h, w) float32
+                of the level before, None at the first one; level: H is S / 2^level.
+
+        Returns:
+            The new x, and the flow, finer.
+        """
+        if level >= LEVELS:
+            return x, None
+        if level:
+            step = self.flows[level - 1](x).float()
+            flow = step if flow is None else step + F.interpolate(flow, step.shape[-2:], mode="bilinear", align_corners=False)
+        return x + self.joins[level](moved(levels[level], flow)), flow
+
+    def over(self, face, x, picture, flow):
+        """Lay the moved picture over a drawn face.
+
+        Args:
+            face: (N, 3, S, S) float32 in [0, 1]; x: (N, C, S, S) float, the generator's last maps; picture: (N, 3, S, S) float
+                in [-1, 1]; flow: (N, 2, h, w) float32.
+
+        Returns:
+            (N, 3, S, S) float32 in [0, 1].
+        """
+        cover = self.cover(x).float().sigmoid()
+        return cover * (moved(picture, flow) + 1) / 2 + (1 - cover) * face
+
+
+def _from_nothing(before, after, bias):
+    """A 3x3 convolution that gives `bias` at first."""
+    layer = nn.Conv2d(before, after, 3, padding=1)
+    nn.init.zeros_(layer.weight)
+    nn.init.constant_(layer.bias, bias)
+    return layer
