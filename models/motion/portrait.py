@@ -3,6 +3,8 @@
 Codes and small maps alone draw a stranger only after a long training on many people. This is off in the published form.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,6 +14,8 @@ from models.motion.identity import EXPANSION, PLANES
 from models.precision import outside_autocast
 
 LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
+FARTHEST = 0.5  # half sides that one level of the flow moves at most
+SLOW = 0.1  # the flow learns by so much more slowly than colours do
 
 
 def moved(maps, flow):
@@ -29,6 +33,18 @@ def moved(maps, flow):
         return F.grid_sample(maps.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
+class Reading(nn.Conv2d):
+    """A 3x3 convolution that gives 0 at first, divided by the root of its inputs, float32: (N, before, H, W) -> (N, after, H, W)."""
+
+    def __init__(self, before, after):
+        super().__init__(before, after, 3, padding=1)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x):
+        return super().forward(x).float() / math.sqrt(9 * self.in_channels)
+
+
 class MovedPortrait(nn.Module):
     """Draws a flow from coarse to fine, lays moved maps over those of the generator, and the moved picture over its face.
 
@@ -43,8 +59,8 @@ class MovedPortrait(nn.Module):
         planes, ends = scaled(PLANES, width), channels[::-1][:LEVELS]
         found = (3, planes, planes * EXPANSION, 2 * planes * EXPANSION)
         self.joins = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in zip(found, ends, strict=True))
-        self.flows = nn.ModuleList(_from_nothing(after, 2, 0.0) for after in ends[1:])
-        self.cover = _from_nothing(ends[0], 1, 1.0)
+        self.flows = nn.ModuleList(Reading(after, 2) for after in ends[1:])
+        self.cover = Reading(ends[0], 1)
 
     def join(self, x, levels, flow, level):
         """Lay a level's maps over those of the generator.
@@ -59,7 +75,7 @@ class MovedPortrait(nn.Module):
         if level >= LEVELS:
             return x, None
         if level:
-            step = self.flows[level - 1](x).float()
+            step = FARTHEST * torch.tanh(SLOW * self.flows[level - 1](x))
             flow = step if flow is None else step + F.interpolate(flow, step.shape[-2:], mode="bilinear", align_corners=False)
         return x + self.joins[level](moved(levels[level], flow)), flow
 
@@ -73,13 +89,5 @@ class MovedPortrait(nn.Module):
         Returns:
             (N, 3, S, S) float32 in [0, 1].
         """
-        cover = self.cover(x).float().sigmoid()
+        cover = (self.cover(x) + 1).sigmoid()
         return cover * (moved(picture, flow) + 1) / 2 + (1 - cover) * face
-
-
-def _from_nothing(before, after, bias):
-    """A 3x3 convolution that gives `bias` at first."""
-    layer = nn.Conv2d(before, after, 3, padding=1)
-    nn.init.zeros_(layer.weight)
-    nn.init.constant_(layer.bias, bias)
-    return layer
