@@ -58,7 +58,8 @@ APART = {*SHARED, *CODES, "people"}
 FUSED = {"l1", "identity_upper", "perceptual_units", "drawn_units", "drawn_dice"}
 HEARD = {"speech_contrast", "mouth_match"}
 MOVED = {*HEARD, "people", "pose_reading", "pose_blind", "two_scale"}
-PCAVS, SMALL = {*MOVED, "drawn_vgg"}, {*MOVED, "drawn", "drawn_mouth", "drawn_motion"}
+LIPS = {"video_lips", "audio_lips"}
+PCAVS, SMALL = {*MOVED, "drawn_vgg"}, {*MOVED, *LIPS, "drawn", "drawn_mouth", "drawn_motion"}
 CRA, STAC = {"crossed_cycle", "crossed_moments"}, {"view_alignment"}
 DAVS = {"words": 2, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3, "identity_stride": 1}  # of small ones
 LOSSES_OF = {  # the losses of each config
@@ -89,7 +90,7 @@ LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("au_autoencoder", "au_small_autoencoder"), {"l1", "perceptual_units", "codebook"}),
     **dict.fromkeys(("motion_landmarks", "motion_small_landmarks"), {"landmark_heatmaps"}),
     **dict.fromkeys(("motion_identity", "motion_small_identity"), {"people"}),
-    **dict.fromkeys(("motion_speech", "motion_small_speech"), HEARD),
+    **{"motion_speech": HEARD, "motion_small_speech": {"speech_contrast", *LIPS}},
     **{"pcavs": PCAVS, "motion": {*PCAVS, *CRA, *STAC}, "pcavs_small": SMALL, "motion_small_plain": SMALL},
     **{"pcavs_paper": PCAVS - {"mouth_match", "pose_reading", "pose_blind"}},
     **dict.fromkeys(("motion_small", *(f"motion_small_{one}" for one in ("random", "space", "time"))), {*SMALL, *CRA, *STAC}),

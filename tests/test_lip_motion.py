@@ -225,6 +225,17 @@ def test_losses_are_0_for_equal_lips_and_pull_towards_them(name):
             assert value > 0 and term({"lips": made - made.grad / made.grad.norm() * 0.01}, batch)[0] < value
 
 
+def test_centred_coefficients_forgive_what_a_window_is_off_all_the_time():
+    term = build_criterion({"lip_coefficients": {"weight": 1.0, "centred": True}})
+    real = lips_of(0)
+    assert float(term({"lips": real + 0.2 * lips_of(1)[:, :1]}, {"lips": real})[0]) == pytest.approx(0, abs=1e-6)
+    made, valid = real.clone(), torch.ones(3, 12)
+    made[:, 9:] += 5
+    assert float(term({"lips": made}, {"lips": real})[0]) > 1
+    valid[:, 9:] = 0
+    assert float(term({"lips": made}, {"lips": real, "valid": valid})[0]) == pytest.approx(0, abs=1e-6)
+
+
 def test_runs_are_compared_by_mean_and_change():
     """Against the formula written out, with padding."""
     fake, real = lips_of(2) / 1.4, lips_of(3) / 1.4

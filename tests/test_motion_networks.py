@@ -9,11 +9,13 @@ from models import build_model
 from models.motion import TwoScaleDiscriminator
 from models.motion.action import PoseAction, change_in_time, drawn_shares, mixed_in_time, partners
 from models.motion.modulated import ModulatedConv, Upsample, blur_kernel
+from models.motion.portrait import moved
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.parts import build_network
 
 SMALL = {"name": "pcavs", "face_size": 64, "width": 0.125}
-ALL = {"people": 3, "crossed": "swap", "mixed": True, "second_view": True}
+ALL = {"people": 3, "crossed": "swap", "mixed": True, "second_view": True, "reads_lips": True, "moves_portrait": True,
+       "normed_codes": True}  # fmt: skip
 
 
 def batch_of(items=2, frames=3):
@@ -83,6 +85,28 @@ def test_half_precision_does_not_overflow_for_large_styles():
 def test_enlarging_keeps_the_mean_inside():
     found = Upsample()(torch.ones(1, 3, 4, 4))
     assert found.shape == (1, 3, 8, 8) and torch.allclose(found[..., 2:-2, 2:-2], torch.ones(()))
+
+
+def test_a_flow_moves_maps():
+    maps, flow = torch.rand(2, 3, 8, 8), torch.zeros(2, 2, 2, 2)
+    torch.testing.assert_close(moved(maps, flow), maps)
+    flow[:, 0], flow[:, 1] = 2 / 8, -2 * 2 / 8  # each place shows what lies one pixel to the right, and two above
+    found = moved(maps, flow)
+    torch.testing.assert_close(found[..., 2:, :-1], maps[..., :-2, 1:])
+    torch.testing.assert_close(found[..., :2, :-1], maps[..., :1, 1:].expand(-1, -1, 2, -1))  # the border goes on
+
+
+@torch.inference_mode()
+def test_a_generator_that_moves_the_portrait_begins_with_the_portrait():
+    model = build_model({**SMALL, "moves_portrait": True}).eval()
+    portrait, mouth, pose = torch.rand(1, 3, 64, 64), torch.randn(2, 64), torch.randn(2, 12)
+    identity = model.identify(portrait)
+    assert [one.shape[-1] for one in identity.levels] == [64, 32, 16, 8]
+    faces, cover = model.paint(identity, mouth, pose), torch.tensor(1.0).sigmoid()
+    alone = (faces - cover * portrait) / (1 - cover)
+    assert alone.min() > -1e-5 and alone.max() < 1 + 1e-5  # the rest is a face drawn without it
+    model.generator.portrait.cover.bias.data.fill_(1e4)
+    torch.testing.assert_close(model.paint(identity, mouth, pose), portrait.expand(2, -1, -1, -1), rtol=0, atol=1e-5)
 
 
 def test_movements_act_as_a_group():

@@ -47,7 +47,7 @@ def drawn_faces(network, portraits, given):
     if more:
         with _as_in_use(network.non_identity_encoder):
             features = each_frame(network.watch, faces[2])
-            again = {"crossed_mouth": network.mouth_code(network.mouth(features)), "crossed_pose": network.pose(features)}
+            again = {"crossed_mouth": network.mouth_code(network.mouth(features), True), "crossed_pose": network.pose(features)}
         made |= {"crossed_face": faces[2], **again, **more}
     return made
 

@@ -56,6 +56,7 @@ class PcAvs(Network):
             as `lip_coefficients`; stages "speech" and "generate".
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
             what it draws (ours).
+        normed_codes: codes are read of features without mean and with unit spread (ours).
 
     Raises:
         InputError: a value that is not possible.
@@ -81,7 +82,8 @@ class PcAvs(Network):
     # fmt: on
 
     def __init__(self, face_size=224, width=1.0, stage="generate", people=0, pose=12, read_frames=4, drawn_frames=2,
-                 crossed="none", mixed=False, second_view=False, reads_lips=False, moves_portrait=False):  # fmt: skip
+                 crossed="none", mixed=False, second_view=False, reads_lips=False, moves_portrait=False,
+                 normed_codes=False):  # fmt: skip
         super().__init__()
         check_choice(face_size, "face_size", FACE_SIZES)
         check_width(width, "width", MIN_WIDTH, MAX_WIDTH)
@@ -95,6 +97,7 @@ class PcAvs(Network):
         check_flag(second_view, "second_view")
         check_flag(reads_lips, "reads_lips")
         check_flag(moves_portrait, "moves_portrait")
+        check_flag(normed_codes, "normed_codes")
         self.face_size, self.width, self.stage, self.people, self.pose_numbers = face_size, width, stage, people, pose
         self.read_frames, self.drawn_frames, self.crossed, self.mixed = read_frames, drawn_frames, crossed, mixed
         self.second_view = second_view
@@ -105,8 +108,8 @@ class PcAvs(Network):
             self.identity_encoder = IdentityEncoder(width, people, start_of(face_size) if draws else 0,
                                                     draws and moves_portrait)  # fmt: skip
         if stage != "identity":
-            self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people, read_frames,
-                                                           hears=stage != "landmarks", draws=draws)  # fmt: skip
+            self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people, read_frames, stage != "landmarks",
+                                                           draws, normed_codes)  # fmt: skip
         if stage in ("speech", "generate"):
             self.audio_encoder = AudioEncoder(width)
             self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
@@ -200,11 +203,15 @@ class PcAvs(Network):
 
     def pose(self, features):
         """(..., F) float features -> (..., P) float pose codes."""
-        return self.non_identity_encoder.headpose_embed(self.non_identity_encoder.to_headpose(features))
+        return self.non_identity_encoder.pose_of(features.flatten(0, -2)).unflatten(0, features.shape[:-1])
 
-    def mouth_code(self, mouth):
-        """(..., M) float mouth features -> (..., M - P) float mouth codes, which the generator reads."""
-        return self.non_identity_encoder.mouth_embed(mouth)
+    def mouth_code(self, mouth, seen=False):
+        """(..., M) float mouth features -> (..., M - P) float mouth codes, which are drawn from; `seen`: they are of video."""
+        return self.non_identity_encoder.mouth_code_of(mouth.flatten(0, -2), seen).unflatten(0, mouth.shape[:-1])
+
+    def amplified(self, mouth, gain):
+        """(..., M) float mouth features, `gain` times as strong."""
+        return self.non_identity_encoder.amplified(mouth, gain)
 
     def hear(self, log_mel):
         """(N, 1, 80, 20) float in [0, 1] log mel windows -> (N, M) float mouth features."""
@@ -271,7 +278,7 @@ class PcAvs(Network):
         if self.lip_reader is not None:
             given |= {f"{name}_lips": self.lip_reader(given[f"{name}_mouth"]) for name in ("video", "audio")}
         if self.stage == "generate":
-            given |= {"mouth_codes": self.mouth_code(given["video_mouth"]), "pose_codes": self.pose(features[0])}
+            given |= {"mouth_codes": self.mouth_code(given["video_mouth"], True), "pose_codes": self.pose(features[0])}
             given |= self._read(given["pose_codes"]) if reads_people(self) else {}
             given |= drawn_faces(self, batch["identity_face"], given)
             given |= self._seen_again(features[1], batch["view_change"], given) if self.pose_action is not None else {}
@@ -292,5 +299,5 @@ class PcAvs(Network):
         """Codes of the second view, and what they should be."""
         similarity, (offset, rate) = change[:, :4], change[:, 4:].unbind(1)
         mouth, pose = (change_in_time(given[name], offset, rate) for name in ("mouth_codes", "pose_codes"))
-        return {"view_mouth": self.mouth_code(self.mouth(features)), "view_pose": self.pose(features),
+        return {"view_mouth": self.mouth_code(self.mouth(features), True), "view_pose": self.pose(features),
                 "expected_mouth": mouth, "expected_pose": self.pose_action(pose, similarity)}  # fmt: skip

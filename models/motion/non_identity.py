@@ -46,19 +46,24 @@ class NonIdentityEncoder(nn.Module):
         people, read_frames: the reader of people in pose codes of so many frames; 0: there is none.
         hears: the trunk is read, and there is a head for the mouth.
         draws: there are codes of mouth and pose as well.
+        normed_codes: what the codes are read of has no mean and unit spread (ours). What moves in a clip is a tenth of what is
+            the same in all features, so that otherwise the generator hardly sees it in the first thousands of steps.
     """
 
-    def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True):
+    def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True, normed_codes=False):
         super().__init__()
         size = scaled(FEATURE, width)
         self.to_mouth = self.mouth_embed = self.to_headpose = self.headpose_embed = self.headpose_fc = None
+        self.mouth_norm = self.pose_norm = None
         self.model = Trunk(face_size, width, hears)
         if hears:
             self.to_mouth = _head(size)
         if draws:
-            self.mouth_embed = nn.Sequential(nn.ReLU(), nn.Linear(size, size - pose))
+            self.mouth_embed = nn.Sequential(nn.ReLU(), _linear(size, size - pose))
             self.to_headpose = _head(size)
-            self.headpose_embed = nn.Sequential(nn.ReLU(), nn.Linear(size, pose))
+            self.headpose_embed = nn.Sequential(nn.ReLU(), _linear(size, pose))
+        if draws and normed_codes:
+            self.mouth_norm, self.pose_norm = nn.BatchNorm2d(size, affine=False), nn.BatchNorm2d(size, affine=False)
         if draws and people and read_frames:
             self.headpose_fc = nn.Sequential(nn.ReLU(), nn.Linear(pose * read_frames, people))
 
@@ -69,6 +74,31 @@ class NonIdentityEncoder(nn.Module):
     def forward(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> (N, 512) float features, width 1."""
         return self.model(faces * 2 - 1)
+
+    def pose_of(self, features):
+        """(N, F) float features -> (N, P) float pose codes."""
+        if self.pose_norm is not None:
+            features = self.pose_norm(features[..., None, None]).flatten(1)
+        return self.headpose_embed(self.to_headpose(features))
+
+    def mouth_code_of(self, mouth, seen=False):
+        """(N, M) float mouth features -> (N, M - P) float mouth codes.
+
+        Args:
+            seen: they are of video. Mean and spread are those of video, so that sound is not made as lively as video is.
+        """
+        if self.mouth_norm is not None:
+            norm, mouth = self.mouth_norm, mouth[..., None, None]
+            mouth = norm(mouth) if seen else F.batch_norm(mouth, norm.running_mean, norm.running_var, eps=norm.eps)
+            mouth = mouth.flatten(1)
+        return self.mouth_embed(mouth)
+
+    def amplified(self, mouth, gain):
+        """(N, M) float mouth features, `gain` times as far from their mean, which counts as 0 without `normed_codes`."""
+        if self.mouth_norm is None:
+            return mouth * gain
+        mean = self.mouth_norm.running_mean.to(mouth.dtype)
+        return mean + gain * (mouth - mean)
 
     def people_of(self, codes, learning):
         """Logits of people, from the pose codes of the read frames.
@@ -84,4 +114,12 @@ class NonIdentityEncoder(nn.Module):
 
 
 def _head(size):
-    return nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
+    return nn.Sequential(_linear(size, size), nn.ReLU(), _linear(size, size))
+
+
+def _linear(before, after):
+    """A layer whose weights start by He's scheme (ours), so that codes are as widely spread as what they are read of."""
+    layer = nn.Linear(before, after)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -34,7 +34,7 @@ def moved(maps, flow):
 
 
 class Reading(nn.Conv2d):
-    """A 3x3 convolution that gives 0 at first, divided by the root of its inputs, float32: (N, before, H, W) -> (N, after, H, W)."""
+    """A 3x3 convolution over the root of the number of its inputs, 0 at first: (N, C, H, W) -> (N, after, H, W) float32."""
 
     def __init__(self, before, after):
         super().__init__(before, after, 3, padding=1)

@@ -46,7 +46,7 @@ class Portrait(Shot):
     Attributes:
         identity: models.motion Identity of the reference.
         poses: (frames, P) tensor on the device, code of the head's pose in each frame of the result.
-        gain: factor on mouth features.
+        gain: how strong the mouth features are drawn, 1 as they are.
         colours: RestColours where crops are laid over the frame, else None.
     """
 
@@ -132,7 +132,8 @@ class MotionDriver(WholeFaceDriver):
     @torch.inference_mode()
     def draw(self, state, codes, frames, numbers):
         """(B, S, S, 3) uint8: whole crops; where they are laid over the frame, in the colours of the source."""
-        faces = self._pictures(self._network.paint(state.identity, codes * state.gain, state.poses[numbers]))
+        mouth = self._network.amplified(codes, state.gain)
+        faces = self._pictures(self._network.paint(state.identity, mouth, state.poses[numbers]))
         return faces if state.colours is None else np.stack([state.colours(face) for face in faces])
 
     def _poses(self, scene, codes, own):
