@@ -49,6 +49,9 @@ class StandIn(Network):
     def mouth(self, features):
         return features[:, 1:2]
 
+    def amplified(self, mouth, gain):
+        return mouth * gain
+
     def pose(self, features):
         return features[:, [0, 2]]
 

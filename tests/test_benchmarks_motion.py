@@ -58,7 +58,8 @@ def test_sound_finds_its_video_and_a_deaf_network_does_not(tmp_path):
         assert good["rank1"]["low"] <= good["rank1"]["value"] <= good["rank1"]["high"]
         assert good["own_clip_chance"]["value"] == pytest.approx(1 / 4) and deaf["rank1"]["value"] < 0.2
     assert "| good | 2 | " in table and "of rank 1: 3.1%" in table
-    code, figures, _ = measured(speech, tmp_path, *flags, paths[2])
+    code, figures, table = measured(speech, tmp_path, "--frames", "16", "--centred", *flags, paths[2])
+    assert figures["splits"]["unseen"]["windows"] == 8 * FRAMES // 16 and "of 16 frames, without their means" in table
     assert code == 1 and not any(one["holds"] for one in figures["bars"])
 
 

@@ -96,6 +96,24 @@ def test_a_flow_moves_maps():
     torch.testing.assert_close(found[..., :2, :-1], maps[..., :1, 1:].expand(-1, -1, 2, -1))  # the border goes on
 
 
+def test_codes_of_normed_features_move_as_widely_as_these_do_not():
+    torch.manual_seed(0)
+    small = build_model({**SMALL, "normed_codes": True})
+    features, mouth = 5 + 0.01 * torch.randn(400, 64), 3 + 0.02 * torch.randn(400, 64)
+    poses, codes = small.pose(features), small.mouth_code(mouth, seen=True)
+    assert poses.std(0).mean() > 0.3 and codes.std(0).mean() > 0.3
+    for _ in range(60):  # mean and spread of video settle
+        small.mouth_code(mouth, seen=True)
+    heard = small.mouth_code(3 + (mouth - 3) / 4)  # sound that moves less stays so
+    assert 0.15 < heard.std(0).mean() / codes.std(0).mean() < 0.4
+    assert torch.equal(small.non_identity_encoder.mouth_norm.num_batches_tracked, torch.tensor(61))
+    stronger = small.amplified(mouth, 2.0) - mouth
+    torch.testing.assert_close(stronger, mouth - small.non_identity_encoder.mouth_norm.running_mean)
+    plain = build_model(SMALL)
+    assert plain.pose(features).std(0).mean() < 0.05
+    torch.testing.assert_close(plain.amplified(mouth, 1.2), 1.2 * mouth)
+
+
 @torch.inference_mode()
 def test_a_generator_that_moves_the_portrait_begins_with_the_portrait():
     model = build_model({**SMALL, "moves_portrait": True}).eval()

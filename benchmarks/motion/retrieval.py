@@ -10,36 +10,38 @@ from benchmarks.crops import crops_of
 from benchmarks.motion.clips import hear, heard_windows, watch
 from metrics.formulas.bootstrap import pooled_interval
 
-FRAMES, AMONG, SHIFT, SEED = 8, 50, 5, 0
+AMONG, SHIFT, SEED = 50, 5, 0
 SIDES = {"video_by_sound": "the video of a sound", "sound_by_video": "the sound of a video"}
 FIGURES = ("rank1", "rank5", "mrr", "own_clip", "own_clip_chance", "shifted")
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of FRAMES frames of some clips.
+    """Windows of some clips.
 
     Attributes:
         rows: list of ClipRow.
+        frames: of a window.
         clips: (n,) int, number of the clip of each window in `rows`; starts: (n,) int, its first frame.
         others: (n, k) int, the windows among which each is looked for; k = AMONG - 1, or all others where there are fewer.
     """
 
     rows: list = field(repr=False)
+    frames: int
     clips: np.ndarray = field(repr=False)
     starts: np.ndarray = field(repr=False)
     others: np.ndarray = field(repr=False)
 
     @staticmethod
-    def of(rows):
+    def of(rows, frames):
         """All windows of some clips, one after another; what each is compared with is drawn once, the same for each network."""
-        places = [(clip, start) for clip, row in enumerate(rows) for start in range(0, row.frames - FRAMES + 1, FRAMES)]
+        places = [(clip, start) for clip, row in enumerate(rows) for start in range(0, row.frames - frames + 1, frames)]
         clips, starts = np.array(places).reshape(-1, 2).T
         rng, count = np.random.default_rng(SEED), len(places)
         most = min(AMONG, count) - 1
         drawn = [rng.permutation(count - 1)[:most] for _ in range(count)]
         others = [picks + (picks >= own) for own, picks in enumerate(drawn)]
-        return Windows(rows, clips, starts, np.array(others, np.int64).reshape(count, most))
+        return Windows(rows, frames, clips, starts, np.array(others, np.int64).reshape(count, most))
 
     @property
     def chance(self):
@@ -65,11 +67,12 @@ def features_of(tested, corpus, windows):
     return found
 
 
-def retrieve(windows, features):
+def retrieve(windows, features, centred=False):
     """Figures of one network.
 
     Args:
         windows: Windows; features: what `features_of` gives.
+        centred: the mean of a window is taken from its features first.
 
     Returns:
         {side of SIDES: {figure: {"value", "low", "high"}}}, with 95 % bootstrap intervals over clips, None where undefined:
@@ -79,11 +82,15 @@ def retrieve(windows, features):
         share of the comparisons with the partner SHIFT frames earlier or later in the same clip in which that one is as near
         or nearer; a guess has one half.
     """
-    sound, video = (torch.stack([_joined(features[clip][side], start) for clip, start in zip(windows.clips, windows.starts,
-                                                                                          strict=True)])
-                    for side in (0, 1))  # fmt: skip
+    def joined(clip, side, start):
+        """(frames * M,) of unit length."""
+        found = features[clip][side][start : start + windows.frames]
+        return F.normalize((found - found.mean(0) if centred else found).flatten(), dim=0, eps=1e-6)
+
+    places = list(zip(windows.clips, windows.starts, strict=True))
+    sound, video = (torch.stack([joined(clip, side, start) for clip, start in places]) for side in (0, 1))
     likeness = (sound @ video.T).double().numpy()
-    shifted = [_shifted(windows, features, sound, video, asked) for asked in (0, 1)]
+    shifted = [_shifted(windows, joined, sound, video, asked) for asked in (0, 1)]
     found = {}
     for side, near, moved in (("video_by_sound", likeness, shifted[0]), ("sound_by_video", likeness.T, shifted[1])):
         own = np.diag(near)
@@ -99,12 +106,7 @@ def retrieve(windows, features):
     return found
 
 
-def _joined(features, start):
-    """(FRAMES * M,) of unit length."""
-    return F.normalize(features[start : start + FRAMES].flatten(), dim=0, eps=1e-6)
-
-
-def _shifted(windows, features, sound, video, asked):
+def _shifted(windows, joined, sound, video, asked):
     """(how often a shifted partner of each window is as near or nearer, how often that was asked): (n,) each.
 
     `asked`: 0: the sound stays, and the video is shifted; 1: the other way round.
@@ -113,8 +115,8 @@ def _shifted(windows, features, sound, video, asked):
     kept, moved = (sound, video) if asked == 0 else (video, sound)
     for number, (clip, start) in enumerate(zip(windows.clips, windows.starts, strict=True)):
         for begin in (start - SHIFT, start + SHIFT):
-            if 0 <= begin <= windows.rows[clip].frames - FRAMES:
-                other = _joined(features[clip][1 - asked], begin)
+            if 0 <= begin <= windows.rows[clip].frames - windows.frames:
+                other = joined(clip, 1 - asked, begin)
                 nearer[number] += float(kept[number] @ other >= kept[number] @ moved[number])
                 times[number] += 1
     return nearer, times
