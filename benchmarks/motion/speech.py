@@ -5,9 +5,9 @@
 Clips are cut into windows of --frames frames. Mouth features of a window are joined and brought to unit length; windows are
 compared by their cosine. With --centred the mean of a window is taken from its features first, as the contrast of
 configs/motion_small_speech.yaml does. Each sound is looked for among 50 videos, and each video among 50 sounds: its own one
-and 49 of other clips or other times, drawn once for all networks. Two more figures hold voice and face apart from speech: rank 1
-among the windows of the own clip, and how often the partner 5 frames earlier or later in the clip is preferred. Runs NAME_s0,
-NAME_s1 and so on are put together in a table of seeds.
+and 49 of other clips or other times, drawn once for all networks. Two more figures hold voice and face apart from speech:
+rank 1 among the windows of the own clip, and how often the partner 5 frames earlier or later in the clip is preferred. Runs
+NAME_s0, NAME_s1 and so on are put together in a table of seeds.
 
 The bars are for the first checkpoint on people never seen: the lower end of the interval of rank 1 is above 3 times chance,
 both ways. Writes OUT.json and OUT.md; prints the tables; exit code 1 where a bar is missed.
