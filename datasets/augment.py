@@ -100,13 +100,14 @@ class PictureChange:
         out[...] = labels
         return out
 
-    def points(self, landmarks, size):
-        """(T, 68, 2) crop pixels, moved, turned, zoomed and mirrored with the picture."""
+    def points(self, landmarks, size, *, moved=True):
+        """(T, 68, 2) crop pixels, moved, turned, zoomed and mirrored with the picture; `moved` as for `pixels`."""
         landmarks = np.array(landmarks, np.float32)
-        if self.linear is not None:
+        if moved and self.linear is not None:
             middle = np.float32((size - 1) / 2)
             landmarks = (landmarks - middle) @ self.linear.T + middle
-        landmarks = landmarks + np.array(self.shift[::-1], np.float32)
+        if moved:
+            landmarks = landmarks + np.array(self.shift[::-1], np.float32)
         if not self.flip:
             return landmarks
         from faces.landmarks import MIRROR

@@ -75,3 +75,13 @@ def identity_face(window):
 @register("landmarks", "(T, 68, 2)", "float32", "crop pixels", "landmarks in the face crop, iBUG order", voices=True)
 def landmarks(window):
     return window.look.points(window.points(window.clip["landmarks"]), window.clip["face"].shape[2])
+
+
+@register(
+    "identity_landmarks", "(68, 2)", "float32", "crop pixels", "landmarks of `identity_face`, by its option", voices=True,
+)  # fmt: skip
+def identity_landmarks(window):
+    of = window.data.options["identity_face"]["of"]
+    place = window.second(of)
+    points = np.asarray(place.clip["landmarks"])[place.frames]
+    return np.ascontiguousarray(window.look.points(points, place.clip["face"].shape[2], moved=of != "same")[0])

@@ -40,10 +40,13 @@ def drawn_faces(network, portraits, given):
         mouths, poses = [*mouths, more["wanted_mouth"]], [*poses, more["wanted_pose"]]
     mouths, poses = torch.stack([one.float() for one in mouths]), torch.stack([one.float() for one in poses])
     every = identity.each(lambda one: one[None, :, None].expand(*poses.shape[:3], *one.shape[1:]).flatten(0, 2))
-    faces = network.draw(every, mouths.flatten(0, 2), poses.flatten(0, 2)).unflatten(0, poses.shape[:3])
+    drawn = network.draw(every, mouths.flatten(0, 2), poses.flatten(0, 2))
+    faces, flows = (None if one is None else one.unflatten(0, poses.shape[:3]) for one in drawn)
     codes = identity.code[:, None]
     made = {"identity_codes": codes, **network.tell_people(codes), "audio_face": faces[0], "video_face": faces[1]}
     made["drawn"] = rows
+    if flows is not None:
+        made |= {"audio_flow": flows[0], "video_flow": flows[1]}
     if more:
         with _as_in_use(network.non_identity_encoder):
             features = each_frame(network.watch, faces[2])

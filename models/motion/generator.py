@@ -32,7 +32,7 @@ def channels_of(face_size, width):
 
 
 class Generator(nn.Module):
-    """Identity maps and styles -> faces.
+    """Identity maps and styles -> faces, and how the portrait was moved for them.
 
     Weights start as those of StyleGAN2 do (ours): normal, scaled when they are used, scales of the input about 1. The published
     code lets all of them start 50 times smaller than Xavier's scheme, and these biases at 0.
@@ -64,10 +64,13 @@ class Generator(nn.Module):
         return fixed.new_empty(count, *fixed.shape[1:]).normal_() if self.training else fixed
 
     def forward(self, maps, style, levels=()):
-        """(N, 512, s, s) float maps, (N, 2560) float32 styles, at width 1 -> (N, 3, S, S) float32 in [0, 1] RGB.
+        """(N, 512, s, s) float maps, (N, 2560) float32 styles, at width 1 -> (N, 3, S, S) float32 in [0, 1] RGB, and the flow.
 
         Args:
             levels: those of models.motion.identity.Identity, where the portrait is moved.
+
+        Returns:
+            The faces, and (N, 2, S / 2, S / 2) float32: how the portrait was moved, see models.motion.portrait; else None.
         """
         count, flow, last = len(style), None, len(self.to_rgbs) - 1
         x = self.conv1(maps, style, self._noise(0, count))
@@ -79,4 +82,4 @@ class Generator(nn.Module):
                 x, flow = self.portrait.join(x, levels, flow, last - number)
             colours = to_rgb(x, style, colours)
         face = (colours.tanh() + 1) / 2
-        return face if self.portrait is None else self.portrait.over(face, x, levels[0], flow)
+        return (face if self.portrait is None else self.portrait.over(face, x, levels[0], flow)), flow

@@ -227,10 +227,10 @@ class PcAvs(Network):
         Returns:
             (N, 3, S, S) float32 in [0, 1] RGB.
         """
-        return self.draw(identity, self.mouth_code(mouth), pose)
+        return self.draw(identity, self.mouth_code(mouth), pose)[0]
 
     def draw(self, identity, mouth_codes, pose):
-        """As `paint`, from (N, M - P) float mouth codes."""
+        """As `paint`, from (N, M - P) float mouth codes; gives also the flow, see models.motion.generator."""
         who = identity.each(lambda one: one.expand(len(pose), *one.shape[1:]))
         return self.generator(who.maps, torch.cat([one.float() for one in (who.code, mouth_codes, pose)], 1), who.levels)
 
@@ -256,6 +256,8 @@ class PcAvs(Network):
             (B, T, 20, 2), eye distances.
             generate: mouth_codes (B, T, M - P), of the video, pose_codes (B, T, P); identity_codes (B, 1, D), identity_people
             (B, 1, people); audio_face, video_face (B, K, 3, S, S) in [0, 1], drawn (K,) int64, which of the T frames these are.
+            With moves_portrait audio_flow, video_flow (B, K, 2, S / 2, S / 2): where in the portrait a place of these faces
+            lies, right and down of that place, in half sides.
             With people and read_frames: logits (B, people) of the reader of pose codes; pose_people, of which the codes alone
             take a gradient, and pose_reader, the same numbers, of which the reader alone takes one.
             With crossed or mixed: crossed_face (B, K, 3, S, S), drawn from wanted_mouth (B, K, M - P) and wanted_pose
