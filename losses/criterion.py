@@ -34,7 +34,7 @@ from losses.motion.alignment import ViewAlignment
 from losses.motion.crossed import CrossedCycle, CrossedMoments
 from losses.motion.mouth_match import MouthMatch
 from losses.motion.perceptual import DrawnVgg
-from losses.motion.portrait_flow import PortraitFlow
+from losses.motion.portrait_moves import PortraitMoves
 from losses.motion.pose_blind import PoseBlind, PoseReading
 from losses.motion.speech_contrast import SpeechContrast
 from losses.motion.two_scale import TwoScale
@@ -88,7 +88,7 @@ LOSSES = {
     "noise_error": NoiseError,
     "speech_contrast": SpeechContrast,
     "mouth_match": MouthMatch,
-    "portrait_flow": PortraitFlow,
+    "portrait_moves": PortraitMoves,
     "pose_blind": PoseBlind,
     "pose_reading": PoseReading,
     "two_scale": TwoScale,

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 
 from common.errors import InputError
 from models import build_model
-from models.motion import TwoScaleDiscriminator
+from models.motion import Identity, TwoScaleDiscriminator
 from models.motion.action import PoseAction, change_in_time, drawn_shares, mixed_in_time, partners
 from models.motion.modulated import ModulatedConv, Upsample, blur_kernel
-from models.motion.portrait import moved
+from models.motion.portrait import MovedPortrait, moved
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.parts import build_network
 
@@ -100,10 +100,10 @@ def test_codes_of_normed_features_move_as_widely_as_these_do_not():
     torch.manual_seed(0)
     small = build_model({**SMALL, "normed_codes": True})
     features, mouth = 5 + 0.01 * torch.randn(400, 64), 3 + 0.02 * torch.randn(400, 64)
-    poses, codes = small.pose(features), small.mouth_code(mouth, seen=True)
+    poses, codes = small.pose(features, True), small.mouth_code(mouth, True)
     assert poses.std(0).mean() > 0.3 and codes.std(0).mean() > 0.3
     for _ in range(60):  # mean and spread of video settle
-        small.mouth_code(mouth, seen=True)
+        small.mouth_code(mouth, True)
     heard = small.mouth_code(3 + (mouth - 3) / 4)  # sound that moves less stays so
     assert 0.15 < heard.std(0).mean() / codes.std(0).mean() < 0.4
     assert torch.equal(small.non_identity_encoder.mouth_norm.num_batches_tracked, torch.tensor(61))
@@ -116,15 +116,31 @@ def test_codes_of_normed_features_move_as_widely_as_these_do_not():
 
 @torch.inference_mode()
 def test_a_generator_that_moves_the_portrait_begins_with_the_portrait():
+    torch.manual_seed(0)
     model = build_model({**SMALL, "moves_portrait": True}).eval()
-    portrait, mouth, pose = torch.rand(1, 3, 64, 64), torch.randn(2, 64), torch.randn(2, 12)
-    identity = model.identify(portrait)
-    assert [one.shape[-1] for one in identity.levels] == [64, 32, 16, 8]
-    faces, cover = model.paint(identity, mouth, pose), torch.tensor(1.0).sigmoid()
-    alone = (faces - cover * portrait) / (1 - cover)
-    assert alone.min() > -1e-5 and alone.max() < 1 + 1e-5  # the rest is a face drawn without it
-    model.generator.portrait.cover.bias.data.fill_(1e4)
-    torch.testing.assert_close(model.paint(identity, mouth, pose), portrait.expand(2, -1, -1, -1), rtol=0, atol=1e-5)
+    faces = torch.rand(2, 3, 64, 64)
+    identity, features = model.identify(faces), model.watch(faces)
+    assert [one.shape[-1] for one in identity.levels] == [64, 32, 16, 8] and identity.landmarks.shape == (2, 68, 2)
+    own = torch.cat([model.mouth_code(model.mouth(features)), model.pose(features)], 1)
+    torch.testing.assert_close(identity.codes, own)
+    model.generator.portrait.cover.bias.data.fill_(1e4)  # the portrait covers all
+    drawn, moves = model.draw(identity, own[:, :52], own[:, 52:])
+    assert not moves.any()  # its own codes leave it as it is
+    torch.testing.assert_close(drawn, faces, rtol=0, atol=1e-5)
+    one = identity.each(lambda values: values[:1])
+    drawn, moves = model.draw(one, own[:, :52] + 1, own[:, 52:])
+    assert moves.abs().min() > 0 and (drawn - faces[:1]).abs().mean() > 1e-3
+
+
+def test_a_face_goes_with_its_landmarks():
+    """What lies about a landmark is found where the landmark goes; what lies far from all stands still."""
+    identity = Identity(None, None, (None, None, torch.zeros(1, 1, 40, 40)), None, torch.zeros(1, 68, 2) - 0.5)
+    moves = torch.zeros(1, 68, 2)
+    moves[..., 0] = 0.3
+    flow = MovedPortrait.begin(identity, moves)
+    assert flow.shape == (1, 2, 40, 40) and not flow[:, 1].any()
+    at = [int((place + 1) * 20) for place in (-0.5 + 0.3, -0.5)]
+    assert flow[0, 0, at[1], at[0]] == pytest.approx(-0.3, abs=0.01) and flow[0, 0, -1, -1] == pytest.approx(0, abs=1e-3)
 
 
 def test_movements_act_as_a_group():

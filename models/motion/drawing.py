@@ -1,12 +1,11 @@
 """PC-AVS in training: faces of some frames of a window, and those that CRA draws from other codes (inferred)."""
 
-from contextlib import contextmanager
-
 import torch
 
 from models.davs.frames import each_frame
 from models.motion.action import mixed_in_time, partners
 from models.motion.stages import draws_more
+from models.motion.use import as_in_use
 
 
 def drawn_faces(network, portraits, given):
@@ -41,16 +40,16 @@ def drawn_faces(network, portraits, given):
     mouths, poses = torch.stack([one.float() for one in mouths]), torch.stack([one.float() for one in poses])
     every = identity.each(lambda one: one[None, :, None].expand(*poses.shape[:3], *one.shape[1:]).flatten(0, 2))
     drawn = network.draw(every, mouths.flatten(0, 2), poses.flatten(0, 2))
-    faces, flows = (None if one is None else one.unflatten(0, poses.shape[:3]) for one in drawn)
+    faces, moves = (None if one is None else one.unflatten(0, poses.shape[:3]) for one in drawn)
     codes = identity.code[:, None]
     made = {"identity_codes": codes, **network.tell_people(codes), "audio_face": faces[0], "video_face": faces[1]}
     made["drawn"] = rows
-    if flows is not None:
-        made |= {"audio_flow": flows[0], "video_flow": flows[1]}
+    if moves is not None:
+        made |= {"audio_moves": moves[0], "video_moves": moves[1]}
     if more:
-        with _as_in_use(network.non_identity_encoder):
+        with as_in_use(network.non_identity_encoder):
             features = each_frame(network.watch, faces[2])
-            again = {"crossed_mouth": network.mouth_code(network.mouth(features), True), "crossed_pose": network.pose(features)}
+            again = {"crossed_mouth": network.mouth_code(network.mouth(features)), "crossed_pose": network.pose(features)}
         made |= {"crossed_face": faces[2], **again, **more}
     return made
 
@@ -69,16 +68,3 @@ def _wanted(network, given, rows):
         clips = partners(len(mouth), len(rows), network.crossed, network.training, rows.device)
         wanted["wanted_mouth"] = mouth[clips, torch.arange(len(rows), device=rows.device)]
     return wanted
-
-
-@contextmanager
-def _as_in_use(module):
-    """The module as after training: running statistics, no dropout; gradients flow. What trained before trains again."""
-    training = [one for one in module.modules() if one.training]
-    for one in training:
-        one.training = False
-    try:
-        yield
-    finally:
-        for one in training:
-            one.training = True

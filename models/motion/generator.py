@@ -42,10 +42,11 @@ class Generator(nn.Module):
 
     Args:
         face_size: S; width: multiplies the channels; style: numbers in a style.
-        moves_portrait: the portrait is moved, and laid over the face, see models.motion.portrait.
+        moves_by: numbers in the codes of mouth and pose, by which the portrait is moved and laid over the face, see
+            models.motion.portrait; 0: it is not.
     """
 
-    def __init__(self, face_size=224, width=1.0, style=2560, moves_portrait=False):
+    def __init__(self, face_size=224, width=1.0, style=2560, moves_by=0):
         super().__init__()
         channels, start = channels_of(face_size, width), start_of(face_size)
         self.conv1, self.to_rgb1 = StyledConv(channels[0], channels[0], style), ToRgb(channels[0], style, upsample=False)
@@ -56,30 +57,35 @@ class Generator(nn.Module):
         for number in range(2 * len(channels) - 1):
             side = start << (number + 1) // 2
             self.noises.register_buffer(f"noise_{number}", torch.randn(1, 1, side, side))
-        self.portrait = MovedPortrait(width, channels) if moves_portrait else None
+        self.portrait = MovedPortrait(width, channels, moves_by) if moves_by else None
 
     def _noise(self, number, count):
         """Noise of a layer: (count, 1, s, s) in training, (1, 1, s, s) otherwise."""
         fixed = getattr(self.noises, f"noise_{number}")
         return fixed.new_empty(count, *fixed.shape[1:]).normal_() if self.training else fixed
 
-    def forward(self, maps, style, levels=()):
-        """(N, 512, s, s) float maps, (N, 2560) float32 styles, at width 1 -> (N, 3, S, S) float32 in [0, 1] RGB, and the flow.
+    def forward(self, identity, codes):
+        """Draw faces.
 
         Args:
-            levels: those of models.motion.identity.Identity, where the portrait is moved.
+            identity: models.motion.identity.Identity of N faces; codes: (N, M) float codes of mouth and pose.
 
         Returns:
-            The faces, and (N, 2, S / 2, S / 2) float32: how the portrait was moved, see models.motion.portrait; else None.
+            (N, 3, S, S) float32 in [0, 1] RGB, and (N, 68, 2) float32, how the portrait's landmarks moved, in half sides; None
+            where the portrait is not moved.
         """
-        count, flow, last = len(style), None, len(self.to_rgbs) - 1
-        x = self.conv1(maps, style, self._noise(0, count))
+        style = torch.cat([identity.code.float(), codes.float()], 1)
+        count, moves, flow, last = len(style), None, None, len(self.to_rgbs) - 1
+        if self.portrait is not None:
+            moves = self.portrait.moves(identity, codes)
+            flow = self.portrait.begin(identity, moves)
+        x = self.conv1(identity.maps, style, self._noise(0, count))
         colours = self.to_rgb1(x, style)
         for number, to_rgb in enumerate(self.to_rgbs):
             for layer in (2 * number, 2 * number + 1):
                 x = self.convs[layer](x, style, self._noise(layer + 1, count))
             if self.portrait is not None:
-                x, flow = self.portrait.join(x, levels, flow, last - number)
+                x, flow = self.portrait.join(x, identity.levels, flow, last - number)
             colours = to_rgb(x, style, colours)
         face = (colours.tanh() + 1) / 2
-        return (face if self.portrait is None else self.portrait.over(face, x, levels[0], flow)), flow
+        return (face if self.portrait is None else self.portrait.over(face, x, identity.levels[0], flow)), moves

@@ -25,17 +25,23 @@ class Identity(NamedTuple):
     Attributes:
         code: (N, 2048) float, the person.
         maps: (N, 512, s, s) float, from which the generator starts; s is `models.motion.generator.start_of(face_size)`.
-        levels: () or, for a generator that moves the portrait, float tensors of the sides S, S / 2, S / 4, S / 8: the faces in
-            [-1, 1], and maps of the first layers.
+
+        For a generator that moves the portrait:
+        levels: float tensors of the sides S, S / 2, S / 4, S / 8: the faces in [-1, 1], and maps of the first layers; else ().
+        codes: (N, M) float32, codes of the mouth and of the pose that the faces have; landmarks: (N, 68, 2) float32, their
+            landmarks from -1 to 1, right and down; else None.
     """
 
     code: torch.Tensor
     maps: torch.Tensor
     levels: tuple = ()
+    codes: torch.Tensor | None = None
+    landmarks: torch.Tensor | None = None
 
     def each(self, change):
         """The Identity whose tensors `change` has made of those of this one."""
-        return Identity(change(self.code), change(self.maps), tuple(change(one) for one in self.levels))
+        rest = (None if one is None else change(one) for one in (self.codes, self.landmarks))
+        return Identity(change(self.code), change(self.maps), tuple(change(one) for one in self.levels), *rest)
 
 
 class Bottleneck(nn.Module):

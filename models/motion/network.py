@@ -55,7 +55,7 @@ class PcAvs(Network):
         reads_lips: a reader finds the movements of the lips in the mouth features of sound and of video (ours), for losses such
             as `lip_coefficients`; stages "speech" and "generate".
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
-            what it draws (ours).
+            what it draws (ours); the trunk must have learned landmarks.
         normed_codes: codes are read of features without mean and with unit spread (ours).
 
     Raises:
@@ -115,7 +115,7 @@ class PcAvs(Network):
             self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
         if draws:
             style = self.identity_encoder.model.channels + scaled(FEATURE, width)
-            self.generator = Generator(face_size, width, style, moves_portrait)
+            self.generator = Generator(face_size, width, style, scaled(FEATURE, width) if moves_portrait else 0)
             self.pose_action = PoseAction(pose) if second_view else None
 
     @classmethod
@@ -191,7 +191,11 @@ class PcAvs(Network):
 
     def identify(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> models.motion.identity.Identity of each: code (N, D), maps (N, 512 w, s, s)."""
-        return self.identity_encoder(faces)
+        found = self.identity_encoder(faces)
+        if self.generator is None or self.generator.portrait is None:
+            return found
+        codes, landmarks = self.non_identity_encoder.at_rest(faces)
+        return found._replace(codes=codes, landmarks=landmarks)
 
     def watch(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> (N, F) float features, F = 512 at width 1, of which mouth and pose are read."""
@@ -201,13 +205,13 @@ class PcAvs(Network):
         """(..., F) float features -> (..., M) float mouth features, as `hear` gives them."""
         return self.non_identity_encoder.to_mouth(features)
 
-    def pose(self, features):
-        """(..., F) float features -> (..., P) float pose codes."""
-        return self.non_identity_encoder.pose_of(features.flatten(0, -2)).unflatten(0, features.shape[:-1])
+    def pose(self, features, window=False):
+        """(..., F) float features -> (..., P) float pose codes; `window`: of the windows of video that train."""
+        return self.non_identity_encoder.pose_of(features.flatten(0, -2), window).unflatten(0, features.shape[:-1])
 
-    def mouth_code(self, mouth, seen=False):
-        """(..., M) float mouth features -> (..., M - P) float mouth codes, which are drawn from; `seen`: they are of video."""
-        return self.non_identity_encoder.mouth_code_of(mouth.flatten(0, -2), seen).unflatten(0, mouth.shape[:-1])
+    def mouth_code(self, mouth, window=False):
+        """(..., M) float mouth features -> (..., M - P) float mouth codes; `window`: of the windows of video that train."""
+        return self.non_identity_encoder.mouth_code_of(mouth.flatten(0, -2), window).unflatten(0, mouth.shape[:-1])
 
     def amplified(self, mouth, gain):
         """(..., M) float mouth features, `gain` times as strong."""
@@ -230,9 +234,9 @@ class PcAvs(Network):
         return self.draw(identity, self.mouth_code(mouth), pose)[0]
 
     def draw(self, identity, mouth_codes, pose):
-        """As `paint`, from (N, M - P) float mouth codes; gives also the flow, see models.motion.generator."""
+        """As `paint`, from (N, M - P) float mouth codes; gives what models.motion.generator.Generator gives."""
         who = identity.each(lambda one: one.expand(len(pose), *one.shape[1:]))
-        return self.generator(who.maps, torch.cat([one.float() for one in (who.code, mouth_codes, pose)], 1), who.levels)
+        return self.generator(who, torch.cat([mouth_codes.float(), pose.float()], 1))
 
     # --- training ---------------------------------------------------------------------------------------------------------
 
@@ -256,8 +260,8 @@ class PcAvs(Network):
             (B, T, 20, 2), eye distances.
             generate: mouth_codes (B, T, M - P), of the video, pose_codes (B, T, P); identity_codes (B, 1, D), identity_people
             (B, 1, people); audio_face, video_face (B, K, 3, S, S) in [0, 1], drawn (K,) int64, which of the T frames these are.
-            With moves_portrait audio_flow, video_flow (B, K, 2, S / 2, S / 2): where in the portrait a place of these faces
-            lies, right and down of that place, in half sides.
+            With moves_portrait audio_moves, video_moves (B, K, 68, 2): how the portrait's landmarks moved for these faces,
+            right and down, in half sides.
             With people and read_frames: logits (B, people) of the reader of pose codes; pose_people, of which the codes alone
             take a gradient, and pose_reader, the same numbers, of which the reader alone takes one.
             With crossed or mixed: crossed_face (B, K, 3, S, S), drawn from wanted_mouth (B, K, M - P) and wanted_pose
@@ -280,7 +284,8 @@ class PcAvs(Network):
         if self.lip_reader is not None:
             given |= {f"{name}_lips": self.lip_reader(given[f"{name}_mouth"]) for name in ("video", "audio")}
         if self.stage == "generate":
-            given |= {"mouth_codes": self.mouth_code(given["video_mouth"], True), "pose_codes": self.pose(features[0])}
+            given |= {"mouth_codes": self.mouth_code(given["video_mouth"], True)}
+            given |= {"pose_codes": self.pose(features[0], True)}
             given |= self._read(given["pose_codes"]) if reads_people(self) else {}
             given |= drawn_faces(self, batch["identity_face"], given)
             given |= self._seen_again(features[1], batch["view_change"], given) if self.pose_action is not None else {}
@@ -301,5 +306,5 @@ class PcAvs(Network):
         """Codes of the second view, and what they should be."""
         similarity, (offset, rate) = change[:, :4], change[:, 4:].unbind(1)
         mouth, pose = (change_in_time(given[name], offset, rate) for name in ("mouth_codes", "pose_codes"))
-        return {"view_mouth": self.mouth_code(self.mouth(features), True), "view_pose": self.pose(features),
+        return {"view_mouth": self.mouth_code(self.mouth(features)), "view_pose": self.pose(features),
                 "expected_mouth": mouth, "expected_pose": self.pose_action(pose, similarity)}  # fmt: skip

@@ -10,6 +10,7 @@ from torch import nn
 
 from models.blocks import scaled
 from models.fan import LANDMARKS, Heatmaps
+from models.motion.use import as_in_use
 
 FEATURE = 512  # at width 1
 
@@ -33,7 +34,11 @@ class Trunk(Heatmaps):
             self.fc = nn.Linear((face_size // 8) ** 2, scaled(FEATURE, width))
 
     def forward(self, pictures):
-        maps = F.relu(self.bn5(self.heatmaps(pictures)), inplace=True)
+        return self.read(self.heatmaps(pictures))
+
+    def read(self, heatmaps):
+        """(N, 68, S / 4, S / 4) float heatmaps -> (N, 512) float, width 1."""
+        maps = F.relu(self.bn5(heatmaps), inplace=True)
         return self.fc(F.relu(self.conv6(maps).flatten(1)))
 
 
@@ -75,23 +80,37 @@ class NonIdentityEncoder(nn.Module):
         """(N, 3, S, S) float in [0, 1] RGB -> (N, 512) float features, width 1."""
         return self.model(faces * 2 - 1)
 
-    def pose_of(self, features):
-        """(N, F) float features -> (N, P) float pose codes."""
-        if self.pose_norm is not None:
-            features = self.pose_norm(features[..., None, None]).flatten(1)
-        return self.headpose_embed(self.to_headpose(features))
+    def pose_of(self, features, window=False):
+        """(N, F) float features -> (N, P) float pose codes; `window` as for `mouth_code_of`."""
+        return self.headpose_embed(self.to_headpose(_normed(self.pose_norm, features, window)))
 
-    def mouth_code_of(self, mouth, seen=False):
+    def mouth_code_of(self, mouth, window=False):
         """(N, M) float mouth features -> (N, M - P) float mouth codes.
 
         Args:
-            seen: they are of video. Mean and spread are those of video, so that sound is not made as lively as video is.
+            window: they are of the windows of video that train. Mean and spread are those of such windows, so that sound is not
+                made as lively as video is, and a single picture is measured as they are.
         """
-        if self.mouth_norm is not None:
-            norm, mouth = self.mouth_norm, mouth[..., None, None]
-            mouth = norm(mouth) if seen else F.batch_norm(mouth, norm.running_mean, norm.running_var, eps=norm.eps)
-            mouth = mouth.flatten(1)
-        return self.mouth_embed(mouth)
+        return self.mouth_embed(_normed(self.mouth_norm, mouth, window))
+
+    def at_rest(self, faces):
+        """What the mouth and the head do in single pictures.
+
+        Args:
+            faces: (N, 3, S, S) float in [0, 1] RGB.
+
+        Returns:
+            codes of mouth and pose (N, M) float32, without a gradient; landmarks (N, 68, 2) float32, means of the heatmaps'
+            squares, from -1 to 1, right and down.
+        """
+        with torch.no_grad(), as_in_use(self):
+            heatmaps = self.heatmaps(faces)
+            features = self.model.read(heatmaps.clone())
+            codes = torch.cat([self.mouth_code_of(self.to_mouth(features)), self.pose_of(features)], 1).float()
+            weights = heatmaps.float().clamp_min(0).square() + 1e-6
+            along = (2 * torch.arange(weights.shape[-1], device=weights.device) + 1) / weights.shape[-1] - 1
+            weights = weights / weights.sum((2, 3), keepdim=True)
+            return codes, torch.stack([(weights.sum(axis) * along).sum(-1) for axis in (2, 3)], -1)
 
     def amplified(self, mouth, gain):
         """(N, M) float mouth features, `gain` times as far from their mean, which counts as 0 without `normed_codes`."""
@@ -111,6 +130,14 @@ class NonIdentityEncoder(nn.Module):
         if learning:
             return self.headpose_fc(codes.detach())
         return F.linear(torch.relu(codes), layer.weight.detach(), layer.bias.detach())
+
+
+def _normed(norm, values, window):
+    """(N, F) without mean and with unit spread: of these values in training where `window`, else those that have been."""
+    if norm is None:
+        return values
+    maps = values[..., None, None]
+    return (norm(maps) if window else F.batch_norm(maps, norm.running_mean, norm.running_var, eps=norm.eps)).flatten(1)
 
 
 def _head(size):

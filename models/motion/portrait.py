@@ -1,6 +1,7 @@
 """The generator's way to the portrait: the picture, and the finer maps of the identity encoder, moved by a flow (ours).
 
-Codes and small maps alone draw a stranger only after a long training on many people. This is off in the published form.
+Codes and small maps alone draw a stranger only after a long training on many people. This is off in the published form. The
+flow begins with the portrait's landmarks, whose movements are read in the codes; the generator's levels change it.
 """
 
 import math
@@ -10,12 +11,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.blocks import scaled
+from models.fan import LANDMARKS
 from models.motion.identity import EXPANSION, PLANES
 from models.precision import outside_autocast
 
 LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
 FARTHEST = 0.5  # half sides that one level of the flow moves at most
 SLOW = 0.1  # the flow learns by so much more slowly than colours do
+HIDDEN = 256  # numbers between codes and movements
+NEAR, STILL = 0.15, 0.35  # how far a landmark carries what is about it, and where all stands still, in half sides
 
 
 def moved(maps, flow):
@@ -51,32 +55,62 @@ class MovedPortrait(nn.Module):
     At first the flow is 0 and the picture covers the face by three quarters.
 
     Args:
-        width: that of the identity encoder; channels: of the generator's levels, from the coarsest to full size.
+        width: that of the identity encoder; channels: of the generator's levels, from the coarsest to full size; codes: M,
+            numbers in the codes of mouth and pose together.
     """
 
-    def __init__(self, width, channels):
+    def __init__(self, width, channels, codes):
         super().__init__()
         planes, ends = scaled(PLANES, width), channels[::-1][:LEVELS]
         found = (3, planes, planes * EXPANSION, 2 * planes * EXPANSION)
         self.joins = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in zip(found, ends, strict=True))
         self.flows = nn.ModuleList(Reading(after, 2) for after in ends[1:])
         self.cover = Reading(ends[0], 1)
+        self.read = nn.Sequential(nn.Linear(2 * codes, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * LANDMARKS))
+
+    def moves(self, portrait, codes):
+        """How the portrait's landmarks move; 0 where the codes are its own.
+
+        Args:
+            portrait: models.motion.identity.Identity of N faces; codes: (N, M) float codes of mouth and pose.
+
+        Returns:
+            (N, 68, 2) float32, right and down, half sides.
+        """
+        there, here = (self.read(torch.cat([one, portrait.codes], 1)).float() for one in (codes, portrait.codes))
+        return (there - here).unflatten(1, (-1, 2))
+
+    @staticmethod
+    def begin(portrait, moves):
+        """The flow by the landmarks alone: (N, 2, s, s) float32, s a quarter of S.
+
+        Each place goes with the landmarks about it, by the weights exp(-d^2 / 2 NEAR^2) of those and exp(-STILL^2 / 2 NEAR^2)
+        of what stands still (a Nadaraya-Watson mean; ours).
+        """
+        with outside_autocast(moves.device):
+            side = portrait.levels[2].shape[-1]
+            along = (2 * torch.arange(side, device=moves.device) + 1) / side - 1
+            reached = portrait.landmarks.float() + moves
+            across, down = ((along - one[..., None]).square() for one in reached.unbind(-1))  # (N, 68, s)
+            weights = torch.exp(-(down[..., :, None] + across[..., None, :]) / (2 * NEAR**2))
+            total = weights.sum(1, keepdim=True) + math.exp(-(STILL**2) / (2 * NEAR**2))
+            return -torch.einsum("nlyx,nlc->ncyx", weights, moves) / total
 
     def join(self, x, levels, flow, level):
         """Lay a level's maps over those of the generator.
 
         Args:
             x: (N, C, H, W) float of the generator; levels: those of models.motion.identity.Identity; flow: (N, 2, h, w) float32
-                of the level before, None at the first one; level: H is S / 2^level.
+                of the level before, or as it begins; level: H is S / 2^level.
 
         Returns:
-            The new x, and the flow, finer.
+            The new x, and the flow as this level has changed it.
         """
         if level >= LEVELS:
-            return x, None
+            return x, flow
         if level:
             step = FARTHEST * torch.tanh(SLOW * self.flows[level - 1](x))
-            flow = step if flow is None else step + F.interpolate(flow, step.shape[-2:], mode="bilinear", align_corners=False)
+            flow = step + F.interpolate(flow, step.shape[-2:], mode="bilinear", align_corners=False)
         return x + self.joins[level](moved(levels[level], flow)), flow
 
     def over(self, face, x, picture, flow):

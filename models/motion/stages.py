@@ -60,7 +60,7 @@ def outputs_of(network):
     given += ("video_lips", "audio_lips") if network.lip_reader is not None else ()
     if network.stage == "generate":
         given += ("identity_codes", *people, "mouth_codes", "pose_codes", "audio_face", "video_face", "drawn")
-        given += ("audio_flow", "video_flow") if network.generator.portrait is not None else ()
+        given += ("audio_moves", "video_moves") if network.generator.portrait is not None else ()
     given += ("pose_people", "pose_reader") if reads_people(network) else ()
     given += ("crossed_face", "crossed_mouth", "crossed_pose", "wanted_mouth", "wanted_pose") if draws_more(network) else ()
     return given + (("view_mouth", "view_pose", "expected_mouth", "expected_pose") if network.pose_action is not None else ())

@@ -1,0 +1,44 @@
+"""How the landmarks of a portrait move: what a generator that moves the portrait learns that by (ours)."""
+
+import torch
+
+from losses.davs.parts import model_giving
+from losses.term import Term
+
+
+class PortraitMoves(Term):
+    """Mean distance of the movements that are found for the portrait's landmarks, and those to the landmarks of drawn frames.
+
+    In half sides of the crop, along x and y, added up; of movements found by sound and by video, added up. Colours alone teach
+    movements of a few pixels at most, as those further away say nothing about the way. Landmarks that are not known (NaN) do
+    not count.
+    """
+
+    needs = ("landmarks", "identity_landmarks")
+    reads = ("audio_moves", "video_moves", "audio_face", "drawn")
+
+    @classmethod
+    def prepare(cls, options, setting, name):
+        """See losses.term.Term."""
+        model_giving(setting, name, *cls.reads)
+        return options
+
+    def _wanted(self, outputs, batch):
+        """Movements (B, K, 68, 2); which ones are known (B, K, 68)."""
+        moves = batch["landmarks"].index_select(1, outputs["drawn"]) - batch["identity_landmarks"][:, None]
+        return 2 * moves / outputs["audio_face"].shape[-1], moves.isfinite().all(-1)
+
+    def count(self, outputs, batch):
+        """See losses.term.Precise: landmarks that are known."""
+        return self._wanted(outputs, batch)[1].sum()
+
+    def forward(self, outputs, batch):
+        """Scalar.
+
+        Args:
+            outputs: `audio_moves`, `video_moves` (B, K, 68, 2) float half sides; `audio_face` (B, K, 3, S, S); `drawn` (K,).
+            batch: `landmarks` (B, T, 68, 2), `identity_landmarks` (B, 68, 2) float crop pixels.
+        """
+        wanted, known = self._wanted(outputs, batch)
+        wanted, count = torch.where(known[..., None], wanted, 0.0), known.sum().clamp_min(1)
+        return sum(((outputs[name] - wanted).abs().sum(-1) * known).sum() / count for name in self.reads[:2])
