@@ -52,7 +52,7 @@ class Reading(nn.Conv2d):
 class MovedPortrait(nn.Module):
     """Draws a flow from coarse to fine, lays moved maps over those of the generator, and the moved picture over its face.
 
-    At first the flow is 0 and the picture covers the face by three quarters.
+    At first the flow is 0, and the picture covers the face by three quarters.
 
     Args:
         width: that of the identity encoder; channels: of the generator's levels, from the coarsest to full size; codes: M,
@@ -67,6 +67,7 @@ class MovedPortrait(nn.Module):
         self.flows = nn.ModuleList(Reading(after, 2) for after in ends[1:])
         self.cover = Reading(ends[0], 1)
         self.read = nn.Sequential(nn.Linear(2 * codes, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * LANDMARKS))
+        nn.init.zeros_(self.read[2].weight)
 
     def moves(self, portrait, codes):
         """How the portrait's landmarks move; 0 where the codes are its own.
