@@ -7,7 +7,7 @@ from losses.term import Term
 
 
 class PortraitMoves(Term):
-    """Mean distance of the movements that are found for the portrait's landmarks, and those to the landmarks of drawn frames.
+    """Mean distance of the movements that are found for the portrait's landmarks, and those to the landmarks of the frames.
 
     In half sides of the crop, along x and y, added up; of movements found by sound and by video, added up. Colours alone teach
     movements of a few pixels at most, as those further away say nothing about the way. Landmarks that are not known (NaN) do
@@ -15,7 +15,7 @@ class PortraitMoves(Term):
     """
 
     needs = ("landmarks", "identity_landmarks")
-    reads = ("audio_moves", "video_moves", "audio_face", "drawn")
+    reads = ("audio_moves", "video_moves", "audio_face")
 
     @classmethod
     def prepare(cls, options, setting, name):
@@ -24,8 +24,8 @@ class PortraitMoves(Term):
         return options
 
     def _wanted(self, outputs, batch):
-        """Movements (B, K, 68, 2); which ones are known (B, K, 68)."""
-        moves = batch["landmarks"].index_select(1, outputs["drawn"]) - batch["identity_landmarks"][:, None]
+        """Movements (B, T, 68, 2); which ones are known (B, T, 68)."""
+        moves = batch["landmarks"] - batch["identity_landmarks"][:, None]
         return 2 * moves / outputs["audio_face"].shape[-1], moves.isfinite().all(-1)
 
     def count(self, outputs, batch):
@@ -36,7 +36,7 @@ class PortraitMoves(Term):
         """Scalar.
 
         Args:
-            outputs: `audio_moves`, `video_moves` (B, K, 68, 2) float half sides; `audio_face` (B, K, 3, S, S); `drawn` (K,).
+            outputs: `audio_moves`, `video_moves` (B, T, 68, 2) float half sides; `audio_face` (B, K, 3, S, S).
             batch: `landmarks` (B, T, 68, 2), `identity_landmarks` (B, 68, 2) float crop pixels.
         """
         wanted, known = self._wanted(outputs, batch)

@@ -39,19 +39,28 @@ def drawn_faces(network, portraits, given):
         mouths, poses = [*mouths, more["wanted_mouth"]], [*poses, more["wanted_pose"]]
     mouths, poses = torch.stack([one.float() for one in mouths]), torch.stack([one.float() for one in poses])
     every = identity.each(lambda one: one[None, :, None].expand(*poses.shape[:3], *one.shape[1:]).flatten(0, 2))
-    drawn = network.draw(every, mouths.flatten(0, 2), poses.flatten(0, 2))
-    faces, moves = (None if one is None else one.unflatten(0, poses.shape[:3]) for one in drawn)
+    faces = network.draw(every, mouths.flatten(0, 2), poses.flatten(0, 2)).unflatten(0, poses.shape[:3])
     codes = identity.code[:, None]
     made = {"identity_codes": codes, **network.tell_people(codes), "audio_face": faces[0], "video_face": faces[1]}
     made["drawn"] = rows
-    if moves is not None:
-        made |= {"audio_moves": moves[0], "video_moves": moves[1]}
+    if network.generator.portrait is not None:
+        made |= _moves(network, identity, given)
     if more:
         with as_in_use(network.non_identity_encoder):
             features = each_frame(network.watch, faces[2])
             again = {"crossed_mouth": network.mouth_code(network.mouth(features)), "crossed_pose": network.pose(features)}
         made |= {"crossed_face": faces[2], **again, **more}
     return made
+
+
+def _moves(network, identity, given):
+    """How the portraits' landmarks move for the codes of all frames of the windows, by sound and by video."""
+    count = given["pose_codes"].shape[:2]
+    every, found = identity._replace(codes=identity.codes.repeat_interleave(count[1], 0)), {}
+    for name, mouth in (("audio_moves", network.mouth_code(given["audio_mouth"])), ("video_moves", given["mouth_codes"])):
+        codes = torch.cat([mouth.float(), given["pose_codes"].float()], 2).flatten(0, 1)
+        found[name] = network.generator.portrait.moves(every, codes).unflatten(0, count)
+    return found
 
 
 def _wanted(network, given, rows):

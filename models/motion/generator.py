@@ -32,7 +32,7 @@ def channels_of(face_size, width):
 
 
 class Generator(nn.Module):
-    """Identity maps and styles -> faces, and how the portrait was moved for them.
+    """Identity maps and styles -> faces.
 
     Weights start as those of StyleGAN2 do (ours): normal, scaled when they are used, scales of the input about 1. The published
     code lets all of them start 50 times smaller than Xavier's scheme, and these biases at 0.
@@ -71,14 +71,12 @@ class Generator(nn.Module):
             identity: models.motion.identity.Identity of N faces; codes: (N, M) float codes of mouth and pose.
 
         Returns:
-            (N, 3, S, S) float32 in [0, 1] RGB, and (N, 68, 2) float32, how the portrait's landmarks moved, in half sides; None
-            where the portrait is not moved.
+            (N, 3, S, S) float32 in [0, 1] RGB.
         """
         style = torch.cat([identity.code.float(), codes.float()], 1)
-        count, moves, flow, last = len(style), None, None, len(self.to_rgbs) - 1
+        count, flow, last = len(style), None, len(self.to_rgbs) - 1
         if self.portrait is not None:
-            moves = self.portrait.moves(identity, codes)
-            flow = self.portrait.begin(identity, moves)
+            flow = self.portrait.begin(identity, self.portrait.moves(identity, codes))
         x = self.conv1(identity.maps, style, self._noise(0, count))
         colours = self.to_rgb1(x, style)
         for number, to_rgb in enumerate(self.to_rgbs):
@@ -88,4 +86,4 @@ class Generator(nn.Module):
                 x, flow = self.portrait.join(x, identity.levels, flow, last - number)
             colours = to_rgb(x, style, colours)
         face = (colours.tanh() + 1) / 2
-        return (face if self.portrait is None else self.portrait.over(face, x, identity.levels[0], flow)), moves
+        return face if self.portrait is None else self.portrait.over(face, x, identity.levels[0], flow)

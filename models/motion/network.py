@@ -231,10 +231,10 @@ class PcAvs(Network):
         Returns:
             (N, 3, S, S) float32 in [0, 1] RGB.
         """
-        return self.draw(identity, self.mouth_code(mouth), pose)[0]
+        return self.draw(identity, self.mouth_code(mouth), pose)
 
     def draw(self, identity, mouth_codes, pose):
-        """As `paint`, from (N, M - P) float mouth codes; gives what models.motion.generator.Generator gives."""
+        """As `paint`, from (N, M - P) float mouth codes."""
         who = identity.each(lambda one: one.expand(len(pose), *one.shape[1:]))
         return self.generator(who, torch.cat([mouth_codes.float(), pose.float()], 1))
 
@@ -260,8 +260,8 @@ class PcAvs(Network):
             (B, T, 20, 2), eye distances.
             generate: mouth_codes (B, T, M - P), of the video, pose_codes (B, T, P); identity_codes (B, 1, D), identity_people
             (B, 1, people); audio_face, video_face (B, K, 3, S, S) in [0, 1], drawn (K,) int64, which of the T frames these are.
-            With moves_portrait audio_moves, video_moves (B, K, 68, 2): how the portrait's landmarks moved for these faces,
-            right and down, in half sides.
+            With moves_portrait audio_moves, video_moves (B, T, 68, 2): how the portrait's landmarks move for the codes of all
+            frames, right and down, in half sides.
             With people and read_frames: logits (B, people) of the reader of pose codes; pose_people, of which the codes alone
             take a gradient, and pose_reader, the same numbers, of which the reader alone takes one.
             With crossed or mixed: crossed_face (B, K, 3, S, S), drawn from wanted_mouth (B, K, M - P) and wanted_pose

@@ -19,6 +19,7 @@ LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
 FARTHEST = 0.5  # half sides that one level of the flow moves at most
 SLOW = 0.1  # the flow learns by so much more slowly than colours do
 HIDDEN = 256  # numbers between codes and movements
+STEP = 0.05  # half sides: what of a movement is read as 1
 NEAR, STILL = 0.15, 0.35  # how far a landmark carries what is about it, and where all stands still, in half sides
 
 
@@ -79,7 +80,7 @@ class MovedPortrait(nn.Module):
             (N, 68, 2) float32, right and down, half sides.
         """
         there, here = (self.read(torch.cat([one, portrait.codes], 1)).float() for one in (codes, portrait.codes))
-        return (there - here).unflatten(1, (-1, 2))
+        return STEP * (there - here).unflatten(1, (-1, 2))
 
     @staticmethod
     def begin(portrait, moves):
