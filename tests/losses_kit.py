@@ -115,7 +115,8 @@ def all_of_pcavs(model, faces, log_mel):
     """All that a PC-AVS network makes of faces (N, 3, S, S) and of one window of sound each."""
     identity, features, heard = model.identify(faces), model.watch(faces), model.hear(log_mel)
     pose = model.pose(features)
-    return (*identity, features, model.mouth(features), heard, pose, model.paint(identity, heard, pose))
+    rest = () if identity.codes is None else (identity.codes, identity.landmarks)
+    return (identity.code, identity.maps, *identity.levels, *rest, features, model.mouth(features), heard, pose, model.paint(identity, heard, pose))
 
 
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",
@@ -131,7 +132,8 @@ def call(model, arguments):
     return made if isinstance(made, tuple) else (made,)
 
 
-NETWORKS = [*((name, {}) for name in MODELS), ("wav2lip", {"audio_gate": True, "spatial_input": True})]
+NETWORKS = [*((name, {}) for name in MODELS), ("wav2lip", {"audio_gate": True, "spatial_input": True}),
+            ("pcavs", {"reads_lips": True, "moves_portrait": True})]  # fmt: skip
 
 
 def with_unseen_classes(model):
@@ -196,6 +198,7 @@ TERMS = {  # options of a config beside the weight
     "noise_error": {},
     "speech_contrast": {"frames": 2, "shift": 1},
     "mouth_match": {},
+    "portrait_moves": {},
     "pose_blind": {},
     "pose_reading": {},
     "two_scale": {"width": 0.125, "adversarial": 0.1},
@@ -209,7 +212,8 @@ TERMS = {  # options of a config beside the weight
 @cache
 def pcavs():
     """A network of motion that gives all outputs."""
-    return build_model({"name": "pcavs", "face_size": 64, "width": 0.125, "people": 3, "crossed": "swap", "second_view": True})
+    model = {"name": "pcavs", "face_size": 64, "width": 0.125, "people": 3, "crossed": "swap", "second_view": True}
+    return build_model({**model, "moves_portrait": True})
 
 
 def setting_of(name):
@@ -256,7 +260,8 @@ def fields_and_outputs():
         return torch.rand(size, generator=generator)
 
     batch = {"face": rand(2, 5, 3, 96, 96), "reference_face": rand(2, 5, 3, 96, 96), "mel": rand(2, 5, 1, 80, 16) * 8 - 4,
-             "sync_mel": rand(2, 1, 80, 16) * 8 - 4, "landmarks": rand(2, 5, 68, 2) * 96, "valid": torch.ones(2, 5),
+             "sync_mel": rand(2, 1, 80, 16) * 8 - 4, "landmarks": rand(2, 5, 68, 2) * 96,
+             "identity_landmarks": rand(2, 68, 2) * 96, "valid": torch.ones(2, 5),
              "lip_drawing": rand(2, 5, 4, 96, 96),
              "phoneme": torch.randint(0, len(PHONES), (2, 5), generator=generator), "run": torch.tensor([[0, 0, 1, 1, 2]] * 2),
              "module": torch.randint(0, 64, (2, 5, 96, 96), generator=generator),

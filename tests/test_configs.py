@@ -59,8 +59,10 @@ FUSED = {"l1", "identity_upper", "perceptual_units", "drawn_units", "drawn_dice"
 HEARD = {"speech_contrast", "mouth_match"}
 MOVED = {*HEARD, "people", "pose_reading", "pose_blind", "two_scale"}
 LIPS = {"video_lips", "audio_lips"}
-PCAVS, SMALL = {*MOVED, "drawn_vgg"}, {*MOVED, *LIPS, "drawn", "drawn_mouth", "drawn_motion"}
+PCAVS, SMALL = {*MOVED, "drawn_vgg"}, {*MOVED, *LIPS, "portrait_moves", "drawn", "drawn_mouth", "drawn_motion"}
 CRA, STAC = {"crossed_cycle", "crossed_moments"}, {"view_alignment"}
+PCAVS_SIZES = {"face_size": 64, "width": 0.125, "people": 2, "read_frames": 2}
+OURS = {"reads_lips": True, "moves_portrait": True, "normed_codes": True}
 DAVS = {"words": 2, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3, "identity_stride": 1}  # of small ones
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
@@ -122,7 +124,7 @@ def at(config, keys):
 NETWORKS = {  # of each kind of crop: what runs begin from, and what losses ask
     "aligned": [("syncnet_color", {}), ("wav2lip", {}), ("lip_refiner", {})],
     "davs": [("davs", {**DAVS, "people": 2, "width": 0.125})],
-    "pcavs": [("pcavs", {"face_size": 64, "width": 0.125, "people": 2, "read_frames": 2}), ("vgg19", {})],
+    "pcavs": [("pcavs", PCAVS_SIZES), ("pcavs_small", {"name": "pcavs", **PCAVS_SIZES, **OURS}), ("vgg19", {})],
     "au112": [("action_units", {"temporal": "gru", "width": 0.125}),
               ("action_units_diffusion", {"width": 0.125, "unet_width": 0.0625, "autoencoder_width": 0.0625, "codes": 64,
                                           "depth": 1})],
@@ -199,7 +201,8 @@ def lighten(config, stage, runs):
     if "drawn_vgg" in config["losses"]:
         small["losses.drawn_vgg.weights"] = given["train.init"]["vgg19"]
     if config["train"]["init"]:
-        weights = given["train.init"].get(config["model"]["name"])
+        small_form = config["model"].get("moves_portrait", False)
+        weights = given["train.init"].get("pcavs_small" if small_form else config["model"]["name"])
         small["train.init"] = json.dumps(begun_with(config["train"]["init"], weights))
     return [f"{key}={value}" for key, value in small.items()]
 

@@ -13,6 +13,7 @@ from models.fan import LANDMARKS, Heatmaps
 from models.motion.use import as_in_use
 
 FEATURE = 512  # at width 1
+SETTLED = 0.02  # weight of a batch in the running statistics of `normed_codes`
 
 
 class Trunk(Heatmaps):
@@ -89,7 +90,7 @@ class NonIdentityEncoder(nn.Module):
 
         Args:
             window: they are of the windows of video that train. Mean and spread are those of such windows, so that sound is not
-                made as lively as video is, and a single picture is measured as they are.
+                made as lively as video is.
         """
         return self.mouth_embed(_normed(self.mouth_norm, mouth, window))
 
@@ -133,11 +134,18 @@ class NonIdentityEncoder(nn.Module):
 
 
 def _normed(norm, values, window):
-    """(N, F) without mean and with unit spread: of these values in training where `window`, else those that have been."""
+    """(N, F) without mean and with unit spread, by the running statistics, which windows that train add to.
+
+    Statistics of the batch would measure a window and the portrait beside it by two scales.
+    """
     if norm is None:
         return values
     maps = values[..., None, None]
-    return (norm(maps) if window else F.batch_norm(maps, norm.running_mean, norm.running_var, eps=norm.eps)).flatten(1)
+    if window and norm.training:
+        with torch.no_grad():
+            norm.momentum = SETTLED if norm.num_batches_tracked else 1.0
+            norm(maps.detach())
+    return F.batch_norm(maps, norm.running_mean, norm.running_var, eps=norm.eps).flatten(1)
 
 
 def _head(size):
