@@ -116,7 +116,8 @@ def all_of_pcavs(model, faces, log_mel):
     identity, features, heard = model.identify(faces), model.watch(faces), model.hear(log_mel)
     pose = model.pose(features)
     rest = () if identity.codes is None else (identity.codes, identity.landmarks)
-    return (identity.code, identity.maps, *identity.levels, *rest, features, model.mouth(features), heard, pose, model.paint(identity, heard, pose))
+    seen = (identity.code, identity.maps, *identity.levels, *rest, features, model.mouth(features))
+    return (*seen, heard, pose, model.paint(identity, heard, pose))
 
 
 CALLS = {"wav2lip": "generate", "syncnet_color": "embed", "disc_quality": "logits", "disc_conditional": "logits",

@@ -25,7 +25,7 @@ def batch_of(items=2, frames=3):
             "log_mel": torch.rand(items, frames, 1, 80, 20), "identity_face": torch.rand(items, 3, 64, 64)}  # fmt: skip
 
 
-@pytest.mark.parametrize("stage", ["landmarks", "identity", "speech", "generate"])
+@pytest.mark.parametrize("stage", ["landmarks", "identity", "speech", "pose", "generate"])
 def test_each_stage_gives_what_it_says_and_all_its_weights_learn(stage):
     torch.manual_seed(0)
     model, batch = build_model({**SMALL, **ALL, "stage": stage}).to(memory_format=torch.channels_last), batch_of()
@@ -124,7 +124,7 @@ def test_a_generator_that_moves_the_portrait_begins_with_the_portrait():
     own = torch.cat([model.mouth_code(model.mouth(features)), model.pose(features)], 1)
     torch.testing.assert_close(identity.codes, own)
     model.generator.portrait.cover.bias.data.fill_(1e4)  # the portrait covers all
-    torch.nn.init.normal_(model.generator.portrait.read[2].weight, std=0.1)
+    torch.nn.init.normal_(model.mover.read[2].weight, std=0.1)
     drawn = model.draw(identity, own[:, :52], own[:, 52:])  # its own codes leave it as it is
     torch.testing.assert_close(drawn, faces, rtol=0, atol=1e-5)
     one = identity.each(lambda values: values[:1])

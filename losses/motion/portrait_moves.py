@@ -15,30 +15,35 @@ class PortraitMoves(Term):
     """
 
     needs = ("landmarks", "identity_landmarks")
-    reads = ("audio_moves", "video_moves", "audio_face")
+    reads = ("audio_moves", "video_moves")
+    made = ("face_size",)
+
+    def __init__(self, face_size=112):
+        super().__init__()
+        self.face_size = face_size
 
     @classmethod
     def prepare(cls, options, setting, name):
         """See losses.term.Term."""
-        model_giving(setting, name, *cls.reads)
-        return options
+        model = model_giving(setting, name, *cls.reads)
+        return {**options, "face_size": model.face_size}
 
-    def _wanted(self, outputs, batch):
+    def _wanted(self, batch):
         """Movements (B, T, 68, 2); which ones are known (B, T, 68)."""
         moves = batch["landmarks"] - batch["identity_landmarks"][:, None]
-        return 2 * moves / outputs["audio_face"].shape[-1], moves.isfinite().all(-1)
+        return 2 * moves / self.face_size, moves.isfinite().all(-1)
 
     def count(self, outputs, batch):
         """See losses.term.Precise: landmarks that are known."""
-        return self._wanted(outputs, batch)[1].sum()
+        return self._wanted(batch)[1].sum()
 
     def forward(self, outputs, batch):
         """Scalar.
 
         Args:
-            outputs: `audio_moves`, `video_moves` (B, T, 68, 2) float half sides; `audio_face` (B, K, 3, S, S).
+            outputs: `audio_moves`, `video_moves` (B, T, 68, 2) float half sides.
             batch: `landmarks` (B, T, 68, 2), `identity_landmarks` (B, 68, 2) float crop pixels.
         """
-        wanted, known = self._wanted(outputs, batch)
+        wanted, known = self._wanted(batch)
         wanted, count = torch.where(known[..., None], wanted, 0.0), known.sum().clamp_min(1)
-        return sum(((outputs[name] - wanted).abs().sum(-1) * known).sum() / count for name in self.reads[:2])
+        return sum(((outputs[name] - wanted).abs().sum(-1) * known).sum() / count for name in self.reads)

@@ -42,11 +42,10 @@ class Generator(nn.Module):
 
     Args:
         face_size: S; width: multiplies the channels; style: numbers in a style.
-        moves_by: numbers in the codes of mouth and pose, by which the portrait is moved and laid over the face, see
-            models.motion.portrait; 0: it is not.
+        moves_portrait: the portrait is moved, and laid over the face, see models.motion.portrait.
     """
 
-    def __init__(self, face_size=224, width=1.0, style=2560, moves_by=0):
+    def __init__(self, face_size=224, width=1.0, style=2560, moves_portrait=False):
         super().__init__()
         channels, start = channels_of(face_size, width), start_of(face_size)
         self.conv1, self.to_rgb1 = StyledConv(channels[0], channels[0], style), ToRgb(channels[0], style, upsample=False)
@@ -57,18 +56,19 @@ class Generator(nn.Module):
         for number in range(2 * len(channels) - 1):
             side = start << (number + 1) // 2
             self.noises.register_buffer(f"noise_{number}", torch.randn(1, 1, side, side))
-        self.portrait = MovedPortrait(width, channels, moves_by) if moves_by else None
+        self.portrait = MovedPortrait(width, channels) if moves_portrait else None
 
     def _noise(self, number, count):
         """Noise of a layer: (count, 1, s, s) in training, (1, 1, s, s) otherwise."""
         fixed = getattr(self.noises, f"noise_{number}")
         return fixed.new_empty(count, *fixed.shape[1:]).normal_() if self.training else fixed
 
-    def forward(self, identity, codes):
+    def forward(self, identity, codes, moves=None):
         """Draw faces.
 
         Args:
-            identity: models.motion.identity.Identity of N faces; codes: (N, M) float codes of mouth and pose.
+            identity: models.motion.identity.Identity of N faces; codes: (N, M) float codes of mouth and pose; moves:
+                (N, 68, 2) float32, what models.motion.mover gives, where the portrait is moved.
 
         Returns:
             (N, 3, S, S) float32 in [0, 1] RGB.
@@ -76,7 +76,7 @@ class Generator(nn.Module):
         style = torch.cat([identity.code.float(), codes.float()], 1)
         count, flow, last = len(style), None, len(self.to_rgbs) - 1
         if self.portrait is not None:
-            flow = self.portrait.begin(identity, self.portrait.moves(identity, codes))
+            flow = self.portrait.begin(identity, moves)
         x = self.conv1(identity.maps, style, self._noise(0, count))
         colours = self.to_rgb1(x, style)
         for number, to_rgb in enumerate(self.to_rgbs):

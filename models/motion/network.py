@@ -6,6 +6,7 @@ Stages make parts:
     landmarks     the trunk of the non-identity encoder, which learns heatmaps of landmarks (ours; it stands for FAN's weights)
     identity      the identity encoder
     speech        trunk, head for the mouth, audio encoder
+    pose          and the codes, by which the landmarks of a portrait move (ours)
     generate      all
 
 With `face_size` 224 and `width` 1 every part has the published names and shapes; layers that the public code makes and does not
@@ -18,10 +19,11 @@ from common.errors import InputError
 from models.blocks import check_choice, check_flag, check_whole, check_width, scaled
 from models.davs.frames import each_frame
 from models.motion.action import PoseAction, change_in_time
-from models.motion.drawing import drawn_faces
+from models.motion.drawing import drawn_faces, moves_of
 from models.motion.generator import Generator, start_of
 from models.motion.identity import IdentityEncoder
 from models.motion.lip_reader import LipReader
+from models.motion.mover import Mover
 from models.motion.non_identity import FEATURE, NonIdentityEncoder
 from models.motion.sound import AudioEncoder
 from models.motion.stages import STAGES, draws_more, fields_of, outputs_of, parts_of, reads_people
@@ -40,7 +42,7 @@ class PcAvs(Network):
         face_size: S, 64, 96, 112, 128, 224 (published) or 256.
         width: 0.125 to 1, multiplies the channels and the codes: with w, M = 512 w numbers of a mouth feature (that is what
             sound and video are compared by), M - `pose` of a mouth code, D = 2048 w of an identity code.
-        stage: "landmarks", "identity", "speech" or "generate".
+        stage: "landmarks", "identity", "speech", "pose" or "generate".
         people: classes of people; 0: there are no readers of people.
         pose: P, numbers of a pose code (published 12).
         read_frames: pose codes of so many frames, evenly spread over the window, are read together for the person; 0: there is
@@ -53,13 +55,14 @@ class PcAvs(Network):
         second_view: the window is also seen again, moved in space and time, and what its codes should be is computed from the
             codes of the first view (STAC, inferred).
         reads_lips: a reader finds the movements of the lips in the mouth features of sound and of video (ours), for losses such
-            as `lip_coefficients`; stages "speech" and "generate".
+            as `lip_coefficients`; from stage "speech" on.
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
             what it draws (ours); the trunk must have learned landmarks.
         normed_codes: codes are read of features without mean and with unit spread (ours).
+        pose_apart: in training the pose is that of a moment up to so many frames away, so that it does not tell the mouth (ours).
 
     Raises:
-        InputError: a value that is not possible.
+        InputError: a value that is not possible, or stage "pose" without moves_portrait.
     """
 
     role = "a PC-AVS network"
@@ -72,10 +75,10 @@ class PcAvs(Network):
     optional = ("identity_encoder", "identity_encoder.fc", "identity_encoder.conv1x1", "non_identity_encoder",
                 *(f"non_identity_encoder.{name}" for name in ("model.bn5", "model.conv6", "model.fc", "to_mouth", "mouth_embed",
                                                               "to_headpose", "headpose_embed", "headpose_fc")),
-                "audio_encoder", "generator", "generator.portrait", "pose_action", "lip_reader")
+                "audio_encoder", "generator", "generator.portrait", "pose_action", "lip_reader", "mover")
     stages = {"identity_encoder": "identity", "trunk": "speech", "mouth": "speech", "audio_encoder": "speech",
               "mouth_code": "generate", "pose": "generate", "pose_reader": "generate", "identity_maps": "generate",
-              "generator": "generate", "pose_action": "generate", "lip_reader": "speech"}
+              "generator": "generate", "pose_action": "generate", "lip_reader": "speech", "mover": "pose"}
     colours = {"identity_encoder.model.conv1.weight": 1, "non_identity_encoder.model.conv1.weight": 1,
                **{f"generator.{name}.{value}": axis for name in ("to_rgb1", *(f"to_rgbs.{number}" for number in range(6)))
                   for value, axis in (("conv.weight", 0), ("bias", 1))}}
@@ -83,7 +86,7 @@ class PcAvs(Network):
 
     def __init__(self, face_size=224, width=1.0, stage="generate", people=0, pose=12, read_frames=4, drawn_frames=2,
                  crossed="none", mixed=False, second_view=False, reads_lips=False, moves_portrait=False,
-                 normed_codes=False):  # fmt: skip
+                 normed_codes=False, pose_apart=0):  # fmt: skip
         super().__init__()
         check_choice(face_size, "face_size", FACE_SIZES)
         check_width(width, "width", MIN_WIDTH, MAX_WIDTH)
@@ -98,24 +101,29 @@ class PcAvs(Network):
         check_flag(reads_lips, "reads_lips")
         check_flag(moves_portrait, "moves_portrait")
         check_flag(normed_codes, "normed_codes")
+        check_whole(pose_apart, "pose_apart", 0, 25)
         self.face_size, self.width, self.stage, self.people, self.pose_numbers = face_size, width, stage, people, pose
         self.read_frames, self.drawn_frames, self.crossed, self.mixed = read_frames, drawn_frames, crossed, mixed
-        self.second_view = second_view
-        draws = stage == "generate"
+        self.second_view, self.pose_apart = second_view, pose_apart
+        draws, told = stage == "generate", stage in ("pose", "generate")
+        if stage == "pose" and not moves_portrait:
+            raise InputError("model.stage: pose is for networks that move the portrait; set model.moves_portrait: true")
         self.identity_encoder = self.non_identity_encoder = self.audio_encoder = self.generator = self.pose_action = None
-        self.lip_reader = None
+        self.lip_reader = self.mover = None
         if stage in ("identity", "generate"):
             self.identity_encoder = IdentityEncoder(width, people, start_of(face_size) if draws else 0,
                                                     draws and moves_portrait)  # fmt: skip
         if stage != "identity":
-            self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people, read_frames, stage != "landmarks",
-                                                           draws, normed_codes)  # fmt: skip
-        if stage in ("speech", "generate"):
+            self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people if draws else 0, read_frames,
+                                                           stage != "landmarks", told, normed_codes)  # fmt: skip
+        if stage in ("speech", "pose", "generate"):
             self.audio_encoder = AudioEncoder(width)
             self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
+        if told and moves_portrait:
+            self.mover = Mover(scaled(FEATURE, width))
         if draws:
             style = self.identity_encoder.model.channels + scaled(FEATURE, width)
-            self.generator = Generator(face_size, width, style, scaled(FEATURE, width) if moves_portrait else 0)
+            self.generator = Generator(face_size, width, style, moves_portrait)
             self.pose_action = PoseAction(pose) if second_view else None
 
     @classmethod
@@ -192,7 +200,7 @@ class PcAvs(Network):
     def identify(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> models.motion.identity.Identity of each: code (N, D), maps (N, 512 w, s, s)."""
         found = self.identity_encoder(faces)
-        if self.generator is None or self.generator.portrait is None:
+        if self.mover is None:
             return found
         codes, landmarks = self.non_identity_encoder.at_rest(faces)
         return found._replace(codes=codes, landmarks=landmarks)
@@ -236,7 +244,8 @@ class PcAvs(Network):
     def draw(self, identity, mouth_codes, pose):
         """As `paint`, from (N, M - P) float mouth codes."""
         who = identity.each(lambda one: one.expand(len(pose), *one.shape[1:]))
-        return self.generator(who, torch.cat([mouth_codes.float(), pose.float()], 1))
+        codes = torch.cat([mouth_codes.float(), pose.float()], 1)
+        return self.generator(who, codes, None if self.mover is None else self.mover(who.codes, codes))
 
     # --- training ---------------------------------------------------------------------------------------------------------
 
@@ -249,19 +258,20 @@ class PcAvs(Network):
 
         Args:
             batch: the fields of `needs`: `face` (B, T, 3, S, S) at the stages "landmarks" and "identity"; else `augmented`
-                (B, T, 3, S, S), `log_mel` (B, T, 1, 80, 20), at the stage "generate" `identity_face` (B, 3, S, S), and with
+                (B, T, 3, S, S), `log_mel` (B, T, 1, 80, 20), from the stage "pose" on `identity_face` (B, 3, S, S), and with
                 second_view `second_view` (B, T, 3, S, S) and `view_change` (B, 6): dx, dy (half a crop), log scale, roll
                 (radians), offset (frames), rate.
 
         Returns:
             dict. landmarks: heatmaps (B, T, 68, S / 4, S / 4), heard (T,) int64, all frames.
             identity: identity_codes (B, T, D), identity_people (B, T, people) logits where people > 0.
-            speech, generate: video_mouth, audio_mouth (B, T, M) mouth features; with reads_lips video_lips, audio_lips
+            speech, pose, generate: video_mouth, audio_mouth (B, T, M) mouth features; with reads_lips video_lips, audio_lips
             (B, T, 20, 2), eye distances.
-            generate: mouth_codes (B, T, M - P), of the video, pose_codes (B, T, P); identity_codes (B, 1, D), identity_people
+            pose, generate: mouth_codes (B, T, M - P), of the video, pose_codes (B, T, P). With moves_portrait audio_moves,
+            video_moves (B, T, 68, 2): how the portrait's landmarks move for the codes of all frames, right and down, in half
+            sides.
+            generate: identity_codes (B, 1, D), identity_people
             (B, 1, people); audio_face, video_face (B, K, 3, S, S) in [0, 1], drawn (K,) int64, which of the T frames these are.
-            With moves_portrait audio_moves, video_moves (B, T, 68, 2): how the portrait's landmarks move for the codes of all
-            frames, right and down, in half sides.
             With people and read_frames: logits (B, people) of the reader of pose codes; pose_people, of which the codes alone
             take a gradient, and pose_reader, the same numbers, of which the reader alone takes one.
             With crossed or mixed: crossed_face (B, K, 3, S, S), drawn from wanted_mouth (B, K, M - P) and wanted_pose
@@ -283,9 +293,11 @@ class PcAvs(Network):
         given = {"video_mouth": self.mouth(features[0]), "audio_mouth": each_frame(self.hear, batch["log_mel"])}
         if self.lip_reader is not None:
             given |= {f"{name}_lips": self.lip_reader(given[f"{name}_mouth"]) for name in ("video", "audio")}
+        if self.stage in ("pose", "generate"):
+            given |= {"mouth_codes": self.mouth_code(given["video_mouth"], True), "pose_codes": self.pose(features[0], True)}
+        if self.stage == "pose":
+            given |= moves_of(self, self.non_identity_encoder.at_rest(batch["identity_face"])[0], given)
         if self.stage == "generate":
-            given |= {"mouth_codes": self.mouth_code(given["video_mouth"], True)}
-            given |= {"pose_codes": self.pose(features[0], True)}
             given |= self._read(given["pose_codes"]) if reads_people(self) else {}
             given |= drawn_faces(self, batch["identity_face"], given)
             given |= self._seen_again(features[1], batch["view_change"], given) if self.pose_action is not None else {}

@@ -11,15 +11,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.blocks import scaled
-from models.fan import LANDMARKS
 from models.motion.identity import EXPANSION, PLANES
 from models.precision import outside_autocast
 
 LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
 FARTHEST = 0.5  # half sides that one level of the flow moves at most
 SLOW = 0.1  # the flow learns by so much more slowly than colours do
-HIDDEN = 256  # numbers between codes and movements
-STEP = 0.05  # half sides: what of a movement is read as 1
 NEAR, STILL = 0.15, 0.35  # how far a landmark carries what is about it, and where all stands still, in half sides
 
 
@@ -56,31 +53,16 @@ class MovedPortrait(nn.Module):
     At first the flow is 0, and the picture covers the face by three quarters.
 
     Args:
-        width: that of the identity encoder; channels: of the generator's levels, from the coarsest to full size; codes: M,
-            numbers in the codes of mouth and pose together.
+        width: that of the identity encoder; channels: of the generator's levels, from the coarsest to full size.
     """
 
-    def __init__(self, width, channels, codes):
+    def __init__(self, width, channels):
         super().__init__()
         planes, ends = scaled(PLANES, width), channels[::-1][:LEVELS]
         found = (3, planes, planes * EXPANSION, 2 * planes * EXPANSION)
         self.joins = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in zip(found, ends, strict=True))
         self.flows = nn.ModuleList(Reading(after, 2) for after in ends[1:])
         self.cover = Reading(ends[0], 1)
-        self.read = nn.Sequential(nn.Linear(2 * codes, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * LANDMARKS))
-        nn.init.zeros_(self.read[2].weight)
-
-    def moves(self, portrait, codes):
-        """How the portrait's landmarks move; 0 where the codes are its own.
-
-        Args:
-            portrait: models.motion.identity.Identity of N faces; codes: (N, M) float codes of mouth and pose.
-
-        Returns:
-            (N, 68, 2) float32, right and down, half sides.
-        """
-        there, here = (self.read(torch.cat([one, portrait.codes], 1)).float() for one in (codes, portrait.codes))
-        return STEP * (there - here).unflatten(1, (-1, 2))
 
     @staticmethod
     def begin(portrait, moves):

@@ -1,6 +1,6 @@
 """PC-AVS: what each stage has, reads and gives."""
 
-STAGES = ("landmarks", "identity", "speech", "generate")
+STAGES = ("landmarks", "identity", "speech", "pose", "generate")
 _LANDMARKS = ("conv1", "bn1", "conv2", "conv3", "conv4", "m0", "top_m_0", "conv_last0", "bn_end0", "l0")
 _PARTS = {  # part -> names of its modules, those that a stage has
     "landmarks": tuple(f"non_identity_encoder.model.{name}" for name in _LANDMARKS),
@@ -15,6 +15,7 @@ _PARTS = {  # part -> names of its modules, those that a stage has
     "generator": ("generator",),
     "pose_action": ("pose_action",),
     "lip_reader": ("lip_reader",),
+    "mover": ("mover",),
 }
 _NON_IDENTITY = ("trunk", "mouth", "mouth_code", "pose", "pose_reader")
 
@@ -45,7 +46,7 @@ def fields_of(network):
     """Names of the fields that the stage reads."""
     if network.stage in ("landmarks", "identity"):
         return ("face",)
-    more = ("identity_face",) if network.stage == "generate" else ()
+    more = ("identity_face",) if network.stage in ("pose", "generate") else ()
     return ("augmented", "log_mel", *more, *(("second_view", "view_change") if network.pose_action is not None else ()))
 
 
@@ -58,9 +59,10 @@ def outputs_of(network):
         return ("identity_codes", *people)
     given = ("video_mouth", "audio_mouth")
     given += ("video_lips", "audio_lips") if network.lip_reader is not None else ()
+    given += ("mouth_codes", "pose_codes") if network.stage in ("pose", "generate") else ()
+    given += ("audio_moves", "video_moves") if network.mover is not None else ()
     if network.stage == "generate":
-        given += ("identity_codes", *people, "mouth_codes", "pose_codes", "audio_face", "video_face", "drawn")
-        given += ("audio_moves", "video_moves") if network.generator.portrait is not None else ()
+        given += ("identity_codes", *people, "audio_face", "video_face", "drawn")
     given += ("pose_people", "pose_reader") if reads_people(network) else ()
     given += ("crossed_face", "crossed_mouth", "crossed_pose", "wanted_mouth", "wanted_pose") if draws_more(network) else ()
     return given + (("view_mouth", "view_pose", "expected_mouth", "expected_pose") if network.pose_action is not None else ())
