@@ -59,7 +59,7 @@ class PcAvs(Network):
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
             what it draws (ours); the trunk must have learned landmarks.
         normed_codes: codes are read of features without mean and with unit spread (ours).
-        pose_apart: in training the pose is that of a moment up to so many frames away, so that it does not tell the mouth (ours).
+        pose_apart: in training the pose is that of a moment up to so many frames away, and so does not tell the mouth (ours).
 
     Raises:
         InputError: a value that is not possible, or stage "pose" without moves_portrait.
