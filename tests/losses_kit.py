@@ -288,6 +288,7 @@ def fields_and_outputs():
                "noise_predicted": rand(2, 3, 3, 24, 24), "noise": rand(2, 3, 3, 24, 24),
                "noised_frames": torch.tensor([[0, 2, 3], [1, 2, 4]]),
                "audio_mouth": rand(2, 5, 16) - 0.5, "video_mouth": rand(2, 5, 16) - 0.5, "crossed_face": rand(2, 2, 3, 96, 96),
+               "audio_moves": rand(2, 5, 68, 2) / 10, "video_moves": rand(2, 5, 68, 2) / 10,
                "pose_people": rand(2, 3) * 4, "pose_reader": rand(2, 3) * 4,
                "mouth_codes": rand(2, 5, 12) - 0.5, "pose_codes": rand(2, 5, 4) - 0.5}  # fmt: skip
     for name, frames in (("crossed", 2), ("wanted", 2), ("view", 5), ("expected", 5)):

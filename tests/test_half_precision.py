@@ -46,7 +46,8 @@ def ids(networks):
     return [f"{name}{' whole' if more else ''}" for name, more in networks]
 
 
-LEARNING = [(name, more) for name, more in NETWORKS if name not in BIG]
+# Of a portrait of noise that is moved the gradient is another one after a hundredth of a pixel.
+LEARNING = [(name, more) for name, more in NETWORKS if name not in BIG and "moves_portrait" not in more]
 
 
 @pytest.mark.parametrize(("name", "options"), LEARNING, ids=ids(LEARNING))

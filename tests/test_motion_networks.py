@@ -109,7 +109,12 @@ def test_codes_of_normed_features_move_as_widely_as_these_do_not():
     assert torch.equal(small.non_identity_encoder.mouth_norm.num_batches_tracked, torch.tensor(301))
     stronger = small.amplified(mouth, 2.0) - mouth
     torch.testing.assert_close(stronger, mouth - small.non_identity_encoder.mouth_norm.running_mean)
+    heard = 9 + 0.02 * torch.randn(400, 64)
+    for _ in range(300):
+        small.non_identity_encoder.placed(heard, True)
+    torch.testing.assert_close(small.non_identity_encoder.placed(heard).mean(0), mouth.mean(0), rtol=0, atol=1e-3)
     plain = build_model(SMALL)
+    assert plain.non_identity_encoder.placed(heard) is heard
     assert plain.pose(features).std(0).mean() < 0.05
     torch.testing.assert_close(plain.amplified(mouth, 1.2), 1.2 * mouth)
 

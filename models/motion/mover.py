@@ -23,5 +23,5 @@ class Mover(nn.Module):
 
     def forward(self, own, codes):
         """(N, M) float codes of the portraits, (N, M) float codes -> (N, 68, 2) float32, right and down, half sides."""
-        there, here = (self.read(torch.cat([one, own], -1)).float() for one in (codes, own))
+        there, here = (self.read(torch.cat([one, own], -1).to(self.read[0].weight.dtype)).float() for one in (codes, own))
         return STEP * (there - here).unflatten(-1, (LANDMARKS, 2))

@@ -13,6 +13,8 @@ With `face_size` 224 and `width` 1 every part has the published names and shapes
 use are left out.
 """
 
+from functools import partial
+
 import torch
 
 from common.errors import InputError
@@ -225,9 +227,10 @@ class PcAvs(Network):
         """(..., M) float mouth features, `gain` times as strong."""
         return self.non_identity_encoder.amplified(mouth, gain)
 
-    def hear(self, log_mel):
-        """(N, 1, 80, 20) float in [0, 1] log mel windows -> (N, M) float mouth features."""
-        return self.audio_encoder(log_mel)
+    def hear(self, log_mel, window=False):
+        """(N, 1, 80, 20) float in [0, 1] log mel windows -> (N, M) float mouth features; `window`: those that train."""
+        heard = self.audio_encoder(log_mel)
+        return heard if self.non_identity_encoder is None else self.non_identity_encoder.placed(heard, window)
 
     def paint(self, identity, mouth, pose):
         """Draw faces.
@@ -290,7 +293,7 @@ class PcAvs(Network):
             return {"identity_codes": codes, **self.tell_people(codes)}
         views = [batch["augmented"]] + ([batch["second_view"]] if self.pose_action is not None else [])
         features = each_frame(self.watch, torch.cat(views)).split(len(batch["augmented"]))
-        given = {"video_mouth": self.mouth(features[0]), "audio_mouth": each_frame(self.hear, batch["log_mel"])}
+        given = {"video_mouth": self.mouth(features[0]), "audio_mouth": each_frame(partial(self.hear, window=True), batch["log_mel"])}
         if self.lip_reader is not None:
             given |= {f"{name}_lips": self.lip_reader(given[f"{name}_mouth"]) for name in ("video", "audio")}
         if self.stage in ("pose", "generate"):

@@ -60,7 +60,7 @@ class NonIdentityEncoder(nn.Module):
         super().__init__()
         size = scaled(FEATURE, width)
         self.to_mouth = self.mouth_embed = self.to_headpose = self.headpose_embed = self.headpose_fc = None
-        self.mouth_norm = self.pose_norm = None
+        self.mouth_norm = self.sound_norm = self.pose_norm = None
         self.model = Trunk(face_size, width, hears)
         if hears:
             self.to_mouth = _head(size)
@@ -69,7 +69,7 @@ class NonIdentityEncoder(nn.Module):
             self.to_headpose = _head(size)
             self.headpose_embed = nn.Sequential(nn.ReLU(), _linear(size, pose))
         if draws and normed_codes:
-            self.mouth_norm, self.pose_norm = nn.BatchNorm2d(size, affine=False), nn.BatchNorm2d(size, affine=False)
+            self.mouth_norm, self.sound_norm, self.pose_norm = (nn.BatchNorm2d(size, affine=False) for _ in range(3))
         if draws and people and read_frames:
             self.headpose_fc = nn.Sequential(nn.ReLU(), nn.Linear(pose * read_frames, people))
 
@@ -93,6 +93,13 @@ class NonIdentityEncoder(nn.Module):
                 made as lively as video is.
         """
         return self.mouth_embed(_normed(self.mouth_norm, mouth, window))
+
+    def placed(self, sound, window=False):
+        """(N, M) float mouth features of sound; with `normed_codes` the mean of those of video is in the place of their own."""
+        if self.sound_norm is None:
+            return sound
+        _settle(self.sound_norm, sound, window)
+        return sound + (self.mouth_norm.running_mean - self.sound_norm.running_mean).to(sound.dtype)
 
     def at_rest(self, faces):
         """What the mouth and the head do in single pictures.
@@ -140,12 +147,16 @@ def _normed(norm, values, window):
     """
     if norm is None:
         return values
-    maps = values[..., None, None]
+    _settle(norm, values, window)
+    return F.batch_norm(values[..., None, None], norm.running_mean, norm.running_var, eps=norm.eps).flatten(1)
+
+
+@torch.no_grad()
+def _settle(norm, values, window):
+    """Let windows that train add to the running statistics; the first one alone makes them."""
     if window and norm.training:
-        with torch.no_grad():
-            norm.momentum = SETTLED if norm.num_batches_tracked else 1.0
-            norm(maps.detach())
-    return F.batch_norm(maps, norm.running_mean, norm.running_var, eps=norm.eps).flatten(1)
+        norm.momentum = SETTLED if norm.num_batches_tracked else 1.0
+        norm(values.detach()[..., None, None])
 
 
 def _head(size):
