@@ -293,7 +293,8 @@ class PcAvs(Network):
             return {"identity_codes": codes, **self.tell_people(codes)}
         views = [batch["augmented"]] + ([batch["second_view"]] if self.pose_action is not None else [])
         features = each_frame(self.watch, torch.cat(views)).split(len(batch["augmented"]))
-        given = {"video_mouth": self.mouth(features[0]), "audio_mouth": each_frame(partial(self.hear, window=True), batch["log_mel"])}
+        heard = each_frame(partial(self.hear, window=True), batch["log_mel"])
+        given = {"video_mouth": self.mouth(features[0]), "audio_mouth": heard}
         if self.lip_reader is not None:
             given |= {f"{name}_lips": self.lip_reader(given[f"{name}_mouth"]) for name in ("video", "audio")}
         if self.stage in ("pose", "generate"):

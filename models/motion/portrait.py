@@ -95,7 +95,8 @@ class MovedPortrait(nn.Module):
         if level:
             step = FARTHEST * torch.tanh(SLOW * self.flows[level - 1](x))
             flow = step + F.interpolate(flow, step.shape[-2:], mode="bilinear", align_corners=False)
-        return x + self.joins[level](moved(levels[level], flow)), flow
+        maps = moved(levels[level], flow).to(levels[level].dtype)
+        return x + self.joins[level](maps), flow
 
     def over(self, face, x, picture, flow):
         """Lay the moved picture over a drawn face.
