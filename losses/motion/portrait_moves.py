@@ -11,7 +11,7 @@ class PortraitMoves(Term):
 
     In half sides of the crop, along x and y, added up; of movements found by sound and by video, added up. Colours alone teach
     movements of a few pixels at most, as those further away say nothing about the way. Landmarks that are not known (NaN) do
-    not count.
+    not count. The faces that are watched change in colour alone, as another perspective or crop would count as a movement.
     """
 
     needs = ("landmarks", "identity_landmarks")
@@ -27,6 +27,10 @@ class PortraitMoves(Term):
         """See losses.term.Term."""
         model = model_giving(setting, name, *cls.reads)
         return {**options, "face_size": model.face_size}
+
+    def field_options(self):
+        """See losses.term.Term."""
+        return {"augmented": {"perspective": 0.0, "crop": 1.0}}
 
     def _wanted(self, batch):
         """Movements (B, T, 68, 2); which ones are known (B, T, 68)."""
