@@ -93,6 +93,7 @@ LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("motion_landmarks", "motion_small_landmarks"), {"landmark_heatmaps"}),
     **dict.fromkeys(("motion_identity", "motion_small_identity"), {"people"}),
     **{"motion_speech": HEARD, "motion_small_speech": {"speech_contrast", *LIPS}},
+    **{"motion_small_pose": {*HEARD, *LIPS, "portrait_moves"}},
     **{"pcavs": PCAVS, "motion": {*PCAVS, *CRA, *STAC}, "pcavs_small": SMALL, "motion_small_plain": SMALL},
     **{"pcavs_paper": PCAVS - {"mouth_match", "pose_reading", "pose_blind"}},
     **dict.fromkeys(("motion_small", *(f"motion_small_{one}" for one in ("random", "space", "time"))), {*SMALL, *CRA, *STAC}),
