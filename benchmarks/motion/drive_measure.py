@@ -24,6 +24,7 @@ from metrics.sync.score import score_runs
 from speech.waveform import SAMPLE_RATE
 
 ANGLES = ("yaw", "pitch", "roll")
+SLOW = 5  # frames: heads turn slowly, and the detector's noise, about a degree in a frame of small crops, is not slow
 LEAST_MOVEMENT = 2.0  # degrees, standard deviation of a real angle; of a head that moves less the detector's noise correlates
 
 
@@ -106,8 +107,8 @@ class Stage:
 def measure(stage, drawer, plan):
     """Made of one drawer and one Plan.
 
-    Figures: of each angle A in ANGLES `A_r`: correlation with the real clip's, None where that stands still (LEAST_MOVEMENT);
-    `A_error`: mean absolute difference from it, degrees; `A_given_r`: correlation with the frames that give the pose. `r`:
+    Figures: of each angle A in ANGLES, a mean over SLOW frames, `A_r`: correlation with the real clip's, None where that stands
+    still (LEAST_MOVEMENT); `A_error`: mean absolute difference from it, degrees; `A_given_r`: correlation with the frames that give the pose. `r`:
     correlation of the mouth's opening with the real one; `lag`: frames at which that is highest, positive where the drawn mouth
     is late; `spread`: standard deviation of the opening over the real one; `giver_r`: correlation of the opening with that of
     the person who gives the pose. `swapped_r`: correlation of what the other sound draws with the real clip; `swapped_heard`:
@@ -146,7 +147,7 @@ def measure(stage, drawer, plan):
 
 
 def _pose(made, real, given):
-    angles, wanted, source = (head_angles(one.landmarks) for one in (made, real, given))
+    angles, wanted, source = (_slow(head_angles(one.landmarks)) for one in (made, real, given))
     found = {}
     for at, name in enumerate(ANGLES):
         turns = moving(wanted[:, at]) >= LEAST_MOVEMENT
@@ -154,6 +155,15 @@ def _pose(made, real, given):
         found[f"{name}_given_r"] = pearson(angles[:, at], source[:, at]) if moving(source[:, at]) >= LEAST_MOVEMENT else None
         found[f"{name}_error"] = _mean(np.abs(angle_difference(angles[:, at], wanted[:, at])))
     return found
+
+
+def _slow(angles):
+    """Means over SLOW frames, of those that are known: (N, 3) -> (N, 3)."""
+    beside = np.pad(angles, ((SLOW // 2, SLOW // 2), (0, 0)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(beside, SLOW, 0)
+    known = np.isfinite(windows)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, windows, 0).sum(-1) / known.sum(-1)
 
 
 def _mouth(made, real, given):
