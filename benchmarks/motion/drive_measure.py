@@ -107,17 +107,18 @@ class Stage:
 def measure(stage, drawer, plan):
     """Made of one drawer and one Plan.
 
-    Figures: of each angle A in ANGLES, a mean over SLOW frames, `A_r`: correlation with the real clip's, None where that stands
-    still (LEAST_MOVEMENT); `A_error`: mean absolute difference from it, degrees; `A_given_r`: correlation with the frames that give the pose. `r`:
-    correlation of the mouth's opening with the real one; `lag`: frames at which that is highest, positive where the drawn mouth
-    is late; `spread`: standard deviation of the opening over the real one; `giver_r`: correlation of the opening with that of
-    the person who gives the pose. `swapped_r`: correlation of what the other sound draws with the real clip; `swapped_heard`:
-    with the mouth that belongs to that sound. `lmd`: distance of the mouth's landmarks after a similarity fit, over that of the
-    outer eye corners (metrics.formulas.landmarks). `velocity`: mean length of the difference of the landmarks' steps from frame
-    to frame, over the same distance. `jitter`, `jitter_mouth`: of metrics.measures.jitter, over the real clip. `sync`:
-    confidence of the judge. `psnr`, `ssim`, `sharpness`, `mouth_*`: see benchmarks.crops.likeness. `picture`, `giver`: cosine
-    of the face embedding with the first frame and with the giver; `nearer`: 1 where the first is greater; `nearer_frames`:
-    share of the frames asked. `seconds`: a frame. `frames`, `no_face`: of all that was drawn. None, or NaN, where undefined.
+    Figures: of each angle A in ANGLES, a mean over SLOW frames, `A_r`: correlation with the real clip's, None where that
+    stands still (LEAST_MOVEMENT); `A_error`: mean absolute difference from it, degrees; `A_given_r`: correlation with the
+    frames that give the pose. `r`: correlation of the mouth's opening with the real one; `lag`: frames at which that is
+    highest, positive where the drawn mouth is late; `spread`: standard deviation of the opening over the real one; `giver_r`:
+    correlation of the opening with that of the person who gives the pose. `swapped_r`: correlation of what the other sound
+    draws with the real clip; `swapped_heard`: with the mouth that belongs to that sound. `lmd`: distance of the mouth's
+    landmarks after a similarity fit, over that of the outer eye corners (metrics.formulas.landmarks). `velocity`: mean length
+    of the difference of the landmarks' steps from frame to frame, over the same distance. `jitter`, `jitter_mouth`: of
+    metrics.measures.jitter, over the real clip. `sync`: confidence of the judge. `psnr`, `ssim`, `sharpness`, `mouth_*`: see
+    benchmarks.crops.likeness. `picture`, `giver`: cosine of the face embedding with the first frame and with the giver;
+    `nearer`: 1 where the first is greater; `nearer_frames`: share of the frames asked. `seconds`: a frame. `frames`,
+    `no_face`: of all that was drawn. None, or NaN, where undefined.
 
     Args:
         stage: Stage; drawer: of benchmarks.motion.drawers; plan: Plan.
