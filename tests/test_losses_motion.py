@@ -17,6 +17,7 @@ from losses.motion.alignment import ViewAlignment, moment_contrast
 from losses.motion.crossed import CrossedCycle, CrossedMoments
 from losses.motion.mouth_match import MouthMatch
 from losses.motion.perceptual import SHARES, DrawnVgg
+from losses.motion.portrait_moves import PortraitMoves
 from losses.motion.pose_blind import PoseBlind, PoseReading
 from losses.motion.speech_contrast import SpeechContrast
 from losses.motion.two_scale import TwoScale
@@ -338,3 +339,27 @@ NAMES = [name for name, term in LOSSES.items() if term.__module__.startswith("lo
 def test_a_stage_that_lacks_an_output_is_refused(name):
     with pytest.raises(InputError, match=f"losses.{name}: needs .* at model.stage=identity does not give"):
         build_criterion({name: {"weight": 1.0}}, Setting(model=SimpleNamespace(gives=("identity_people",), stage="identity")))
+
+
+def test_movements_of_a_portrait_are_those_to_the_frames():
+    """By hand: two frames, one landmark unknown, the mouth counting more."""
+    term = PortraitMoves(mouth=4.0, face_size=100)
+    portrait, frames = torch.zeros(1, 68, 2), torch.zeros(1, 2, 68, 2)
+    frames[0, 1] += torch.tensor([5.0, -10.0])  # a tenth of half a side to the right, two tenths up
+    frames[0, 1, 0] = math.nan
+    still, right = torch.zeros(1, 2, 68, 2), torch.zeros(1, 2, 68, 2)
+    right[0, 1] = torch.tensor([0.1, -0.2])
+    batch = {"landmarks": frames, "identity_landmarks": portrait}
+    assert float(term({"audio_moves": right, "video_moves": right}, batch)) == pytest.approx(0, abs=1e-6)
+    weight = torch.ones(68)
+    weight[48:] = 4
+    share = (weight.sum() - 1) / (2 * weight.sum() - 1)  # of the weights that count, those of the second frame
+    found = term({"audio_moves": still, "video_moves": right}, batch)
+    assert float(found) == pytest.approx(0.3 * float(share), rel=1e-5)
+    assert int(term.count({}, batch)) == 2 * 68 - 1
+    right[0, 1, 50, 0] += 0.1
+    apart = 0.1 * 4 / float(2 * weight.sum() - 1)
+    assert float(term({"audio_moves": right, "video_moves": right}, batch)) == pytest.approx(2 * apart, rel=1e-4)
+    assert term.field_options() == {"augmented": {"perspective": 0.0, "crop": 1.0}}
+    with pytest.raises(InputError, match="audio_moves and video_moves, which the network at model.stage=speech does not give"):
+        PortraitMoves.prepare({}, Setting(model=SimpleNamespace(stage="speech", gives=())), "portrait_moves")

@@ -2,8 +2,11 @@
 
 import torch
 
+from common.schema import REQUIRED, Number
+from faces.landmarks import MOUTH
 from losses.davs.parts import model_giving
 from losses.term import Term
+from models.fan import LANDMARKS
 
 
 class PortraitMoves(Term):
@@ -12,15 +15,22 @@ class PortraitMoves(Term):
     In half sides of the crop, along x and y, added up; of movements found by sound and by video, added up. Colours alone teach
     movements of a few pixels at most, as those further away say nothing about the way. Landmarks that are not known (NaN) do
     not count. The faces that are watched change in colour alone, as another perspective or crop would count as a movement.
+
+    Args:
+        mouth: weight of each of the 20 points of the mouth; those of the others are 1, and the mean is over all weights.
     """
 
     needs = ("landmarks", "identity_landmarks")
     reads = ("audio_moves", "video_moves")
     made = ("face_size",)
+    ranges = {"mouth": Number(REQUIRED, 0, 1000)}
 
-    def __init__(self, face_size=112):
+    def __init__(self, mouth=1.0, face_size=112):
         super().__init__()
         self.face_size = face_size
+        weights = torch.ones(LANDMARKS)
+        weights[MOUTH] = float(mouth)
+        self.register_buffer("weights", weights / weights.mean())
 
     @classmethod
     def prepare(cls, options, setting, name):
@@ -49,5 +59,6 @@ class PortraitMoves(Term):
             batch: `landmarks` (B, T, 68, 2), `identity_landmarks` (B, 68, 2) float crop pixels.
         """
         wanted, known = self._wanted(batch)
-        wanted, count = torch.where(known[..., None], wanted, 0.0), known.sum().clamp_min(1)
-        return sum(((outputs[name] - wanted).abs().sum(-1) * known).sum() / count for name in self.reads)
+        wanted, weights = torch.where(known[..., None], wanted, 0.0), self.weights * known
+        total = weights.sum().clamp_min(1)
+        return sum(((outputs[name] - wanted).abs().sum(-1) * weights).sum() / total for name in self.reads)
