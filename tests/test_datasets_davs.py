@@ -13,6 +13,7 @@ from datasets.clip_files import clip_path, open_arrays, write_clip, write_side
 from datasets.prepared import PreparedCorpus
 from datasets.windows import WindowDataset, collate
 from datasets.words import KIND, extend_vocabulary
+from faces.landmarks import MIRROR
 from speech.mfcc import FRAME, STEP, SYNCNET, mfcc
 from speech.mfcc_windows import mfcc_window_start, mfcc_windows
 from tests.fields_kit import whole
@@ -191,17 +192,38 @@ def test_people_are_numbered_by_the_training_split(corpus, folder):
 @pytest.mark.parametrize("of", ["same", "elsewhere", "clip"])
 def test_whose_face_the_identity_is(corpus, of):
     window = 25
-    data = WindowDataset(corpus, "train", window, ("identity_face", "clip", "frame"), options={"identity_face": {"of": of}})
+    names = ("identity_face", "identity_landmarks", "clip", "frame")
+    data = WindowDataset(corpus, "train", window, names, options={"identity_face": {"of": of}})
     own, inside = 0, 0
     for index in range(40):
         item = whole(data, index)
         place = data.window_of(index).second(of)
         face = data.clip(place.number)["face"][place.start].transpose(2, 0, 1) / np.float32(255)
         np.testing.assert_array_equal(item["identity_face"], face)
+        np.testing.assert_array_equal(item["identity_landmarks"], data.clip(place.number)["landmarks"][place.start])
         own += place.number == int(item["clip"])
         inside += place.number == int(item["clip"]) and item["frame"] <= place.start < item["frame"] + window
     assert (own == 40) == (of != "same") and (own == 0) == (of == "same")
     assert (inside > 10) == (of == "clip")
+
+
+@pytest.mark.parametrize("of", ["same", "clip"])
+def test_landmarks_of_the_identity_move_with_its_face(corpus, of):
+    """A face of another clip is mirrored as the window is, one of the same clip is moved as well."""
+    augment = {"flip": 0.5, "shift": 3}
+    data = WindowDataset(corpus, "train", 5, ("identity_face", "identity_landmarks"), augment=augment,
+                         options={"identity_face": {"of": of}})  # fmt: skip
+    mirrored = 0
+    for index in range(12):
+        window, item = data.window_of(index), data[index]
+        place, look = window.second(of), window.look
+        stored = np.array(data.clip(place.number)["landmarks"][place.start])
+        stored += np.array(look.shift[::-1]) if of == "clip" else 0
+        if look.flip:
+            stored = stored[list(MIRROR)] * [-1, 1] + [31, 0]
+            mirrored += 1
+        np.testing.assert_allclose(item["identity_landmarks"], stored, atol=1e-4)
+    assert 0 < mirrored < 12
 
 
 def test_an_identity_of_the_clip_needs_no_room_beside_the_window(corpus):
