@@ -124,6 +124,10 @@ class KnowingMotion(Network):
         mouth = ((loud * torch.arange(80)).sum(1) - BINS[0]) / BINS[1]
         return self._feature(torch.full_like(mouth, 0.5) if self.deaf else mouth)
 
+    def amplified(self, mouth, gain):
+        """(N, 2), its first number `gain` times as far from the middle."""
+        return torch.cat([mouth[:, :1] * gain, mouth[:, 1:]], 1)
+
     def watch(self, faces):
         """(N, 3, S, S) -> (N, 3) openness, yaw, pitch."""
         return read(faces)

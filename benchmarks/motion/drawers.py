@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.crops import as_crops, as_faces
 from benchmarks.motion.clips import BATCH, hear, heard_windows, watch
+from faces.tracking.smoothing import smooth_series
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,14 @@ class MotionDrawer:
         tested: benchmarks.tested.Tested.
         relative: the pose is the portrait's, changed as that of the giver changes from its frame whose code is nearest to the
             portrait's; as pipeline.drivers.motion does it. Otherwise pose codes are the giver's (published).
+        gain: how strong the mouth features are drawn; smoothing: sigma of a Gaussian over the pose codes in time, frames.
     """
 
     hears = True
 
-    def __init__(self, tested, *, relative=False):
+    def __init__(self, tested, *, relative=False, gain=1.0, smoothing=0.0):
         self.tested, self.name, self.relative = tested, tested.name, relative
+        self.gain, self.smoothing = gain, smoothing
 
     @torch.inference_mode()
     def draw(self, scene):
@@ -82,6 +85,7 @@ class MotionDrawer:
         model = self.tested.model
         options = model.field_options().get("log_mel", {})
         mouths = hear(model, heard_windows(scene.corpus, scene.heard, options, len(scene.crops)))
+        mouths = model.amplified(mouths, self.gain)
         picture = as_faces(scene.picture[None])
         identity, poses = model.identify(picture), self.poses(scene)
         made = [model.paint(identity, mouth, pose)
@@ -93,6 +97,8 @@ class MotionDrawer:
         model = self.tested.model
         used, places = np.unique(scene.frames, return_inverse=True)
         codes = model.pose(watch(model, scene.giver[used]))[places].float()
+        if self.smoothing:
+            codes = torch.from_numpy(smooth_series(codes.numpy(), self.smoothing)).float()
         if not self.relative:
             return codes
         own = model.pose(watch(model, scene.picture[None]))[0].float()

@@ -48,6 +48,9 @@ def parse(argv):
     add("--givers", nargs="+", choices=tuple(SPLIT_NAMES), default=USUAL,
         help=f"whose clips may give the pose ({' '.join(USUAL)})")  # fmt: skip
     add("--relative", action="store_true", help="pose codes of the portrait, changed as the giver's change")
+    add("--speech_gain", type=float, default=1.0, metavar="X", help="how strong the mouth is drawn (%(default)s)")
+    add("--pose_smoothing", type=float, default=0.0, metavar="FRAMES",
+        help="sigma of a Gaussian over the pose codes, in frames (%(default)s)")  # fmt: skip
     add("--limit", type=int, metavar="N", help="at most N clips of a split, of as many people as can be (all of them)")
     add("--own", action="store_true", help="draw with the own sound alone, and measure no identity: half of the time")
     add("--expert", default=EXPERT, help="sync judge by landmarks, or none (%(default)s)")
@@ -56,8 +59,9 @@ def parse(argv):
     args = parser.parse_args(argv)
     if args.limit is not None and args.limit < 1:
         raise InputError("--limit must be 1 or more")
-    if args.sheet < 0:
-        raise InputError("--sheet must be 0 or more")
+    for flag, value in (("sheet", args.sheet), ("speech_gain", args.speech_gain), ("pose_smoothing", args.pose_smoothing)):
+        if not 0 <= value < 1000:
+            raise InputError(f"--{flag} must be from 0 to 1000")
     return args
 
 
@@ -82,7 +86,8 @@ def main(argv):
     corpus, judge = open_corpus(args.corpus, networks), open_judge(args.expert)
     splits = rows_of(corpus, args.split, USUAL, args.limit, LEAST_FRAMES)
     plans = plans_of(corpus, splits, args.givers)
-    drawers = [MotionDrawer(tested, relative=args.relative) for tested in networks]
+    drawers = [MotionDrawer(tested, relative=args.relative, gain=args.speech_gain, smoothing=args.pose_smoothing)
+               for tested in networks]  # fmt: skip
     detector = build_detector("mediapipe")
     try:
         stage = Stage(corpus, detector, None if args.own else FaceEmbedder.load(), judge, own=args.own)
@@ -92,12 +97,14 @@ def main(argv):
     if len(found) > 1:
         found[ALL] = joined(found, [one.name for one in drawers])
     report = {"corpus": corpus.folder.name, "people": people_of(corpus), "networks": {one.name: one.facts for one in networks},
-              "relative": args.relative, "givers": list(args.givers), "judge": judge and judge.name,
+              "relative": args.relative, "speech_gain": args.speech_gain, "pose_smoothing": args.pose_smoothing,
+              "givers": list(args.givers), "judge": judge and judge.name,
               "splits": found, "bars": bars_of(found, drawers[0].name)}  # fmt: skip
     codes = "changes of its pose codes, from the portrait's own" if args.relative else "its pose codes as they are"
     lines = ["# Faces from one frame, sound and the pose of another person", "", *people_lines(report["people"]), "",
              *network_lines(report["networks"]), "",
-             f"Pose of the giver: {codes}. Givers are of {', '.join(args.givers)}. Sync judge: "
+             f"Pose of the giver: {codes}, smoothed over {args.pose_smoothing:g} frames. Speech gain: {args.speech_gain:g}. "
+             f"Givers are of {', '.join(args.givers)}. Sync judge: "
              f"{judge.name if judge else 'none'}.", ""]  # fmt: skip
     for split, one in found.items():
         lines += split_lines(f"{SPLIT_NAMES[split]} ({split})" if split in SPLIT_NAMES else "all clips", one)
