@@ -15,7 +15,7 @@ from training.parts import build_network
 
 SMALL = {"name": "pcavs", "face_size": 64, "width": 0.125}
 ALL = {"people": 3, "crossed": "swap", "mixed": True, "second_view": True, "reads_lips": True, "moves_portrait": True,
-       "normed_codes": True}  # fmt: skip
+       "normed_codes": True, "own_pose": True}  # fmt: skip
 
 
 def batch_of(items=2, frames=3):
@@ -135,6 +135,20 @@ def test_a_generator_that_moves_the_portrait_begins_with_the_portrait():
     one = identity.each(lambda values: values[:1])
     drawn = model.draw(one, own[:, :52] + 1, own[:, 52:])
     assert (drawn - faces[:1]).abs().mean() > 1e-3
+
+
+@torch.inference_mode()
+def test_a_pose_of_its_own_does_not_see_the_mouth():
+    torch.manual_seed(0)
+    model = build_model({**SMALL, "own_pose": True}).eval()
+    encoder, heatmaps = model.non_identity_encoder, torch.rand(2, 68, 16, 16)
+    other = heatmaps.clone()
+    other[:, 48:] = torch.rand(2, 20, 16, 16)  # another mouth
+    other[:, 4:13] = torch.rand(2, 9, 16, 16)  # and another chin
+    one, two = encoder.features(heatmaps), encoder.features(other)
+    assert torch.equal(model.pose(one), model.pose(two)) and not torch.allclose(model.mouth(one), model.mouth(two))
+    other[:, 30] = torch.rand(2, 16, 16)  # another nose
+    assert not torch.allclose(model.pose(one), model.pose(encoder.features(other)))
 
 
 def test_a_face_goes_with_its_landmarks():

@@ -61,6 +61,8 @@ class PcAvs(Network):
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
             what it draws (ours); the trunk must have learned landmarks.
         normed_codes: codes are read of features without mean and with unit spread (ours).
+        own_pose: the pose is read in heatmaps without those of mouth and chin, by layers of its own, so that it cannot tell the
+            mouth (ours).
         pose_apart: in training the pose is that of a moment up to so many frames away, and so does not tell the mouth (ours).
 
     Raises:
@@ -88,7 +90,7 @@ class PcAvs(Network):
 
     def __init__(self, face_size=224, width=1.0, stage="generate", people=0, pose=12, read_frames=4, drawn_frames=2,
                  crossed="none", mixed=False, second_view=False, reads_lips=False, moves_portrait=False,
-                 normed_codes=False, pose_apart=0):  # fmt: skip
+                 normed_codes=False, own_pose=False, pose_apart=0):  # fmt: skip
         super().__init__()
         check_choice(face_size, "face_size", FACE_SIZES)
         check_width(width, "width", MIN_WIDTH, MAX_WIDTH)
@@ -103,6 +105,7 @@ class PcAvs(Network):
         check_flag(reads_lips, "reads_lips")
         check_flag(moves_portrait, "moves_portrait")
         check_flag(normed_codes, "normed_codes")
+        check_flag(own_pose, "own_pose")
         check_whole(pose_apart, "pose_apart", 0, 25)
         self.face_size, self.width, self.stage, self.people, self.pose_numbers = face_size, width, stage, people, pose
         self.read_frames, self.drawn_frames, self.crossed, self.mixed = read_frames, drawn_frames, crossed, mixed
@@ -117,7 +120,7 @@ class PcAvs(Network):
                                                     draws and moves_portrait)  # fmt: skip
         if stage != "identity":
             self.non_identity_encoder = NonIdentityEncoder(face_size, width, pose, people if draws else 0, read_frames,
-                                                           stage != "landmarks", told, normed_codes)  # fmt: skip
+                                                           stage != "landmarks", told, normed_codes, own_pose)  # fmt: skip
         if stage in ("speech", "pose", "generate"):
             self.audio_encoder = AudioEncoder(width)
             self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
@@ -208,12 +211,12 @@ class PcAvs(Network):
         return found._replace(codes=codes, landmarks=landmarks)
 
     def watch(self, faces):
-        """(N, 3, S, S) float in [0, 1] RGB -> (N, F) float features, F = 512 at width 1, of which mouth and pose are read."""
+        """(N, 3, S, S) float in [0, 1] RGB -> (N, F) float features, of which mouth and pose are read; F = 512 at width 1."""
         return self.non_identity_encoder(faces)
 
     def mouth(self, features):
         """(..., F) float features -> (..., M) float mouth features, as `hear` gives them."""
-        return self.non_identity_encoder.to_mouth(features)
+        return self.non_identity_encoder.mouth_of(features)
 
     def pose(self, features, window=False):
         """(..., F) float features -> (..., P) float pose codes; `window`: of the windows of video that train."""

@@ -13,6 +13,8 @@ from models.fan import LANDMARKS, Heatmaps
 from models.motion.use import as_in_use
 
 FEATURE = 512  # at width 1
+STIFF = (*range(4), *range(13, 48))  # landmarks that go with the head: upper jaw line, brows, nose, eyes
+POSE_MAPS = 4  # channels of the maps in which a pose of its own is read
 SETTLED = 0.02  # weight of a batch in the running statistics of `normed_codes`
 
 
@@ -39,8 +41,26 @@ class Trunk(Heatmaps):
 
     def read(self, heatmaps):
         """(N, 68, S / 4, S / 4) float heatmaps -> (N, 512) float, width 1."""
-        maps = F.relu(self.bn5(heatmaps), inplace=True)
+        maps = F.relu(self.bn5(heatmaps))
         return self.fc(F.relu(self.conv6(maps).flatten(1)))
+
+
+class PoseReading(nn.Module):
+    """Heatmaps -> features of the pose, which cannot tell the mouth: (N, 68, S / 4, S / 4) float -> (N, 512) float, width 1.
+
+    Ours. The maps of the mouth and of the chin are left out, and the layers are not shared with the mouth.
+
+    Args:
+        face_size: S; width: multiplies the features.
+    """
+
+    def __init__(self, face_size, width):
+        super().__init__()
+        self.norm, self.conv = nn.BatchNorm2d(len(STIFF)), nn.Conv2d(len(STIFF), POSE_MAPS, 3, 2, 1)
+        self.fc = nn.Linear(POSE_MAPS * (face_size // 8) ** 2, scaled(FEATURE, width))
+
+    def forward(self, heatmaps):
+        return self.fc(F.relu(self.conv(self.norm(heatmaps[:, STIFF])).flatten(1)))
 
 
 class NonIdentityEncoder(nn.Module):
@@ -54,9 +74,11 @@ class NonIdentityEncoder(nn.Module):
         draws: there are codes of mouth and pose as well.
         normed_codes: what the codes are read of has no mean and unit spread (ours). What moves in a clip is a tenth of what is
             the same in all features, so that otherwise the generator hardly sees it in the first thousands of steps.
+        own_pose: the pose is read by PoseReading; features are then those of the mouth and those of the pose, twice as many.
     """
 
-    def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True, normed_codes=False):
+    def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True, normed_codes=False,
+                 own_pose=False):  # fmt: skip
         super().__init__()
         size = scaled(FEATURE, width)
         self.to_mouth = self.mouth_embed = self.to_headpose = self.headpose_embed = self.headpose_fc = None
@@ -68,6 +90,7 @@ class NonIdentityEncoder(nn.Module):
             self.mouth_embed = nn.Sequential(nn.ReLU(), _linear(size, size - pose))
             self.to_headpose = _head(size)
             self.headpose_embed = nn.Sequential(nn.ReLU(), _linear(size, pose))
+        self.pose_reading = PoseReading(face_size, width) if draws and own_pose else None
         if draws and normed_codes:
             self.mouth_norm, self.sound_norm, self.pose_norm = (nn.BatchNorm2d(size, affine=False) for _ in range(3))
         if draws and people and read_frames:
@@ -79,11 +102,23 @@ class NonIdentityEncoder(nn.Module):
 
     def forward(self, faces):
         """(N, 3, S, S) float in [0, 1] RGB -> (N, 512) float features, width 1."""
-        return self.model(faces * 2 - 1)
+        return self.features(self.heatmaps(faces))
+
+    def features(self, heatmaps):
+        """(N, 68, S / 4, S / 4) float -> (N, 512) float features, width 1; with `own_pose` (N, 1024)."""
+        if self.pose_reading is None:
+            return self.model.read(heatmaps)
+        pose = self.pose_reading(heatmaps)
+        return torch.cat([self.model.read(heatmaps), pose], 1)
+
+    def mouth_of(self, features):
+        """(..., F) float features -> (..., M) float mouth features."""
+        return self.to_mouth(features if self.pose_reading is None else features.chunk(2, -1)[0])
 
     def pose_of(self, features, window=False):
         """(N, F) float features -> (N, P) float pose codes; `window` as for `mouth_code_of`."""
-        return self.headpose_embed(self.to_headpose(_normed(self.pose_norm, features, window)))
+        seen = features if self.pose_reading is None else features.chunk(2, -1)[1]
+        return self.headpose_embed(self.to_headpose(_normed(self.pose_norm, seen, window)))
 
     def mouth_code_of(self, mouth, window=False):
         """(N, M) float mouth features -> (N, M - P) float mouth codes.
@@ -113,8 +148,8 @@ class NonIdentityEncoder(nn.Module):
         """
         with torch.no_grad(), as_in_use(self):
             heatmaps = self.heatmaps(faces)
-            features = self.model.read(heatmaps.clone())
-            codes = torch.cat([self.mouth_code_of(self.to_mouth(features)), self.pose_of(features)], 1).float()
+            features = self.features(heatmaps)
+            codes = torch.cat([self.mouth_code_of(self.mouth_of(features)), self.pose_of(features)], 1).float()
             weights = heatmaps.float().clamp_min(0).square() + 1e-6
             along = (2 * torch.arange(weights.shape[-1], device=weights.device) + 1) / weights.shape[-1] - 1
             weights = weights / weights.sum((2, 3), keepdim=True)

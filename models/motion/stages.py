@@ -8,7 +8,7 @@ _PARTS = {  # part -> names of its modules, those that a stage has
     "mouth": ("non_identity_encoder.to_mouth",),
     "mouth_code": ("non_identity_encoder.mouth_embed", "non_identity_encoder.mouth_norm",
                    "non_identity_encoder.sound_norm"),
-    "pose": tuple(f"non_identity_encoder.{name}" for name in ("to_headpose", "headpose_embed", "pose_norm")),
+    "pose": tuple(f"non_identity_encoder.{name}" for name in ("pose_reading", "to_headpose", "headpose_embed", "pose_norm")),
     "pose_reader": ("non_identity_encoder.headpose_fc",),
     "audio_encoder": ("audio_encoder",),
     "identity_encoder": ("identity_encoder.model", "identity_encoder.fc"),
