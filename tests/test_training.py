@@ -116,6 +116,17 @@ def test_state_of_another_network_is_refused(write_config, capsys):
     assert run(train_script.main, [str(write_config()), "name=other", "model.width=0.5", "train.init=missing.safetensors"]) == 2
 
 
+def test_a_run_counts_without_denormal_numbers_and_leaves_them_to_others(write_config, monkeypatch):
+    def is_kept():
+        return bool(torch.tensor([1e-38]) / 10 > 0)
+
+    kept, learn = [], Run.learn
+    monkeypatch.setattr(Run, "learn", lambda *args, **options: (kept.append(is_kept()), learn(*args, **options))[1])
+    assert is_kept()
+    assert run(train_script.main, [str(write_config()), "train.steps=1"]) == 0
+    assert kept == [False] and is_kept()
+
+
 def test_training_lowers_the_loss(write_config):
     job = Run(load_config(write_config(), ["train.steps=30", "optim.lr=2e-3", "optim.warmup=2"]))
     totals = [job.learn(step)[0]["total"] for step in steps_left(job)]

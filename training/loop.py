@@ -6,6 +6,8 @@ import signal
 import time
 from contextlib import contextmanager
 
+import torch
+
 from common.files import atomic_output
 from training.forecast.speed import SLOW, estimated_step_seconds, too_long
 from training.logging.log import Log
@@ -38,7 +40,7 @@ def train(run, report=print):
     begun = time.monotonic()
     limit = None if settings["minutes"] is None else 60 * settings["minutes"]
     try:
-        with _signals(engine.first) as stopped:
+        with _signals(engine.first) as stopped, _without_denormals():
             told = log is None or _tell_estimate(run, log)
             done, asked = 0, time.monotonic()
             for step_batches in steps_left(run):
@@ -128,6 +130,19 @@ def _write_down(run, error):
     told = {"step": run.step + 1, "what": str(error), "losses": {name: repr(value) for name, value in error.parts.items()}}
     with atomic_output(run.folder / "not_finite.json") as path:
         path.write_text(json.dumps({**told, "windows": error.clips}, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _without_denormals():
+    """Numbers below 1e-38 count as 0 on the CPU, which is far slower with them; squares of gradients of nearly 0 fall there.
+
+    A step of `pcavs_small` took 14 s after 740 steps, and 2 s without them.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @contextmanager

@@ -82,8 +82,6 @@ class Run:
         self.device = self.engine.device
         if train["threads"]:
             torch.set_num_threads(train["threads"])
-        # Squares of gradients of nearly 0 are numbers by which a CPU core counts a hundred times more slowly.
-        torch.set_flush_denormal(True)
         begun, learnt = [], {}
         self.model = build_network(config, self.device, self._starts(trial), begun)
         self.notes += new_modules(begun)
