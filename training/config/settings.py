@@ -50,12 +50,15 @@ _model = Free(
     "(`stage` words, disentangle or generate, `words`, `people`, `speech_frames`, `speech_stride`, `drawn_frames`, "
     "`identity_frames`, `identity_stride`, `dropout`, `identity_levels`, `speech_levels`), `action_units` (`stage` audio, "
     "classifier or fusion, `columns`, `temporal` gru, tcn or tcsan, `attention` features or frames, `unit_codes`, "
-    "`unit_reader`, `dropout`), `face_autoencoder` (`codes`, `depth`) or `action_units_diffusion` (`columns`, `temporal`, "
-    "`attention`, `unit_codes`, `unet_width`, `autoencoder_width`, `codes`, `depth`, `frames`, `predicts` noise or velocity, "
+    "`unit_reader`, `dropout`), `face_autoencoder` (`codes`, `depth`), `pcavs` (`stage` landmarks, identity, speech, pose or "
+    "generate, `people`, `pose`, `read_frames`, `drawn_frames`, `crossed` none, swap or random, `mixed`, `second_view`, "
+    "`reads_lips`, `moves_portrait`, `normed_codes`, `own_pose`, `pose_apart`) or `action_units_diffusion` (`columns`, "
+    "`temporal`, `attention`, `unit_codes`, `unet_width`, `autoencoder_width`, `codes`, `depth`, `frames`, `predicts` noise or velocity, "
     "`shuffled`, `steps` of DDIM). "
-    "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256; the three of action units: 96, 112, 128), as prepared; "
-    "`width` 0.25 to 1 (`davs`, `action_units`, `action_units_diffusion`: from 0.125; `face_autoencoder`, `unet_width`, "
-    "`autoencoder_width`: from 0.0625); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
+    "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256; `pcavs`: 64, 96, 112, 128, 224, 256; the three of action "
+    "units: 96, 112, 128), as prepared; "
+    "`width` 0.25 to 1 (`davs`, `pcavs`, `action_units`, `action_units_diffusion`: from 0.125; `face_autoencoder`, "
+    "`unet_width`, `autoencoder_width`: from 0.0625); `audio_gate` ([temporal.md](temporal.md)), `spatial_input` "
     "([spatial.md](spatial.md))",
 )
 _losses = Named(Free(REQUIRED, "{weight: 1.0}"), "loss", "see below; null takes away a loss of the base", reserved=RESERVED)
