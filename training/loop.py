@@ -136,7 +136,7 @@ def _write_down(run, error):
 def _without_denormals():
     """Numbers below 1e-38 count as 0 on the CPU, which is far slower with them; squares of gradients of nearly 0 fall there.
 
-    A step of `pcavs_small` took 14 s after 740 steps, and 2 s without them.
+    A step of `pcavs_small` took 14 s after 740 steps, and without them 2 to 3 s.
     """
     torch.set_flush_denormal(True)
     try:

@@ -21,7 +21,7 @@ from common.errors import InputError
 from models.blocks import check_choice, check_flag, check_whole, check_width, scaled
 from models.davs.frames import each_frame
 from models.motion.action import PoseAction, change_in_time
-from models.motion.drawing import drawn_faces, moves_of
+from models.motion.drawing import drawn_faces, moves_of, poses_for
 from models.motion.generator import Generator, start_of
 from models.motion.identity import IdentityEncoder
 from models.motion.lip_reader import LipReader
@@ -63,7 +63,7 @@ class PcAvs(Network):
         normed_codes: codes are read of features without mean and with unit spread (ours).
         own_pose: the pose is read in heatmaps without those of mouth and chin, by layers of its own, so that it cannot tell the
             mouth (ours).
-        pose_apart: in training the pose is that of a moment up to so many frames away, and so does not tell the mouth (ours).
+        pose_apart: in training the pose is that of a moment up to so many frames away, and so says less of the mouth (ours).
 
     Raises:
         InputError: a value that is not possible, or stage "pose" without moves_portrait.
@@ -100,12 +100,10 @@ class PcAvs(Network):
         check_whole(read_frames, "read_frames", 0, 100)
         check_whole(drawn_frames, "drawn_frames", 1, 100)
         check_choice(crossed, "crossed", CROSSED)
-        check_flag(mixed, "mixed")
-        check_flag(second_view, "second_view")
-        check_flag(reads_lips, "reads_lips")
-        check_flag(moves_portrait, "moves_portrait")
-        check_flag(normed_codes, "normed_codes")
-        check_flag(own_pose, "own_pose")
+        flags = {"mixed": mixed, "second_view": second_view, "reads_lips": reads_lips, "moves_portrait": moves_portrait,
+                 "normed_codes": normed_codes, "own_pose": own_pose}  # fmt: skip
+        for name, value in flags.items():
+            check_flag(value, name)
         check_whole(pose_apart, "pose_apart", 0, 25)
         self.face_size, self.width, self.stage, self.people, self.pose_numbers = face_size, width, stage, people, pose
         self.read_frames, self.drawn_frames, self.crossed, self.mixed = read_frames, drawn_frames, crossed, mixed
@@ -303,7 +301,8 @@ class PcAvs(Network):
         if self.stage in ("pose", "generate"):
             given |= {"mouth_codes": self.mouth_code(given["video_mouth"], True), "pose_codes": self.pose(features[0], True)}
         if self.stage == "pose":
-            given |= moves_of(self, self.non_identity_encoder.at_rest(batch["identity_face"])[0], given)
+            own, _ = self.non_identity_encoder.at_rest(batch["identity_face"])
+            given |= moves_of(self, own, given, poses_for(self, given))
         if self.stage == "generate":
             given |= self._read(given["pose_codes"]) if reads_people(self) else {}
             given |= drawn_faces(self, batch["identity_face"], given)
