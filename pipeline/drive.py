@@ -100,7 +100,7 @@ def run_job(job, driver, face_options, options, *, store, detector_batch=8, sour
     plan = replace(plan, codes=None)  # the drawing alone has them now, and lets go of what it needs no more
     undrawn = _write(job.outfile, plan, driving.sound, drawn, tags, options.visible_mark)
     for remark in driver.remarks():
-        say_note(remark)
+        say_note(f"{job.outfile}: {remark}")  # each result's own, though another's may be the same
     elapsed = time.perf_counter() - began
     scene, kept = plan.scene, plan.scene.opacity is not None
     there = scene.covered if scene.count is None else scene.covered & scene.track.present

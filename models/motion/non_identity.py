@@ -92,7 +92,9 @@ class NonIdentityEncoder(nn.Module):
             self.headpose_embed = nn.Sequential(nn.ReLU(), _linear(size, pose))
         self.pose_reading = PoseReading(face_size, width) if draws and own_pose else None
         if draws and normed_codes:
-            self.mouth_norm, self.sound_norm, self.pose_norm = (nn.BatchNorm2d(size, affine=False) for _ in range(3))
+            self.mouth_norm, self.sound_norm, self.pose_norm = (
+                nn.BatchNorm2d(size, affine=False, momentum=1.0) for _ in range(3)
+            )
         if draws and people and read_frames:
             self.headpose_fc = nn.Sequential(nn.ReLU(), nn.Linear(pose * read_frames, people))
 
@@ -188,10 +190,13 @@ def _normed(norm, values, window):
 
 @torch.no_grad()
 def _settle(norm, values, window):
-    """Let windows that train add to the running statistics; the first one alone makes them."""
+    """Let windows that train add to the running statistics; the first one alone makes them. No GPU is waited for."""
     if window and norm.training:
-        norm.momentum = SETTLED if norm.num_batches_tracked else 1.0
-        norm(values.detach()[..., None, None])
+        weight = torch.where(norm.num_batches_tracked == 0, 1.0, SETTLED)
+        before = [one.clone() for one in (norm.running_mean, norm.running_var)]
+        norm(values.detach()[..., None, None])  # by its momentum of 1: the statistics of this batch, over all processes
+        for old, running in zip(before, (norm.running_mean, norm.running_var), strict=True):
+            running.copy_(old.lerp(running, weight))
 
 
 def _head(size):
