@@ -153,13 +153,25 @@ def test_a_pose_of_its_own_does_not_see_the_mouth():
 
 def test_a_face_goes_with_its_landmarks():
     """What lies about a landmark is found where the landmark goes; what lies far from all stands still."""
-    identity = Identity(None, None, (None, None, torch.zeros(1, 1, 40, 40)), None, torch.zeros(1, 68, 2) - 0.5)
+    identity = Identity(None, None, (None, torch.zeros(1, 1, 40, 40)), None, torch.zeros(1, 68, 2) - 0.5)
     moves = torch.zeros(1, 68, 2)
     moves[..., 0] = 0.3
     flow = MovedPortrait.begin(identity, moves)
     assert flow.shape == (1, 2, 40, 40) and not flow[:, 1].any()
     at = [int((place + 1) * 20) for place in (-0.5 + 0.3, -0.5)]
     assert flow[0, 0, at[1], at[0]] == pytest.approx(-0.3, abs=0.01) and flow[0, 0, -1, -1] == pytest.approx(0, abs=1e-3)
+
+
+def test_lips_that_touch_part():
+    """The picture by the upper lip goes up and that by the lower one down, however close they lie in the portrait."""
+    side = 64
+    places = torch.zeros(1, 68, 2)
+    places[0, :34, 1], places[0, 34:, 1] = -1 / side, 1 / side  # half a pixel of the flow above and below the middle
+    moves = torch.zeros(1, 68, 2)
+    moves[0, :34, 1], moves[0, 34:, 1] = -4 / side, 4 / side  # two pixels each
+    flow = MovedPortrait.begin(Identity(None, None, (None, torch.zeros(1, 1, side, side)), None, places), moves)[0, 1, :, side // 2]
+    row = side // 2
+    assert flow[row - 3] > 0.9 * 4 / side and flow[row + 2] < -0.9 * 4 / side
 
 
 def test_movements_act_as_a_group():

@@ -15,6 +15,7 @@ from losses.sync import SyncChoice, SyncClassification, SyncLoss
 from models import build_model
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import load_config
+from training.engine import choose_precision
 from training.loop import steps_left
 from training.run import Run
 from training.storage.state import Average
@@ -82,6 +83,15 @@ def test_a_text_that_is_no_config(tmp_path, capsys):
     assert run(train_script.main, [str(tmp_path / "c.yaml")]) == 2
     assert run(train_script.main, [str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("computes", "told"), [(True, ""), (False, "note: train.precision: this processor has no bf16")])
+def test_bf16_that_a_processor_imitates_is_told(monkeypatch, capsys, computes, told):
+    monkeypatch.setattr("common.notes._said", set())
+    monkeypatch.setattr("training.engine._computes_bf16", lambda: computes)
+    assert choose_precision("bf16", torch.device("cpu")) == "bf16" and choose_precision("auto", torch.device("cpu")) == "fp32"
+    said = capsys.readouterr().err
+    assert said.startswith(told) and bool(said) is not computes
 
 
 def test_dry_run_writes_nothing(write_config, tmp_path, capsys):

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import torch
 
 from common.errors import InputError
+from common.notes import say_note
 from models.devices import choose_device
 
 
@@ -176,4 +177,12 @@ def choose_precision(name, device):
         raise InputError("train.precision: fp16 needs a GPU; choose bf16 or fp32")
     if name == "bf16" and cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise InputError("train.precision: this GPU has no bf16; choose fp16 or fp32")
+    if name == "bf16" and device.type == "cpu" and not _computes_bf16():
+        say_note("train.precision: this processor has no bf16 and imitates it, several times slower than fp32; add "
+                 "train.precision=fp32 to the command")  # fmt: skip
     return name
+
+
+def _computes_bf16():
+    """Whether oneDNN, which computes convolutions on a CPU, finds instructions for bf16 (AVX-512 or newer on x86)."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()

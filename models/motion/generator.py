@@ -74,16 +74,17 @@ class Generator(nn.Module):
             (N, 3, S, S) float32 in [0, 1] RGB.
         """
         style = torch.cat([identity.code.float(), codes.float()], 1)
-        count, flow, last = len(style), None, len(self.to_rgbs) - 1
+        count, flows, last = len(style), None, len(self.to_rgbs) - 1
         if self.portrait is not None:
-            flow = self.portrait.begin(identity, moves)
+            flows = self.portrait.begin(identity, moves)
+            flows = flows, flows.new_zeros(count, 2, 1, 1)
         x = self.conv1(identity.maps, style, self._noise(0, count))
         colours = self.to_rgb1(x, style)
         for number, to_rgb in enumerate(self.to_rgbs):
             for layer in (2 * number, 2 * number + 1):
                 x = self.convs[layer](x, style, self._noise(layer + 1, count))
             if self.portrait is not None:
-                x, flow = self.portrait.join(x, identity.levels, flow, last - number)
+                x, flows = self.portrait.join(x, identity.levels, flows, last - number)
             colours = to_rgb(x, style, colours)
         face = (colours.tanh() + 1) / 2
-        return face if self.portrait is None else self.portrait.over(face, x, identity.levels[0], flow)
+        return face if self.portrait is None else self.portrait.over(face, x, identity.levels[0], flows)

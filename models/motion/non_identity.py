@@ -11,10 +11,11 @@ from torch import nn
 from models.blocks import scaled
 from models.fan import LANDMARKS, Heatmaps
 from models.motion.use import as_in_use
+from models.precision import outside_autocast
 
 FEATURE = 512  # at width 1
 STIFF = (*range(4), *range(13, 48))  # landmarks that go with the head: upper jaw line, brows, nose, eyes
-POSE_MAPS = 4  # channels of the maps in which a pose of its own is read
+MOVED = 0.1  # half sides: what a place moves by is read as 1
 SETTLED = 0.02  # weight of a batch in the running statistics of `normed_codes`
 
 
@@ -48,19 +49,18 @@ class Trunk(Heatmaps):
 class PoseReading(nn.Module):
     """Heatmaps -> features of the pose, which cannot tell the mouth: (N, 68, S / 4, S / 4) float -> (N, 512) float, width 1.
 
-    Ours. The maps of the mouth and of the chin are left out, and the layers are not shared with the mouth.
+    Ours. One linear layer reads the places of the landmarks that go with the head: none of the mouth, none of the chin.
 
     Args:
-        face_size: S; width: multiplies the features.
+        width: multiplies the features.
     """
 
-    def __init__(self, face_size, width):
+    def __init__(self, width):
         super().__init__()
-        self.norm, self.conv = nn.BatchNorm2d(len(STIFF)), nn.Conv2d(len(STIFF), POSE_MAPS, 3, 2, 1)
-        self.fc = nn.Linear(POSE_MAPS * (face_size // 8) ** 2, scaled(FEATURE, width))
+        self.fc = nn.Linear(2 * len(STIFF), scaled(FEATURE, width))
 
     def forward(self, heatmaps):
-        return self.fc(F.relu(self.conv(self.norm(heatmaps[:, STIFF])).flatten(1)))
+        return self.fc(places(heatmaps[:, STIFF]).flatten(1).to(self.fc.weight.dtype) / MOVED)
 
 
 class NonIdentityEncoder(nn.Module):
@@ -74,7 +74,7 @@ class NonIdentityEncoder(nn.Module):
         draws: there are codes of mouth and pose as well.
         normed_codes: what the codes are read of has no mean and unit spread (ours). What moves in a clip is a tenth of what is
             the same in all features, so that otherwise the generator hardly sees it in the first thousands of steps.
-        own_pose: the pose is read by PoseReading; features are then those of the mouth and those of the pose, twice as many.
+        own_pose: the pose is read by PoseReading, in the places of landmarks; features are then those of the mouth and those of the pose, twice as many.
     """
 
     def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True, normed_codes=False,
@@ -90,7 +90,7 @@ class NonIdentityEncoder(nn.Module):
             self.mouth_embed = nn.Sequential(nn.ReLU(), _linear(size, size - pose))
             self.to_headpose = _head(size)
             self.headpose_embed = nn.Sequential(nn.ReLU(), _linear(size, pose))
-        self.pose_reading = PoseReading(face_size, width) if draws and own_pose else None
+        self.pose_reading = PoseReading(width) if draws and own_pose else None
         if draws and normed_codes:
             self.mouth_norm, self.sound_norm, self.pose_norm = (
                 nn.BatchNorm2d(size, affine=False, momentum=1.0) for _ in range(3)
@@ -152,10 +152,7 @@ class NonIdentityEncoder(nn.Module):
             heatmaps = self.heatmaps(faces)
             features = self.features(heatmaps)
             codes = torch.cat([self.mouth_code_of(self.mouth_of(features)), self.pose_of(features)], 1).float()
-            weights = heatmaps.float().clamp_min(0).square() + 1e-6
-            along = (2 * torch.arange(weights.shape[-1], device=weights.device) + 1) / weights.shape[-1] - 1
-            weights = weights / weights.sum((2, 3), keepdim=True)
-            return codes, torch.stack([(weights.sum(axis) * along).sum(-1) for axis in (2, 3)], -1)
+            return codes, places(heatmaps)
 
     def amplified(self, mouth, gain):
         """(N, M) float mouth features, `gain` times as far from their mean, which counts as 0 without `normed_codes`."""
@@ -175,6 +172,15 @@ class NonIdentityEncoder(nn.Module):
         if learning:
             return self.headpose_fc(codes.detach())
         return F.linear(torch.relu(codes), layer.weight.detach(), layer.bias.detach())
+
+
+def places(heatmaps):
+    """Means of the heatmaps' squares: (N, L, s, s) float -> (N, L, 2) float32, from -1 to 1, right and down."""
+    with outside_autocast(heatmaps.device):
+        weights = heatmaps.float().clamp_min(0).square() + 1e-6
+        along = (2 * torch.arange(weights.shape[-1], device=weights.device) + 1) / weights.shape[-1] - 1
+        weights = weights / weights.sum((2, 3), keepdim=True)
+        return torch.stack([(weights.sum(axis) * along).sum(-1) for axis in (2, 3)], -1)
 
 
 def _normed(norm, values, window):

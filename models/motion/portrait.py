@@ -17,7 +17,8 @@ from models.precision import outside_autocast
 LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
 FARTHEST = 0.5  # half sides that one level of the flow moves at most
 SLOW = 0.1  # the flow learns by so much more slowly than colours do
-NEAR, STILL = 0.15, 0.35  # how far a landmark carries what is about it, and where all stands still, in half sides
+NEAR, STILL = 0.15, 0.4  # how far a landmark carries what is about it, and where all stands still, in half sides
+CLOSE = 0.02  # half sides: up to there a landmark alone carries; an upper and a lower lip that touch part
 
 
 def moved(maps, flow):
@@ -66,47 +67,59 @@ class MovedPortrait(nn.Module):
 
     @staticmethod
     def begin(portrait, moves):
-        """The flow by the landmarks alone: (N, 2, s, s) float32, s a quarter of S.
+        """The flow by the landmarks alone: (N, 2, s, s) float32, s half of S.
 
-        Each place goes with the landmarks about it, by the weights exp(-d^2 / 2 NEAR^2) of those and exp(-STILL^2 / 2 NEAR^2)
-        of what stands still (a Nadaraya-Watson mean; ours).
+        Each place goes with the landmarks about it, which weigh exp(-d^2 / 2 NEAR^2) / (d^2 + CLOSE^2)^2 at the distance d, and
+        with what stands still, which weighs as a landmark at the distance STILL does (a Shepard mean of short reach; ours).
         """
         with outside_autocast(moves.device):
-            side = portrait.levels[2].shape[-1]
+            side = portrait.levels[1].shape[-1]
             along = (2 * torch.arange(side, device=moves.device) + 1) / side - 1
             reached = portrait.landmarks.float() + moves
             across, down = ((along - one[..., None]).square() for one in reached.unbind(-1))  # (N, 68, s)
-            weights = torch.exp(-(down[..., :, None] + across[..., None, :]) / (2 * NEAR**2))
-            total = weights.sum(1, keepdim=True) + math.exp(-(STILL**2) / (2 * NEAR**2))
+            weights = _carried(down[..., :, None] + across[..., None, :])
+            total = weights.sum(1, keepdim=True) + _carried(torch.tensor(STILL**2, device=moves.device))
             return -torch.einsum("nlyx,nlc->ncyx", weights, moves) / total
 
-    def join(self, x, levels, flow, level):
+    def join(self, x, levels, flows, level):
         """Lay a level's maps over those of the generator.
 
         Args:
-            x: (N, C, H, W) float of the generator; levels: those of models.motion.identity.Identity; flow: (N, 2, h, w) float32
-                of the level before, or as it begins; level: H is S / 2^level.
+            x: (N, C, H, W) float of the generator; levels: those of models.motion.identity.Identity; level: H is S / 2^level;
+            flows: the flow by the landmarks, and what the levels before have added, (N, 2, h, w) float32 each.
 
         Returns:
-            The new x, and the flow as this level has changed it.
+            The new x, and the flows as this level has changed them.
         """
         if level >= LEVELS:
-            return x, flow
+            return x, flows
+        given, learned = flows
         if level:
             step = FARTHEST * torch.tanh(SLOW * self.flows[level - 1](x))
-            flow = step + F.interpolate(flow, step.shape[-2:], mode="bilinear", align_corners=False)
-        maps = moved(levels[level], flow).to(levels[level].dtype)
-        return x + self.joins[level](maps), flow
+            learned = step + _at(learned, step)
+        maps = moved(levels[level], _at(given, learned) + learned).to(levels[level].dtype)
+        return x + self.joins[level](maps), (given, learned)
 
-    def over(self, face, x, picture, flow):
+    def over(self, face, x, picture, flows):
         """Lay the moved picture over a drawn face.
 
         Args:
             face: (N, 3, S, S) float32 in [0, 1]; x: (N, C, S, S) float, the generator's last maps; picture: (N, 3, S, S) float
-                in [-1, 1]; flow: (N, 2, h, w) float32.
+                in [-1, 1]; flows: as of `join`.
 
         Returns:
             (N, 3, S, S) float32 in [0, 1].
         """
+        given, learned = flows
         cover = (self.cover(x) + 1).sigmoid()
-        return cover * (moved(picture, flow) + 1) / 2 + (1 - cover) * face
+        return cover * (moved(picture, given + _at(learned, given)) + 1) / 2 + (1 - cover) * face
+
+
+def _carried(squares):
+    """Weights of landmarks at squared distances."""
+    return torch.exp(-squares / (2 * NEAR**2)) / (squares + CLOSE**2).square()
+
+
+def _at(flow, other):
+    """A flow at the size of another one: (N, 2, h, w) float32."""
+    return F.interpolate(flow, other.shape[-2:], mode="bilinear", align_corners=False)
