@@ -1,4 +1,4 @@
-# make demo | make test | make lint. Variables: VENV, PYTHON, EXTRAS, PIP_FLAGS (see tools/setup.sh), PYTEST_FLAGS.
+# make demo | make test | make test_slow | make lint. Variables: VENV, PYTHON, EXTRAS, PIP_FLAGS (see tools/setup.sh), PYTEST_FLAGS.
 
 VENV ?= .venv
 EXTRAS ?= test
@@ -7,11 +7,12 @@ DEMO := results/demo
 export VENV EXTRAS
 export PYTHON PIP_FLAGS
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test test_slow lint clean
 
 help:
 	@echo "make demo   a talking video from the sample face and the sample speech, and a contact sheet of it"
-	@echo "make test   all tests"
+	@echo "make test   the tests, but for the slow ones"
+	@echo "make test_slow   the slow ones: runs that are killed, several processes, every size; .ci/run runs both"
 	@echo "make lint   ruff"
 	@echo "make setup  only the virtual environment: $(VENV)"
 	@echo "make clean  remove results/demo and caches; keeps $(VENV)"
@@ -32,7 +33,10 @@ demo: setup
 PYTEST_FLAGS ?= --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 test: setup
-	OMP_NUM_THREADS=1 $(PY) -m pytest $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(PYTEST_FLAGS) -m "not slow"
+
+test_slow: setup
+	OMP_NUM_THREADS=1 $(PY) -m pytest $(PYTEST_FLAGS) -m slow
 
 lint: setup
 	$(PY) -m ruff check .

@@ -60,7 +60,7 @@ LIPS = {"video_lips", "audio_lips"}
 PCAVS, SMALL = {*MOVED, "drawn_vgg"}, {*MOVED, *LIPS, "portrait_moves", "drawn", "drawn_mouth", "drawn_motion"}
 CRA, STAC = {"crossed_cycle", "crossed_moments"}, {"view_alignment"}
 PCAVS_SIZES = {"face_size": 64, "width": 0.125, "people": 2, "read_frames": 2}
-OURS = {"reads_lips": True, "moves_portrait": True, "normed_codes": True}
+OURS = {"reads_lips": True, "moves_portrait": True, "normed_codes": True, "own_pose": True}
 DAVS = {"words": 2, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3, "identity_stride": 1}  # of small ones
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
