@@ -169,8 +169,8 @@ def test_lips_that_touch_part():
     places[0, :34, 1], places[0, 34:, 1] = -1 / side, 1 / side  # half a pixel of the flow above and below the middle
     moves = torch.zeros(1, 68, 2)
     moves[0, :34, 1], moves[0, 34:, 1] = -4 / side, 4 / side  # two pixels each
-    flow = MovedPortrait.begin(Identity(None, None, (None, torch.zeros(1, 1, side, side)), None, places), moves)[0, 1, :, side // 2]
-    row = side // 2
+    identity, row = Identity(None, None, (None, torch.zeros(1, 1, side, side)), None, places), side // 2
+    flow = MovedPortrait.begin(identity, moves)[0, 1, :, row]
     assert flow[row - 3] > 0.9 * 4 / side and flow[row + 2] < -0.9 * 4 / side
 
 

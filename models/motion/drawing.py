@@ -32,8 +32,7 @@ def drawn_faces(network, portraits, given):
     rows = start + torch.arange(wanted, device=device)
     identity = network.identify(portraits)
     audio = network.mouth_code(given["audio_mouth"].index_select(1, rows))
-    every_pose = poses_for(network, given)
-    video, pose = given["mouth_codes"].index_select(1, rows), every_pose.index_select(1, rows)
+    video, pose = (given[name].index_select(1, rows) for name in ("mouth_codes", "pose_codes"))
     mouths, poses, more = [audio, video], [pose, pose], {}
     if draws_more(network):
         more = _wanted(network, given, rows)
@@ -45,7 +44,7 @@ def drawn_faces(network, portraits, given):
     made = {"identity_codes": codes, **network.tell_people(codes), "audio_face": faces[0], "video_face": faces[1]}
     made["drawn"] = rows
     if network.mover is not None:
-        made |= moves_of(network, identity.codes, given, every_pose)
+        made |= moves_of(network, identity.codes, given)
     if more:
         with as_in_use(network.non_identity_encoder):
             features = each_frame(network.watch, faces[2])
@@ -54,26 +53,13 @@ def drawn_faces(network, portraits, given):
     return made
 
 
-def poses_for(network, given):
-    """(B, T, P) pose codes by which frames are drawn: in training those of a moment up to `pose_apart` frames away (ours).
-
-    The head has hardly moved then, and the mouth has, so that the pose says less of what the mouth does.
-    """
-    codes, most = given["pose_codes"], network.pose_apart
-    if not (most and network.training):
-        return codes
-    away = torch.randint(-most, most + 1, (len(codes), 1), device=codes.device)
-    rows = (torch.arange(codes.shape[1], device=codes.device) + away).clamp(0, codes.shape[1] - 1)
-    return codes.gather(1, rows[..., None].expand_as(codes))
-
-
-def moves_of(network, own, given, pose):
+def moves_of(network, own, given):
     """How the portraits' landmarks move for the codes of all frames of the windows, by sound and by video.
 
     Args:
-        network: PcAvs with `moves_portrait`; own: (B, M) float codes of the portraits; given: outputs of the frames; pose:
-            (B, T, P) float, what `poses_for` gives.
+        network: PcAvs with `moves_portrait`; own: (B, M) float codes of the portraits; given: outputs of the frames.
     """
+    pose = given["pose_codes"]
     own, found = own[:, None].expand(-1, pose.shape[1], -1), {}
     for name, mouth in (("audio_moves", network.mouth_code(given["audio_mouth"])), ("video_moves", given["mouth_codes"])):
         found[name] = network.mover(own, torch.cat([mouth.float(), pose.float()], 2))

@@ -21,7 +21,7 @@ from common.errors import InputError
 from models.blocks import check_choice, check_flag, check_whole, check_width, scaled
 from models.davs.frames import each_frame
 from models.motion.action import PoseAction, change_in_time
-from models.motion.drawing import drawn_faces, moves_of, poses_for
+from models.motion.drawing import drawn_faces, moves_of
 from models.motion.generator import Generator, start_of
 from models.motion.identity import IdentityEncoder
 from models.motion.lip_reader import LipReader
@@ -61,9 +61,8 @@ class PcAvs(Network):
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
             what it draws (ours); the trunk must have learned landmarks.
         normed_codes: codes are read of features without mean and with unit spread (ours).
-        own_pose: the pose is read in heatmaps without those of mouth and chin, by layers of its own, so that it cannot tell the
-            mouth (ours).
-        pose_apart: in training the pose is that of a moment up to so many frames away, and so says less of the mouth (ours).
+        own_pose: the pose is read in the places of the landmarks that go with the head, those of mouth and chin left out, so
+            that it tells little of the mouth (ours).
 
     Raises:
         InputError: a value that is not possible, or stage "pose" without moves_portrait.
@@ -90,7 +89,7 @@ class PcAvs(Network):
 
     def __init__(self, face_size=224, width=1.0, stage="generate", people=0, pose=12, read_frames=4, drawn_frames=2,
                  crossed="none", mixed=False, second_view=False, reads_lips=False, moves_portrait=False,
-                 normed_codes=False, own_pose=False, pose_apart=0):  # fmt: skip
+                 normed_codes=False, own_pose=False):  # fmt: skip
         super().__init__()
         check_choice(face_size, "face_size", FACE_SIZES)
         check_width(width, "width", MIN_WIDTH, MAX_WIDTH)
@@ -104,10 +103,9 @@ class PcAvs(Network):
                  "normed_codes": normed_codes, "own_pose": own_pose}  # fmt: skip
         for name, value in flags.items():
             check_flag(value, name)
-        check_whole(pose_apart, "pose_apart", 0, 25)
         self.face_size, self.width, self.stage, self.people, self.pose_numbers = face_size, width, stage, people, pose
         self.read_frames, self.drawn_frames, self.crossed, self.mixed = read_frames, drawn_frames, crossed, mixed
-        self.second_view, self.pose_apart = second_view, pose_apart
+        self.second_view = second_view
         draws, told = stage == "generate", stage in ("pose", "generate")
         if stage == "pose" and not moves_portrait:
             raise InputError("model.stage: pose is for networks that move the portrait; set model.moves_portrait: true")
@@ -302,7 +300,7 @@ class PcAvs(Network):
             given |= {"mouth_codes": self.mouth_code(given["video_mouth"], True), "pose_codes": self.pose(features[0], True)}
         if self.stage == "pose":
             own, _ = self.non_identity_encoder.at_rest(batch["identity_face"])
-            given |= moves_of(self, own, given, poses_for(self, given))
+            given |= moves_of(self, own, given)
         if self.stage == "generate":
             given |= self._read(given["pose_codes"]) if reads_people(self) else {}
             given |= drawn_faces(self, batch["identity_face"], given)

@@ -74,7 +74,8 @@ class NonIdentityEncoder(nn.Module):
         draws: there are codes of mouth and pose as well.
         normed_codes: what the codes are read of has no mean and unit spread (ours). What moves in a clip is a tenth of what is
             the same in all features, so that otherwise the generator hardly sees it in the first thousands of steps.
-        own_pose: the pose is read by PoseReading, in the places of landmarks; features are then those of the mouth and those of the pose, twice as many.
+        own_pose: the pose is read by PoseReading, in the places of landmarks; features are then those of the mouth and those of
+            the pose, twice as many.
     """
 
     def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True, normed_codes=False,

@@ -52,7 +52,7 @@ _model = Free(
     "classifier or fusion, `columns`, `temporal` gru, tcn or tcsan, `attention` features or frames, `unit_codes`, "
     "`unit_reader`, `dropout`), `face_autoencoder` (`codes`, `depth`), `pcavs` (`stage` landmarks, identity, speech, pose or "
     "generate, `people`, `pose`, `read_frames`, `drawn_frames`, `crossed` none, swap or random, `mixed`, `second_view`, "
-    "`reads_lips`, `moves_portrait`, `normed_codes`, `own_pose`, `pose_apart`) or `action_units_diffusion` (`columns`, "
+    "`reads_lips`, `moves_portrait`, `normed_codes`, `own_pose`) or `action_units_diffusion` (`columns`, "
     "`temporal`, `attention`, `unit_codes`, `unet_width`, `autoencoder_width`, `codes`, `depth`, `frames`, "
     "`predicts` noise or velocity, `shuffled`, `steps` of DDIM). "
     "`face_size` 96, 128, 192, 256 or 384 (`davs`: 64 to 256; `pcavs`: 64, 96, 112, 128, 224, 256; the three of action "
