@@ -58,9 +58,10 @@ class PoseReading(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.fc = nn.Linear(2 * len(STIFF), scaled(FEATURE, width))
+        self.register_buffer("stiff", torch.tensor(STIFF), persistent=False)
 
     def forward(self, heatmaps):
-        return self.fc(places(heatmaps[:, STIFF]).flatten(1).to(self.fc.weight.dtype) / MOVED)
+        return self.fc(places(heatmaps.index_select(1, self.stiff)).flatten(1).to(self.fc.weight.dtype) / MOVED)
 
 
 class NonIdentityEncoder(nn.Module):

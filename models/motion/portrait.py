@@ -19,6 +19,7 @@ FARTHEST = 0.5  # half sides that one level of the flow moves at most
 SLOW = 0.1  # the flow learns by so much more slowly than colours do
 NEAR, STILL = 0.15, 0.4  # how far a landmark carries what is about it, and where all stands still, in half sides
 CLOSE = 0.02  # half sides: up to there a landmark alone carries; an upper and a lower lip that touch part
+STANDS = math.exp(-((STILL / NEAR) ** 2) / 2) / (STILL**2 + CLOSE**2) ** 2  # weight of what stands still
 
 
 def moved(maps, flow):
@@ -78,7 +79,7 @@ class MovedPortrait(nn.Module):
             reached = portrait.landmarks.float() + moves
             across, down = ((along - one[..., None]).square() for one in reached.unbind(-1))  # (N, 68, s)
             weights = _carried(down[..., :, None] + across[..., None, :])
-            total = weights.sum(1, keepdim=True) + _carried(torch.tensor(STILL**2, device=moves.device))
+            total = weights.sum(1, keepdim=True) + STANDS
             return -torch.einsum("nlyx,nlc->ncyx", weights, moves) / total
 
     def join(self, x, levels, flows, level):
