@@ -14,7 +14,7 @@ from models.motion.use import as_in_use
 from models.precision import outside_autocast
 
 FEATURE = 512  # at width 1
-STIFF = (*range(4), *range(13, 48))  # landmarks that go with the head: upper jaw line, brows, nose, eyes
+STIFF = slice(4), slice(13, 48)  # landmarks that go with the head: upper jaw line, brows, nose, eyes
 MOVED = 0.1  # half sides: what a place moves by is read as 1
 SETTLED = 0.02  # weight of a batch in the running statistics of `normed_codes`
 
@@ -57,11 +57,11 @@ class PoseReading(nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.fc = nn.Linear(2 * len(STIFF), scaled(FEATURE, width))
-        self.register_buffer("stiff", torch.tensor(STIFF), persistent=False)
+        points = sum(len(range(LANDMARKS)[one]) for one in STIFF)
+        self.fc = nn.Linear(2 * points, scaled(FEATURE, width))
 
     def forward(self, heatmaps):
-        return self.fc(places(heatmaps.index_select(1, self.stiff)).flatten(1).to(self.fc.weight.dtype) / MOVED)
+        return self.fc(places(torch.cat([heatmaps[:, one] for one in STIFF], 1)).flatten(1).to(self.fc.weight.dtype) / MOVED)
 
 
 class NonIdentityEncoder(nn.Module):
