@@ -18,7 +18,7 @@ class Engine:
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1"; under a launcher each process takes the GPU of its local rank.
-        precision: "fp32", "bf16", "fp16"; "auto" takes bf16 on GPUs that have it, else fp32.
+        precision: "fp32", "bf16", "fp16"; "auto" takes bf16 on GPUs that have it, else fp32; "fast" on processors, too.
 
     Attributes:
         device: torch.device.
@@ -171,18 +171,19 @@ def choose_precision(name, device):
         InputError: fp16 without a GPU, bf16 on a GPU that has none.
     """
     cuda = device.type == "cuda"
-    if name == "auto":
-        return "bf16" if cuda and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if name in ("auto", "fast"):
+        has = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else name == "fast" and _computes_bf16()
+        return "bf16" if has else "fp32"
     if name == "fp16" and not cuda:
         raise InputError("train.precision: fp16 needs a GPU; choose bf16 or fp32")
     if name == "bf16" and cuda and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise InputError("train.precision: this GPU has no bf16; choose fp16 or fp32")
     if name == "bf16" and device.type == "cpu" and not _computes_bf16():
         say_note("train.precision: this processor has no bf16 and imitates it, several times slower than fp32; add "
-                 "train.precision=fp32 to the command")  # fmt: skip
+                 "train.precision=fast to the command")  # fmt: skip
     return name
 
 
 def _computes_bf16():
-    """Whether oneDNN, which computes convolutions on a CPU, finds instructions for bf16 (AVX-512 or newer on x86)."""
-    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    """Whether this processor has instructions for bf16: those of AVX-512, or AMX."""
+    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
