@@ -26,7 +26,7 @@ def spool(path, what):
     if name in _spooled:
         return
     try:
-        with open(path, "rb", buffering=0) as pipe:
+        with open(path, "rb", buffering=0, opener=_not_controlled) as pipe:
             if pipe.isatty():
                 raise InputError(f"{path}: is a terminal; {what} comes from a file or a pipe")
             place, kept = _temporary()
@@ -39,6 +39,11 @@ def spool(path, what):
     if not size:
         raise InputError(f"{path}: the pipe is empty ({what})")
     _spooled[name] = place, kept
+
+
+def _not_controlled(path, flags):
+    """Open a path; a terminal does not become that of a process that leads its session, which would end with it."""
+    return os.open(path, flags | getattr(os, "O_NOCTTY", 0))
 
 
 def _temporary():

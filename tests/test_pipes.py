@@ -110,3 +110,12 @@ def test_what_is_refused(tmp_path, monkeypatch):
     finally:
         os.close(leader)
         os.close(follower)
+
+
+def test_a_terminal_that_is_refused_does_not_end_a_program_without_one():
+    """A program that leads its session, as a container's first one does, survives the end of a terminal that it was given."""
+    code = "import os; from common.errors import InputError; from common.pipes import spool\n"
+    code += "leader, follower = os.openpty()\ntry:\n    spool(os.ttyname(follower), 'audio')\nexcept InputError:\n    pass\n"
+    code += "os.close(leader)\nos.close(follower)\nprint('alive')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, start_new_session=True)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
