@@ -39,12 +39,14 @@ def bench_of(**options):
     return Bench("part", "cpu", None, write=lambda _line: None, **options)
 
 
+@pytest.mark.slow
 def test_a_quick_run_on_the_cpu_finds_nothing_wrong(quick):
     code, result = quick
     bad = [line for line in result["lines"] if line["state"] not in (OK, LEFT_OUT)]
     assert not bad and code is None
 
 
+@pytest.mark.slow
 def test_a_quick_run_reaches_every_part_and_every_network(quick):
     lines = quick[1]["lines"]
     assert {line["part"] for line in lines} == set(runner.PARTS)
@@ -53,6 +55,7 @@ def test_a_quick_run_reaches_every_part_and_every_network(quick):
     assert quick[1]["machine"]["torch"] == torch.__version__
 
 
+@pytest.mark.slow
 def test_on_the_cpu_a_resumed_run_and_an_unbroken_one_have_equal_losses(quick):
     found = {line["name"]: line for line in quick[1]["lines"] if line["part"] == "training"}
     for name in training.QUICK:

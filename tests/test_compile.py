@@ -44,6 +44,7 @@ def test_the_generator_with_gate_and_modules_is_one_graph_for_all_batches():
     assert counter.frame_count == 1, "compiled anew for other labels"
 
 
+@pytest.mark.slow
 def test_a_run_compiles_its_network_once(small_corpus, tmp_path):
     run = family_run("sto", small_corpus, make_expert(tmp_path), tmp_path, "train.precision=bf16", "train.steps=3")
     counter = CompileCounter()

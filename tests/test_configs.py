@@ -253,6 +253,7 @@ def test_every_config_has_its_losses_listed():
     assert set(LOSSES_OF) == {path.stem for path in CONFIGS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=stem)
 def test_a_config_builds_validates_and_does_a_step(path, stage, tmp_path, one_step):
     job = Run(load_config(path, lighten(load_config(path), stage, tmp_path)))

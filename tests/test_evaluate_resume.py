@@ -217,6 +217,7 @@ def portraits(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_the_table_of_one(portraits, tmp_path):
     alone = arguments_of(portraits, tmp_path / "one")
     assert run(*alone) == 0

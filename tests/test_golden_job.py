@@ -17,6 +17,8 @@ from common.cli import run
 from metrics.formulas.correlation import pearson
 from tests.synthetic import make_talking_head
 
+pytestmark = pytest.mark.slow
+
 CLIPS, SECONDS, STEPS = 4, 5.0, 150
 
 

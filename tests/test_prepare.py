@@ -265,6 +265,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_clip_that_crashes_and_going_on_after_the_run_was_killed(head, tmp_path, capsys):
     root, out = tmp_path / "root", tmp_path / "out"
     root.mkdir()

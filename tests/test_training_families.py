@@ -8,6 +8,8 @@ import pytest
 from tests.families_kit import FAMILIES, family_config, make_expert
 from tests.forks_kit import run_ranks
 
+pytestmark = pytest.mark.slow
+
 ALIKE = {"wav2lip", "expert_classic", "tcsc", "sto_other", "demo", "lip_landmarks"}  # less of the same than others
 TRIED = [name for name in FAMILIES if name not in ALIKE]
 MORE = {  # what families do beside their usual step

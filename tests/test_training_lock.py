@@ -117,6 +117,7 @@ def test_a_file_system_without_locks_is_said_and_not_in_the_way(tmp_path, monkey
         RunLock(tmp_path).__enter__()
 
 
+@pytest.mark.slow
 def test_all_processes_of_a_second_run_end_with_one_message(write_config, tmp_path):
     folder = tmp_path / "runs" / "try"
     path = write_config()
@@ -127,6 +128,7 @@ def test_all_processes_of_a_second_run_end_with_one_message(write_config, tmp_pa
     assert "going on" not in told and 'train.py", line' not in told  # the stack trace of torchrun names its own files
 
 
+@pytest.mark.slow
 def test_a_second_run_leaves_the_folder_of_the_first_alone(write_config, tmp_path, capsys):
     """The first has two processes, of which one holds the lock; after a kill -9 of that one its loader's worker may live on."""
     folder = tmp_path / "runs" / "try"

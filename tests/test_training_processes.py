@@ -17,6 +17,8 @@ from training.config import load_config
 from training.loop import steps_left, train
 from training.run import Run
 
+pytestmark = pytest.mark.slow
+
 ADVERSARIAL = {
     "l1": {"weight": "rest"},
     "adversarial": {"weight": 0.07, "discriminator": "conditional", "width": 0.25},

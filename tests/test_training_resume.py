@@ -67,6 +67,7 @@ def test_resumed_run_equals_an_unbroken_one_to_the_last_bit(write_config, capsys
         load_checkpoint(whole.folder / "checkpoint.pt")
 
 
+@pytest.mark.slow
 def test_ten_kills_leave_no_trace(write_config, tmp_path):
     settings = {"train": {"steps": 60, "validate_every": 12, "checkpoint_every": 3, "log_every": 1, "keep": 2}}
     path = write_config(**settings)
