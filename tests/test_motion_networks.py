@@ -1,5 +1,6 @@
 """The network of PC-AVS: its stages, its layers against the published formulas, CRA and STAC, mistakes, files of weights."""
 
+import cv2
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,8 @@ from models.motion import Identity, TwoScaleDiscriminator
 from models.motion.action import PoseAction, change_in_time, drawn_shares, mixed_in_time, partners
 from models.motion.modulated import ModulatedConv, Upsample, blur_kernel
 from models.motion.portrait import MovedPortrait, moved
+from tests.conftest import ROOT
+from tests.inference_kit import portrait
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.parts import build_network
 
@@ -280,3 +283,15 @@ def test_shares_are_drawn_from_the_beta_distribution():
     shares = drawn_shares(20000, torch.device("cpu"))
     assert 0 <= shares.min() and shares.max() <= 1
     assert shares.mean() == pytest.approx(0.5, abs=0.01) and shares.var() == pytest.approx(1 / 5.6, abs=0.004)
+
+
+@torch.inference_mode()
+def test_the_released_network_keeps_a_portrait_and_names_nobody():
+    found = load_checkpoint(ROOT / "checkpoints" / "motion_all.safetensors", expect="pcavs")
+    model, face = found.model, torch.from_numpy(cv2.resize(portrait(), (112, 112), interpolation=cv2.INTER_AREA))
+    face = face.permute(2, 0, 1)[None].float() / 255
+    identity, features = model.identify(face), model.watch(face)
+    drawn = model.paint(identity, model.mouth(features), model.pose(features))
+    assert (drawn - face).abs().mean() < 0.06
+    assert (identity.landmarks[0, 30] - torch.tensor([0.0, 0.02])).abs().max() < 0.05, "the tip of the nose"
+    assert "people" not in found.config["data"] and not model.people
