@@ -12,7 +12,7 @@ export PYTHON PIP_FLAGS
 help:
 	@echo "make demo   a talking video from the sample face and the sample speech, and a contact sheet of it"
 	@echo "make test   the tests, but for the slow ones"
-	@echo "make test_slow   the slow ones: runs that are killed, several processes, every size; .ci/run runs both"
+	@echo "make test_slow   the slow ones; .ci/run runs both"
 	@echo "make lint   ruff"
 	@echo "make setup  only the virtual environment: $(VENV)"
 	@echo "make clean  remove results/demo and caches; keeps $(VENV)"

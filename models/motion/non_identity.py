@@ -47,7 +47,7 @@ class Trunk(Heatmaps):
 
 
 class PoseReading(nn.Module):
-    """Heatmaps -> features of the pose, which cannot tell the mouth: (N, 68, S / 4, S / 4) float -> (N, 512) float, width 1.
+    """Heatmaps -> features of the pose, which tell little of the mouth: (N, 68, S / 4, S / 4) float -> (N, 512) float, width 1.
 
     Ours. One linear layer reads the places of the landmarks that go with the head: none of the mouth, none of the chin.
 
