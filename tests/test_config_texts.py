@@ -32,6 +32,10 @@ def test_a_config_is_laid_over_its_bases(write):
     assert config["optim"]["betas"] == [0.5, 0.9] and config["name"] == "top"
     over = load_config(write(low=below), ["losses.laplacian=null", "losses.l1.weight=0.5"])
     assert over["losses"] == {"l1": {"weight": 0.5, "gradient": 1}}
+    parts = "optim: {lr: 1.0e-3, parts: {audio_encoder: {lr: 1.0e-5}, face_encoder: {lr: 2.0e-5}}}\n"
+    apart = load_config(write(parts=parts, top="base: parts.yaml\noptim: {parts: {audio_encoder: null}}\n"))
+    assert list(apart["optim"]["parts"]) == ["face_encoder"]
+    assert load_config(write(parts=parts), ["optim.parts.face_encoder=null"])["optim"]["parts"].keys() == {"audio_encoder"}
     again = load_config(write(middle=middle, back="base: middle.yaml\nlosses: {laplacian: {weight: 0.2}}\n"))
     assert again["losses"]["laplacian"] == {"weight": 0.2}
 
@@ -55,11 +59,15 @@ def test_mistakes_in_a_base_name_the_file_or_the_key(write, texts, words):
     assert all(word in str(error.value) for word in words), error.value
 
 
-@pytest.mark.parametrize("overrides", [[], ["losses.temporal_lpi=null"]], ids=["in a file", "in an override"])
-def test_a_null_that_takes_nothing_away_is_refused(write, overrides):
-    top = "base: low.yaml\n" + ("" if overrides else "losses: {temporal_lpi: null}\n")
-    with pytest.raises(InputError, match="temporal_lpi"):
-        load_config(write(low="losses: {l1: {weight: rest}, temporal_lip: {weight: 0.1}}\n", top=top), overrides)
+@pytest.mark.parametrize("override", [False, True], ids=["in a file", "in an override"])
+@pytest.mark.parametrize("section", ["losses", "optim.parts"])
+def test_a_null_that_takes_nothing_away_is_refused(write, section, override):
+    named = "parts: {audio_encoder: {lr: 1.0e-5}}" if section == "optim.parts" else "temporal_lip: {weight: 0.1}"
+    wrong, head = ("audio_encodr", "parts: {audio_encodr: null}") if "parts" in named else ("temporal_lpi", "temporal_lpi: null")
+    top = "base: low.yaml\n" + ("" if override else f"{section.split('.')[0]}: {{{head}}}\n")
+    with pytest.raises(InputError, match=f"{wrong}.*did you mean") as error:
+        load_config(write(low=f"{section.split('.')[0]}: {{{named}}}\n", top=top), [f"{section}.{wrong}=null"] * override)
+    assert "to take away" in str(error.value)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -14,6 +14,7 @@ from models.motion.portrait import MovedPortrait, moved
 from tests.conftest import ROOT
 from tests.inference_kit import portrait
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.config.loading import load_config
 from training.parts import build_network
 
 SMALL = {"name": "pcavs", "face_size": 64, "width": 0.125}
@@ -181,11 +182,30 @@ def test_movements_act_as_a_group():
     action, codes = PoseAction(3), torch.randn(2, 4, 3)
     view = torch.tensor([[0.2, -0.1, 0.3, 0.4]]).repeat(2, 1)
     assert torch.equal(action(codes, view), codes)  # at first
-    torch.nn.init.normal_(action.generators, std=0.5)
+    torch.nn.init.normal_(action.generators, std=0.2)
     moved = action(codes, view)
     assert (moved - codes).abs().max() > 0.05
     torch.testing.assert_close(action(moved, -view), codes, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(action(moved, view), action(codes, 2 * view), rtol=1e-4, atol=1e-4)
+
+
+def test_the_action_of_movements_is_learned_in_the_steps_of_the_small_form():
+    """Codes as widely spread as those of the small form, which a movement of its views moves by twice their spread."""
+    rate = load_config(ROOT / "configs/motion_small.yaml")["optim"]["parts"]["pose_action"]["lr"]
+    generator = torch.Generator().manual_seed(0)
+    direction = 6 * torch.randn(4, 3, generator=generator)
+    action, spans = PoseAction(3), torch.tensor([0.1, 0.1, 0.1, 0.2])
+    optimiser, errors = torch.optim.AdamW(action.parameters(), rate, weight_decay=0), []
+    for step in range(100):
+        optimiser.param_groups[0]["lr"] = rate * (1 - step / 100)
+        codes = 4 * torch.randn(4, 8, 3, generator=generator)
+        view = (2 * torch.rand(4, 4, generator=generator) - 1) * spans
+        moved = codes + (view / 0.1 @ direction)[:, None]
+        errors.append((action(codes, view) - moved).abs().mean() / (moved - codes).abs().mean())
+        optimiser.zero_grad()
+        errors[-1].backward()
+        optimiser.step()
+    assert errors[0] > 0.9 and sum(errors[-10:]) / 10 < 0.3
 
 
 def test_codes_follow_a_change_of_time():

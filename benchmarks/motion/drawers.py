@@ -71,13 +71,14 @@ class MotionDrawer:
         relative: the pose is the portrait's, changed as that of the giver changes from its frame whose code is nearest to the
             portrait's; as pipeline.drivers.motion does it. Otherwise pose codes are the giver's (published).
         gain: how strong the mouth features are drawn; smoothing: sigma of a Gaussian over the pose codes in time, frames.
+        amplitude: how far the pose moves from the portrait's; only with `relative`.
     """
 
     hears = True
 
-    def __init__(self, tested, *, relative=False, gain=1.0, smoothing=0.0):
+    def __init__(self, tested, *, relative=False, gain=1.0, smoothing=0.0, amplitude=1.0):
         self.tested, self.name, self.relative = tested, tested.name, relative
-        self.gain, self.smoothing = gain, smoothing
+        self.gain, self.smoothing, self.amplitude = gain, smoothing, amplitude
 
     @torch.inference_mode()
     def draw(self, scene):
@@ -102,4 +103,4 @@ class MotionDrawer:
         if not self.relative:
             return codes
         own = model.pose(watch(model, scene.picture[None]))[0].float()
-        return own + codes - codes[(codes - own).square().sum(1).argmin()]
+        return own + self.amplitude * (codes - codes[(codes - own).square().sum(1).argmin()])

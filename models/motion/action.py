@@ -6,6 +6,8 @@ from torch import nn
 from models.precision import outside_autocast
 
 VIEW = 4  # numbers of a similarity: dx, dy, log scale, roll
+UNIT = 0.1  # of each: what is read as 1, so that the generators are about as large as the codes that they move
+LINEAR = 0.1  # what counts of a generator's linear part, whose error is multiplied by every number of a code
 FARTHEST = 3  # frames between two moments that are mixed
 SHARE = 0.2  # both parameters of the Beta distribution of the share
 RATES = (1.0, 0.8, 1.25, -1.0)  # of the pose in time; -1: reversed
@@ -44,9 +46,11 @@ def change_in_time(codes, offset, rate):
 class PoseAction(nn.Module):
     """How a similarity of the picture changes a pose code: a learned representation of the group of similarities (inferred).
 
-    A pose code p is moved by the affine map exp(dx G1 + dy G2 + s G3 + roll G4), with learned generators G. So no movement
-    changes nothing, a movement and its inverse cancel, and a movement done twice is the map applied twice. The generators
-    start at 0: at first every movement is expected to change nothing.
+    A pose code p is moved by the affine map exp((dx G1 + dy G2 + s G3 + roll G4) / 0.1), with learned generators G. So no
+    movement changes nothing, a movement and its inverse cancel, and a movement done twice is the map applied twice. The
+    generators start at 0: at first every movement is expected to change nothing. What they add to a code must become a few
+    times as large as the codes are widely spread, so they learn at a rate of their own, see configs/motion.yaml; their linear
+    part counts a tenth, so that it learns more slowly (ours).
 
     Args:
         pose: P, numbers of a pose code.
@@ -66,7 +70,8 @@ class PoseAction(nn.Module):
             (B, T, P) float32.
         """
         with outside_autocast(codes.device):
-            rows = torch.einsum("bi,ipq->bpq", view.float(), self.generators.float())
+            generators = torch.cat([LINEAR * self.generators[..., :-1], self.generators[..., -1:]], -1).float()
+            rows = torch.einsum("bi,ipq->bpq", view.float() / UNIT, generators)
             moved = torch.matrix_exp(nn.functional.pad(rows, (0, 0, 0, 1)))  # the last row of an affine map's generator is 0
             return codes.float() @ moved[:, :-1, :-1].transpose(1, 2) + moved[:, None, :-1, -1]
 

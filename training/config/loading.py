@@ -8,6 +8,7 @@ from common.suggest import refuse_unknown
 from training.config.settings import CONFIG
 from training.config.yaml_text import parse_yaml, read_yaml
 
+NAMED = {("losses",): "loss", ("optim", "parts"): "part"}  # sections whose entries the user names; null takes one away
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"  # they come with the code, in the checkout and in the package
 
 
@@ -17,7 +18,7 @@ def load_config(path, overrides=()):
     Args:
         path: YAML file, UTF-8; configs/NAME.yaml, where the current folder has none, is the one that comes with the code.
             Its key `base` names another one beside it, over which it is laid: sections key by key, lists and values whole; a
-            loss that is null is taken away.
+            loss, or a part of `optim.parts`, that is null is taken away.
         overrides: strings "key.sub=value"; the value is read as YAML.
 
     Returns:
@@ -34,8 +35,10 @@ def load_config(path, overrides=()):
         _apply_override(given, override)
     if isinstance(given.get("data"), dict) and "batch" in given["data"]:
         raise InputError("data.batch: is called train.batch_size now")
-    if isinstance(given.get("losses"), dict):
-        given["losses"] = {name: options for name, options in given["losses"].items() if options is not None}
+    for section in NAMED:
+        entries = _entries(given, section)
+        for name in [name for name, options in entries.items() if options is None]:
+            del entries[name]
     if given.get("name") is None:
         given["name"] = path.stem
     return CONFIG.read(given, "")
@@ -100,16 +103,24 @@ def _with_bases(path, above):
         raise InputError(f"base: {shown(base)} must be the name of a config beside {path}")
     below = {} if base is None else _with_bases(path.parent / base, (*above, path))
     below.pop("name", None)
-    _require_taken_away(given.get("losses"), below.get("losses"), path)
+    for section in NAMED:
+        _require_taken_away(section, _entries(given, section), _entries(below, section), path)
     return _laid_over(below, given)
 
 
-def _require_taken_away(losses, below, where):
-    """InputError for a loss that is null where there is none to take away: misspelt, it would stay in."""
-    present = [name for name, options in below.items() if options is not None] if isinstance(below, dict) else []
-    for name, options in losses.items() if isinstance(losses, dict) else ():
+def _entries(given, section):
+    """The entries of a section of NAMED, {} where there are none."""
+    for key in section:
+        given = given.get(key) if isinstance(given, dict) else None
+    return given if isinstance(given, dict) else {}
+
+
+def _require_taken_away(section, entries, below, where):
+    """InputError for an entry that is null where there is none to take away: misspelt, it would stay in."""
+    present = [name for name, options in below.items() if options is not None]
+    for name, options in entries.items():
         if options is None:
-            refuse_unknown([name], present or ["none"], f"loss to take away (null in {where})")
+            refuse_unknown([name], present or ["none"], f"{NAMED[section]} to take away (null in {where})")
 
 
 def _laid_over(below, given):
@@ -132,6 +143,6 @@ def _apply_override(given, override):
         if not isinstance(node, dict):
             raise InputError(f"{shown(override)}: {name} is a value, not a section")
     value = parse_yaml(text, shown(override))
-    if parents == ["losses"]:
-        _require_taken_away({last: value}, node, shown(override))
+    if tuple(parents) in NAMED:
+        _require_taken_away(tuple(parents), {last: value}, node, shown(override))
     node[last] = value

@@ -123,7 +123,7 @@ _optim = Section({
     **_optimiser(1e-4, [0.9, 0.999], 100),
     "schedule": Choice("constant", ("constant", "cosine"), "of the rate; cosine: down to 2 % at `train.steps`"),
     "parts": Named(_part, "part", "rates of single parts of the network, such as `{face_decoder: {lr: 1e-5}}`; what a part "
-                   "does not say is that of `optim`"),
+                   "does not say is that of `optim`; null takes away a part of the base"),
 }, rule=_complete_parts)  # fmt: skip
 
 _start = Section({"checkpoint": _path, "parts": ListOf(_text, None, least=1)})
