@@ -341,6 +341,24 @@ def test_a_stage_that_lacks_an_output_is_refused(name):
         build_criterion({name: {"weight": 1.0}}, Setting(model=SimpleNamespace(gives=("identity_people",), stage="identity")))
 
 
+def test_the_shape_of_movements_counts_beside_their_mean():
+    """By hand: where the face lies counts once; one brow that moves against the head counts more; an unknown landmark never."""
+    plain, shaped = PortraitMoves(face_size=100), PortraitMoves(shape=2.0, face_size=100)
+    batch = {"landmarks": torch.zeros(1, 1, 68, 2), "identity_landmarks": torch.zeros(1, 68, 2)}
+    batch["landmarks"][0, 0, 20] = math.nan
+    still, aside = torch.zeros(1, 1, 68, 2), torch.full((1, 1, 68, 2), 0.1)
+    aside[0, 0, 20] = 5.0  # not known
+    for moves in (aside, aside.negative()):
+        value = float(shaped({"audio_moves": moves, "video_moves": still}, batch))
+        assert value == pytest.approx(0.2, rel=1e-5) == float(plain({"audio_moves": moves, "video_moves": still}, batch))
+    brow = still.clone()
+    brow[0, 0, 17, 0] = 0.3
+    mean = 0.3 / 30  # 31 landmarks of the head, one of them not known
+    against = (0.3 - mean + 66 * mean) / 67
+    found = float(shaped({"audio_moves": brow, "video_moves": still}, batch))
+    assert found == pytest.approx(0.3 / 67 + 2 * against, rel=1e-5)
+
+
 def test_movements_of_a_portrait_are_those_to_the_frames():
     """By hand: two frames, one landmark unknown, the mouth counting more."""
     term = PortraitMoves(mouth=4.0, face_size=100)

@@ -8,6 +8,8 @@ from losses.davs.parts import model_giving
 from losses.term import Term
 from models.fan import LANDMARKS
 
+HEAD = slice(17, 48)  # brows, nose, eyes
+
 
 class PortraitMoves(Term):
     """Mean distance of the movements that are found for the portrait's landmarks, and those to the landmarks of the frames.
@@ -18,16 +20,19 @@ class PortraitMoves(Term):
 
     Args:
         mouth: weight of each of the 20 points of the mouth; those of the others are 1, and the mean is over all weights.
+        shape: how much is added of the same distance between movements without their mean over the landmarks that go with the
+            head (brows, nose, eyes). Where the face lies in the crop moves all landmarks alike, and by far more than a head
+            that turns moves them against each other.
     """
 
     needs = ("landmarks", "identity_landmarks")
     reads = ("audio_moves", "video_moves")
     made = ("face_size",)
-    ranges = {"mouth": Number(REQUIRED, 0, 1000)}
+    ranges = {"mouth": Number(REQUIRED, 0, 1000), "shape": Number(REQUIRED, 0, 1000)}
 
-    def __init__(self, mouth=1.0, face_size=112):
+    def __init__(self, mouth=1.0, shape=0.0, face_size=112):
         super().__init__()
-        self.face_size = face_size
+        self.face_size, self.shape = face_size, float(shape)
         weights = torch.ones(LANDMARKS)
         weights[MOUTH] = float(mouth)
         self.register_buffer("weights", weights / weights.mean())
@@ -61,4 +66,11 @@ class PortraitMoves(Term):
         wanted, known = self._wanted(batch)
         wanted, weights = torch.where(known[..., None], wanted, 0.0), self.weights * known
         total = weights.sum().clamp_min(1)
-        return sum(((outputs[name] - wanted).abs().sum(-1) * weights).sum() / total for name in self.reads)
+        apart = [outputs[name] - wanted for name in self.reads]
+        value = sum((one.abs().sum(-1) * weights).sum() for one in apart)
+        if self.shape:
+            head = known[..., HEAD, None].float()
+            for one in apart:
+                mean = (one[:, :, HEAD] * head).sum(2, keepdim=True) / head.sum(2, keepdim=True).clamp_min(1)
+                value = value + self.shape * ((one - mean).abs().sum(-1) * weights).sum()
+        return value / total
