@@ -1,15 +1,19 @@
 """The network of PC-AVS: its stages, its layers against the published formulas, CRA and STAC, mistakes, files of weights."""
 
 import cv2
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from common.errors import InputError
+from faces.landmarks import CANONICAL_JAW, JAW, MEAN_FACE, MIRROR, STABLE
+from metrics.formulas.head_pose import MEAN_HEAD
 from models import build_model
 from models.motion import Identity, TwoScaleDiscriminator
 from models.motion.action import PoseAction, change_in_time, drawn_shares, mixed_in_time, partners
 from models.motion.modulated import ModulatedConv, Upsample, blur_kernel
+from models.motion.mover import Mover
 from models.motion.portrait import MovedPortrait, moved
 from tests.conftest import ROOT
 from tests.inference_kit import portrait
@@ -133,12 +137,37 @@ def test_a_generator_that_moves_the_portrait_begins_with_the_portrait():
     own = torch.cat([model.mouth_code(model.mouth(features)), model.pose(features)], 1)
     torch.testing.assert_close(identity.codes, own)
     model.generator.portrait.cover.bias.data.fill_(1e4)  # the portrait covers all
-    torch.nn.init.normal_(model.mover.read[2].weight, std=0.1)
+    torch.nn.init.normal_(model.mover.mouth[2].weight, std=0.1)
     drawn = model.draw(identity, own[:, :52], own[:, 52:])  # its own codes leave it as it is
     torch.testing.assert_close(drawn, faces, rtol=0, atol=1e-5)
     one = identity.each(lambda values: values[:1])
     drawn = model.draw(one, own[:, :52] + 1, own[:, 52:])
     assert (drawn - faces[:1]).abs().mean() > 1e-3
+
+
+def test_the_pose_moves_a_head_and_the_mouth_moves_lips_and_chin():
+    torch.manual_seed(0)
+    mover = Mover(20, 4)
+    own, codes = torch.randn(3, 20), torch.randn(3, 20)
+    assert not mover(own, codes).any()  # at first
+    for reader in (mover.head, mover.mouth):
+        torch.nn.init.normal_(reader[2].weight)
+    assert not mover(own, own).any()
+    head = mover(own, torch.cat([own[:, :16], codes[:, 16:]], 1)).detach().numpy()
+    shape = np.pad(MEAN_FACE, ((0, 0), (0, 1)), constant_values=1)
+    for moves in head:  # the rest is what no affine map of the mean head does
+        found, *_ = np.linalg.lstsq(shape, moves, rcond=None)
+        np.testing.assert_allclose(shape @ found, moves, atol=1e-5 * np.abs(moves).max())
+    mouth = mover(own, torch.cat([codes[:, :16], own[:, 16:]], 1))
+    moved = mouth.abs().sum((0, 2)).nonzero().flatten().tolist()
+    assert moved == [*range(4, 13), *range(48, 68)]
+    torch.testing.assert_close(mover(own, codes), mouth + torch.from_numpy(head))
+
+
+def test_the_mean_face_is_the_mean_head():
+    np.testing.assert_allclose(MEAN_FACE[list(STABLE)], MEAN_HEAD, atol=0.07)
+    np.testing.assert_allclose(MEAN_FACE[list(MIRROR)] * [-1, 1, 1], MEAN_FACE, atol=1e-9)
+    np.testing.assert_allclose(MEAN_FACE[JAW, :2], CANONICAL_JAW, atol=0.07)
 
 
 @torch.inference_mode()

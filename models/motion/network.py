@@ -121,7 +121,7 @@ class PcAvs(Network):
             self.audio_encoder = AudioEncoder(width)
             self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
         if told and moves_portrait:
-            self.mover = Mover(scaled(FEATURE, width))
+            self.mover = Mover(scaled(FEATURE, width), pose)
         if draws:
             style = self.identity_encoder.model.channels + scaled(FEATURE, width)
             self.generator = Generator(face_size, width, style, moves_portrait)
