@@ -59,7 +59,8 @@ class PcAvs(Network):
         reads_lips: a reader finds the movements of the lips in the mouth features of sound and of video (ours), for losses such
             as `lip_coefficients`; from stage "speech" on.
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
-            what it draws (ours); the trunk must have learned landmarks.
+            what it draws (ours); the trunk must have learned landmarks. It is told how the codes differ from the portrait's,
+            as codes themselves tell it which of the people that train it draws.
         normed_codes: codes are read of features without mean and with unit spread (ours).
         own_pose: the pose is read in the places of the landmarks that go with the head, those of mouth and chin left out, so
             that it tells little of the mouth (ours).
@@ -247,7 +248,9 @@ class PcAvs(Network):
         """As `paint`, from (N, M - P) float mouth codes."""
         who = identity.each(lambda one: one.expand(len(pose), *one.shape[1:]))
         codes = torch.cat([mouth_codes.float(), pose.float()], 1)
-        return self.generator(who, codes, None if self.mover is None else self.mover(who.codes, codes))
+        if self.mover is None:
+            return self.generator(who, codes)
+        return self.generator(who, codes - who.codes, self.mover(who.codes, codes))
 
     # --- training ---------------------------------------------------------------------------------------------------------
 
