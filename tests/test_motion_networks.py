@@ -150,14 +150,17 @@ def test_the_pose_moves_a_head_and_the_mouth_moves_lips_and_chin():
     mover = Mover(20, 4)
     own, codes = torch.randn(3, 20), torch.randn(3, 20)
     assert not mover(own, codes).any()  # at first
-    for reader in (mover.head, mover.mouth):
-        torch.nn.init.normal_(reader[2].weight)
+    for layer in (mover.head, mover.mouth[2]):
+        torch.nn.init.normal_(layer.weight)
     assert not mover(own, own).any()
     head = mover(own, torch.cat([own[:, :16], codes[:, 16:]], 1)).detach().numpy()
     shape = np.pad(MEAN_FACE, ((0, 0), (0, 1)), constant_values=1)
     for moves in head:  # the rest is what no affine map of the mean head does
         found, *_ = np.linalg.lstsq(shape, moves, rcond=None)
         np.testing.assert_allclose(shape @ found, moves, atol=1e-5 * np.abs(moves).max())
+    other = torch.randn(3, 20)  # somebody else, whose pose changes alike
+    likewise = mover(other, torch.cat([other[:, :16], other[:, 16:] + codes[:, 16:] - own[:, 16:]], 1))
+    torch.testing.assert_close(likewise, torch.from_numpy(head), rtol=1e-4, atol=1e-5)
     mouth = mover(own, torch.cat([codes[:, :16], own[:, 16:]], 1))
     moved = mouth.abs().sum((0, 2)).nonzero().flatten().tolist()
     assert moved == [*range(4, 13), *range(48, 68)]

@@ -18,7 +18,8 @@ class Mover(nn.Module):
     """Codes -> movements of the portrait's landmarks, 0 where the codes are its own.
 
     The pose moves them as an affine map of a mean head in three dimensions moves its landmarks in the picture: a head that
-    turns, nears and shifts, and no mouth that opens. The mouth moves chin and mouth against that head.
+    turns, nears and shifts, and no mouth that opens. That map is linear in how the pose codes differ, so that another person's
+    head moves the portrait as it moves itself. The mouth moves chin and mouth against that head.
 
     Args:
         codes: M, numbers in the codes of mouth and pose together; pose: P, those of the pose, which come last.
@@ -27,7 +28,10 @@ class Mover(nn.Module):
     def __init__(self, codes, pose):
         super().__init__()
         self.numbers = codes - pose, pose
-        self.head, self.mouth = _reader(pose, 2 * 4), _reader(codes - pose, 2 * LOWER)
+        self.head = nn.Linear(pose, 2 * 4, bias=False)
+        self.mouth = nn.Sequential(nn.Linear(2 * (codes - pose), HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * LOWER))
+        for layer in (self.head, self.mouth[2]):
+            nn.init.zeros_(layer.weight)
         face = np.pad(MEAN_FACE - MEAN_FACE.mean(0), ((0, 0), (0, 1)), constant_values=1)
         self.register_buffer("face", torch.tensor(face, dtype=torch.float32))
 
@@ -35,8 +39,10 @@ class Mover(nn.Module):
         """(N, M) float codes of the portraits, (N, M) float codes -> (N, 68, 2) float32, right and down, half sides."""
         (own_mouth, own_pose), (mouth, pose) = (one.split(self.numbers, -1) for one in (own, codes))
         with outside_autocast(codes.device):
-            head = _changed(self.head, own_pose, pose).unflatten(-1, (2, 4)) @ self.face.float().T  # (..., 2, 68)
-        lower = _changed(self.mouth, own_mouth, mouth).unflatten(-1, (2, LOWER))
+            change = (pose.float() - own_pose.float()) @ self.head.weight.float().T
+            head = change.unflatten(-1, (2, 4)) @ self.face.float().T  # (..., 2, 68)
+        there, here = (torch.cat([one, own_mouth], -1).to(self.mouth[0].weight.dtype) for one in (mouth, own_mouth))
+        lower = (self.mouth(there).float() - self.mouth(here).float()).unflatten(-1, (2, LOWER))
         chin, lips = lower.tensor_split([CHIN.stop - CHIN.start], -1)
         moved = head + _placed(chin, CHIN) + _placed(lips, MOUTH)
         return STEP * moved.transpose(-1, -2)
@@ -46,14 +52,3 @@ def _placed(moves, part):
     """(..., n) for some landmarks in a row -> (..., 68), 0 for the others."""
     return nn.functional.pad(moves, (part.start, LANDMARKS - part.stop))
 
-
-def _reader(codes, outputs):
-    layers = nn.Sequential(nn.Linear(2 * codes, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs))
-    nn.init.zeros_(layers[2].weight)
-    return layers
-
-
-def _changed(reader, own, codes):
-    """What is read of codes beside the portrait's, less what is read of the portrait's own: float32."""
-    there, here = (reader(torch.cat([one, own], -1).to(reader[0].weight.dtype)).float() for one in (codes, own))
-    return there - here
