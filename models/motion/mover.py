@@ -9,7 +9,7 @@ from models.fan import LANDMARKS
 from models.precision import outside_autocast
 
 HIDDEN = 256  # numbers between codes and movements
-STEP = 0.05  # half sides: what of a movement is read as 1
+STEP, REACH = 0.05, 0.5  # half sides: what of a movement is read as 1, of the mouth and of the head
 CHIN = slice(4, 13)  # and the mouth: what the codes of the mouth move
 LOWER = CHIN.stop - CHIN.start + MOUTH.stop - MOUTH.start
 
@@ -44,8 +44,8 @@ class Mover(nn.Module):
         there, here = (torch.cat([one, own_mouth], -1).to(self.mouth[0].weight.dtype) for one in (mouth, own_mouth))
         lower = (self.mouth(there).float() - self.mouth(here).float()).unflatten(-1, (2, LOWER))
         chin, lips = lower.tensor_split([CHIN.stop - CHIN.start], -1)
-        moved = head + _placed(chin, CHIN) + _placed(lips, MOUTH)
-        return STEP * moved.transpose(-1, -2)
+        moved = REACH * head + STEP * (_placed(chin, CHIN) + _placed(lips, MOUTH))
+        return moved.transpose(-1, -2)
 
 
 def _placed(moves, part):
