@@ -1,15 +1,15 @@
 """How the landmarks of a portrait move, as codes of mouth and pose say (ours)."""
 
-import numpy as np
 import torch
 from torch import nn
 
-from faces.landmarks import MEAN_FACE, MOUTH
+from faces.landmarks import MOUTH
 from models.fan import LANDMARKS
+from models.motion.non_identity import AFFINE, READ_AS_1, centred_face
 from models.precision import outside_autocast
 
 HIDDEN = 256  # numbers between codes and movements
-STEP, REACH = 0.05, 0.5  # half sides: what of a movement is read as 1, of the mouth and of the head
+STEP = READ_AS_1  # half sides
 CHIN = slice(4, 13)  # and the mouth: what the codes of the mouth move
 LOWER = CHIN.stop - CHIN.start + MOUTH.stop - MOUTH.start
 
@@ -23,17 +23,19 @@ class Mover(nn.Module):
 
     Args:
         codes: M, numbers in the codes of mouth and pose together; pose: P, those of the pose, which come last.
+        affine: pose codes begin with such maps, as those of PoseReading do; the movement then begins with their change.
     """
 
-    def __init__(self, codes, pose):
+    def __init__(self, codes, pose, affine=False):
         super().__init__()
         self.numbers = codes - pose, pose
-        self.head = nn.Linear(pose, 2 * 4, bias=False)
+        self.head = nn.Linear(pose, AFFINE, bias=False)
         self.mouth = nn.Sequential(nn.Linear(2 * (codes - pose), HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * LOWER))
         for layer in (self.head, self.mouth[2]):
             nn.init.zeros_(layer.weight)
-        face = np.pad(MEAN_FACE - MEAN_FACE.mean(0), ((0, 0), (0, 1)), constant_values=1)
-        self.register_buffer("face", torch.tensor(face, dtype=torch.float32))
+        if affine:
+            nn.init.eye_(self.head.weight)
+        self.register_buffer("face", torch.tensor(centred_face(), dtype=torch.float32))
 
     def forward(self, own, codes):
         """(N, M) float codes of the portraits, (N, M) float codes -> (N, 68, 2) float32, right and down, half sides."""
@@ -44,8 +46,8 @@ class Mover(nn.Module):
         there, here = (torch.cat([one, own_mouth], -1).to(self.mouth[0].weight.dtype) for one in (mouth, own_mouth))
         lower = (self.mouth(there).float() - self.mouth(here).float()).unflatten(-1, (2, LOWER))
         chin, lips = lower.tensor_split([CHIN.stop - CHIN.start], -1)
-        moved = REACH * head + STEP * (_placed(chin, CHIN) + _placed(lips, MOUTH))
-        return moved.transpose(-1, -2)
+        moved = head + _placed(chin, CHIN) + _placed(lips, MOUTH)
+        return STEP * moved.transpose(-1, -2)
 
 
 def _placed(moves, part):

@@ -63,7 +63,7 @@ class PcAvs(Network):
             as codes themselves tell it which of the people that train it draws.
         normed_codes: codes are read of features without mean and with unit spread (ours).
         own_pose: the pose is read in the places of the landmarks that go with the head, those of mouth and chin left out, so
-            that it tells little of the mouth (ours).
+            that it tells little of the mouth; it begins with the affine map of a mean head (ours).
 
     Raises:
         InputError: a value that is not possible, or stage "pose" without moves_portrait.
@@ -122,7 +122,7 @@ class PcAvs(Network):
             self.audio_encoder = AudioEncoder(width)
             self.lip_reader = LipReader(scaled(FEATURE, width)) if reads_lips else None
         if told and moves_portrait:
-            self.mover = Mover(scaled(FEATURE, width), pose)
+            self.mover = Mover(scaled(FEATURE, width), pose, own_pose)
         if draws:
             style = self.identity_encoder.model.channels + scaled(FEATURE, width)
             self.generator = Generator(face_size, width, style, moves_portrait)

@@ -4,18 +4,21 @@ Layout and parameter names of the public code (arXiv 2104.11116) at face size 22
 that code makes, and on which no other part depends (`classifier`, `mouth_fc`), are left out. Written anew.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from faces.landmarks import MEAN_FACE
 from models.blocks import scaled
 from models.fan import LANDMARKS, Heatmaps
 from models.motion.use import as_in_use
 from models.precision import outside_autocast
 
 FEATURE = 512  # at width 1
-STIFF = slice(4), slice(13, 48)  # landmarks that go with the head: upper jaw line, brows, nose, eyes
-MOVED = 0.1  # half sides: what a place moves by is read as 1
+STIFF = [*range(4), *range(13, 48)]  # landmarks that go with the head: upper jaw line, brows, nose, eyes
+AFFINE = 2 * 4  # numbers of an affine map from a head in three dimensions to the picture
+READ_AS_1 = 0.05  # half sides, of these numbers
 SETTLED = 0.02  # weight of a batch in the running statistics of `normed_codes`
 
 
@@ -47,21 +50,36 @@ class Trunk(Heatmaps):
 
 
 class PoseReading(nn.Module):
-    """Heatmaps -> features of the pose, which tell little of the mouth: (N, 68, S / 4, S / 4) float -> (N, 512) float, width 1.
+    """Heatmaps -> pose codes, which tell nothing of the mouth: (N, 68, S / 4, S / 4) float -> (N, P) float.
 
-    Ours. One linear layer reads the places of the landmarks that go with the head: none of the mouth, none of the chin.
+    Ours. One linear layer reads the places of the landmarks that go with the head: none of the mouth, none of the chin. It
+    begins with the affine map that lays the mean head on these landmarks with the least squares of their distances: 4 numbers
+    of x, 4 of y, in units of 0.05 half sides. Codes beyond these 8 begin as 0.
 
     Args:
-        width: multiplies the features.
+        pose: P.
     """
 
-    def __init__(self, width):
+    def __init__(self, pose):
         super().__init__()
-        points = sum(len(range(LANDMARKS)[one]) for one in STIFF)
-        self.fc = nn.Linear(2 * points, scaled(FEATURE, width))
+        self.fc = nn.Linear(2 * len(STIFF), pose)
+        fit = np.linalg.pinv(centred_face()[STIFF]) / READ_AS_1  # (4, landmarks)
+        along_x, along_y = np.zeros((2, *fit.shape, 2))
+        along_x[..., 0] = along_y[..., 1] = fit
+        begin = np.concatenate([along_x, along_y]).reshape(AFFINE, -1)[:pose]
+        nn.init.zeros_(self.fc.bias)
+        nn.init.zeros_(self.fc.weight)
+        with torch.no_grad():
+            self.fc.weight[:AFFINE].copy_(torch.tensor(begin, dtype=torch.float32))
 
     def forward(self, heatmaps):
-        return self.fc(places(torch.cat([heatmaps[:, one] for one in STIFF], 1)).flatten(1).to(self.fc.weight.dtype) / MOVED)
+        found = places(torch.stack([heatmaps[:, one] for one in STIFF], 1))
+        return self.fc(found.flatten(1).to(self.fc.weight.dtype))
+
+
+def centred_face():
+    """(68, 4) float64: the mean face about its middle, and 1."""
+    return np.pad(MEAN_FACE - MEAN_FACE.mean(0), ((0, 0), (0, 1)), constant_values=1)
 
 
 class NonIdentityEncoder(nn.Module):
@@ -75,28 +93,30 @@ class NonIdentityEncoder(nn.Module):
         draws: there are codes of mouth and pose as well.
         normed_codes: what the codes are read of has no mean and unit spread (ours). What moves in a clip is a tenth of what is
             the same in all features, so that otherwise the generator hardly sees it in the first thousands of steps.
-        own_pose: the pose is read by PoseReading, in the places of landmarks; features are then those of the mouth and those of
-            the pose, twice as many.
+        own_pose: the pose is read by PoseReading, in the places of landmarks; features are then those of the mouth, and behind
+            them the pose code as it is.
     """
 
     def __init__(self, face_size=224, width=1.0, pose=12, people=0, read_frames=4, hears=True, draws=True, normed_codes=False,
                  own_pose=False):  # fmt: skip
         super().__init__()
-        size = scaled(FEATURE, width)
+        size = self.mouth_features = scaled(FEATURE, width)
         self.to_mouth = self.mouth_embed = self.to_headpose = self.headpose_embed = self.headpose_fc = None
         self.mouth_norm = self.sound_norm = self.pose_norm = None
         self.model = Trunk(face_size, width, hears)
         if hears:
             self.to_mouth = _head(size)
+        self.pose_reading = PoseReading(pose) if draws and own_pose else None
         if draws:
             self.mouth_embed = nn.Sequential(nn.ReLU(), _linear(size, size - pose))
+        if draws and not own_pose:
             self.to_headpose = _head(size)
             self.headpose_embed = nn.Sequential(nn.ReLU(), _linear(size, pose))
-        self.pose_reading = PoseReading(width) if draws and own_pose else None
         if draws and normed_codes:
-            self.mouth_norm, self.sound_norm, self.pose_norm = (
+            self.mouth_norm, self.sound_norm, pose_norm = (
                 nn.BatchNorm2d(size, affine=False, momentum=1.0) for _ in range(3)
             )
+            self.pose_norm = None if own_pose else pose_norm
         if draws and people and read_frames:
             self.headpose_fc = nn.Sequential(nn.ReLU(), nn.Linear(pose * read_frames, people))
 
@@ -109,20 +129,19 @@ class NonIdentityEncoder(nn.Module):
         return self.features(self.heatmaps(faces))
 
     def features(self, heatmaps):
-        """(N, 68, S / 4, S / 4) float -> (N, 512) float features, width 1; with `own_pose` (N, 1024)."""
-        if self.pose_reading is None:
-            return self.model.read(heatmaps)
-        pose = self.pose_reading(heatmaps)
-        return torch.cat([self.model.read(heatmaps), pose], 1)
+        """(N, 68, S / 4, S / 4) float -> (N, 512) float features, width 1; with `own_pose` (N, 512 + P)."""
+        mouth = self.model.read(heatmaps)
+        return mouth if self.pose_reading is None else torch.cat([mouth, self.pose_reading(heatmaps).to(mouth.dtype)], 1)
 
     def mouth_of(self, features):
         """(..., F) float features -> (..., M) float mouth features."""
-        return self.to_mouth(features if self.pose_reading is None else features.chunk(2, -1)[0])
+        return self.to_mouth(features[..., : self.mouth_features])
 
     def pose_of(self, features, window=False):
         """(N, F) float features -> (N, P) float pose codes; `window` as for `mouth_code_of`."""
-        seen = features if self.pose_reading is None else features.chunk(2, -1)[1]
-        return self.headpose_embed(self.to_headpose(_normed(self.pose_norm, seen, window)))
+        if self.pose_reading is not None:
+            return features[:, self.mouth_features :]
+        return self.headpose_embed(self.to_headpose(_normed(self.pose_norm, features, window)))
 
     def mouth_code_of(self, mouth, window=False):
         """(N, M) float mouth features -> (N, M - P) float mouth codes.
