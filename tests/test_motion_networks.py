@@ -14,6 +14,7 @@ from models.motion import Identity, TwoScaleDiscriminator
 from models.motion.action import PoseAction, change_in_time, drawn_shares, mixed_in_time, partners
 from models.motion.modulated import ModulatedConv, Upsample, blur_kernel
 from models.motion.mover import Mover
+from models.motion.non_identity import PoseReading, centred_face
 from models.motion.portrait import MovedPortrait, moved
 from tests.conftest import ROOT
 from tests.inference_kit import portrait
@@ -165,6 +166,24 @@ def test_the_pose_moves_a_head_and_the_mouth_moves_lips_and_chin():
     moved = mouth.abs().sum((0, 2)).nonzero().flatten().tolist()
     assert moved == [*range(4, 13), *range(48, 68)]
     torch.testing.assert_close(mover(own, codes), mouth + torch.from_numpy(head))
+
+
+def test_a_pose_of_its_own_begins_with_the_map_of_the_mean_head():
+    """A face whose landmarks move as an affine map moves the mean head: the codes give a portrait just these movements."""
+    generator = torch.Generator().manual_seed(0)
+    start = torch.tensor([[0.3, 0.0, 0.02, 0.1], [0.0, 0.3, 0.05, -0.1]])
+    maps = [start, start + 0.03 * torch.randn(2, 4, generator=generator)]
+    face = torch.from_numpy(centred_face()).float()
+    at = [face @ one.T for one in maps]  # (68, 2), half sides
+    side = (2 * torch.arange(56) + 1) / 56 - 1
+    heatmaps = [torch.exp(-((side - one[:, None, None, :1]) ** 2 + (side[:, None] - one[:, None, None, 1:]) ** 2).squeeze(1)
+                          .div(0.005)) for one in at]  # fmt: skip
+    codes = PoseReading(12)(torch.stack(heatmaps))
+    assert codes.shape == (2, 12) and not codes[:, 8:].any()
+    torch.testing.assert_close(codes[0, :8].view(2, 4), maps[0] / 0.05, rtol=0, atol=0.05)
+    whole = torch.cat([torch.zeros(2, 8), codes.detach()], 1)
+    moves = Mover(20, 12, affine=True)(whole[:1], whole[1:])[0]
+    torch.testing.assert_close(moves, at[1] - at[0], rtol=0, atol=3e-3)
 
 
 def test_the_mean_face_is_the_mean_head():
