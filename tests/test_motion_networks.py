@@ -1,5 +1,7 @@
 """The network of PC-AVS: its stages, its layers against the published formulas, CRA and STAC, mistakes, files of weights."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -206,12 +208,31 @@ def test_a_pose_of_its_own_does_not_see_the_mouth():
     assert not torch.allclose(model.pose(one), model.pose(encoder.features(other)))
 
 
+def moved_portrait():
+    return MovedPortrait(0.125, (8, 8, 8, 8))
+
+
+def test_hair_goes_with_the_head():
+    """A head that rolls by 0.2: a place above the forehead, where no landmark is, rolls with it."""
+    face = torch.from_numpy(centred_face()).float()[None, :, :2] * 0.25
+    cos, sin = math.cos(0.2), math.sin(0.2)
+    moves = face @ torch.tensor([[cos, sin], [-sin, cos]]) - face
+    identity = Identity(None, None, (None, torch.zeros(1, 1, 100, 100)), None, face)
+    flow = moved_portrait().begin(identity, moves)[0]
+    above = -1.5 - float(torch.from_numpy(MEAN_FACE).float()[:, 1].mean())
+    place = 0.25 * torch.tensor([-above * sin, above * cos])  # where the brow has rolled to
+    column, row = (int(one) for one in (place + 1) * 50)
+    wanted = 0.25 * torch.tensor([above * sin, above - above * cos])
+    torch.testing.assert_close(flow[:, row, column], wanted, rtol=0, atol=0.03)
+    assert wanted.norm() > 0.1
+
+
 def test_a_face_goes_with_its_landmarks():
     """What lies about a landmark is found where the landmark goes; what lies far from all stands still."""
     identity = Identity(None, None, (None, torch.zeros(1, 1, 40, 40)), None, torch.zeros(1, 68, 2) - 0.5)
     moves = torch.zeros(1, 68, 2)
     moves[..., 0] = 0.3
-    flow = MovedPortrait.begin(identity, moves)
+    flow = moved_portrait().begin(identity, moves)
     assert flow.shape == (1, 2, 40, 40) and not flow[:, 1].any()
     at = [int((place + 1) * 20) for place in (-0.5 + 0.3, -0.5)]
     assert flow[0, 0, at[1], at[0]] == pytest.approx(-0.3, abs=0.01) and flow[0, 0, -1, -1] == pytest.approx(0, abs=1e-3)
@@ -225,7 +246,7 @@ def test_lips_that_touch_part():
     moves = torch.zeros(1, 68, 2)
     moves[0, :34, 1], moves[0, 34:, 1] = -4 / side, 4 / side  # two pixels each
     identity, row = Identity(None, None, (None, torch.zeros(1, 1, side, side)), None, places), side // 2
-    flow = MovedPortrait.begin(identity, moves)[0, 1, :, row]
+    flow = moved_portrait().begin(identity, moves)[0, 1, :, row]
     assert flow[row - 3] > 0.9 * 4 / side and flow[row + 2] < -0.9 * 4 / side
 
 

@@ -6,12 +6,15 @@ flow begins with the portrait's landmarks, whose movements are read in the codes
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from faces.landmarks import MEAN_FACE
 from models.blocks import scaled
 from models.motion.identity import EXPANSION, PLANES
+from models.motion.non_identity import STIFF, centred_face
 from models.precision import outside_autocast
 
 LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
@@ -19,6 +22,10 @@ FARTHEST = 0.5  # half sides that one level of the flow moves at most
 SLOW = 0.1  # the flow learns by so much more slowly than colours do
 NEAR, STILL = 0.15, 0.4  # how far a landmark carries what is about it, and where all stands still, in half sides
 CLOSE = 0.02  # half sides: up to there a landmark alone carries; an upper and a lower lip that touch part
+SKULL = (  # points of a head about the mean face, in its axes and unit: brow, crown, temples, hair beside cheeks and ears
+    (0, -0.9, -0.2), (-0.55, -0.85, -0.1), (-1.0, -0.8, 0.3), (0, -1.5, 0.1), (-0.75, -1.4, 0.3), (-1.2, -1.1, 0.7),
+    (0, -2.0, 0.6), (-0.8, -1.9, 0.8), (-1.4, -0.3, 1.1), (-1.45, 0.3, 1.2), (-1.35, 0.9, 1.2),
+)  # fmt: skip
 STANDS = math.exp(-((STILL / NEAR) ** 2) / 2) / (STILL**2 + CLOSE**2) ** 2  # weight of what stands still
 
 
@@ -52,7 +59,7 @@ class Reading(nn.Conv2d):
 class MovedPortrait(nn.Module):
     """Draws a flow from coarse to fine, lays moved maps over those of the generator, and the moved picture over its face.
 
-    At first the flow is 0, and the picture covers the face by three quarters.
+    At first the learned flow is 0, and the picture covers the face by three quarters.
 
     Args:
         width: that of the identity encoder; channels: of the generator's levels, from the coarsest to full size.
@@ -65,19 +72,26 @@ class MovedPortrait(nn.Module):
         self.joins = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in zip(found, ends, strict=True))
         self.flows = nn.ModuleList(Reading(after, 2) for after in ends[1:])
         self.cover = Reading(ends[0], 1)
+        half = np.array(SKULL)
+        skull = np.concatenate([half, half[half[:, 0] < 0] * [-1, 1, 1]]) - MEAN_FACE.mean(0)
+        skull = np.pad(skull, ((0, 0), (0, 1)), constant_values=1)
+        self.register_buffer("skull", torch.tensor(skull @ np.linalg.pinv(centred_face()[STIFF]), dtype=torch.float32))
 
-    @staticmethod
-    def begin(portrait, moves):
+    def begin(self, portrait, moves):
         """The flow by the landmarks alone: (N, 2, s, s) float32, s half of S.
 
-        Each place goes with the landmarks about it, which weigh exp(-d^2 / 2 NEAR^2) / (d^2 + CLOSE^2)^2 at the distance d, and
-        with what stands still, which weighs as a landmark at the distance STILL does (a Shepard mean of short reach; ours).
+        Points of the skull stand and move as the affine map does that fits the landmarks which go with the head best, so that
+        hair goes with the face. Each place goes with the landmarks and these points about it, which weigh
+        exp(-d^2 / 2 NEAR^2) / (d^2 + CLOSE^2)^2 at the distance d, and with what stands still, which weighs as a landmark at
+        the distance STILL does (a Shepard mean of short reach; ours).
         """
         with outside_autocast(moves.device):
             side = portrait.levels[1].shape[-1]
             along = (2 * torch.arange(side, device=moves.device) + 1) / side - 1
-            reached = portrait.landmarks.float() + moves
-            across, down = ((along - one[..., None]).square() for one in reached.unbind(-1))  # (N, 68, s)
+            landmarks = portrait.landmarks.float()
+            landmarks, moves = (torch.cat([one, self.skull @ one[:, STIFF]], 1) for one in (landmarks, moves))
+            reached = landmarks + moves
+            across, down = ((along - one[..., None]).square() for one in reached.unbind(-1))  # (N, landmarks, s)
             weights = _carried(down[..., :, None] + across[..., None, :])
             total = weights.sum(1, keepdim=True) + STANDS
             return -torch.einsum("nlyx,nlc->ncyx", weights, moves) / total
