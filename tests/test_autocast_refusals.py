@@ -74,6 +74,7 @@ def test_the_record_sees_a_refused_operation(refusals):
     assert record.names & refusals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_step_and_no_validation_reaches_a_refused_operation(name, refusals, small_corpus, expert, tmp_path, one_step):
     run = family_run(name, small_corpus, expert, tmp_path, "train.precision=bf16")

@@ -44,6 +44,7 @@ def test_the_fake_gpu_refuses_what_a_gpu_refuses():
         assert not record.waits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_step_runs_on_a_gpu_and_waits_once(name, small_corpus, expert, tmp_path):
     accumulate = 2 if name == "wav2lip_gan" else 1

@@ -16,7 +16,7 @@ from models.motion.use import as_in_use
 from models.precision import outside_autocast
 
 FEATURE = 512  # at width 1
-STIFF = [*range(4), *range(13, 48)]  # landmarks that go with the head: upper jaw line, brows, nose, eyes
+STIFF = slice(4), slice(13, 48)  # landmarks that go with the head: upper jaw line, brows, nose, eyes
 AFFINE = 2 * 4  # numbers of an affine map from a head in three dimensions to the picture
 READ_AS_1 = 0.05  # half sides, of these numbers
 SETTLED = 0.02  # weight of a batch in the running statistics of `normed_codes`
@@ -62,8 +62,8 @@ class PoseReading(nn.Module):
 
     def __init__(self, pose):
         super().__init__()
-        self.fc = nn.Linear(2 * len(STIFF), pose)
-        fit = np.linalg.pinv(centred_face()[STIFF]) / READ_AS_1  # (4, landmarks)
+        fit = head_fit() / READ_AS_1  # (4, landmarks)
+        self.fc = nn.Linear(2 * fit.shape[1], pose)
         along_x, along_y = np.zeros((2, *fit.shape, 2))
         along_x[..., 0] = along_y[..., 1] = fit
         begin = np.concatenate([along_x, along_y]).reshape(AFFINE, -1)[:pose]
@@ -73,13 +73,23 @@ class PoseReading(nn.Module):
             self.fc.weight[:AFFINE].copy_(torch.tensor(begin, dtype=torch.float32))
 
     def forward(self, heatmaps):
-        found = places(torch.stack([heatmaps[:, one] for one in STIFF], 1))
+        found = places(of_head(heatmaps))
         return self.fc(found.flatten(1).to(self.fc.weight.dtype))
 
 
 def centred_face():
     """(68, 4) float64: the mean face about its middle, and 1."""
     return np.pad(MEAN_FACE - MEAN_FACE.mean(0), ((0, 0), (0, 1)), constant_values=1)
+
+
+def head_fit():
+    """(4, landmarks) float64: places of the landmarks of the head -> the affine map that lays the mean face on them."""
+    return np.linalg.pinv(np.concatenate([centred_face()[one] for one in STIFF]))
+
+
+def of_head(values):
+    """(N, 68, ...) tensor of landmarks -> (N, landmarks, ...), those that go with the head."""
+    return torch.cat([values[:, one] for one in STIFF], 1)
 
 
 class NonIdentityEncoder(nn.Module):

@@ -14,7 +14,7 @@ from torch import nn
 from faces.landmarks import MEAN_FACE
 from models.blocks import scaled
 from models.motion.identity import EXPANSION, PLANES
-from models.motion.non_identity import STIFF, centred_face
+from models.motion.non_identity import head_fit, of_head
 from models.precision import outside_autocast
 
 LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
@@ -75,7 +75,7 @@ class MovedPortrait(nn.Module):
         half = np.array(SKULL)
         skull = np.concatenate([half, half[half[:, 0] < 0] * [-1, 1, 1]]) - MEAN_FACE.mean(0)
         skull = np.pad(skull, ((0, 0), (0, 1)), constant_values=1)
-        self.register_buffer("skull", torch.tensor(skull @ np.linalg.pinv(centred_face()[STIFF]), dtype=torch.float32))
+        self.register_buffer("skull", torch.tensor(skull @ head_fit(), dtype=torch.float32))
 
     def begin(self, portrait, moves):
         """The flow by the landmarks alone: (N, 2, s, s) float32, s half of S.
@@ -89,7 +89,7 @@ class MovedPortrait(nn.Module):
             side = portrait.levels[1].shape[-1]
             along = (2 * torch.arange(side, device=moves.device) + 1) / side - 1
             landmarks = portrait.landmarks.float()
-            landmarks, moves = (torch.cat([one, self.skull @ one[:, STIFF]], 1) for one in (landmarks, moves))
+            landmarks, moves = (torch.cat([one, self.skull.float() @ of_head(one)], 1) for one in (landmarks, moves))
             reached = landmarks + moves
             across, down = ((along - one[..., None]).square() for one in reached.unbind(-1))  # (N, landmarks, s)
             weights = _carried(down[..., :, None] + across[..., None, :])
