@@ -100,6 +100,15 @@ def test_seeds_stand_together_and_a_network_that_draws_one_person_misses_its_bar
     assert "| bad | 2 | " in table and figures["relative"] and not (tmp_path / "out_sheet.png").exists()
 
 
+def test_a_pose_moves_as_far_as_it_is_told(corpus, tmp_path):
+    network = save_motion(tmp_path / "good.safetensors")
+    flags = ("--corpus", corpus, "--split", "test", "--limit", "1", "--expert", "none", "--sheet", "0", "--relative", "--own")
+    _, still, table = measured(drive, tmp_path, *flags, "--pose_amplitude", "0", "--checkpoint", network)
+    summary = still["splits"]["test"]["drawers"]["motion"]["summary"]
+    assert still["pose_amplitude"] == 0 and "changes of its pose codes, times 0, from the portrait's own" in table
+    assert summary["yaw_r"]["mean"] is None and summary["r"]["mean"] > 0.9  # the mouth moves all the same
+
+
 def test_own_leaves_out_other_sounds_and_identity(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(Colour, "load", lambda: pytest.fail("no identity is asked"), raising=False)
     good = save_motion(tmp_path / "good.safetensors")
@@ -147,6 +156,8 @@ def test_what_cannot_be_measured_is_refused(corpus, tmp_path, capsys, monkeypatc
     refused("--limit must be 1 or more", "--limit", "0", program=speech)
     refused("--sheet must be from 0 to 1000", "--sheet", "-1")
     refused("--speech_gain must be from 0 to 1000", "--speech_gain", "nan")
+    refused("--pose_amplitude is for --relative", "--pose_amplitude", "1.5")
+    refused("--pose_amplitude must be from 0 to 1000", "--relative", "--pose_amplitude", "-1")
     refused("split val has no clip of 10 frames; choose another --split", "--split", "val")
     refused("splits train hold no other person", "--split", "train", "--givers", "train")
     mute = make_moving_corpus(tmp_path / "mute", splits=("test",), sound=False)
