@@ -51,8 +51,8 @@ def parse(argv):
     add("--speech_gain", type=float, default=1.0, metavar="X", help="how strong the mouth is drawn (%(default)s)")
     add("--pose_smoothing", type=float, default=0.0, metavar="FRAMES",
         help="sigma of a Gaussian over the pose codes, in frames (%(default)s)")  # fmt: skip
-    add("--pose_amplitude", type=float, metavar="X",
-        help="how far the pose moves from the portrait's, with --relative (1)")  # fmt: skip
+    add("--pose_amplitude", type=float, default=1.0, metavar="X",
+        help="how far the pose moves from the portrait's, with --relative (%(default)s)")  # fmt: skip
     add("--limit", type=int, metavar="N", help="at most N clips of a split, of as many people as can be (all of them)")
     add("--own", action="store_true", help="draw with the own sound alone, and measure no identity: half of the time")
     add("--expert", default=EXPERT, help="sync judge by landmarks, or none (%(default)s)")
@@ -61,14 +61,11 @@ def parse(argv):
     args = parser.parse_args(argv)
     if args.limit is not None and args.limit < 1:
         raise InputError("--limit must be 1 or more")
-    for flag, value in (("sheet", args.sheet), ("speech_gain", args.speech_gain), ("pose_smoothing", args.pose_smoothing)):
-        if not 0 <= value < 1000:
+    for flag in ("sheet", "speech_gain", "pose_smoothing", "pose_amplitude"):
+        if not 0 <= getattr(args, flag) < 1000:
             raise InputError(f"--{flag} must be from 0 to 1000")
-    if args.pose_amplitude is not None:
-        if not args.relative:
-            raise InputError("--pose_amplitude is for --relative")
-        if not 0 <= args.pose_amplitude < 1000:
-            raise InputError("--pose_amplitude must be from 0 to 1000")
+    if args.pose_amplitude != 1 and not args.relative:
+        raise InputError("--pose_amplitude is for --relative")
     return args
 
 
@@ -93,9 +90,8 @@ def main(argv):
     corpus, judge = open_corpus(args.corpus, networks), open_judge(args.expert)
     splits = rows_of(corpus, args.split, USUAL, args.limit, LEAST_FRAMES)
     plans = plans_of(corpus, splits, args.givers)
-    amplitude = 1.0 if args.pose_amplitude is None else args.pose_amplitude
     drawers = [MotionDrawer(tested, relative=args.relative, gain=args.speech_gain, smoothing=args.pose_smoothing,
-                            amplitude=amplitude) for tested in networks]  # fmt: skip
+                            amplitude=args.pose_amplitude) for tested in networks]  # fmt: skip
     detector = build_detector("mediapipe")
     try:
         stage = Stage(corpus, detector, None if args.own else FaceEmbedder.load(), judge, own=args.own)
@@ -106,9 +102,9 @@ def main(argv):
         found[ALL] = joined(found, [one.name for one in drawers])
     report = {"corpus": corpus.folder.name, "people": people_of(corpus), "networks": {one.name: one.facts for one in networks},
               "relative": args.relative, "speech_gain": args.speech_gain, "pose_smoothing": args.pose_smoothing,
-              "pose_amplitude": amplitude, "givers": list(args.givers), "judge": judge and judge.name,
+              "pose_amplitude": args.pose_amplitude, "givers": list(args.givers), "judge": judge and judge.name,
               "splits": found, "bars": bars_of(found, drawers[0].name)}  # fmt: skip
-    moved = f"changes of its pose codes, times {amplitude:g}, from the portrait's own"
+    moved = f"changes of its pose codes, times {args.pose_amplitude:g}, from the portrait's own"
     codes = moved if args.relative else "its pose codes as they are"
     lines = ["# Faces from one frame, sound and the pose of another person", "", *people_lines(report["people"]), "",
              *network_lines(report["networks"]), "",

@@ -8,7 +8,7 @@ from losses.davs.parts import model_giving
 from losses.term import Term
 from models.fan import LANDMARKS
 
-HEAD = slice(17, 48)  # brows, nose, eyes
+UPPER = slice(17, 48)  # brows, nose, eyes
 
 
 class PortraitMoves(Term):
@@ -20,9 +20,9 @@ class PortraitMoves(Term):
 
     Args:
         mouth: weight of each of the 20 points of the mouth; those of the others are 1, and the mean is over all weights.
-        shape: how much is added of the same distance between movements without their mean over the landmarks that go with the
-            head (brows, nose, eyes). Where the face lies in the crop moves all landmarks alike, and by far more than a head
-            that turns moves them against each other.
+        shape: weight of a second distance, which is added: that of movements from which their mean over brows, nose and eyes
+            is subtracted. A face that shifts in the crop moves all landmarks alike, and by far more than a head that turns
+            moves them against each other.
     """
 
     needs = ("landmarks", "identity_landmarks")
@@ -69,8 +69,8 @@ class PortraitMoves(Term):
         apart = [outputs[name] - wanted for name in self.reads]
         value = sum((one.abs().sum(-1) * weights).sum() for one in apart)
         if self.shape:
-            head = known[..., HEAD, None].float()
+            counts = known[..., UPPER, None].float()
             for one in apart:
-                mean = (one[:, :, HEAD] * head).sum(2, keepdim=True) / head.sum(2, keepdim=True).clamp_min(1)
+                mean = (one[:, :, UPPER] * counts).sum(2, keepdim=True) / counts.sum(2, keepdim=True).clamp_min(1)
                 value = value + self.shape * ((one - mean).abs().sum(-1) * weights).sum()
         return value / total

@@ -7,7 +7,7 @@ from models.precision import outside_autocast
 
 VIEW = 4  # numbers of a similarity: dx, dy, log scale, roll
 UNIT = 0.1  # of each: what is read as 1, so that the generators are about as large as the codes that they move
-LINEAR = 0.1  # what counts of a generator's linear part, whose error is multiplied by every number of a code
+LINEAR = 0.1  # the weight of a generator's linear part, whose errors the numbers of a code multiply
 FARTHEST = 3  # frames between two moments that are mixed
 SHARE = 0.2  # both parameters of the Beta distribution of the share
 RATES = (1.0, 0.8, 1.25, -1.0)  # of the pose in time; -1: reversed

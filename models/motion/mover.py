@@ -5,11 +5,10 @@ from torch import nn
 
 from faces.landmarks import MOUTH
 from models.fan import LANDMARKS
-from models.motion.non_identity import AFFINE, READ_AS_1, centred_face
+from models.motion.head import AFFINE, READ_AS_1, centred_face
 from models.precision import outside_autocast
 
 HIDDEN = 256  # numbers between codes and movements
-STEP = READ_AS_1  # half sides
 CHIN = slice(4, 13)  # and the mouth: what the codes of the mouth move
 LOWER = CHIN.stop - CHIN.start + MOUTH.stop - MOUTH.start
 
@@ -18,8 +17,8 @@ class Mover(nn.Module):
     """Codes -> movements of the portrait's landmarks, 0 where the codes are its own.
 
     The pose moves them as an affine map of a mean head in three dimensions moves its landmarks in the picture: a head that
-    turns, nears and shifts, and no mouth that opens. That map is linear in how the pose codes differ, so that another person's
-    head moves the portrait as it moves itself. The mouth moves chin and mouth against that head.
+    turns, nears and shifts, and no mouth that opens. That map is linear in how the pose codes differ, so that a
+    change of the pose moves a portrait alike, whoever gives it. The mouth moves chin and mouth against that head.
 
     Args:
         codes: M, numbers in the codes of mouth and pose together; pose: P, those of the pose, which come last.
@@ -47,7 +46,7 @@ class Mover(nn.Module):
         lower = (self.mouth(there).float() - self.mouth(here).float()).unflatten(-1, (2, LOWER))
         chin, lips = lower.tensor_split([CHIN.stop - CHIN.start], -1)
         moved = head + _placed(chin, CHIN) + _placed(lips, MOUTH)
-        return STEP * moved.transpose(-1, -2)
+        return READ_AS_1 * moved.transpose(-1, -2)
 
 
 def _placed(moves, part):

@@ -59,8 +59,8 @@ class PcAvs(Network):
         reads_lips: a reader finds the movements of the lips in the mouth features of sound and of video (ours), for losses such
             as `lip_coefficients`; from stage "speech" on.
         moves_portrait: the generator also moves the portrait and the finer maps of its encoder by a flow, and lays that over
-            what it draws (ours); the trunk must have learned landmarks. It is told how the codes differ from the portrait's,
-            as codes themselves tell it which of the people that train it draws.
+            what it draws (ours); the trunk must have learned landmarks. It sees how codes differ from the portrait's, not
+            the codes themselves: these would tell which of the training people is drawn.
         normed_codes: codes are read of features without mean and with unit spread (ours).
         own_pose: the pose is read in the places of the landmarks that go with the head, those of mouth and chin left out, so
             that it tells little of the mouth; it begins with the affine map of a mean head (ours).
@@ -208,7 +208,10 @@ class PcAvs(Network):
         return found._replace(codes=codes, landmarks=landmarks)
 
     def watch(self, faces):
-        """(N, 3, S, S) float in [0, 1] RGB -> (N, F) float features, of which mouth and pose are read; F = 512 at width 1."""
+        """(N, 3, S, S) float in [0, 1] RGB -> (N, F) float features, of which mouth and pose are read.
+
+        F = 512 at width 1, and P more with own_pose.
+        """
         return self.non_identity_encoder(faces)
 
     def mouth(self, features):

@@ -9,16 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from faces.landmarks import MEAN_FACE
 from models.blocks import scaled
 from models.fan import LANDMARKS, Heatmaps
+from models.motion.head import AFFINE, READ_AS_1, head_fit, of_head
 from models.motion.use import as_in_use
 from models.precision import outside_autocast
 
 FEATURE = 512  # at width 1
-STIFF = slice(4), slice(13, 48)  # landmarks that go with the head: upper jaw line, brows, nose, eyes
-AFFINE = 2 * 4  # numbers of an affine map from a head in three dimensions to the picture
-READ_AS_1 = 0.05  # half sides, of these numbers
 SETTLED = 0.02  # weight of a batch in the running statistics of `normed_codes`
 
 
@@ -77,21 +74,6 @@ class PoseReading(nn.Module):
         return self.fc(found.flatten(1).to(self.fc.weight.dtype))
 
 
-def centred_face():
-    """(68, 4) float64: the mean face about its middle, and 1."""
-    return np.pad(MEAN_FACE - MEAN_FACE.mean(0), ((0, 0), (0, 1)), constant_values=1)
-
-
-def head_fit():
-    """(4, landmarks) float64: places of the landmarks of the head -> the affine map that lays the mean face on them."""
-    return np.linalg.pinv(np.concatenate([centred_face()[one] for one in STIFF]))
-
-
-def of_head(values):
-    """(N, 68, ...) tensor of landmarks -> (N, landmarks, ...), those that go with the head."""
-    return torch.cat([values[:, one] for one in STIFF], 1)
-
-
 class NonIdentityEncoder(nn.Module):
     """Faces -> features, and what is read in them.
 
@@ -123,10 +105,8 @@ class NonIdentityEncoder(nn.Module):
             self.to_headpose = _head(size)
             self.headpose_embed = nn.Sequential(nn.ReLU(), _linear(size, pose))
         if draws and normed_codes:
-            self.mouth_norm, self.sound_norm, pose_norm = (
-                nn.BatchNorm2d(size, affine=False, momentum=1.0) for _ in range(3)
-            )
-            self.pose_norm = None if own_pose else pose_norm
+            self.mouth_norm, self.sound_norm = _norm(size), _norm(size)
+            self.pose_norm = None if own_pose else _norm(size)
         if draws and people and read_frames:
             self.headpose_fc = nn.Sequential(nn.ReLU(), nn.Linear(pose * read_frames, people))
 
@@ -234,6 +214,11 @@ def _settle(norm, values, window):
         norm(values.detach()[..., None, None])  # by its momentum of 1: the statistics of this batch, over all processes
         for old, running in zip(before, (norm.running_mean, norm.running_var), strict=True):
             running.copy_(old.lerp(running, weight))
+
+
+def _norm(size):
+    """Running mean and spread of a feature; the momentum is that of a single batch, see `_settle`."""
+    return nn.BatchNorm2d(size, affine=False, momentum=1.0)
 
 
 def _head(size):

@@ -6,15 +6,13 @@ flow begins with the portrait's landmarks, whose movements are read in the codes
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from faces.landmarks import MEAN_FACE
 from models.blocks import scaled
+from models.motion.head import centred_skull, head_fit, of_head
 from models.motion.identity import EXPANSION, PLANES
-from models.motion.non_identity import head_fit, of_head
 from models.precision import outside_autocast
 
 LEVELS = 4  # the picture, and maps of half, a quarter and an eighth of its side
@@ -22,10 +20,6 @@ FARTHEST = 0.5  # half sides that one level of the flow moves at most
 SLOW = 0.1  # the flow learns by so much more slowly than colours do
 NEAR, STILL = 0.15, 0.4  # how far a landmark carries what is about it, and where all stands still, in half sides
 CLOSE = 0.02  # half sides: up to there a landmark alone carries; an upper and a lower lip that touch part
-SKULL = (  # points of a head about the mean face, in its axes and unit: brow, crown, temples, hair beside cheeks and ears
-    (0, -0.9, -0.2), (-0.55, -0.85, -0.1), (-1.0, -0.8, 0.3), (0, -1.5, 0.1), (-0.75, -1.4, 0.3), (-1.2, -1.1, 0.7),
-    (0, -2.0, 0.6), (-0.8, -1.9, 0.8), (-1.4, -0.3, 1.1), (-1.45, 0.3, 1.2), (-1.35, 0.9, 1.2),
-)  # fmt: skip
 STANDS = math.exp(-((STILL / NEAR) ** 2) / 2) / (STILL**2 + CLOSE**2) ** 2  # weight of what stands still
 
 
@@ -72,10 +66,7 @@ class MovedPortrait(nn.Module):
         self.joins = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in zip(found, ends, strict=True))
         self.flows = nn.ModuleList(Reading(after, 2) for after in ends[1:])
         self.cover = Reading(ends[0], 1)
-        half = np.array(SKULL)
-        skull = np.concatenate([half, half[half[:, 0] < 0] * [-1, 1, 1]]) - MEAN_FACE.mean(0)
-        skull = np.pad(skull, ((0, 0), (0, 1)), constant_values=1)
-        self.register_buffer("skull", torch.tensor(skull @ head_fit(), dtype=torch.float32))
+        self.register_buffer("skull", torch.tensor(centred_skull() @ head_fit(), dtype=torch.float32))
 
     def begin(self, portrait, moves):
         """The flow by the landmarks alone: (N, 2, s, s) float32, s half of S.
