@@ -74,6 +74,8 @@ def parse(argv):
     add("--lpips", choices=("alex", "vgg", "squeeze"), help="LPIPS with this backbone (needs the package lpips)")
     add("--identity", action="store_true", help="likeness of the person by face embeddings (needs the extra identity)")
     add("--au_classifier", type=Path, help="checkpoint of configs/au_classifier.yaml: action units are read by it, too")
+    add("--word_reader", type=Path, help="checkpoint of configs/word_reader.yaml: the share of the words said that it reads from\n"
+        "the lips; the words stand in NAME.align or NAME.TextGrid beside the real video")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
     add("--frames", type=int, help="look only at this many frames from the start of each video")
     add("--keep_going", action="store_true", help="measure the others where some videos cannot be used; those are failed rows")
@@ -106,7 +108,7 @@ def check_out(args):
     if os.path.isdir(out):
         raise InputError(f"--out {out}: is a folder; give the name of the table, without suffix, such as {out}/table")
     out = out.with_suffix("") if out.suffix in SUFFIXES else out
-    inputs = [args.pairs, args.syncnet_weights, args.inception_weights, args.au_classifier, *(args.compare or ()),
+    inputs = [args.pairs, args.syncnet_weights, args.inception_weights, args.au_classifier, args.word_reader, *(args.compare or ()),
               *(args.checkpoint or ())]  # fmt: skip
     for suffix in (*SUFFIXES, ".progress"):
         check_output(out.with_name(out.name + suffix), inputs, flag="--out", folders=True)
@@ -223,7 +225,7 @@ def plan(args, device, style, *, first=True):
     options = Options(args.face_size, args.frames, FaceSelection(index=args.face_index), args.sync_crop, rules, args.fid_crop)
     expert = args.syncnet_weights or (None if args.expert == "none" else args.expert or DEFAULT_EXPERT)
     networks = Networks.load(expert=expert, inception=args.inception_weights, lpips=args.lpips, identity=args.identity,
-                             au_classifier=args.au_classifier, device=device)
+                             au_classifier=args.au_classifier, word_reader=args.word_reader, device=device)
     style.check(columns_of(build_measures(networks)))
     if args.generated:
         items, systems, facts, generator = given_videos(args, note)

@@ -17,6 +17,7 @@ from models.lips.landmarks import LipLandmarks
 from models.lips.motion import LipMotion
 from models.lips.refiner import LipRefiner
 from models.lips.sync import LipSync
+from models.lips.words import WordReader
 from models.motion import PcAvs
 from models.network import Network
 from models.syncnet import SyncNetColor, lower_halves, sync_probability
@@ -43,6 +44,7 @@ __all__ = [
     "SyncNetV2",
     "Vgg19",
     "Wav2Lip",
+    "WordReader",
     "build_model",
     "fuse_for_inference",
     "fuse_named",
@@ -60,6 +62,7 @@ MODELS = {
     "lip_sync": LipSync,
     "lip_motion": LipMotion,
     "lip_refiner": LipRefiner,
+    "word_reader": WordReader,
     "davs": Davs,
     "action_units": ActionUnits,
     "action_units_diffusion": ActionUnitsDiffusion,
@@ -77,7 +80,7 @@ def build_model(config):
     Args:
         config: mapping with "name" (a key of MODELS) and that network's keys, all optional: "face_size" (96, 128, 192, 256,
             384; default 96), "width" (0.25-1.0; default 1.0; not of lip_landmarks), for syncnet_color "frames" (default 5), for
-            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner, davs,
+            wav2lip "audio_gate" and "spatial_input" (default false); for lip_sync, lip_motion, lip_refiner, word_reader, davs,
             action_units, action_units_diffusion, face_autoencoder and pcavs see their classes; syncnet_v2, fid_inception and
             vgg19 take none.
 

@@ -16,6 +16,7 @@ FAMILIES = {  # name -> (config, overrides)
     "expert": ("expert", ["data.min_av_confidence=null"]),
     "expert_classic": ("expert", ["data.min_av_confidence=null", "data.negatives.sounds=1", "losses.sync_choice=null"]),
     "lip_landmarks": ("lip_landmarks", []),
+    "word_reader": ("word_reader", ["data.window=5", "model.words=2"]),
     "lipwarp_motion": ("lipwarp_motion_gate", ["data.window=12", "losses.lip_spread={weight: 0.1}",
                                               "losses.sync_movement={weight: 0.1}"]),
     "wav2lip": ("wav2lip", [OPEN, "losses.sync_landmarks={weight: 0.1}"]),

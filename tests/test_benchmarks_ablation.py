@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks.ablation import __main__ as ablation
 from benchmarks.ablation.measure import COLUMNS
-from benchmarks.ablation.report import BETTER, WORSE, figures_of, verdict, write_report
+from benchmarks.ablation.report import figures_of, write_report
 from benchmarks.ablation.rows import BY_KEY, ROWS
+from benchmarks.seeds import BETTER, WORSE, verdict
 from benchmarks.sync.expert_accuracy import accuracies
 from common.errors import InputError
 
@@ -21,18 +22,18 @@ def run_of(shift, clips=12, split="test", jitter=0.0):
 def test_a_difference_counts_when_all_seeds_and_the_clips_agree():
     base = figures_of({seed: run_of(0.1 * seed) for seed in range(3)}, "test")
     more = figures_of({seed: run_of(0.1 * seed + 0.02) for seed in range(3)}, "test")
-    assert verdict(more, base, "ssim") == BETTER and verdict(more, base, "lmd") == WORSE
+    assert verdict(more, base, "ssim", "high") == BETTER and verdict(more, base, "lmd", "low") == WORSE
     mixed = figures_of({0: run_of(0.02), 1: run_of(0.12), 2: run_of(0.19)}, "test")
-    assert verdict(mixed, base, "ssim") == ""  # the third seed says otherwise
+    assert verdict(mixed, base, "ssim", "high") == ""  # the third seed says otherwise
     unsure = figures_of({seed: run_of(0.1 * seed + 0.001, jitter=0.5) for seed in range(3)}, "test")
-    assert verdict(unsure, base, "ssim") == ""  # the clips do not agree
+    assert verdict(unsure, base, "ssim", "high") == ""  # the clips do not agree
 
 
 def test_runs_are_compared_with_those_of_their_own_seed():
     base = figures_of({0: run_of(0.0), 1: run_of(1.0)}, "test")
     one = figures_of({1: run_of(0.9)}, "test")  # above the base's mean, below its seed
-    assert verdict(one, base, "ssim") == WORSE
-    assert verdict(figures_of({7: run_of(5.0)}, "test"), base, "ssim") == ""
+    assert verdict(one, base, "ssim", "high") == WORSE
+    assert verdict(figures_of({7: run_of(5.0)}, "test"), base, "ssim", "high") == ""
 
 
 def test_the_table_holds_rows_ranges_and_references(tmp_path):

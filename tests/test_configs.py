@@ -65,7 +65,7 @@ OURS = {"reads_lips": True, "moves_portrait": True, "normed_codes": True, "own_p
 DAVS = {"words": 2, "speech_frames": 4, "drawn_frames": 2, "identity_frames": 3, "identity_stride": 1}  # of small ones
 LOSSES_OF = {  # the losses of each config
     **dict.fromkeys(("expert", "expert_box", "expert_grid", "expert_mixed", "expert_near"), EXPERT),
-    **{"lip_landmarks": {"landmark_distance"}},
+    **{"lip_landmarks": {"landmark_distance"}, "word_reader": {"video_words"}},
     **dict.fromkeys(("lipwarp_motion", "lipwarp_motion_all", "lipwarp_motion_mel"), MOTION),
     **dict.fromkeys((f"lipwarp_motion_{one}" for one in ("tc", "run", "shuffled", "gate")), {*MOTION, "temporal_motion"}),
     **dict.fromkeys(("lip_sync", "lip_sync_a", "lip_sync_b", "lip_sync_mel"), {"sync_contrast"}),

@@ -12,21 +12,15 @@ full size.
 """
 
 import argparse
-import json
-import os
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-
-import yaml
 
 from benchmarks.ablation.report import write_report
 from benchmarks.ablation.rows import BY_KEY, NO_MOTION, ROWS
+from benchmarks.runs import do_all, run_logged, trained
 from common.cli import when_interrupted
 from common.errors import InputError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def parse_arguments(argv):
@@ -52,21 +46,9 @@ def main(argv=None):
     if not args.report_only:
         todo = [(row, seed) for seed in range(args.seeds) for row in ROWS if row.key in keys]
         with when_interrupted(f"rows that are done are in {out}, runs in {args.runs}; the same command goes on"):
-            _do_all(args, todo)
+            do_all(partial(_train_and_measure, args), todo, args.jobs)
             _measure_references(args)
     print(write_report(out))
-
-
-def _do_all(args, todo):
-    """Train and measure rows, `args.jobs` at a time; the work is done in processes, which a Ctrl-C reaches, too."""
-    with ThreadPoolExecutor(args.jobs) as pool:
-        jobs = [pool.submit(_train_and_measure, args, *job) for job in todo]
-        try:
-            for job in jobs:
-                job.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _train_and_measure(args, row, seed):
@@ -76,21 +58,10 @@ def _train_and_measure(args, row, seed):
         return
     common = [f"name={name}", f"train.seed={seed}", f"train.runs={args.runs}", *args.overrides]
     weights = Path(args.runs) / name / "last.safetensors"
-    if not _trained(args, name):
+    if not trained(Path(args.runs) / name):
         _run([sys.executable, "train.py", args.config, *common, *row.overrides], args, name)
     _run([*_measure_command(weights, path), "--judge", args.judge], args, f"{name}.measure")
     print(f"{row.name}, seed {seed}: done", flush=True)
-
-
-def _trained(args, name):
-    """Whether a run has reached its last step."""
-    path = Path(args.runs) / name / "log.jsonl"
-    config = Path(args.runs) / name / "config.yaml"
-    if not path.is_file() or not config.is_file():
-        return False
-    rows = path.read_text(encoding="utf-8").splitlines()
-    steps = yaml.safe_load(config.read_text(encoding="utf-8"))["train"]["steps"]
-    return bool(rows) and json.loads(rows[-1])["step"] >= steps
 
 
 def _measure_references(args):
@@ -107,12 +78,7 @@ def _measure_command(weights, path):
 
 def _run(command, args, name):
     log = Path(args.out) / "logs" / f"{name.replace(' ', '_')}.txt"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **({"OMP_NUM_THREADS": "1"} if args.jobs > 1 else {})}
-    with open(log, "a", encoding="utf-8") as file:
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        raise InputError(f"{name}: failed; see {log}")
+    run_logged(command, log, threads=1 if args.jobs > 1 else None)
 
 
 if __name__ == "__main__":

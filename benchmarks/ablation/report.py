@@ -1,41 +1,15 @@
 """The ablation's table, from the figures that benchmarks.ablation stored."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.ablation.measure import COLUMNS, GROUPS
 from benchmarks.ablation.rows import BY_KEY, NO_MOTION, ROWS
+from benchmarks.seeds import Figures, verdict
 from common.errors import InputError
 from common.files import atomic_output
-from metrics.formulas.bootstrap import paired_difference
-
-BETTER, WORSE = "▲", "▼"
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What was measured of one row: arrays (seeds, clips) by column, of one group of clips; NaN where undefined."""
-
-    values: dict
-    seeds: tuple[int, ...]
-
-    def of_seeds(self, seeds):
-        """The same, of some of the seeds."""
-        return Figures({key: array[[self.seeds.index(one) for one in seeds]] for key, array in self.values.items()}, seeds)
-
-    def mean(self, column):
-        """Mean over clips and seeds; NaN where there is none."""
-        values = self.values[column]
-        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-
-    def spread(self, column):
-        """(least, most) over seeds of the mean over clips."""
-        means = [float(np.nanmean(row)) for row in self.values[column] if np.isfinite(row).any()] or [float("nan")]
-        return min(means), max(means)
-
 
 def write_report(folder):
     """Write table.md and table.json beside the figures; returns the text of the table.
@@ -94,35 +68,12 @@ def table(rows, still):
 
 
 def _cell(figures, base, column):
-    _, digits, _ = COLUMNS[column]
+    _, digits, better = COLUMNS[column]
     text = _number(figures.mean(column), digits)
     if len(figures.seeds) > 1:
         low, high = figures.spread(column)
         text += f" ({_number(low, digits)}-{_number(high, digits)})"
-    return text + (f" {mark}" if base is not None and (mark := verdict(figures, base, column)) else "")
-
-
-def verdict(figures, base, column):
-    """BETTER or WORSE than the base, or "" where that may be chance.
-
-    Runs of one seed see the same items in the same order, so that they are compared seed by seed: the difference must have one
-    sign in all seeds that both have, and the 95 % interval over clips of its mean must lie on that side of 0.
-    """
-    seeds = tuple(seed for seed in figures.seeds if seed in base.seeds)
-    if not seeds:
-        return ""
-    mine, theirs = (one.of_seeds(seeds).values[column] for one in (figures, base))
-    with np.errstate(invalid="ignore"):
-        by_seed = np.nanmean(mine - theirs, axis=1) if np.isfinite(mine - theirs).any() else np.zeros(1)
-    if not (np.all(by_seed > 0) or np.all(by_seed < 0)):
-        return ""
-    means = [values.mean(axis=0) for values in (theirs, mine)]
-    named = [{index: float(value) for index, value in enumerate(values) if np.isfinite(value)} for values in means]
-    difference = paired_difference(*named)
-    low, high = difference["low"], difference["high"]
-    if low is None or low <= 0 <= high:
-        return ""
-    return BETTER if (low > 0) == (COLUMNS[column][2] == "high") else WORSE
+    return text + (f" {mark}" if base is not None and (mark := verdict(figures, base, column, better)) else "")
 
 
 def _number(value, digits):

@@ -9,7 +9,7 @@ from benchmarks.gpu.material import load_light, make_start
 FAMILIES = ("sto", "expert", "wav2lip_gan", "lip_landmarks", "tcsc", "demo_spatial", "wav2lip", "lip_sync",
             "lipwarp_motion_gate", "lipwarp_refine_gan", "davs_disentangle", "davs_small", "davs_small_landmarks",
             "au_audio", "au_small_fusion_gan", "au_small_autoencoder", "au_small_diffusion",
-            "au_small_diffusion_shuffled", "pcavs", "motion_small")  # fmt: skip
+            "au_small_diffusion_shuffled", "pcavs", "motion_small", "word_reader")  # fmt: skip
 QUICK = ("expert",)
 STEPS, SHORT, QUICK_STEPS = 30, 6, 2
 RESUMED_FIRST, RESUMED = 1e-2, 0.05  # on a GPU, whose sums have no fixed order; on a CPU there is no difference

@@ -31,7 +31,7 @@ class WordClassification(Term):
     @classmethod
     def prepare(cls, options, setting, name):
         """See losses.term.Term."""
-        model_giving(setting, name, *WORDS.values())
+        model_giving(setting, name, WORDS.get(options.get("drives", "audio"), WORDS["audio"]))
         return options
 
     def count(self, outputs, batch):

@@ -54,6 +54,11 @@ class View:
         self.footage, self.real, self.options, self.wants_features = footage, real, options, wants_features
         self._sound, self._silence, self._networks = sound, silence, networks
 
+    @property
+    def sound(self):
+        """((channels, n) float32 in [-1, 1], samples a second) of the video, or None."""
+        return self._sound
+
     def faces(self):
         """Yield the aligned face crop, (S, S, 3) uint8 RGB, of each frame that has one."""
         for frame, crop in zip(self.footage.frames(), self.footage.crops(self.options.face_spec), strict=True):

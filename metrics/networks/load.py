@@ -6,6 +6,7 @@ from metrics.networks.face_embedding import FaceEmbedder
 from metrics.networks.fid import InceptionFeatures
 from metrics.networks.perceptual import Lpips
 from metrics.networks.unit_classifier import UnitJudge
+from metrics.networks.word_reader import WordJudge
 from metrics.sync.judges import load_judge
 
 
@@ -19,6 +20,7 @@ class Networks:
         lpips: metrics.networks.perceptual.Lpips.
         embedder: metrics.networks.face_embedding.FaceEmbedder.
         unit_classifier: metrics.networks.unit_classifier.UnitJudge.
+        word_reader: metrics.networks.word_reader.WordJudge.
     """
 
     judge: object = None
@@ -26,9 +28,10 @@ class Networks:
     lpips: object = None
     embedder: object = None
     unit_classifier: object = None
+    word_reader: object = None
 
     @staticmethod
-    def load(*, expert=None, inception=None, lpips=None, identity=False, au_classifier=None, device="cpu"):
+    def load(*, expert=None, inception=None, lpips=None, identity=False, au_classifier=None, word_reader=None, device="cpu"):
         """Load them from paths (`lpips`: name of a backbone; `identity`: True or False); InputError when one cannot be read."""
         return Networks(
             load_judge(expert, device) if expert else None,
@@ -36,10 +39,11 @@ class Networks:
             Lpips.load(lpips, device) if lpips else None,
             FaceEmbedder.load() if identity else None,
             UnitJudge.load(au_classifier, device) if au_classifier else None,
+            WordJudge.load(word_reader, device) if word_reader else None,
         )
 
     def precisions(self):
         """{what the network is for: precision that it computes in}, for the report."""
         named = {"sync": self.judge, "frechet": self.inception, "lpips": self.lpips, "identity": self.embedder,
-                 "action units": self.unit_classifier}  # fmt: skip
+                 "action units": self.unit_classifier, "words": self.word_reader}  # fmt: skip
         return {use: network.precision for use, network in named.items() if network is not None}

@@ -26,7 +26,7 @@ from metrics.rows import Row
 
 RANKS = ("worst", "best")
 SEEN = 10  # measures that a screen of 1,280 pixels shows beside the names
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --soft: #62676d; --line: #d9dce0; --shade: #f5f6f8;
         --mark: #b3400a; --dark: #0005 }
 @media (prefers-color-scheme: dark) {
@@ -89,7 +89,7 @@ def _head():
     return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>Evaluation of talking faces</title>\n<style>{_STYLE}</style></head><body>")  # fmt: skip
+            f"<title>Evaluation of talking faces</title>\n<style>{STYLE}</style></head><body>")  # fmt: skip
 
 
 def _text(text):

@@ -1,0 +1,106 @@
+"""Every method trained for the same minutes: steps from the measured time of a step, the same for all seeds."""
+
+import json
+import re
+import sys
+import threading
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks.compare_methods.corpora import people
+from benchmarks.runs import ROOT, run_logged, trained
+from common.errors import InputError
+from common.files import atomic_output
+
+LEAST_STEPS = 20
+_STEP = re.compile(r"dry run: ([0-9.]+) s a step")
+_CONFIGS = ROOT / "configs"
+
+
+class Trainer:
+    """Trains the stages of methods, in a folder for each seed; a stage that several methods share is trained once.
+
+    Args:
+        out: folder of the comparison: OUT/seed_S/runs/NAME are the runs, OUT/steps.json the steps of each stage.
+        corpora: {key: folder}; minutes: of each method and seed, on one core or one GPU.
+        threads: OMP_NUM_THREADS of a training, or None.
+        overrides: key.sub=value for all stages.
+    """
+
+    def __init__(self, out, corpora, minutes, *, threads=None, overrides=()):
+        self._out, self._corpora, self._minutes = Path(out).resolve(), corpora, minutes
+        self._threads, self._overrides = threads, tuple(overrides)
+        self._locks, self._guard = defaultdict(threading.Lock), threading.Lock()
+        self._steps_path = self._out / "steps.json"
+
+    def train(self, method, seed):
+        """Train what is missing of a method.
+
+        Returns:
+            path of the weights that draw.
+        """
+        folder = self._out / f"seed_{seed}"
+        for stage in method.stages:
+            with self._lock(seed, stage.run):
+                run = folder / "runs" / stage.run
+                if not trained(run):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    self._train(method, stage, seed, folder)
+        weights = folder / "runs" / method.stages[-1].run / f"{method.weights}.safetensors"
+        return weights if method.after is None else self._finished(method, weights, folder)
+
+    def command(self, stage, seed):
+        """Words of train.py for a stage, without its steps."""
+        corpus = self._corpora[stage.corpus]
+        known = {"people": people(corpus)} if any("{people}" in one for one in stage.overrides) else {}
+        own = [one.replace("{people}", str(known.get("people", ""))) for one in stage.overrides]
+        if stage.config == "ablation_small":
+            own.append(f"losses.sync.expert={ROOT / 'checkpoints' / 'expert_grid.safetensors'}")
+        return [sys.executable, ROOT / "train.py", _CONFIGS / f"{stage.config}.yaml", f"name={stage.run}", f"data.corpus={corpus}",
+                f"train.seed={seed}", *self._overrides, *own]  # fmt: skip
+
+    def _train(self, method, stage, seed, folder):
+        command = self.command(stage, seed)
+        log = self._out / "logs" / f"seed_{seed}_{stage.run}.txt"
+        with self._lock("steps", stage.run):  # two seeds ask for the same time
+            steps = self._steps(stage, command, folder)
+        print(f"seed {seed}, {method.name}: {stage.run}, {steps} steps", flush=True)
+        every = max(1, -(-steps // 3))
+        run_logged([*command, f"train.steps={steps}", f"train.validate_every={every}", f"train.checkpoint_every={every}"], log,
+                   folder=folder, threads=self._threads)  # fmt: skip
+
+    def _steps(self, stage, command, folder):
+        """Steps of a stage: as stored, else those that its share of the minutes holds by a dry run."""
+        with self._guard:
+            stored = json.loads(self._steps_path.read_text(encoding="utf-8")) if self._steps_path.is_file() else {}
+        minutes = round(self._minutes * stage.share, 4)
+        found = stored.get(stage.run)
+        if found and found["minutes"] != minutes:
+            raise InputError(f"{self._steps_path}: {stage.run} has had {found['minutes']:g} minutes, not {minutes:g}; give another "
+                             "--out for another --minutes")  # fmt: skip
+        if found:
+            return found["steps"]
+        log = self._out / "logs" / f"time_{stage.run}.txt"
+        log.unlink(missing_ok=True)
+        run_logged([*command, "--dry_run"], log, folder=folder, threads=self._threads)
+        seconds = float(_STEP.search(log.read_text(encoding="utf-8"))[1])
+        steps = max(LEAST_STEPS, int(60 * minutes / seconds))
+        with self._guard:
+            stored = json.loads(self._steps_path.read_text(encoding="utf-8")) if self._steps_path.is_file() else {}
+            stored[stage.run] = {"steps": steps, "seconds_a_step": seconds, "minutes": minutes}
+            with atomic_output(self._steps_path) as path:
+                path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        return steps
+
+    def _finished(self, method, weights, folder):
+        """What `method.after` makes of the weights."""
+        made = folder / f"{method.key}.safetensors"
+        if not made.is_file():
+            corpus = self._corpora[method.stages[-1].corpus]
+            run_logged([sys.executable, "-m", method.after, weights, "--corpus", corpus, "--out", made],
+                       self._out / "logs" / f"{folder.name}_{method.key}_after.txt", threads=self._threads)  # fmt: skip
+        return made
+
+    def _lock(self, *what):
+        with self._guard:
+            return self._locks[what]

@@ -1,0 +1,151 @@
+"""The work of the comparison on disk: trainings, figures, videos, pictures."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.compare_methods.clips import choose
+from benchmarks.compare_methods.methods import Method
+from benchmarks.compare_methods.pictures import faces_of, write_sheet_of, write_video
+from benchmarks.compare_methods.training import Trainer
+from benchmarks.runs import run_logged, trained
+from benchmarks.sync.expert_accuracy import STRETCHES
+from common.errors import InputError
+from training.checkpoint import load_checkpoint
+
+
+LEAST_ACCURACY = 0.75  # of a second judge of sync, over 1 s, on people that it never saw; chance is 0.5
+
+
+class Work:
+    """What a comparison does, step by step.
+
+    Args:
+        args: of the command line; methods: list of Method; corpora: {key: folder}.
+    """
+
+    def __init__(self, args, methods, corpora):
+        self._args, self._methods, self._corpora = args, methods, corpora
+        self._out = Path(args.out).resolve()
+        self._threads = 1 if args.jobs > 1 else None
+        self._trainer = Trainer(self._out, corpora, args.minutes, threads=self._threads, overrides=args.overrides)
+        self._released = [Method(f"released_{path.stem}", f"{path.stem}, released", (), options=_options_of(path), baseline=None)
+                          for path in args.released]  # fmt: skip
+
+    def rows(self):
+        """Methods in the order of the table, those of finished weights last."""
+        return [*self._methods, *self._released]
+
+    def figures(self, key, seed):
+        """Where the figures of a method and seed lie."""
+        return self._out / "figures" / f"{key}-{seed}.json"
+
+    def train(self, method, seed):
+        """Path of the weights of a method, trained where they are missing."""
+        return self._trainer.train(method, seed)
+
+    def read_words(self, stage):
+        """Train the lip reader that judges."""
+        folder = self._out / "judges"
+        if not trained(folder / "runs" / stage.run):
+            folder.mkdir(parents=True, exist_ok=True)
+            print(f"judge: {stage.run}", flush=True)
+            command = self._trainer.command(stage, 0)
+            run_logged(command, self._out / "logs" / f"judge_{stage.run}.txt", folder=folder, threads=self._threads)
+
+    def expert_accuracy(self):
+        """Share of windows of 1 s that the second judge tells from other moments, on the people never seen; None without one."""
+        if self._args.expert is None:
+            return None
+        path = self._out / "judges" / "expert_accuracy.json"
+        if not path.is_file():
+            command = [sys.executable, "-m", "benchmarks.sync.expert_accuracy", self._args.expert.resolve(), "--corpus",
+                       self._corpora["faces"], "--splits", "unseen", "--out", path]  # fmt: skip
+            run_logged(command, self._out / "logs" / "expert_accuracy.txt", threads=self._threads)
+        clips = json.loads(path.read_text(encoding="utf-8"))["unseen"].values()
+        return float(np.mean([clip[STRETCHES[21]] for clip in clips if STRETCHES[21] in clip]))
+
+    def measure(self, key, seed, weights, options):
+        """Drive and measure one network."""
+        log = self._out / "logs" / f"measure_{key}_{seed}.txt"
+        run_logged([*self._one(self.figures(key, seed)), "--checkpoint", weights, "--options", json.dumps(options)], log,
+                   threads=self._threads)  # fmt: skip
+
+    def measure_real(self):
+        """Measure the real videos, and these without motion."""
+        path = self._out / "figures" / "real.json"
+        if not path.is_file():
+            run_logged(self._one(path), self._out / "logs" / "measure_real.txt", threads=self._threads)
+
+    def measure_released(self, path):
+        """Drive and measure finished weights."""
+        key = f"released_{path.stem}"
+        if not self.figures(key, 0).is_file():
+            self.measure(key, 0, path.resolve(), _options_of(path))
+
+    def pictures(self):
+        """Write the contact sheet, and the video where it is asked for: list of (title, path) for the page."""
+        clips = choose(self._corpora["faces"], self._args.grid, self._args.clips)
+        complete = [clip for clip in clips if len(self._videos(clip)) == len(self._methods)]
+        if not complete:
+            return []
+        picked = [one for group in ("test", "unseen") for one in [clip for clip in complete if clip.group == group][:1]]
+        faces = [faces_of(self._videos(clip), clip.video) for clip in picked]
+        sheet = self._out / "sheet.png"
+        write_sheet_of(faces, sheet)
+        found = [("One sentence of a known person, one of a person never seen; seed 0", sheet)]
+        if self._args.compare_video is not None:
+            wanted = self._args.compare_video or picked[0].id
+            clip = next((one for one in complete if one.id == wanted), None)
+            if clip is None:
+                raise InputError(f"--compare_video {wanted}: not among the clips that all methods have driven: "
+                                 f"{', '.join(one.id for one in complete)}")
+            path = self._out / "compare.mp4"
+            write_video(faces_of(self._videos(clip), clip.video, side=192)[0], clip.video, path, columns=5)
+            found.append((f"All methods, {clip.id}", path))
+        return found
+
+    def facts(self):
+        """{what: text} for the head of the report."""
+        args, steps = self._args, self._out / "steps.json"
+        stored = json.loads(steps.read_text(encoding="utf-8")) if steps.is_file() else {}
+        told = {
+            "Training": f"{args.minutes:g} minutes of one core or GPU for each method and seed, all stages together; {args.seeds} seed(s); "
+                        "stages that methods share are trained once",
+            "Given to all": "the lip-sync expert (expert_grid) and the lip-landmark network of losses are released weights, and count "
+                            "in no budget",
+            "Speech": "one core, 25 frames a second, GRID; forced alignment of the given words for TC/SC and STO",
+        }  # fmt: skip
+        if (accuracy := self.expert_accuracy()) is not None:
+            used = "it stands beside the judge by landmarks" if accuracy >= LEAST_ACCURACY else (
+                f"it is left out, for {LEAST_ACCURACY:.0%} is asked")  # fmt: skip
+            told["Second judge"] = (f"{args.expert.stem}, by pixels: tells the sound of people never seen from another moment of the "
+                                    f"clip, over 1 s, in {accuracy:.1%} of all cases; {used}")
+        if stored:
+            told["Steps"] = "; ".join(f"{run} {one['steps']} of {one['seconds_a_step']:.2f} s" for run, one in stored.items())
+        return told
+
+    def _videos(self, clip):
+        """{name: path} of a clip driven by its own sound, of seed 0."""
+        name = f"{clip.id.replace('/', '_')}.mp4"
+        found = {one.name: self._out / "videos" / f"{one.key}-0" / "own" / name for one in self._methods}
+        return {label: path for label, path in found.items() if path.is_file()}
+
+    def _one(self, path):
+        args = self._args
+        command = [sys.executable, "-m", "benchmarks.compare_methods.one", path, "--grid", Path(args.grid).resolve(), "--corpus",
+                   self._corpora["faces"], "--folder", self._out / "videos", "--clips", args.clips]  # fmt: skip
+        command += ["--reader", self._out / "judges" / "runs" / "word_reader" / "best.safetensors"]
+        if args.expert and self.expert_accuracy() >= LEAST_ACCURACY:
+            command += ["--expert", args.expert.resolve()]
+        command += ["--judge", args.syncnet_weights.resolve()] if args.syncnet_weights else []
+        command += ["--inception_weights", args.inception_weights.resolve()] if args.inception_weights else []
+        return command + (["--identity"] if args.identity else [])
+
+
+def _options_of(path):
+    """Options of the driver of finished weights: as for the method of the same network."""
+    network = load_checkpoint(path).config["model"]["name"]
+    return {"lip_motion": {"source_gap": 5}, "pcavs": {"output": "frame"}}.get(network, {})
