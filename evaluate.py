@@ -74,8 +74,8 @@ def parse(argv):
     add("--lpips", choices=("alex", "vgg", "squeeze"), help="LPIPS with this backbone (needs the package lpips)")
     add("--identity", action="store_true", help="likeness of the person by face embeddings (needs the extra identity)")
     add("--au_classifier", type=Path, help="checkpoint of configs/au_classifier.yaml: action units are read by it, too")
-    add("--word_reader", type=Path, help="checkpoint of configs/word_reader.yaml: the share of the words said that it reads from\n"
-        "the lips; the words stand in NAME.align or NAME.TextGrid beside the real video")
+    add("--word_reader", type=Path, help="checkpoint of configs/word_reader.yaml: the share of the words said that it reads\n"
+        "from the lips; the words stand in NAME.align or NAME.TextGrid beside the real video")
     add("--face_size", type=int, default=96, help="side of the face crop in pixels (%(default)s)")
     add("--frames", type=int, help="look only at this many frames from the start of each video")
     add("--keep_going", action="store_true", help="measure the others where some videos cannot be used; those are failed rows")
@@ -108,8 +108,8 @@ def check_out(args):
     if os.path.isdir(out):
         raise InputError(f"--out {out}: is a folder; give the name of the table, without suffix, such as {out}/table")
     out = out.with_suffix("") if out.suffix in SUFFIXES else out
-    inputs = [args.pairs, args.syncnet_weights, args.inception_weights, args.au_classifier, args.word_reader, *(args.compare or ()),
-              *(args.checkpoint or ())]  # fmt: skip
+    inputs = [args.pairs, args.syncnet_weights, args.inception_weights, args.au_classifier, args.word_reader,
+              *(args.compare or ()), *(args.checkpoint or ())]  # fmt: skip
     for suffix in (*SUFFIXES, ".progress"):
         check_output(out.with_name(out.name + suffix), inputs, flag="--out", folders=True)
     if args.videos:

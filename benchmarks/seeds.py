@@ -65,7 +65,9 @@ def verdict(figures, base, column, better):
 def goodness(values, better):
     """The same figures, the larger the better."""
     values = np.asarray(values, float)
-    return {"low": lambda: -values, "zero": lambda: -np.abs(values), "one": lambda: -np.abs(values - 1)}.get(better, lambda: values)()
+    return {"low": lambda: -values, "zero": lambda: -np.abs(values), "one": lambda: -np.abs(values - 1)}.get(
+        better, lambda: values
+    )()
 
 
 def _over_seeds(values):

@@ -67,7 +67,8 @@ def inputs_of(name, model, count=4):
         "lip_motion": lambda: (rand(count, 3 + 2 * MARGIN, 288), rand(count, 20, 2)),
         "lip_sync": lambda: (rand(count, 12, 20, 2), rand(count, 12, 288)),
         "lip_refiner": lambda: (rand(count, 3, 48, 48), rand(count, 4, 48, 48)),
-        "word_reader": lambda: (rand(count, 5, 3, 12, 12).repeat_interleave(8, 3).repeat_interleave(8, 4), rand(count, 5) > 0.5),
+        "word_reader": lambda: (rand(count, 5, 3, 12, 12).repeat_interleave(8, 3).repeat_interleave(8, 4),
+                                rand(count, 5) > 0.5),
         "davs": lambda: (rand(count, 3, 4, 4).repeat_interleave(16, 2).repeat_interleave(16, 3),
                          rand(count * 12, 20, 12) * 40 - 20),  # noise alone would make all persons alike
         "syncnet_v2": lambda: (rand(count, 1, 13, 20) * 20, rand(count, 3, 5, 224, 224) * 255),

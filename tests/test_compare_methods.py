@@ -9,7 +9,7 @@ import yaml
 
 from benchmarks.compare_methods import __main__ as command
 from benchmarks.compare_methods import training
-from benchmarks.compare_methods.clips import Material, choose
+from benchmarks.compare_methods.clips import WAYS, Material, choose
 from benchmarks.compare_methods.corpora import CORPORA, FULL_SIZES
 from benchmarks.compare_methods.figures import COLUMNS, disagreements, read
 from benchmarks.compare_methods.methods import FORMS, READER
@@ -34,7 +34,9 @@ def test_the_stages_of_a_method_share_its_minutes(form):
         assert sum(stage.share for stage in method.stages) == pytest.approx(1)
         assert method.baseline is None or method.baseline in {one.key for one in methods}
         for stage in method.stages:
-            assert (ROOT / "configs" / f"{stage.config}.yaml").is_file() and stage.corpus in CORPORA and stage.corpus in FULL_SIZES
+            assert (
+                (ROOT / "configs" / f"{stage.config}.yaml").is_file() and stage.corpus in CORPORA and stage.corpus in FULL_SIZES
+            )
 
 
 def test_what_stages_begin_from_is_trained_before():
@@ -90,7 +92,10 @@ def test_minutes_become_steps_once_for_all_seeds(trainings, tmp_path):
     assert [one[1] for one in trainings] == ["demo_l1", "wav2lip", "tcsc"]  # the first stage is shared
     trainer.train(SMALL["tcsc"], 1)
     assert [one[:2] for one in trainings[3:]] == [("seed_1", "demo_l1"), ("seed_1", "tcsc")]
-    assert "train.seed=1" in trainings[-1][3] and "losses.temporal_lip={weight: 0.10, similarity: motion, mode: tolerant}" in trainings[-1][3]
+    assert (
+        "train.seed=1" in trainings[-1][3]
+        and "losses.temporal_lip={weight: 0.10, similarity: motion, mode: tolerant}" in trainings[-1][3]
+    )
     trainer.train(SMALL["davs"], 0)
     assert "model.people=2" in trainings[-1][3]  # of the corpus
     assert sum(one[2] for one in trainings if one[0] == "seed_0" and one[1].startswith("davs")) == 1200
@@ -111,8 +116,8 @@ def test_two_methods_at_once_train_what_they_share_once(trainings, tmp_path):
 
 def figures(folder, key, seed, shift=0.0, failed=(), **changed):
     """Figures of a method whose columns all lie `shift` above those of others; `changed` has values of its own."""
-    clips = [{"clip": clip, "group": group, "way": way, "values": {name: 0.5 + shift + 0.001 * at for name in COLUMNS} | changed}
-             for group, ids in IDS.items() for at, clip in enumerate(ids) for way in ("own", "other", "silent", "portrait")]  # fmt: skip
+    clips = [{"clip": clip, "group": group, "way": way, "values": {name: 0.5 + shift + at / 1000 for name in COLUMNS} | changed}
+             for group, ids in IDS.items() for at, clip in enumerate(ids) for way in WAYS]  # fmt: skip
     found = {"clips": clips, "frechet": {group: {"own": 1.0 + shift} for group in IDS}, "failed": list(failed),
              "seconds": {"own": {clip: 0.04 for clip in IDS["test"]}}, "parameters": 2.3}  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,14 +125,14 @@ def figures(folder, key, seed, shift=0.0, failed=(), **changed):
 
 
 def real(folder, confidence=0.6):
-    clips = [{"clip": clip, "group": group, "way": way, "values": {**dict.fromkeys(COLUMNS, 0.55), "sync_confidence": confidence,
-                                                                 "sharpness": 0.5}}
+    values = {**dict.fromkeys(COLUMNS, 0.55), "sync_confidence": confidence, "sharpness": 0.5}
+    clips = [{"clip": clip, "group": group, "way": way, "values": values}
              for group, ids in IDS.items() for clip in ids for way in ("real", "no motion")]  # fmt: skip
     (folder / "real.json").write_text(json.dumps({"clips": clips, "frechet": {}, "failed": []}))
 
 
 def line_of(text, name, after=""):
-    return next(line for line in text[text.index(after):].splitlines() if line.startswith(f"| {name} |"))
+    return next(line for line in text[text.index(after) :].splitlines() if line.startswith(f"| {name} |"))
 
 
 def test_the_table_marks_what_all_seeds_and_the_clips_say(tmp_path):
@@ -260,11 +265,13 @@ def test_one_network_on_real_clips(shared_media, tmp_path):
 
     videos = [next((shared_media / "grid" / "s1" / "video").glob(f"{name}.*")) for name in ("bbaz4n", "pgik1a")]
     clips = [Clip(f"s1/{path.stem}", "test", path, videos[1 - at]) for at, path in enumerate(videos)]
-    driven = Driven(ROOT / "checkpoints" / "lipwarp.safetensors", {"source_gap": 5}, tmp_path / "videos", Material(tmp_path / "m"),
-                    TrackStore(tmp_path / "tracks"))  # fmt: skip
+    material, store = Material(tmp_path / "material"), TrackStore(tmp_path / "tracks")
+    driven = Driven(ROOT / "checkpoints" / "lipwarp.safetensors", {"source_gap": 5}, tmp_path / "videos", material, store)
     found = measure(driven, clips, Networks.load(expert=ROOT / "checkpoints" / "lip_sync_b.safetensors"))
     assert not found["failed"] and len(found["clips"]) == 8
-    by_way = {way: [one["values"] for one in found["clips"] if one["way"] == way] for way in ("own", "other", "silent", "portrait")}
+    by_way = {
+        way: [one["values"] for one in found["clips"] if one["way"] == way] for way in ("own", "other", "silent", "portrait")
+    }
     assert np.mean([one["mouth_correlation"] for one in by_way["own"]]) > 0.6
     assert np.mean([one["mouth_movement"] for one in by_way["silent"]]) < 0.2
     assert np.mean([one["own_mouth"] for one in by_way["other"]]) < 0.4

@@ -11,6 +11,7 @@ from benchmarks.seeds import Figures, verdict
 from common.errors import InputError
 from common.files import atomic_output
 
+
 def write_report(folder):
     """Write table.md and table.json beside the figures; returns the text of the table.
 

@@ -1,13 +1,14 @@
 """All methods under one protocol: trains what is missing, drives, measures, and writes tables, a page, a sheet and a video.
 
-    python -m benchmarks.compare_methods --grid GRID --out results/methods                 # two cores: see docs/results.md for hours
-    python -m benchmarks.compare_methods --grid GRID --out results/methods --config full --dry_run      # what the paper form takes
+    python -m benchmarks.compare_methods --grid GRID --out results/methods --jobs 2
     python -m benchmarks.compare_methods --grid GRID --out results/methods --report_only
+    python -m benchmarks.compare_methods --grid GRID --out results/methods --config full --dry_run
 
 Each method has the same minutes of training on one core (or one GPU), all its stages together; stages that several methods
-share are trained once. All methods see the same training sentences of GRID, and are measured on the same clips with the same judges:
-sentences that no training saw, of known people, and people that no training saw. What is done is not done again, so that the same
-command goes on after a stop. docs/results.md explains the tables.
+share are trained once. All methods see the same training sentences of GRID. They are measured on the same clips with the same
+judges: sentences that no training saw, of known people, and people that no training saw. What is done is not done again, so
+that the same command goes on after a stop. With `--config full --dry_run` it says what the papers' sizes take on this machine.
+docs/results.md explains the tables.
 """
 
 import argparse
@@ -41,8 +42,14 @@ def parse(argv):
     add("--prepared", type=Path, help="folder of the prepared corpora (OUT/prepared)")
     add("--config", choices=tuple(FORMS), default="small", help="small: for CPU cores; full: the papers' sizes, for GPUs")
     add("--methods", nargs="+", metavar="METHOD", help=f"only these, of {', '.join(one.key for one in FORMS['small'])}")
-    add("--released", nargs="*", type=Path, default=[], metavar="CHECKPOINT",
-        help="finished weights, as rows of their own: they may know more data")
+    add(
+        "--released",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="CHECKPOINT",
+        help="finished weights, as rows of their own: they may know more data",
+    )
     add("--minutes", type=float, default=20.0, help="of training, of each method and seed (%(default)g)")
     add("--seeds", type=int, default=3, help="trainings of each method (%(default)s)")
     add("--clips", type=int, default=14, help="clips of each group that are driven (%(default)s)")
@@ -51,7 +58,13 @@ def parse(argv):
     add("--inception_weights", type=Path, help="pt_inception-2015-12-05-6726825d.pth, for FID")
     add("--syncnet_weights", type=Path, help="syncnet_v2.model, for LSE-D and LSE-C")
     add("--identity", action="store_true", help="likeness of the person (needs the extra identity)")
-    add("--compare_video", nargs="?", const="", metavar="CLIP", help="write a video of all methods side by side: of this clip, or the first")
+    add(
+        "--compare_video",
+        nargs="?",
+        const="",
+        metavar="CLIP",
+        help="write a video of all methods side by side: of this clip, or the first",
+    )
     add("--dry_run", action="store_true", help="say what each training would take: hours, memory, disk")
     add("--report_only", action="store_true", help="do nothing but write the tables of what is there")
     add("overrides", nargs="*", help="key.sub=value for all trainings")

@@ -31,7 +31,16 @@ def prepare(folder, grid, log, workers, form="small"):
     for key, flags in CORPORA.items():
         size = [*flags[:3], FULL_SIZES[key], *flags[4:]] if form == "full" else flags
         folders[key] = Path(folder).resolve() / (f"{key}_full" if form == "full" else key)
-        command = [sys.executable, ROOT / "prepare.py", "--corpus", "grid", "--root", Path(grid).resolve(), "--out", folders[key]]
+        command = [
+            sys.executable,
+            ROOT / "prepare.py",
+            "--corpus",
+            "grid",
+            "--root",
+            Path(grid).resolve(),
+            "--out",
+            folders[key],
+        ]
         done = folders[key] / "compare_methods.json"
         if not done.is_file():
             print(f"preparing {key}", flush=True)

@@ -77,7 +77,9 @@ def read(folder, keys):
         methods[way] = {(group, "own"): _figures({0: real}, group, way, ids[group], sharp) for group in GROUPS if ids[group]}
     for key, runs in stored.items():
         ways = {one["way"] for run in runs.values() for one in run["clips"]}
-        methods[key] = {(group, way): _figures(runs, group, way, ids[group], sharp) for group in GROUPS for way in ways if ids[group]}
+        methods[key] = {
+            (group, way): _figures(runs, group, way, ids[group], sharp) for group in GROUPS for way in ways if ids[group]
+        }
         taken = [value for run in runs.values() for value in run.get("seconds", {}).get("own", {}).values()]
         seconds[key] = float(np.median(taken)) if taken else None
         parameters[key] = next(iter(runs.values())).get("parameters")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.compare_methods.clips import WAYS, Material
+from benchmarks.compare_methods.clips import WAYS
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
@@ -17,7 +17,7 @@ from pipeline.drive import run_job
 from pipeline.drivers import load_driver
 from pipeline.options import DriveOptions, FaceOptions, Job
 from pipeline.playback.source import FaceSource
-from pipeline.tracking import TrackStore, prepare
+from pipeline.tracking import prepare
 from training.checkpoint import load_checkpoint
 
 
@@ -70,8 +70,8 @@ def measure(driven, clips, networks, expert=None):
         expert: a second judge of sync, see `metrics.sync.judges.load_judge`, or None.
 
     Returns:
-        {"clips": list of {"clip", "group", "way", "values"}, "frechet": {group: {way: value}}, "failed": list of reasons}; the ways
-        of no network are "real" and "no motion".
+        {"clips": list of {"clip", "group", "way", "values"}, "frechet": {group: {way: value}}, "failed": list of reasons}; the
+        ways of no network are "real" and "no motion".
     """
     detector = build_detector("mediapipe")
     scorer, found, failed, distances = Scorer(detector, networks, Options()), [], [], {}

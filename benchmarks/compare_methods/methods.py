@@ -87,10 +87,12 @@ SMALL = (
             Stage(
                 "au_small_diffusion", "au_small_diffusion", "au", 0.3,
                 ("train.init=[{checkpoint: runs/au_fusion_short/best.safetensors, parts: [audio_to_units, identity_encoder, "
-                 "speech_encoder, temporal]}, {checkpoint: runs/au_small_autoencoder/best.safetensors, parts: [autoencoder]}]",),
+                 "speech_encoder, temporal]}, {checkpoint: runs/au_small_autoencoder/best.safetensors, "
+                 "parts: [autoencoder]}]",),
             ),
         ),
         weights="best",
+        options={"ddim_steps": 5},
     ),
     Method(
         "motion", "Motion",

@@ -1,7 +1,7 @@
 """Drive and measure one network for benchmarks.compare_methods, in a process of its own.
 
-    python -m benchmarks.compare_methods.one OUT.json --grid GRID --corpus prepared/faces --folder FOLDER --checkpoint WEIGHTS
-    python -m benchmarks.compare_methods.one OUT.json --grid GRID --corpus prepared/faces --folder FOLDER     # the real videos
+python -m benchmarks.compare_methods.one OUT.json --grid GRID --corpus prepared/faces --folder FOLDER --checkpoint WEIGHTS
+python -m benchmarks.compare_methods.one OUT.json --grid GRID --corpus prepared/faces --folder FOLDER     # the real videos
 """
 
 import argparse
@@ -40,12 +40,14 @@ def main(argv=None):
     args = parser.parse_args(argv)
     device = str(choose_device(args.device))
     clips = choose(args.corpus, args.grid, args.clips)
-    networks = Networks.load(expert=args.judge, inception=args.inception_weights, identity=args.identity, word_reader=args.reader,
-                             device=device)  # fmt: skip
+    judges = {"expert": args.judge, "inception": args.inception_weights, "word_reader": args.reader}
+    networks = Networks.load(**judges, identity=args.identity, device=device)
     driven = None
     if args.checkpoint:
         material = Material(args.folder / "material")
-        driven = Driven(args.checkpoint, args.options, args.folder / args.out.stem, material, TrackStore(args.folder / "tracks"), device)
+        driven = Driven(
+            args.checkpoint, args.options, args.folder / args.out.stem, material, TrackStore(args.folder / "tracks"), device
+        )
     found = measure(driven, clips, networks, args.expert and load_judge(args.expert, device))
     if driven:
         found |= {"seconds": driven.seconds(), "parameters": parameters(args.checkpoint)}

@@ -28,7 +28,8 @@ def write_report(out, methods, facts, pictures=()):
 
     Args:
         out: folder, with its figures in OUT/figures.
-        methods: tuple of methods.Method, in the order of the table; facts: {sentence that begins a line: text}, above the tables.
+        methods: tuple of methods.Method, in the order of the table; facts: {what: text}, above
+            the tables.
         pictures: list of (title, path of a PNG or MP4) for the page.
 
     Returns:
@@ -42,8 +43,10 @@ def write_report(out, methods, facts, pictures=()):
     methods = [method for method in methods if method.key in found.methods]
     blocks = list(_blocks(found, methods, facts))
     text = "\n\n".join(_markdown(*block) for block in blocks) + "\n"
-    summary = {key: {f"{group} {way}": {column: _plain(one.mean(column)) for column in COLUMNS} for (group, way), one in groups.items()}
-               for key, groups in found.methods.items()}  # fmt: skip
+    summary = {
+        key: {" ".join(place): {column: _plain(one.mean(column)) for column in COLUMNS} for place, one in groups.items()}
+        for key, groups in found.methods.items()
+    }
     for path, content in (("table.md", text), ("table.json", json.dumps(summary, indent=1) + "\n"),
                           ("page.html", _page(blocks, pictures))):  # fmt: skip
         with atomic_output(out / path) as temporary:
@@ -63,22 +66,36 @@ def _blocks(found, methods, facts):
         yield f"{title}: {WAYS['own'][1]}", *_table(found, methods, group, "own", MAIN, True), _legend()
         yield f"{title}: further measures of the same videos", *_table(found, methods, group, "own", REST, True), []
         yield f"{title}: {WAYS['portrait'][1]}", *_table(found, methods, group, "portrait", PORTRAIT, False), []
-        yield f"{title}: controls", *_controls(found, methods, group), [
-            "other sound: C of the sound that is heard; own mouth r should be near 0, movement near 1. Silence: movement should be 0."]
+        yield (
+            f"{title}: controls",
+            *_controls(found, methods, group),
+            [
+                "other: C of the sound that is heard; own mouth r near 0 and movement near 1 are right. silent: movement 0"
+            ],
+        )
         names = {method.key: method.name for method in methods}
         told = disagreements(found.methods, names, group, JUDGES)
         yield f"{title}: where judges disagree", (), (), told or ["No two judges order two methods differently beyond chance."]
-    rows = [[method.name, _number(found.parameters[method.key], 2), _number(found.seconds[method.key], 3)] for method in methods]
-    yield "Size and speed", ("method", "million parameters", "seconds a frame"), rows, [
-        "Seconds a frame, own sound, median over clips: decoding, drawing, pasting and encoding; finding the face is not in it."]
+    rows = [
+        [method.name, _number(found.parameters[method.key], 2), _number(found.seconds[method.key], 3)] for method in methods
+    ]
+    yield (
+        "Size and speed",
+        ("method", "million parameters", "seconds a frame"),
+        rows,
+        [
+            "Seconds a frame, own sound, median over clips: decoding, drawing, pasting, encoding; without finding the face."
+        ],
+    )
     if found.failed:
         yield "Videos that failed", (), (), found.failed
 
 
 def _legend():
-    return ["Mean over clips and seeds, in brackets its 95 % interval over clips. ▲ better, ▼ worse than Wav2Lip: in every seed, and "
-            "the interval of the difference leaves out 0. Bold: the best method. † better than the real video by a judge of sync: "
-            "over-fitted, never bold. Sharpness is over the real video's; range, jitter and sharpness are best at 1."]  # fmt: skip
+    return ["Mean over clips and seeds, in brackets its 95 % interval over clips. ▲ better, ▼ worse than Wav2Lip: in every "
+            "seed, and the interval of the difference leaves out 0. Bold: the best method. † better than the real video by a "
+            "judge of sync: over-fitted, never bold. Sharpness is over the real video's; range, jitter and sharpness are best "
+            "at 1."]  # fmt: skip
 
 
 def _table(found, methods, group, way, keys, references):
@@ -159,12 +176,18 @@ def _markdown(title, heads, rows, notes):
 
 
 def _page(blocks, pictures):
-    parts = ["<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
-             f"<title>Talking faces: all methods</title><style>{STYLE}</style><h1>All methods, one protocol</h1>"]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>",
+        f"<title>Talking faces: all methods</title><style>{STYLE}</style><h1>All methods, one protocol</h1>",
+    ]
     for title, path in pictures:
         kind = "video/mp4" if str(path).endswith(".mp4") else "image/png"
         data = f"data:{kind};base64,{b64encode(Path(path).read_bytes()).decode()}"
-        shown = f"<video controls width=100% src='{data}'></video>" if kind.startswith("video") else f"<img alt='{escape(title)}' src='{data}'>"
+        shown = (
+            f"<video controls width=100% src='{data}'></video>"
+            if kind.startswith("video")
+            else f"<img alt='{escape(title)}' src='{data}'>"
+        )
         parts.append(f"<h2>{escape(title)}</h2><figure>{shown}</figure>")
     for title, heads, rows, notes in blocks:
         parts.append(f"<h2>{escape(title)}</h2>")

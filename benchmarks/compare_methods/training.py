@@ -56,8 +56,8 @@ class Trainer:
         own = [one.replace("{people}", str(known.get("people", ""))) for one in stage.overrides]
         if stage.config == "ablation_small":
             own.append(f"losses.sync.expert={ROOT / 'checkpoints' / 'expert_grid.safetensors'}")
-        return [sys.executable, ROOT / "train.py", _CONFIGS / f"{stage.config}.yaml", f"name={stage.run}", f"data.corpus={corpus}",
-                f"train.seed={seed}", *self._overrides, *own]  # fmt: skip
+        common = [f"name={stage.run}", f"data.corpus={corpus}", f"train.seed={seed}"]
+        return [sys.executable, ROOT / "train.py", _CONFIGS / f"{stage.config}.yaml", *common, *self._overrides, *own]
 
     def _train(self, method, stage, seed, folder):
         command = self.command(stage, seed)
@@ -76,8 +76,8 @@ class Trainer:
         minutes = round(self._minutes * stage.share, 4)
         found = stored.get(stage.run)
         if found and found["minutes"] != minutes:
-            raise InputError(f"{self._steps_path}: {stage.run} has had {found['minutes']:g} minutes, not {minutes:g}; give another "
-                             "--out for another --minutes")  # fmt: skip
+            raise InputError(f"{self._steps_path}: {stage.run} has had {found['minutes']:g} minutes, not {minutes:g}; give "
+                             "another --out for another --minutes")  # fmt: skip
         if found:
             return found["steps"]
         log = self._out / "logs" / f"time_{stage.run}.txt"

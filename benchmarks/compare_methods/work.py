@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from benchmarks.compare_methods.training import Trainer
 from benchmarks.runs import run_logged, trained
 from benchmarks.sync.expert_accuracy import STRETCHES
 from common.errors import InputError
+from datasets.prepared import PreparedCorpus
 from training.checkpoint import load_checkpoint
-
 
 LEAST_ACCURACY = 0.75  # of a second judge of sync, over 1 s, on people that it never saw; chance is 0.5
 
@@ -31,8 +32,8 @@ class Work:
         self._out = Path(args.out).resolve()
         self._threads = 1 if args.jobs > 1 else None
         self._trainer = Trainer(self._out, corpora, args.minutes, threads=self._threads, overrides=args.overrides)
-        self._released = [Method(f"released_{path.stem}", f"{path.stem}, released", (), options=_options_of(path), baseline=None)
-                          for path in args.released]  # fmt: skip
+        self._released = [Method(f"released_{one.stem}", f"{one.stem}, released", (), options=_options_of(one), baseline=None)
+                          for one in args.released]  # fmt: skip
 
     def rows(self):
         """Methods in the order of the table, those of finished weights last."""
@@ -56,7 +57,7 @@ class Work:
             run_logged(command, self._out / "logs" / f"judge_{stage.run}.txt", folder=folder, threads=self._threads)
 
     def expert_accuracy(self):
-        """Share of windows of 1 s that the second judge tells from other moments, on the people never seen; None without one."""
+        """Share of windows of 1 s that the second judge tells from other moments, on people never seen; None without one."""
         if self._args.expert is None:
             return None
         path = self._out / "judges" / "expert_accuracy.json"
@@ -100,8 +101,10 @@ class Work:
             wanted = self._args.compare_video or picked[0].id
             clip = next((one for one in complete if one.id == wanted), None)
             if clip is None:
-                raise InputError(f"--compare_video {wanted}: not among the clips that all methods have driven: "
-                                 f"{', '.join(one.id for one in complete)}")
+                raise InputError(
+                    f"--compare_video {wanted}: not among the clips that all methods have driven: "
+                    f"{', '.join(one.id for one in complete)}"
+                )
             path = self._out / "compare.mp4"
             write_video(faces_of(self._videos(clip), clip.video, side=192)[0], clip.video, path, columns=5)
             found.append((f"All methods, {clip.id}", path))
@@ -111,18 +114,22 @@ class Work:
         """{what: text} for the head of the report."""
         args, steps = self._args, self._out / "steps.json"
         stored = json.loads(steps.read_text(encoding="utf-8")) if steps.is_file() else {}
+        speakers = Counter(row.speaker for row in PreparedCorpus.open_folder(self._corpora["faces"]).split("train"))
         told = {
-            "Training": f"{args.minutes:g} minutes of one core or GPU for each method and seed, all stages together; {args.seeds} seed(s); "
-                        "stages that methods share are trained once",
-            "Given to all": "the lip-sync expert (expert_grid) and the lip-landmark network of losses are released weights, and count "
-                            "in no budget",
-            "Speech": "one core, 25 frames a second, GRID; forced alignment of the given words for TC/SC and STO",
+            "Data": f"GRID, {speakers.total()} training sentences of {len(speakers)} people, {max(speakers.values())} of one "
+                    "person; the same for all methods; phones by forced alignment of the known words",
+            "Training": f"{args.minutes:g} minutes of one core or GPU for each method and seed, all stages together; what "
+                        "methods share is trained once",
+            "Beside the budget": "the lip-sync expert (expert_grid) and the lip-landmark network of losses, and what draws the "
+                                 "inner mouth of lipwarp, are released weights",
         }  # fmt: skip
         if (accuracy := self.expert_accuracy()) is not None:
             used = "it stands beside the judge by landmarks" if accuracy >= LEAST_ACCURACY else (
                 f"it is left out, for {LEAST_ACCURACY:.0%} is asked")  # fmt: skip
-            told["Second judge"] = (f"{args.expert.stem}, by pixels: tells the sound of people never seen from another moment of the "
-                                    f"clip, over 1 s, in {accuracy:.1%} of all cases; {used}")
+            told["Second judge"] = (
+                f"{args.expert.stem}, by pixels: tells the sound of people never seen from another moment of the "
+                f"clip, over 1 s, in {accuracy:.1%} of all cases; {used}"
+            )
         if stored:
             told["Steps"] = "; ".join(f"{run} {one['steps']} of {one['seconds_a_step']:.2f} s" for run, one in stored.items())
         return told
@@ -135,7 +142,8 @@ class Work:
 
     def _one(self, path):
         args = self._args
-        command = [sys.executable, "-m", "benchmarks.compare_methods.one", path, "--grid", Path(args.grid).resolve(), "--corpus",
+        grid = Path(args.grid).resolve()
+        command = [sys.executable, "-m", "benchmarks.compare_methods.one", path, "--grid", grid, "--corpus",
                    self._corpora["faces"], "--folder", self._out / "videos", "--clips", args.clips]  # fmt: skip
         command += ["--reader", self._out / "judges" / "runs" / "word_reader" / "best.safetensors"]
         if args.expert and self.expert_accuracy() >= LEAST_ACCURACY:

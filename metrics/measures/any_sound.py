@@ -1,4 +1,4 @@
-"""What a mouth does whatever sound drives it: how much it moves, whether it follows its own clip, whether it is shut in silence."""
+"""What a mouth does whatever sound drives it: how far it moves, whether it follows its clip, whether it rests in pauses."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class AnySound(VideoMeasure):
     columns = (
         Column("mouth_movement", "movement", "none", 3, "spread of the mouth opening over that of the real video of this face, "
                "whatever sound drives it", paired_only=False),
-        Column("own_mouth", "own mouth r", "none", 3, "correlation of the mouth opening with that of the real video of this face, "
+        Column("own_mouth", "own mouth r", "none", 3, "correlation of the mouth opening with that of the real video, "
                "frame by frame, whatever sound drives it", paired_only=False),
         Column("open_in_silence", "open in silence", "low", 3, f"share of the silent frames in which the mouth is open by more "
                f"than {OPEN} eye distances", paired_only=False),

@@ -27,8 +27,8 @@ class WordJudge:
     def __init__(self, checkpoint):
         data = checkpoint.config["data"]
         if "crop" not in data or not data.get("words"):
-            raise InputError(f"{checkpoint.path}: does not say which crops it saw and which words it knows; take a checkpoint of "
-                             "train.py")  # fmt: skip
+            raise InputError(f"{checkpoint.path}: does not say which crops it saw and which words it knows; take a checkpoint "
+                             "of train.py")  # fmt: skip
         weight = next(checkpoint.model.parameters())
         self.name, self.sha256 = checkpoint.run or checkpoint.path.stem, checkpoint.sha256
         self.words = tuple(data["words"])

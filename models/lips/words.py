@@ -42,7 +42,9 @@ class WordReader(Network):
             raise InputError(f"model.dropout {dropout}: must be between 0 and 0.9")
         self.face_size, self.words = face_size, words
         base = int(48 * width)
-        self.stem = nn.Sequential(nn.Conv3d(1, base, 5, stride=(1, 2, 2), padding=2, bias=False), nn.BatchNorm3d(base), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv3d(1, base, 5, stride=(1, 2, 2), padding=2, bias=False), nn.BatchNorm3d(base), nn.ReLU()
+        )
         self.trunk = nn.Sequential(
             ConvBlock(base, 2 * base, stride=2), *residual_blocks(2 * base, 1),
             ConvBlock(2 * base, 4 * base, stride=2), *residual_blocks(4 * base, 1),
