@@ -27,6 +27,17 @@ def trained(run):
     return bool(rows) and json.loads(rows[-1])["step"] >= steps
 
 
+def minutes_taken(run):
+    """Minutes that a run has trained, over all its starts, as its log says; None where it has no row yet.
+
+    Args:
+        run: folder of the run.
+    """
+    log = Path(run) / "log.jsonl"
+    rows = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    return next((row["minutes"] for row in map(json.loads, reversed(rows)) if row.get("minutes") is not None), None)
+
+
 def run_logged(command, log, *, folder=ROOT, threads=None):
     """Run a command to its end; what it says goes to a file.
 

@@ -147,7 +147,8 @@ def test_the_table_marks_what_all_seeds_and_the_clips_say(tmp_path):
     cells = dict(zip(heads.split(" | "), line_of(text, "STO", "own sound").split(" | "), strict=True))
     assert cells["SSIM mouth"].startswith("**0.55") and cells["SSIM mouth"].endswith("▲") and "[" in cells["SSIM mouth"]
     assert cells["LMD"].endswith("▼") and "**" not in cells["LMD"]
-    assert "▲" not in line_of(text, "TC/SC", "own sound") and "▼" not in line_of(text, "TC/SC", "own sound")  # seeds disagree
+    unsure = dict(zip(heads.split(" | "), line_of(text, "TC/SC", "own sound").split(" | "), strict=True))
+    assert unsure["SSIM mouth"].endswith("]") and unsure["LMD"].endswith("]")  # seeds disagree
     assert cells["FD"] == "1.050 ▼" or cells["FD"] == "1.050"  # of a set of clips: no interval
     assert "† " not in line_of(text, "STO", "own sound")
     assert "| Wav2Lip | 2.30 | 0.040 |" in text and "wav2lip, seed 1: s1/a0, own: no face" in text
@@ -214,7 +215,8 @@ def test_clips_are_chosen_alike_for_all_and_driven_by_others(grid):
         own = {clip.video for clip in clips if clip.group == group}
         assert {clip.other for clip in clips if clip.group == group} == own  # each sound once
     for path in root.glob("*/video/*"):
-        path.unlink()
+        if path.stem != "clip1":
+            path.unlink()
     with pytest.raises(InputError, match="two or more are needed"):
         choose(corpus, root, 3)
 

@@ -27,6 +27,8 @@ from common.errors import InputError
 from common.places import check_folder
 from common.suggest import refuse_unknown
 
+FEW = 48  # clips that are prepared for a dry run
+
 
 def parse(argv):
     """Command line -> argparse.Namespace.
@@ -87,10 +89,11 @@ def main(argv=None):
     """Do what is missing, and write the tables."""
     args = parse(argv)
     methods = [one for one in FORMS[args.config] if not args.methods or one.key in args.methods]
-    corpora = prepare(args.prepared or args.out / "prepared", args.grid, args.out / "logs", args.jobs, args.config)
     if args.dry_run:
-        print(dry_run(args.out, methods, corpora, args.overrides))
+        few = prepare(args.out / "dry_run" / "prepared", args.grid, args.out / "logs", args.jobs, args.config, limit=FEW)
+        print(dry_run(args.out, methods, few, args.overrides))
         return
+    corpora = prepare(args.prepared or args.out / "prepared", args.grid, args.out / "logs", args.jobs, args.config)
     work = Work(args, methods, corpora)
     if not args.report_only:
         with when_interrupted(f"what is done is in {args.out}; the same command goes on"):

@@ -11,7 +11,7 @@ from benchmarks.compare_methods.clips import choose
 from benchmarks.compare_methods.methods import Method
 from benchmarks.compare_methods.pictures import faces_of, write_sheet_of, write_video
 from benchmarks.compare_methods.training import Trainer
-from benchmarks.runs import run_logged, trained
+from benchmarks.runs import minutes_taken, run_logged, trained
 from benchmarks.sync.expert_accuracy import STRETCHES
 from common.errors import InputError
 from datasets.prepared import PreparedCorpus
@@ -130,9 +130,20 @@ class Work:
                 f"{args.expert.stem}, by pixels: tells the sound of people never seen from another moment of the "
                 f"clip, over 1 s, in {accuracy:.1%} of all cases; {used}"
             )
+        taken = {one.name: self._minutes_of(one) for one in self._methods}
+        if any(minutes for minutes in taken.values()):
+            told["Minutes taken"] = "; ".join(f"{name} {np.mean(one):.1f}" for name, one in taken.items() if one)
         if stored:
             told["Steps"] = "; ".join(f"{run} {one['steps']} of {one['seconds_a_step']:.2f} s" for run, one in stored.items())
         return told
+
+    def _minutes_of(self, method):
+        """list of the minutes that all stages of a method took, validation included, a seed each."""
+        found = []
+        for seed in range(self._args.seeds):
+            stages = [minutes_taken(self._out / f"seed_{seed}" / "runs" / stage.run) for stage in method.stages]
+            found += [sum(stages)] if None not in stages else []
+        return found
 
     def _videos(self, clip):
         """{name: path} of a clip driven by its own sound, of seed 0."""
