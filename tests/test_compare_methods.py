@@ -246,6 +246,7 @@ def test_faces_side_by_side(tmp_path, monkeypatch):
     (["--grid", ".", "--seeds", "0"], "--seeds"),
     (["--grid", ".", "--methods", "wav2lp"], "wav2lip"),
     (["--grid", ".", "--released", "nothing.safetensors"], "no such file"),
+    (["--grid", ".", "--portrait", "nobody.png", "nothing.wav"], "nobody.png: no such file"),
 ])  # fmt: skip
 def test_mistakes_are_one_line(flags, told, capsys, tmp_path):
     assert run(command.main, [*flags, "--out", str(tmp_path / "out")]) == 2

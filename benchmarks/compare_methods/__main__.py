@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.compare_methods.corpora import prepare
 from benchmarks.compare_methods.dry_run import dry_run
+from benchmarks.compare_methods.gallery import Gallery
 from benchmarks.compare_methods.methods import FORMS, READER
 from benchmarks.compare_methods.report import write_report
 from benchmarks.compare_methods.work import Work
@@ -67,6 +68,7 @@ def parse(argv):
         metavar="CLIP",
         help="write a video of all methods side by side: of this clip, or the first",
     )
+    add("--portrait", nargs=2, type=Path, metavar=("PICTURE", "SPEECH"), help="a sheet of this picture, driven by all methods")
     add("--dry_run", action="store_true", help="say what each training would take: hours, memory, disk")
     add("--report_only", action="store_true", help="do nothing but write the tables of what is there")
     add("overrides", nargs="*", help="key.sub=value for all trainings")
@@ -76,9 +78,9 @@ def parse(argv):
             raise InputError(f"--{flag} {getattr(args, flag):g}: must be at least {least:g}")
     if not args.grid.is_dir():
         raise InputError(f"--grid {args.grid}: no such folder")
-    for one in args.released:
-        if not one.is_file():
-            raise InputError(f"--released {one}: no such file")
+    for flag, path in [*(("--released", one) for one in args.released), *(("--portrait", one) for one in args.portrait or ())]:
+        if not path.is_file():
+            raise InputError(f"{flag} {path}: no such file")
     if args.methods:
         refuse_unknown(args.methods, [one.key for one in FORMS[args.config]], "method of --methods")
     check_folder(args.out, flag="--out")
@@ -102,7 +104,9 @@ def main(argv=None):
             do_all(partial(_train_and_measure, work), [(one, seed) for seed in range(args.seeds) for one in methods], args.jobs)
             for one in args.released:
                 work.measure_released(one)
-    pictures = work.pictures()
+    gallery = Gallery(args.out, work.rows(), work.weights)
+    pictures = gallery.of_clips(corpora["faces"], args.grid, args.clips, args.compare_video)
+    pictures += gallery.of_portrait(*args.portrait) if args.portrait else []
     print(write_report(args.out, work.rows(), work.facts(), pictures))
 
 

@@ -7,11 +7,12 @@ import numpy as np
 
 from benchmarks.held_out.sheet import write_sheet
 from common.version import __version__
-from faces.crops import CropSpec
+from faces.crops import CropSpec, plan_crops
 from faces.detectors import build_detector
 from faces.mouth import mouth_opening
 from media import VideoReader, VideoWriter, decode_audio
 from metrics.footage import open_footage
+from metrics.formulas.silence import speech_levels
 
 SIDE, SHOWN = 160, 6  # pixels of a face; frames of the sheet
 TITLE = 24  # pixels of a label
@@ -40,6 +41,21 @@ def faces_of(videos, real, side=SIDE):
             faces.append(last.extract(frame))
         found[label] = np.stack(faces)
     return found, mouth_opening(footage.track.landmarks)
+
+
+def faces_of_portrait(videos, track, speech, side=SIDE):
+    """Face crops of videos that were made from one picture, at the place of the face in it.
+
+    Args:
+        videos: {label: path}, 25 frames a second; track: FaceTrack of the picture; speech: path of the sound that they say.
+
+    Returns:
+        ({label: (N, S, S, 3) uint8}; (N,) level of the sound in each frame, which stands for the opening of a mouth).
+    """
+    (crop,) = plan_crops(track, CropSpec("aligned", side))
+    faces = {label: np.stack([crop.extract(frame) for frame in VideoReader(path)]) for label, path in videos.items()}
+    samples, rate = decode_audio(speech, "speech")
+    return faces, speech_levels(samples.mean(0), rate, 25, min(len(one) for one in faces.values()))
 
 
 def write_sheet_of(clips, path, shown=SHOWN):

@@ -46,8 +46,13 @@ class Trainer:
                 if not trained(run):
                     folder.mkdir(parents=True, exist_ok=True)
                     self._train(method, stage, seed, folder)
-        weights = folder / "runs" / method.stages[-1].run / f"{method.weights}.safetensors"
-        return weights if method.after is None else self._finished(method, weights, folder)
+        self._finish(method, folder)
+        return self.weights(method, seed)
+
+    def weights(self, method, seed):
+        """Path of the weights of a method that draw, trained or not."""
+        folder = self._out / f"seed_{seed}"
+        return folder / f"{method.key}.safetensors" if method.after else self._learned(method, folder)
 
     def command(self, stage, seed):
         """Words of train.py for a stage, without its steps."""
@@ -92,14 +97,16 @@ class Trainer:
                 path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
         return steps
 
-    def _finished(self, method, weights, folder):
-        """What `method.after` makes of the weights."""
+    def _learned(self, method, folder):
+        return folder / "runs" / method.stages[-1].run / f"{method.weights}.safetensors"
+
+    def _finish(self, method, folder):
+        """Do what `method.after` asks for."""
         made = folder / f"{method.key}.safetensors"
-        if not made.is_file():
-            corpus = self._corpora[method.stages[-1].corpus]
-            run_logged([sys.executable, "-m", method.after, weights, "--corpus", corpus, "--out", made],
-                       self._out / "logs" / f"{folder.name}_{method.key}_after.txt", threads=self._threads)  # fmt: skip
-        return made
+        if method.after and not made.is_file():
+            command = [sys.executable, "-m", method.after, self._learned(method, folder)]
+            command += ["--corpus", self._corpora[method.stages[-1].corpus], "--out", made]
+            run_logged(command, self._out / "logs" / f"{folder.name}_{method.key}_after.txt", threads=self._threads)
 
     def _lock(self, *what):
         with self._guard:

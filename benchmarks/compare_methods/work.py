@@ -7,13 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.compare_methods.clips import choose
 from benchmarks.compare_methods.methods import Method
-from benchmarks.compare_methods.pictures import faces_of, write_sheet_of, write_video
 from benchmarks.compare_methods.training import Trainer
 from benchmarks.runs import minutes_taken, run_logged, trained
 from benchmarks.sync.expert_accuracy import STRETCHES
-from common.errors import InputError
 from datasets.prepared import PreparedCorpus
 from training.checkpoint import load_checkpoint
 
@@ -32,8 +29,7 @@ class Work:
         self._out = Path(args.out).resolve()
         self._threads = 1 if args.jobs > 1 else None
         self._trainer = Trainer(self._out, corpora, args.minutes, threads=self._threads, overrides=args.overrides)
-        self._released = [Method(f"released_{one.stem}", f"{one.stem}, released", (), options=_options_of(one), baseline=None)
-                          for one in args.released]  # fmt: skip
+        self._released = tuple(_released(one) for one in args.released)
 
     def rows(self):
         """Methods in the order of the table, those of finished weights last."""
@@ -68,6 +64,11 @@ class Work:
         clips = json.loads(path.read_text(encoding="utf-8"))["unseen"].values()
         return float(np.mean([clip[STRETCHES[21]] for clip in clips if STRETCHES[21] in clip]))
 
+    def weights(self, method):
+        """Path of the weights of a method that draw, of seed 0, or those that were released; they may not be there yet."""
+        released = {one.key: path for one, path in zip(self._released, self._args.released, strict=True)}
+        return released[method.key].resolve() if method.key in released else self._trainer.weights(method, 0)
+
     def measure(self, key, seed, weights, options):
         """Drive and measure one network."""
         log = self._out / "logs" / f"measure_{key}_{seed}.txt"
@@ -84,31 +85,7 @@ class Work:
         """Drive and measure finished weights."""
         key = f"released_{path.stem}"
         if not self.figures(key, 0).is_file():
-            self.measure(key, 0, path.resolve(), _options_of(path))
-
-    def pictures(self):
-        """Write the contact sheet, and the video where it is asked for: list of (title, path) for the page."""
-        clips = choose(self._corpora["faces"], self._args.grid, self._args.clips)
-        complete = [clip for clip in clips if len(self._videos(clip)) == len(self._methods)]
-        if not complete:
-            return []
-        picked = [one for group in ("test", "unseen") for one in [clip for clip in complete if clip.group == group][:1]]
-        faces = [faces_of(self._videos(clip), clip.video) for clip in picked]
-        sheet = self._out / "sheet.png"
-        write_sheet_of(faces, sheet)
-        found = [("One sentence of a known person, one of a person never seen; seed 0", sheet)]
-        if self._args.compare_video is not None:
-            wanted = self._args.compare_video or picked[0].id
-            clip = next((one for one in complete if one.id == wanted), None)
-            if clip is None:
-                raise InputError(
-                    f"--compare_video {wanted}: not among the clips that all methods have driven: "
-                    f"{', '.join(one.id for one in complete)}"
-                )
-            path = self._out / "compare.mp4"
-            write_video(faces_of(self._videos(clip), clip.video, side=192)[0], clip.video, path, columns=5)
-            found.append((f"All methods, {clip.id}", path))
-        return found
+            self.measure(key, 0, path.resolve(), _released(path).options)
 
     def facts(self):
         """{what: text} for the head of the report."""
@@ -145,12 +122,6 @@ class Work:
             found += [sum(stages)] if None not in stages else []
         return found
 
-    def _videos(self, clip):
-        """{name: path} of a clip driven by its own sound, of seed 0."""
-        name = f"{clip.id.replace('/', '_')}.mp4"
-        found = {one.name: self._out / "videos" / f"{one.key}-0" / "own" / name for one in self._methods}
-        return {label: path for label, path in found.items() if path.is_file()}
-
     def _one(self, path):
         args = self._args
         grid = Path(args.grid).resolve()
@@ -164,7 +135,8 @@ class Work:
         return command + (["--identity"] if args.identity else [])
 
 
-def _options_of(path):
-    """Options of the driver of finished weights: as for the method of the same network."""
+def _released(path):
+    """Finished weights as a Method without stages; options of the driver as for the method of the same network."""
     network = load_checkpoint(path).config["model"]["name"]
-    return {"lip_motion": {"source_gap": 5}, "pcavs": {"output": "frame"}}.get(network, {})
+    options = {"lip_motion": {"source_gap": 5}, "pcavs": {"output": "frame"}}.get(network, {})
+    return Method(f"released_{path.stem}", f"{path.stem}, released", (), options=options, baseline=None)

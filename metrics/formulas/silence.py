@@ -22,7 +22,7 @@ def silent_frames(samples, rate, fps, count):
     Returns:
         (count,) bool. Where the video outlasts its sound, the rest is silent.
     """
-    levels = _levels(np.asarray(samples, np.float64).mean(0), rate, fps, count)
+    levels = speech_levels(np.asarray(samples, np.float64).mean(0), rate, fps, count)
     if not count:
         return np.zeros(0, bool)
     smooth = np.sqrt(np.convolve(np.pad(levels**2, 1, mode="edge"), np.full(3, 1 / 3), "valid"))
@@ -38,8 +38,8 @@ def silent_frames(samples, rate, fps, count):
     return inside
 
 
-def _levels(mono, rate, fps, count):
-    """(count,) root mean square of each frame in BAND."""
+def speech_levels(mono, rate, fps, count):
+    """(count,) float64, root mean square of each frame of (n,) samples in BAND."""
     if not len(mono):
         return np.zeros(count)
     spectrum, pitch = np.fft.rfft(mono), np.fft.rfftfreq(len(mono), 1 / rate)
