@@ -12,7 +12,7 @@ from benchmarks.compare_methods import training
 from benchmarks.compare_methods.clips import WAYS, Material, choose
 from benchmarks.compare_methods.corpora import CORPORA, FULL_SIZES
 from benchmarks.compare_methods.figures import COLUMNS, disagreements, read
-from benchmarks.compare_methods.methods import FORMS, READER
+from benchmarks.compare_methods.methods import FORMS, READER, in_turn
 from benchmarks.compare_methods.pictures import write_sheet_of, write_video
 from benchmarks.compare_methods.report import CONTROLS, MAIN, PORTRAIT, REST, write_report
 from benchmarks.compare_methods.training import Trainer
@@ -49,6 +49,12 @@ def test_what_stages_begin_from_is_trained_before():
             begun = {one["checkpoint"].split("/")[1] for one in own} if own else set(_begun(stage.config))
             assert begun <= set(before), (method.key, stage.run, begun)
             before.append(stage.run)
+
+
+def test_neighbours_in_the_work_begin_with_different_trainings():
+    order = in_turn(FORMS["small"])
+    assert {one.key for one in order} == set(SMALL) and len(order) == len(SMALL)
+    assert all(a.stages[0].run != b.stages[0].run for a, b in zip(order[:6], order[1:7], strict=True))
 
 
 def _begun(config):

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.compare_methods.corpora import prepare
 from benchmarks.compare_methods.dry_run import dry_run
 from benchmarks.compare_methods.gallery import Gallery
-from benchmarks.compare_methods.methods import FORMS, READER
+from benchmarks.compare_methods.methods import FORMS, READER, in_turn
 from benchmarks.compare_methods.report import write_report
 from benchmarks.compare_methods.work import Work
 from benchmarks.runs import do_all
@@ -101,7 +101,8 @@ def main(argv=None):
         with when_interrupted(f"what is done is in {args.out}; the same command goes on"):
             work.read_words(READER)
             work.measure_real()
-            do_all(partial(_train_and_measure, work), [(one, seed) for seed in range(args.seeds) for one in methods], args.jobs)
+            todo = [(one, seed) for seed in range(args.seeds) for one in in_turn(methods)]
+            do_all(partial(_train_and_measure, work), todo, args.jobs)
             for one in args.released:
                 work.measure_released(one)
     gallery = Gallery(args.out, work.rows(), work.weights)

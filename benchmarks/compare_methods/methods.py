@@ -1,6 +1,8 @@
 """The methods of the comparison: of which trainings each consists, and what share of its minutes each of them has."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from benchmarks.ablation.rows import CONDITIONAL, GATE, INPUT, SPATIAL, TEMPORAL
 
@@ -131,3 +133,15 @@ FULL = (
 )  # fmt: skip
 FORMS = {"small": SMALL, "full": FULL}
 READER = Stage("word_reader", "word_reader", "faces", 1.0)
+
+
+def in_turn(methods):
+    """The same methods in an order in which neighbours begin with different trainings, so that none waits for the other.
+
+    Args:
+        methods: list of Method.
+    """
+    groups = defaultdict(list)
+    for method in methods:
+        groups[method.stages[0].run].append(method)
+    return [method for round_ in zip_longest(*groups.values()) for method in round_ if method is not None]
