@@ -10,11 +10,12 @@ from models.network import Network
 
 SIDE = 96  # pixels; other crops are resized to it
 TOP, BOTTOM, LEFT, RIGHT = 44, 92, 24, 72  # the mouth in such a crop
+NEAR = 5  # frames that the first layer sees at once
 _EPSILON = 1e-3
 
 
 class WordReader(Network):
-    """Words from grey mouth crops: a spatio-temporal convolution, residual blocks, and a bidirectional GRU over the frames.
+    """Words from grey mouth crops: a convolution over space and time, residual blocks, and a bidirectional GRU over the frames.
 
     The layout is that of word readers on LRW (Stafylakis and Tzimiropoulos, Interspeech 2017), much smaller. As there, the
     frames of the word are marked, so that its length is known and its neighbours are told apart.
@@ -42,9 +43,7 @@ class WordReader(Network):
             raise InputError(f"model.dropout {dropout}: must be between 0 and 0.9")
         self.face_size, self.words = face_size, words
         base = int(48 * width)
-        self.stem = nn.Sequential(
-            nn.Conv3d(1, base, 5, stride=(1, 2, 2), padding=2, bias=False), nn.BatchNorm3d(base), nn.ReLU()
-        )
+        self.stem = nn.Sequential(nn.Conv2d(NEAR, base, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(base), nn.ReLU())
         self.trunk = nn.Sequential(
             ConvBlock(base, 2 * base, stride=2), *residual_blocks(2 * base, 1),
             ConvBlock(2 * base, 4 * base, stride=2), *residual_blocks(4 * base, 1),
@@ -76,19 +75,20 @@ class WordReader(Network):
         Returns:
             (B, words) logits.
         """
-        mouths = self._mouths(faces)
-        seen = self.stem(mouths).transpose(1, 2)
-        codes = self.trunk(seen.flatten(0, 1)).unflatten(0, seen.shape[:2])
+        seen = self.stem(self._mouths(faces).flatten(0, 1))
+        codes = self.trunk(seen).unflatten(0, faces.shape[:2])
         mark = said[..., None].to(codes.dtype)
         codes = self.memory(torch.cat([self.dropout(codes), mark], -1))[0]
         inside = (codes * mark).sum(1) / mark.sum(1).clamp_min(1)
         return self.classifier(self.dropout(torch.cat([inside, codes.mean(1)], -1)))
 
     def _mouths(self, faces):
-        """(B, 1, T, 48, 48): grey, of mean 0 and deviation 1 in each window."""
+        """(B, T, NEAR, 48, 48): each frame with its neighbours, grey, of mean 0 and deviation 1 in each window."""
         flat, size = faces.flatten(0, 1), faces.shape[-1]
         if size != SIDE:
             flat = F.interpolate(flat, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=size > SIDE)
-        grey = flat[..., TOP:BOTTOM, LEFT:RIGHT].float().mean(1).unflatten(0, faces.shape[:2]).unsqueeze(1)
-        deviation, mean = torch.std_mean(grey, (1, 2, 3, 4), keepdim=True)
-        return ((grey - mean) / (deviation + _EPSILON)).to(self.classifier.weight.dtype)
+        grey = flat[..., TOP:BOTTOM, LEFT:RIGHT].float().mean(1).unflatten(0, faces.shape[:2])
+        deviation, mean = torch.std_mean(grey, (1, 2, 3), keepdim=True)
+        grey = ((grey - mean) / (deviation + _EPSILON)).to(self.classifier.weight.dtype)
+        ends = [grey[:, :1]] * (NEAR // 2), [grey[:, -1:]] * (NEAR // 2)
+        return torch.cat([*ends[0], grey, *ends[1]], 1).unfold(1, NEAR, 1).movedim(-1, 2)
