@@ -1,13 +1,19 @@
 """Pauses of a sound, and what a mouth does whatever sound drives it."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faces.landmarks import INNER_LIP_BOTTOM
+from faces.tracking.tracked import FaceTrack
+from metrics.footage import Footage
 from metrics.formulas.silence import MARGIN, silent_frames
+from metrics.measures.any_sound import AnySound
+from metrics.measures.base import View
 
 RATE = 16000
 
@@ -41,3 +47,36 @@ def test_any_length_gives_a_place_for_each_frame(count, samples, fps):
 
 def test_steady_speech_has_no_pause():
     assert not silent_frames(speech("x" * 75), RATE, Fraction(25), 75).any()
+
+
+def footage(openings, fps=Fraction(25)):
+    """Footage of a face whose mouth is open so far in each frame."""
+    landmarks = np.zeros((len(openings), 68, 2), np.float32)
+    landmarks[:, 36, 0], landmarks[:, 45, 0] = -50, 50  # the outer eye corners, 100 pixels apart
+    landmarks[:, INNER_LIP_BOTTOM, 1] = 100 * np.asarray(openings, np.float32)
+    there = np.ones(len(openings), bool)
+    track = FaceTrack(landmarks, there, np.zeros(len(openings), bool), 200, 200)
+    return Footage("x", SimpleNamespace(fps=fps), track)
+
+
+def look(made, real, sound=None):
+    return AnySound().look(View(footage(made), footage(real), sound, "", None, None)).values
+
+
+def test_a_mouth_that_hears_another_sound_is_held_against_its_own_clip():
+    real = 0.1 + 0.1 * np.sin(np.arange(75) / 3)
+    assert look(real, real) == pytest.approx({"mouth_movement": 1, "own_mouth": 1, "open_in_silence": None})
+    half = look(0.1 + 0.05 * np.cos(np.arange(60) / 3), real)  # shorter, a quarter of a period late, half as far
+    assert half["mouth_movement"] == pytest.approx(0.5, abs=0.03) and abs(half["own_mouth"]) < 0.2
+    still = look(np.full(75, 0.2), real)
+    assert still["mouth_movement"] == 0 and still["own_mouth"] is None
+
+
+def test_a_mouth_that_is_open_in_a_pause_is_found():
+    pattern = "x" * 30 + "." * 30 + "x" * 15
+    sound = speech(pattern), RATE
+    openings = np.where(np.arange(75) % 10 < 5, 0.2, 0.0)
+    assert look(np.where(np.array(list(pattern)) == "x", openings, 0.0), openings, sound)["open_in_silence"] == 0
+    assert look(openings, openings, sound)["open_in_silence"] == pytest.approx(0.5, abs=0.1)
+    assert look(np.full(75, 0.1), openings, sound)["open_in_silence"] == 1
+    assert look(openings, openings, (speech("x" * 75), RATE))["open_in_silence"] is None  # no pause

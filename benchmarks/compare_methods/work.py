@@ -14,6 +14,7 @@ from benchmarks.sync.expert_accuracy import STRETCHES
 from datasets.prepared import PreparedCorpus
 from training.checkpoint import load_checkpoint
 
+ON_CORES = ("train.precision=fast", "data.workers=0")  # of the small form: one process on one core
 LEAST_ACCURACY = 0.75  # of a second judge of sync, over 1 s, on people that it never saw; chance is 0.5
 
 
@@ -28,7 +29,8 @@ class Work:
         self._args, self._methods, self._corpora = args, methods, corpora
         self._out = Path(args.out).resolve()
         self._threads = 1 if args.jobs > 1 else None
-        self._trainer = Trainer(self._out, corpora, args.minutes, threads=self._threads, overrides=args.overrides)
+        overrides = [*(ON_CORES if args.config == "small" else ()), *args.overrides]
+        self._trainer = Trainer(self._out, corpora, args.minutes, threads=self._threads, overrides=overrides)
         self._released = tuple(_released(one) for one in args.released)
 
     def rows(self):
