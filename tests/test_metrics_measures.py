@@ -58,7 +58,7 @@ def test_a_new_file_is_a_column_of_every_output(tmp_path, monkeypatch, capsys):
         assert run(*arguments, "--out", tmp_path / name) == 0
     report, printed = table(tmp_path / "t"), capsys.readouterr().out
     heads = [column["key"] for column in report["columns"]]
-    assert heads.index("mouth_range") + 1 == heads.index("redness") == heads.index("sharpness") - 1, "by its place"
+    assert heads.index("open_in_silence") + 1 == heads.index("redness") == heads.index("sharpness") - 1, "by its place"
     assert cells(report, "real video")["redness"]["mean"] == 1 != cells(report, "made, paired")["redness"]["mean"]
     assert report["leakage"] == [] and report["protocol"]["redness_of"] == "whole frames"
     assert "redness was looked at" in report["videos"][0]["notes"]
