@@ -31,7 +31,7 @@ COLUMNS = {  # key: (head, digits, better, opinion of a judge of sync)
     "pitch_error": ("pitch error", 2, "low", False),
     "au_f1_geometry": ("AU F1", 3, "high", False),
     "words_read": ("words read", 3, "high", False),
-    "open_in_silence": ("open in silence", 3, "low", False),
+    "open_in_silence": ("open in silence", 3, "none", False),
     "mouth_movement": ("movement", 2, "none", False),
     "own_mouth": ("own mouth r", 3, "none", False),
 }

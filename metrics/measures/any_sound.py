@@ -9,7 +9,8 @@ from metrics.measures.base import Findings, VideoMeasure
 from metrics.rows import Column
 
 PLACE = 42
-OPEN = 0.05  # opening in eye distances from which on a mouth counts as open; 0.3 is wide open
+OPEN = 0.05  # opening in eye distances above the closed mouth from which on it counts as open; 0.3 is wide open
+CLOSED = 5  # percentile of the openings of the real video that counts as closed: detectors see a gap in closed lips
 LEAST_SILENT = 5  # frames of silence below which the share is not given
 
 
@@ -27,8 +28,8 @@ class AnySound(VideoMeasure):
                "whatever sound drives it", paired_only=False),
         Column("own_mouth", "own mouth r", "none", 3, "correlation of the mouth opening with that of the real video, "
                "frame by frame, whatever sound drives it", paired_only=False),
-        Column("open_in_silence", "open in silence", "low", 3, f"share of the silent frames in which the mouth is open by more "
-               f"than {OPEN} eye distances", paired_only=False),
+        Column("open_in_silence", "open in silence", "none", 3, f"share of the silent frames in which the mouth is open by more "
+               f"than {OPEN} eye distances above the closed mouth of the real video", paired_only=False),
     )  # fmt: skip
 
     def look(self, view):
@@ -39,16 +40,18 @@ class AnySound(VideoMeasure):
         values = {
             "mouth_movement": moves / moved if moved else None,
             "own_mouth": correlate(made[:count][both], real[:count][both]),
-            "open_in_silence": self._open(view, made),
+            "open_in_silence": self._open(view, made, real),
         }
         return Findings(values)
 
     @staticmethod
-    def _open(view, openings):
+    def _open(view, openings, real):
         if view.sound is None:
             return None
         silent = silent_frames(*view.sound, view.footage.info.fps, len(openings)) & np.isfinite(openings)
-        return float((openings[silent] > OPEN).mean()) if silent.sum() >= LEAST_SILENT else None
+        if silent.sum() < LEAST_SILENT or not np.isfinite(real).any():
+            return None
+        return float((openings[silent] > np.nanpercentile(real, CLOSED) + OPEN).mean())
 
 
 def _openings(footage):
