@@ -101,6 +101,7 @@ def main(argv=None):
         with when_interrupted(f"what is done is in {args.out}; the same command goes on"):
             work.read_words(READER)
             work.measure_real()
+            do_all(work.plan, [(stage,) for one in methods for stage in one.stages], args.jobs)  # before anything else runs
             todo = [(one, seed) for seed in range(args.seeds) for one in in_turn(methods)]
             do_all(partial(_train_and_measure, work), todo, args.jobs)
             for one in args.released:

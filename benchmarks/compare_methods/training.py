@@ -33,6 +33,13 @@ class Trainer:
         self._locks, self._guard = defaultdict(threading.Lock), threading.Lock()
         self._steps_path = self._out / "steps.json"
 
+    def plan(self, stage):
+        """Measure how many steps a stage has, unless that is known; what it begins from need not be there yet."""
+        folder = self._out / "dry_run"
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._lock("steps", stage.run):  # methods that share a stage ask for the same time
+            return self._steps(stage, self.command(stage, 0), folder)
+
     def train(self, method, seed):
         """Train what is missing of a method.
 
@@ -67,8 +74,7 @@ class Trainer:
     def _train(self, method, stage, seed, folder):
         command = self.command(stage, seed)
         log = self._out / "logs" / f"seed_{seed}_{stage.run}.txt"
-        with self._lock("steps", stage.run):  # two seeds ask for the same time
-            steps = self._steps(stage, command, folder)
+        steps = self.plan(stage)
         print(f"seed {seed}, {method.name}: {stage.run}, {steps} steps", flush=True)
         every = max(1, -(-steps // 3))
         run_logged([*command, f"train.steps={steps}", f"train.validate_every={every}", f"train.checkpoint_every={every}"], log,

@@ -41,6 +41,10 @@ class Work:
         """Where the figures of a method and seed lie."""
         return self._out / "figures" / f"{key}-{seed}.json"
 
+    def plan(self, stage):
+        """Measure how many steps a stage has."""
+        self._trainer.plan(stage)
+
     def train(self, method, seed):
         """Path of the weights of a method, trained where they are missing."""
         return self._trainer.train(method, seed)
