@@ -38,7 +38,8 @@ class Trainer:
         folder = self._out / "dry_run"
         folder.mkdir(parents=True, exist_ok=True)
         with self._lock("steps", stage.run):  # methods that share a stage ask for the same time
-            return self._steps(stage, self.command(stage, 0), folder)
+            command = self.command(stage, 0)  # a dry run knows stand-ins for what the config begins from, and for nothing else
+            return self._steps(stage, [word for word in command if not str(word).startswith("train.init=")], folder)
 
     def train(self, method, seed):
         """Train what is missing of a method.

@@ -28,7 +28,7 @@ class AnySound(VideoMeasure):
                "whatever sound drives it", paired_only=False),
         Column("own_mouth", "own mouth r", "none", 3, "correlation of the mouth opening with that of the real video, "
                "frame by frame, whatever sound drives it", paired_only=False),
-        Column("open_in_silence", "open in silence", "none", 3, f"share of the silent frames in which the mouth is open by more "
+        Column("open_in_silence", "open in silence", "none", 3, "share of the silent frames in which the mouth is open by more "
                f"than {OPEN} eye distances above the closed mouth of the real video", paired_only=False),
     )  # fmt: skip
 
