@@ -10,6 +10,7 @@ from common.errors import InputError
 from metrics.clips.words import read_words, words_file
 from metrics.networks.word_reader import WINDOW, WordJudge, frames_of_word
 from models import build_model
+from tests.conftest import ROOT
 from training.checkpoint import save_checkpoint
 
 SMALL = {"name": "word_reader", "face_size": 96, "width": 0.25, "words": 4}
@@ -85,6 +86,12 @@ def test_the_words_lie_beside_the_video(tmp_path):
     align.write_text("0 12000\n")
     with pytest.raises(InputError, match="bbaf2n"):
         read_words(align, 3.0)
+
+
+def test_the_released_reader_knows_grid():
+    judge = WordJudge.load(ROOT / "checkpoints" / "word_reader.safetensors")
+    assert len(judge.words) == 51 and {"bin", "blue", "please", "nine", "z"} <= set(judge.words) and "w" not in judge.words
+    assert judge.crop_spec.kind == "aligned" and judge.crop_spec.size == 96
 
 
 def test_other_networks_are_refused(tmp_path):
