@@ -2,13 +2,15 @@
 
 import json
 import threading
+from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
 from benchmarks.compare_methods import __main__ as command
-from benchmarks.compare_methods import training
+from benchmarks.compare_methods import training, work
 from benchmarks.compare_methods.clips import WAYS, Material, choose
 from benchmarks.compare_methods.corpora import CORPORA, FULL_SIZES
 from benchmarks.compare_methods.figures import COLUMNS, disagreements, read
@@ -16,6 +18,7 @@ from benchmarks.compare_methods.methods import FORMS, READER, in_turn
 from benchmarks.compare_methods.pictures import write_sheet_of, write_video
 from benchmarks.compare_methods.report import CONTROLS, MAIN, PORTRAIT, REST, write_report
 from benchmarks.compare_methods.training import Trainer
+from benchmarks.sync.expert_accuracy import STRETCHES
 from common.cli import run
 from common.errors import InputError
 from media import VideoReader, decode_audio, probe, read_metadata
@@ -186,6 +189,55 @@ def test_judges_that_disagree_are_named(tmp_path):
     (told,) = disagreements(read(folder, list(names)).methods, names, "test", ("sync_confidence", "words_read"))
     assert "words read: STO" in told and "C: Wav2Lip" in told
     assert told in write_report(tmp_path, FORMS["small"], {})
+
+
+def test_a_second_judge_stands_beside_the_first(tmp_path):
+    folder = tmp_path / "figures"
+    figures(folder, "wav2lip", 0)
+    figures(folder, "sto", 0)
+    real(folder)
+    (folder / "second").mkdir()
+    for name, confidence in (("wav2lip-0", 0.2), ("sto-0", 0.1), ("real", 0.3)):
+        second = {clip: {"expert_confidence": confidence, "expert_distance": 1.0} for ids in IDS.values() for clip in ids}
+        (folder / "second" / f"{name}.json").write_text(json.dumps(second))
+    text = write_report(tmp_path, FORMS["small"], {})
+    heads = line_of(text, "method", "further measures").split(" | ")
+    cells = dict(zip(heads, line_of(text, "STO", "further measures").split(" | "), strict=True))
+    assert cells["C (pixels)"].startswith("0.100") and cells["C (pixels)"].endswith("▼")
+    assert line_of(text, "real", "further measures").split(" | ")[heads.index("C (pixels)")] == "0.300"
+
+
+def expert_work(tmp_path, monkeypatch, accuracy):
+    """Work with a second judge of this accuracy on people never seen, and the words of all processes that it starts."""
+    started = []
+
+    def run_logged(words, log, **how):
+        started.append([str(word) for word in words])
+        out = Path(words[words.index("--out") + 1]) if "--out" in words else Path(words[3])
+        content = {"unseen": {"c": {STRETCHES[21]: accuracy}}} if "--out" in words else {}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(content))
+
+    monkeypatch.setattr(work, "run_logged", run_logged)
+    figures(tmp_path / "figures", "wav2lip", 0)
+    real(tmp_path / "figures")
+    args = Namespace(out=tmp_path, jobs=1, config="small", minutes=20, overrides=[], released=[], seeds=1, clips=4,
+                     grid=tmp_path, expert=tmp_path / "expert.safetensors")  # fmt: skip
+    corpora = {"faces": make_corpus(tmp_path / "faces", words=False)}
+    return work.Work(args, [SMALL["wav2lip"]], corpora), started
+
+
+@pytest.mark.parametrize(("accuracy", "videos"), [(0.8, ["real", "wav2lip-0"]), (0.7, [])])
+def test_a_second_judge_that_knows_no_strangers_is_left_out(tmp_path, monkeypatch, accuracy, videos):
+    job, started = expert_work(tmp_path, monkeypatch, accuracy)
+    job.judge_again()
+    judged = [Path(words[3]).stem for words in started if "benchmarks.compare_methods.second" in words]
+    assert judged == videos
+    count = len(started)
+    job.judge_again()
+    assert len(started) == count  # nothing twice
+    told = job.facts()["Second judge"]
+    assert f"{accuracy:.1%}" in told and ("left out" in told) == (not videos)
 
 
 def test_every_column_of_the_tables_is_known_and_shown():

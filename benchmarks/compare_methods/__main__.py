@@ -106,6 +106,7 @@ def main(argv=None):
             do_all(partial(_train_and_measure, work), todo, args.jobs)
             for one in args.released:
                 work.measure_released(one)
+            work.judge_again()
     gallery = Gallery(args.out, work.rows(), work.weights)
     pictures = gallery.of_clips(corpora["faces"], args.grid, args.clips, args.compare_video)
     pictures += gallery.of_portrait(*args.portrait) if args.portrait else []

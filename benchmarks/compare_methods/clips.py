@@ -57,6 +57,11 @@ def choose(corpus, grid, count):
     return chosen
 
 
+def file_name(clip, suffix):
+    """Name of a file that belongs to a clip, in a folder of its kind."""
+    return clip.id.replace("/", "_") + suffix
+
+
 class Material:
     """What drives and is driven, made once: pictures and silence.
 
@@ -95,6 +100,6 @@ class Material:
         return path
 
     def _place(self, clip, suffix):
-        path = self._folder / f"{clip.id.replace('/', '_')}{suffix}"
+        path = self._folder / file_name(clip, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

@@ -55,7 +55,7 @@ class Found:
 
 
 def read(folder, keys):
-    """Found in a folder of figures: real.json and KEY-SEED.json.
+    """Found in a folder of figures: real.json and KEY-SEED.json, and those of a second judge in second/.
 
     Raises:
         InputError: no method has been measured.
@@ -88,7 +88,14 @@ def read(folder, keys):
 
 
 def _load(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Figures of a file; those of the second judge are laid beside the others, for real and own-sound videos."""
+    found, second = json.loads(path.read_text(encoding="utf-8")), path.parent / "second" / path.name
+    if second.is_file():
+        more = json.loads(second.read_text(encoding="utf-8"))
+        for one in found["clips"]:
+            if one["way"] in ("own", REAL):
+                one["values"] |= more.get(one["clip"], {})
+    return found
 
 
 def _figures(runs, group, way, ids, sharp):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.compare_methods.clips import choose
+from benchmarks.compare_methods.clips import choose, file_name
 from benchmarks.compare_methods.pictures import faces_of, faces_of_portrait, write_sheet_of, write_video
 from common.errors import InputError
 from pipeline.drive import run_job
@@ -79,6 +79,6 @@ class Gallery:
 
     def _videos(self, clip):
         """{name: path} of a clip driven by its own sound, of seed 0."""
-        name = f"{clip.id.replace('/', '_')}.mp4"
+        name = file_name(clip, ".mp4")
         found = {one.name: self._out / "videos" / f"{one.key}-0" / "own" / name for one in self._methods}
         return {label: path for label, path in found.items() if path.is_file()}

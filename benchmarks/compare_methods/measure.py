@@ -3,16 +3,13 @@
 import json
 from pathlib import Path
 
-from benchmarks.compare_methods.clips import WAYS
+from benchmarks.compare_methods.clips import WAYS, file_name
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
-from media import decode_audio
-from metrics.footage import open_footage
 from metrics.results import Results
 from metrics.rows import COPY, REAL, Row
 from metrics.scorer import Item, Options, Scorer, Variant
-from metrics.sync.video import judge_video
 from pipeline.drive import run_job
 from pipeline.drivers import load_driver
 from pipeline.options import DriveOptions, FaceOptions, Job
@@ -37,7 +34,7 @@ class Driven:
 
     def make(self, clip, way):
         """Path of the video of a clip in one way."""
-        path = self._folder / way / f"{clip.id.replace('/', '_')}.mp4"
+        path = self._folder / way / file_name(clip, ".mp4")
         if not path.is_file():
             face, sound = self._material.face_and_sound(clip, way)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,13 +58,12 @@ class Driven:
             path.write_text(json.dumps(taken) + "\n", encoding="utf-8")
 
 
-def measure(driven, clips, networks, expert=None):
+def measure(driven, clips, networks):
     """Drive and measure.
 
     Args:
         driven: Driven, or None for the real videos and for no motion alone.
         clips: list of clips.Clip; networks: metrics.networks.load.Networks.
-        expert: a second judge of sync, see `metrics.sync.judges.load_judge`, or None.
 
     Returns:
         {"clips": list of {"clip", "group", "way", "values"}, "frechet": {group: {way: value}}, "failed": list of reasons}; the
@@ -90,10 +86,7 @@ def measure(driven, clips, networks, expert=None):
             way = _way(record["row"])
             if driven and record["row"].kind != "generated":
                 continue
-            values = dict(record["values"])
-            if expert is not None and way in ("own", "real"):
-                values |= _second(record["path"], detector, expert)
-            found.append({"clip": clip.id, "group": clip.group, "way": way, "values": values})
+            found.append({"clip": clip.id, "group": clip.group, "way": way, "values": record["values"]})
     for group, sums in results.items():
         distances[group] = {_way(row): one["value"] for row, one in sums.distances(force=True).items()}
     detector.close()
@@ -102,15 +95,6 @@ def measure(driven, clips, networks, expert=None):
 
 def _way(row):
     return {REAL: "real", COPY: "no motion"}.get(row, row.system)
-
-
-def _second(path, detector, expert):
-    """Figures of the second judge of one video; {} where it has none."""
-    try:
-        score = judge_video(open_footage(path, detector), decode_audio(path, "video"), expert).score
-    except InputError:
-        return {}
-    return {"expert_distance": score.distance, "expert_confidence": score.confidence, "expert_offset": score.offset}
 
 
 def parameters(checkpoint):

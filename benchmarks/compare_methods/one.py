@@ -14,7 +14,6 @@ from benchmarks.compare_methods.measure import Driven, measure, parameters
 from common.cli import run
 from common.files import atomic_output
 from metrics.networks.load import Networks
-from metrics.sync.judges import load_judge
 from models.devices import choose_device
 from pipeline.tracking import TrackStore
 
@@ -33,7 +32,6 @@ def main(argv=None):
     add("--clips", type=int, default=14, help="of each group (%(default)s)")
     add("--judge", type=Path, default=JUDGE, help="of lip sync")
     add("--reader", type=Path, help="lip reader of words")
-    add("--expert", type=Path, help="a second judge of lip sync, by pixels")
     add("--inception_weights", type=Path)
     add("--identity", action="store_true")
     add("--device", default="auto")
@@ -48,7 +46,7 @@ def main(argv=None):
         driven = Driven(
             args.checkpoint, args.options, args.folder / args.out.stem, material, TrackStore(args.folder / "tracks"), device
         )
-    found = measure(driven, clips, networks, args.expert and load_judge(args.expert, device))
+    found = measure(driven, clips, networks)
     if driven:
         found |= {"seconds": driven.seconds(), "parameters": parameters(args.checkpoint)}
     with atomic_output(args.out) as path:

@@ -87,6 +87,20 @@ class Work:
         if not path.is_file():
             run_logged(self._one(path), self._out / "logs" / "measure_real.txt", threads=self._threads)
 
+    def judge_again(self):
+        """Let the second judge look at all videos that were measured, if it knows people never seen."""
+        if self._args.expert is None or self.expert_accuracy() < LEAST_ACCURACY:
+            return
+        for path in sorted((self._out / "figures").glob("*.json")):
+            out = path.parent / "second" / path.name
+            if out.is_file():
+                continue
+            out.parent.mkdir(exist_ok=True)
+            videos = [] if path.stem == "real" else ["--videos", self._out / "videos" / path.stem / "own"]
+            command = [sys.executable, "-m", "benchmarks.compare_methods.second", out, "--expert", self._args.expert.resolve()]
+            log = self._out / "logs" / f"second_{path.stem}.txt"
+            run_logged([*command, *self._clips(), *videos], log, threads=self._threads)
+
     def measure_released(self, path):
         """Drive and measure finished weights."""
         key = f"released_{path.stem}"
@@ -128,14 +142,16 @@ class Work:
             found += [sum(stages)] if None not in stages else []
         return found
 
+    def _clips(self):
+        """Flags of one.py and second.py that say which clips are meant."""
+        grid = Path(self._args.grid).resolve()
+        return ["--grid", grid, "--corpus", self._corpora["faces"], "--clips", self._args.clips]
+
     def _one(self, path):
-        args = self._args
-        grid = Path(args.grid).resolve()
-        command = [sys.executable, "-m", "benchmarks.compare_methods.one", path, "--grid", grid, "--corpus",
-                   self._corpora["faces"], "--folder", self._out / "videos", "--clips", args.clips]  # fmt: skip
-        command += ["--reader", self._out / "judges" / "runs" / "word_reader" / "best.safetensors"]
-        if args.expert and self.expert_accuracy() >= LEAST_ACCURACY:
-            command += ["--expert", args.expert.resolve()]
+        """Words of one.py without a checkpoint."""
+        args, reader = self._args, self._out / "judges" / "runs" / "word_reader" / "best.safetensors"
+        command = [sys.executable, "-m", "benchmarks.compare_methods.one", path, *self._clips()]
+        command += ["--folder", self._out / "videos", "--reader", reader]
         command += ["--judge", args.syncnet_weights.resolve()] if args.syncnet_weights else []
         command += ["--inception_weights", args.inception_weights.resolve()] if args.inception_weights else []
         return command + (["--identity"] if args.identity else [])
