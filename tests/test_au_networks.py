@@ -8,10 +8,10 @@ import torch
 from torch._dynamo.testing import CompileCounter
 
 from common.errors import InputError
-from models import build_model, vgg
-from models.au import FACE_SIZES, ActionUnits, FaceDiscriminator, recurrent
-from models.au.recurrent import BothWays, Gru
+from models import build_model, recurrent, vgg
+from models.au import FACE_SIZES, ActionUnits, FaceDiscriminator
 from models.au.temporal import REACH, FeatureAttention, NormedConv, Temporal
+from models.recurrent import BothWays, Gru
 from tests.au_kit import SMALL, batch_of, units
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config.missing import config_of_network
@@ -166,11 +166,11 @@ def test_recurrent_layers_are_those_of_torch(fused, monkeypatch):
     torch.manual_seed(0)
     given = torch.randn(3, 7, 10)
     lstm, ours = torch.nn.LSTM(10, 6, 2, batch_first=True, bidirectional=True), BothWays(10, 6, 2)
-    gru, own = torch.nn.GRU(10, 6, batch_first=True), Gru(10, 6)
+    gru, own, back = torch.nn.GRU(10, 6, batch_first=True, bidirectional=True), Gru(10, 6), Gru(10, 6, backwards=True)
     pairs = [(one, lstm, f"l{layer}{ending}") for ending, side in (("", ours.forwards), ("_reverse", ours.backwards))
              for layer, one in enumerate(side)]  # fmt: skip
     with torch.no_grad():
-        for one, other, name in [*pairs, (own, gru, "l0")]:
+        for one, other, name in [*pairs, (own, gru, "l0"), (back, gru, "l0_reverse")]:
             one.given.weight.copy_(getattr(other, f"weight_ih_{name}"))
             one.kept.weight.copy_(getattr(other, f"weight_hh_{name}"))
             bias, kept = getattr(other, f"bias_ih_{name}"), getattr(other, f"bias_hh_{name}")
@@ -178,7 +178,7 @@ def test_recurrent_layers_are_those_of_torch(fused, monkeypatch):
             if one.kept.bias is not None:
                 one.kept.bias.copy_(kept)
     torch.testing.assert_close(ours(given), lstm(given)[0])
-    torch.testing.assert_close(own(given), gru(given)[0])
+    torch.testing.assert_close(torch.cat([own(given), back(given)], 2), gru(given)[0])
 
 
 # --- training and files -----------------------------------------------------------------------------------------------------

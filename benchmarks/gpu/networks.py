@@ -24,8 +24,8 @@ BOUNDS = {
     "training": {"fp32 exact": (5e-3, 0.3), "fp32": (5e-2, 1.0), "fp16": (5e-2, 1.0), "bf16": (0.3, 2.0)},
 }
 PIXELS = {torch.float16: (8.0, 1.0), torch.bfloat16: (64.0, 8.0)}  # random weights: bfloat16 on a CPU has 29, 2.4 grey levels
-WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "davs", "action_units",
-              "action_units_diffusion", "face_autoencoder", "pcavs")
+WITH_WIDTH = ("wav2lip", "syncnet_color", "disc_quality", "disc_conditional", "lip_refiner", "word_reader", "davs",
+              "action_units", "action_units_diffusion", "face_autoencoder", "pcavs")
 FEWER = {"davs": {"face_size": 96, "words": 50, "people": 9, "speech_frames": 5, "speech_stride": 1, "drawn_frames": 2,
                   "identity_frames": 3}, "action_units": {"face_size": 96},
          "action_units_diffusion": {"face_size": 96, "unet_width": 0.0625, "autoencoder_width": 0.0625, "codes": 64,
@@ -175,6 +175,9 @@ def make_inputs(kind, windows, generator):
         return {"speech": torch.randn(many, 20 + 2 * MARGIN, 288, generator=generator), "rest": rest}
     if kind == "lip_refiner":
         return {"warped_face": smooth(many, faces, 3, side=192), "lip_drawing": smooth(many, faces, 4, side=192)}
+    if kind == "word_reader":
+        word = torch.arange(faces).clamp_max(1).expand(many, -1)
+        return {"face": smooth(many, faces, 3), "word": word, "spoken_word": word[:, -1]}
     if kind == "davs":
         sound = 10 * torch.randn(many, faces, 20, 12, generator=generator)
         return {"face": smooth(many, faces, 3), "mfcc": sound, "identity_face": smooth(many, 3)}

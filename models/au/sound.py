@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.action_units import UNITS
-from models.au.recurrent import BothWays
 from models.blocks import scaled
+from models.recurrent import BothWays
 
 COEFFICIENTS = 12
 COLUMNS = 28  # of 10 ms: 280 ms, the best window of the papers

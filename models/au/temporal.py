@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.au.recurrent import Gru
 from models.blocks import scaled
+from models.recurrent import Gru
 
 TEMPORAL = ("gru", "tcn", "tcsan")
 ATTENTION = ("features", "frames")

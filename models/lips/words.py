@@ -7,6 +7,7 @@ from torch import nn
 from common.errors import InputError
 from models.blocks import ConvBlock, check_size, residual_blocks
 from models.network import Network
+from models.recurrent import Gru
 
 SIDE = 96  # pixels; other crops are resized to it
 TOP, BOTTOM, LEFT, RIGHT = 44, 92, 24, 72  # the mouth in such a crop
@@ -49,12 +50,12 @@ class WordReader(Network):
             ConvBlock(2 * base, 4 * base, stride=2), *residual_blocks(4 * base, 1),
             ConvBlock(4 * base, 4 * base, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
         )  # fmt: skip
-        self.memory = nn.GRU(4 * base + 1, 2 * base, batch_first=True, bidirectional=True)
+        self.ahead, self.back = Gru(4 * base + 1, 2 * base), Gru(4 * base + 1, 2 * base, backwards=True)
         self.dropout, self.classifier = nn.Dropout(dropout), nn.Linear(8 * base, words)
 
     def parts(self):
         """See models.network.Network."""
-        return {"trunk": ("stem", "trunk", "memory"), "word_classifier": ("classifier",)}
+        return {"trunk": ("stem", "trunk", "ahead", "back"), "word_classifier": ("classifier",)}
 
     def classes(self):
         """See models.network.Network."""
@@ -78,7 +79,8 @@ class WordReader(Network):
         seen = self.stem(self._mouths(faces).flatten(0, 1))
         codes = self.trunk(seen).unflatten(0, faces.shape[:2])
         mark = said[..., None].to(codes.dtype)
-        codes = self.memory(torch.cat([self.dropout(codes), mark], -1))[0]
+        codes = torch.cat([self.dropout(codes), mark], -1)
+        codes = torch.cat([self.ahead(codes), self.back(codes)], -1)
         inside = (codes * mark).sum(1) / mark.sum(1).clamp_min(1)
         return self.classifier(self.dropout(torch.cat([inside, codes.mean(1)], -1)))
 

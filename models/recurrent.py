@@ -67,14 +67,18 @@ class Gru(nn.Module):
     """GRU (arXiv 1406.1078) in one direction: (N, T, C) float -> (N, T, H) float.
 
     Args:
-        before: C; hidden: H.
+        before: C; hidden: H; backwards: whether time runs from the last step to the first.
     """
 
-    def __init__(self, before, hidden):
+    def __init__(self, before, hidden, backwards=False):
         super().__init__()
-        self.given, self.kept, self.hidden = nn.Linear(before, 3 * hidden), nn.Linear(hidden, 3 * hidden), hidden
+        self.given, self.kept = nn.Linear(before, 3 * hidden), nn.Linear(hidden, 3 * hidden)
+        self.hidden, self.backwards = hidden, backwards
 
     def forward(self, x):
+        return self._run(x.flip(1)).flip(1) if self.backwards else self._run(x)
+
+    def _run(self, x):
         if _fused(x):
             weights = self.given.weight, self.kept.weight, self.given.bias, self.kept.bias
             return torch.gru(x, x.new_zeros(1, len(x), self.hidden), weights, True, 1, 0.0, False, False, True)[0]
@@ -90,7 +94,7 @@ class Gru(nn.Module):
 
 def _fused(x):
     """Whether torch's kernels can serve for this input."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or type(x) is not torch.Tensor:  # a tensor that stands for one of an absent GPU
         return False
     halved = x.dtype == torch.float16 or (torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16)
     return x.is_cuda or not halved
