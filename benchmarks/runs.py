@@ -13,17 +13,19 @@ from common.errors import InputError
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def trained(run):
+def trained(run, steps=None):
     """Whether a run has reached its last step.
 
     Args:
         run: folder of the run.
+        steps: how many are wanted; None: as many as its own config says.
     """
     log, config = Path(run) / "log.jsonl", Path(run) / "config.yaml"
     if not log.is_file() or not config.is_file():
         return False
     rows = log.read_text(encoding="utf-8").splitlines()
-    steps = yaml.safe_load(config.read_text(encoding="utf-8"))["train"]["steps"]
+    if steps is None:
+        steps = yaml.safe_load(config.read_text(encoding="utf-8"))["train"]["steps"]
     return bool(rows) and json.loads(rows[-1])["step"] >= steps
 
 

@@ -78,7 +78,7 @@ def trainings(monkeypatch, tmp_path):
         name = next(word for word in words if word.startswith("name=")).partition("=")[2]
         if "--dry_run" in words:
             log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text("dry run: 0.500 s a step of 4 items, 1% of it waiting for data; 12 s (0.0 h) for 10 steps\n")
+            log.write_text("dry run: 0.500 s a step of 4 items, 1% of it waiting for data; 12 s (0.0 h) for 5000 steps\n")
             return
         steps = int(next(word for word in words if word.startswith("train.steps=")).partition("=")[2])
         run = folder / "runs" / name
@@ -93,10 +93,10 @@ def trainings(monkeypatch, tmp_path):
 
 def test_minutes_become_steps_once_for_all_seeds(trainings, tmp_path):
     corpora = {key: make_corpus(tmp_path / key, words=False) for key in ("faces", "davs")}
-    trainer = Trainer(tmp_path / "out", corpora, 10)
+    trainer = Trainer(tmp_path / "out", corpora, 10)  # minutes
     weights = trainer.train(SMALL["wav2lip"], 0)
     assert weights == (tmp_path / "out" / "seed_0" / "runs" / "wav2lip" / "last.safetensors")
-    assert [one[1:3] for one in trainings] == [("demo_l1", 600), ("wav2lip", 600)]  # 5 minutes of half a second each
+    assert [one[1:3] for one in trainings] == [("demo_l1", 960), ("wav2lip", 240)]  # 8 and 2 minutes, half a second a step
     trainer.train(SMALL["tcsc"], 0)
     assert [one[1] for one in trainings] == ["demo_l1", "wav2lip", "tcsc"]  # the first stage is shared
     trainer.train(SMALL["tcsc"], 1)

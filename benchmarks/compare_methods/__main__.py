@@ -53,7 +53,7 @@ def parse(argv):
         metavar="CHECKPOINT",
         help="finished weights, as rows of their own: they may know more data",
     )
-    add("--minutes", type=float, default=20.0, help="of training, of each method and seed (%(default)g)")
+    add("--minutes", type=float, default=45.0, help="of training, of each method and seed (%(default)g)")
     add("--seeds", type=int, default=3, help="trainings of each method (%(default)s)")
     add("--clips", type=int, default=14, help="clips of each group that are driven (%(default)s)")
     add("--jobs", type=int, default=1, help="methods at a time, one thread each if more than one (%(default)s)")

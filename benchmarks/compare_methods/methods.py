@@ -51,8 +51,8 @@ class Method:
 
 
 def _painter(key, name, *overrides, **how):
-    """A mouth painter of the line of Wav2Lip: half of its minutes L1 alone, which all of them share."""
-    stages = (Stage("demo_l1", "demo_l1", "faces", 0.5), Stage(key, "ablation_small", "faces", 0.5, overrides))
+    """A mouth painter of the line of Wav2Lip: most of its minutes L1 alone, which all of them share."""
+    stages = (Stage("demo_l1", "demo_l1", "faces", 0.8), Stage(key, "ablation_small", "faces", 0.2, overrides))
     return Method(key, name, stages, **how)
 
 

@@ -13,7 +13,7 @@ from common.errors import InputError
 from common.files import atomic_output
 
 LEAST_STEPS = 20
-_STEP = re.compile(r"dry run: ([0-9.]+) s a step")
+_STEP = re.compile(r"dry run: ([0-9.]+) s a step.* for ([0-9]+) steps")
 _CONFIGS = ROOT / "configs"
 
 
@@ -50,10 +50,11 @@ class Trainer:
         folder = self._out / f"seed_{seed}"
         for stage in method.stages:
             with self._lock(seed, stage.run):
-                run = folder / "runs" / stage.run
-                if not trained(run):
+                steps = self.plan(stage)
+                if not trained(folder / "runs" / stage.run, steps):
                     folder.mkdir(parents=True, exist_ok=True)
-                    self._train(method, stage, seed, folder)
+                    print(f"seed {seed}, {method.name}: {stage.run}, {steps} steps", flush=True)
+                    self._train(stage, steps, seed, folder)
         self._finish(method, folder)
         return self.weights(method, seed)
 
@@ -72,17 +73,13 @@ class Trainer:
         common = [f"name={stage.run}", f"data.corpus={corpus}", f"train.seed={seed}"]
         return [sys.executable, ROOT / "train.py", _CONFIGS / f"{stage.config}.yaml", *common, *self._overrides, *own]
 
-    def _train(self, method, stage, seed, folder):
-        command = self.command(stage, seed)
-        log = self._out / "logs" / f"seed_{seed}_{stage.run}.txt"
-        steps = self.plan(stage)
-        print(f"seed {seed}, {method.name}: {stage.run}, {steps} steps", flush=True)
-        every = max(1, -(-steps // 3))
-        run_logged([*command, f"train.steps={steps}", f"train.validate_every={every}", f"train.checkpoint_every={every}"], log,
-                   folder=folder, threads=self._threads)  # fmt: skip
+    def _train(self, stage, steps, seed, folder):
+        log, every = self._out / "logs" / f"seed_{seed}_{stage.run}.txt", max(1, -(-steps // 3))
+        often = [f"train.steps={steps}", f"train.validate_every={every}", f"train.checkpoint_every={every}"]
+        run_logged([*self.command(stage, seed), *often], log, folder=folder, threads=self._threads)
 
     def _steps(self, stage, command, folder):
-        """Steps of a stage: as stored, else those that its share of the minutes holds by a dry run."""
+        """Steps of a stage: as stored, else those that its share of the minutes holds, but no more than its config says."""
         with self._guard:
             stored = json.loads(self._steps_path.read_text(encoding="utf-8")) if self._steps_path.is_file() else {}
         minutes = round(self._minutes * stage.share, 4)
@@ -95,8 +92,9 @@ class Trainer:
         log = self._out / "logs" / f"time_{stage.run}.txt"
         log.unlink(missing_ok=True)
         run_logged([*command, "--dry_run"], log, folder=folder, threads=self._threads)
-        seconds = float(_STEP.search(log.read_text(encoding="utf-8"))[1])
-        steps = max(LEAST_STEPS, int(60 * minutes / seconds))
+        told = _STEP.search(log.read_text(encoding="utf-8"))
+        seconds, most = float(told[1]), int(told[2])
+        steps = min(most, max(LEAST_STEPS, int(60 * minutes / seconds)))
         with self._guard:
             stored = json.loads(self._steps_path.read_text(encoding="utf-8")) if self._steps_path.is_file() else {}
             stored[stage.run] = {"steps": steps, "seconds_a_step": seconds, "minutes": minutes}
