@@ -32,7 +32,13 @@ class Figures:
 
     def interval(self, column):
         """95 % bootstrap interval over clips of the mean over seeds; (None, None) for fewer than two clips."""
-        return interval([one for one in _over_seeds(self.values[column]) if np.isfinite(one)])
+        return interval(list(self.by_clip(column).values()))
+
+    def by_clip(self, column):
+        """{number of the clip: mean over the seeds that have a value}, of the clips that have one."""
+        values = self.values[column]
+        known = np.isfinite(values)
+        return {int(at): float(values[known[:, at], at].mean()) for at in np.flatnonzero(known.any(0))}
 
 
 def verdict(figures, base, column, better):
@@ -63,14 +69,10 @@ def verdict(figures, base, column, better):
 
 
 def goodness(values, better):
-    """The same figures, the larger the better."""
+    """The same figures, the larger the better; `better` is one of those of `verdict`."""
     values = np.asarray(values, float)
-    return {"low": lambda: -values, "zero": lambda: -np.abs(values), "one": lambda: -np.abs(values - 1)}.get(
-        better, lambda: values
-    )()
-
-
-def _over_seeds(values):
-    """(clips,) mean over the seeds that have a value; NaN where none has."""
-    known = np.isfinite(values)
-    return np.where(known.any(0), np.nansum(values, 0) / np.maximum(known.sum(0), 1), np.nan)
+    if better == "one":
+        return -np.abs(values - 1)
+    if better == "zero":
+        return -np.abs(values)
+    return -values if better == "low" else values

@@ -14,7 +14,7 @@ from benchmarks.compare_methods import training, work
 from benchmarks.compare_methods.clips import WAYS, Material, choose
 from benchmarks.compare_methods.corpora import CORPORA, FULL_SIZES
 from benchmarks.compare_methods.figures import COLUMNS, disagreements, read
-from benchmarks.compare_methods.methods import FORMS, READER, in_turn
+from benchmarks.compare_methods.methods import FORMS, MINUTES, READER, in_turn
 from benchmarks.compare_methods.pictures import write_sheet_of, write_video
 from benchmarks.compare_methods.report import CONTROLS, MAIN, PORTRAIT, REST, write_report
 from benchmarks.compare_methods.training import Trainer
@@ -80,7 +80,7 @@ def trainings(monkeypatch, tmp_path):
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_text("dry run: 0.500 s a step of 4 items, 1% of it waiting for data; 12 s (0.0 h) for 5000 steps\n")
             return
-        steps = int(next(word for word in words if word.startswith("train.steps=")).partition("=")[2])
+        steps = int(next((word for word in words if word.startswith("train.steps=")), "train.steps=7").partition("=")[2])
         run = folder / "runs" / name
         run.mkdir(parents=True)
         (run / "config.yaml").write_text(yaml.safe_dump({"train": {"steps": steps}}))
@@ -112,6 +112,14 @@ def test_minutes_become_steps_once_for_all_seeds(trainings, tmp_path):
         Trainer(tmp_path / "out", corpora, 20).train(SMALL["sto"], 2)
 
 
+def test_the_full_form_has_the_steps_of_its_configs(trainings, tmp_path):
+    full = {method.key: method for method in FORMS["full"]}
+    corpora = {"faces": make_corpus(tmp_path / "faces", words=False)}
+    Trainer(tmp_path / "out", corpora, MINUTES["full"]).train(full["sto"], 0)
+    assert [one[1] for one in trainings] == ["expert", "sto"] and not (tmp_path / "out" / "steps.json").exists()
+    assert not any(word.startswith("train.steps=") for one in trainings for word in one[3])
+
+
 def test_two_methods_at_once_train_what_they_share_once(trainings, tmp_path):
     corpora = {"faces": make_corpus(tmp_path / "faces", words=False)}
     trainer = Trainer(tmp_path / "out", corpora, 1)
@@ -133,11 +141,11 @@ def figures(folder, key, seed, shift=0.0, failed=(), **changed):
     (folder / f"{key}-{seed}.json").write_text(json.dumps(found))
 
 
-def real(folder, confidence=0.6):
+def real(folder, confidence=0.6, labels=()):
     values = {**dict.fromkeys(COLUMNS, 0.55), "sync_confidence": confidence, "sharpness": 0.5}
     clips = [{"clip": clip, "group": group, "way": way, "values": values}
              for group, ids in IDS.items() for clip in ids for way in ("real", "no motion")]  # fmt: skip
-    (folder / "real.json").write_text(json.dumps({"clips": clips, "frechet": {}, "failed": []}))
+    (folder / "real.json").write_text(json.dumps({"clips": clips, "frechet": {}, "failed": [], "labels": dict(labels)}))
 
 
 def line_of(text, name, after=""):
@@ -180,13 +188,21 @@ def test_what_a_judge_prefers_to_the_real_video_is_never_best(tmp_path):
     assert line_of(text, "Wav2Lip", "own sound").split(" | ")[place].startswith("**0.50")
 
 
+def test_columns_bear_the_name_of_their_judge(tmp_path):
+    folder = tmp_path / "figures"
+    figures(folder, "wav2lip", 0)
+    real(folder, labels={"sync_confidence": "LSE-C", "frechet": "FID"})
+    heads = line_of(write_report(tmp_path, FORMS["small"], {}), "method", "own sound").split(" | ")
+    assert "LSE-C" in heads and "FID" in heads and "D" in heads  # of the last nothing was said
+
+
 def test_judges_that_disagree_are_named(tmp_path):
     folder = tmp_path / "figures"
     figures(folder, "wav2lip", 0)
     figures(folder, "sto", 0, words_read=0.9, sync_confidence=0.1)
     real(folder)
     names = {"wav2lip": "Wav2Lip", "sto": "STO"}
-    (told,) = disagreements(read(folder, list(names)).methods, names, "test", ("sync_confidence", "words_read"))
+    (told,) = disagreements(read(folder, list(names)), names, "test", ("sync_confidence", "words_read"))
     assert "words read: STO" in told and "C: Wav2Lip" in told
     assert told in write_report(tmp_path, FORMS["small"], {})
 
@@ -327,7 +343,7 @@ def test_one_network_on_real_clips(shared_media, tmp_path):
     videos = [next((shared_media / "grid" / "s1" / "video").glob(f"{name}.*")) for name in ("bbaz4n", "pgik1a")]
     clips = [Clip(f"s1/{path.stem}", "test", path, videos[1 - at]) for at, path in enumerate(videos)]
     material, store = Material(tmp_path / "material"), TrackStore(tmp_path / "tracks")
-    driven = Driven(ROOT / "checkpoints" / "lipwarp.safetensors", {"source_gap": 5}, tmp_path / "videos", material, store)
+    driven = Driven(ROOT / "checkpoints" / "lipwarp.safetensors", {}, tmp_path / "videos", material, store)
     found = measure(driven, clips, Networks.load(expert=ROOT / "checkpoints" / "lip_sync_b.safetensors"))
     assert not found["failed"] and len(found["clips"]) == 8
     by_way = {

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.compare_methods.corpora import prepare
 from benchmarks.compare_methods.dry_run import dry_run
 from benchmarks.compare_methods.gallery import Gallery
-from benchmarks.compare_methods.methods import FORMS, READER, in_turn
+from benchmarks.compare_methods.methods import FORMS, MINUTES, OVERRIDES, READER, in_turn
 from benchmarks.compare_methods.report import write_report
 from benchmarks.compare_methods.work import Work
 from benchmarks.runs import do_all
@@ -53,7 +53,7 @@ def parse(argv):
         metavar="CHECKPOINT",
         help="finished weights, as rows of their own: they may know more data",
     )
-    add("--minutes", type=float, default=45.0, help="of training, of each method and seed (%(default)g)")
+    add("--minutes", type=float, help="of training, of each method and seed (small: 45; full: the steps of the configs)")
     add("--seeds", type=int, default=3, help="trainings of each method (%(default)s)")
     add("--clips", type=int, default=14, help="clips of each group that are driven (%(default)s)")
     add("--jobs", type=int, default=1, help="methods at a time, one thread each if more than one (%(default)s)")
@@ -73,8 +73,10 @@ def parse(argv):
     add("--report_only", action="store_true", help="do nothing but write the tables of what is there")
     add("overrides", nargs="*", help="key.sub=value for all trainings")
     args = parser.parse_intermixed_args(argv)
+    args.minutes = MINUTES[args.config] if args.minutes is None else args.minutes
+    args.overrides = [*OVERRIDES[args.config], *args.overrides]
     for flag, least in (("minutes", 0.01), ("seeds", 1), ("clips", 2), ("jobs", 1)):
-        if not getattr(args, flag) >= least:
+        if getattr(args, flag) is not None and not getattr(args, flag) >= least:
             raise InputError(f"--{flag} {getattr(args, flag):g}: must be at least {least:g}")
     if not args.grid.is_dir():
         raise InputError(f"--grid {args.grid}: no such folder")
@@ -101,11 +103,11 @@ def main(argv=None):
         with when_interrupted(f"what is done is in {args.out}; the same command goes on"):
             work.read_words(READER)
             work.measure_real()
-            do_all(work.plan, [(stage,) for one in methods for stage in one.stages], args.jobs)  # before anything else runs
+            if args.minutes is not None:  # before anything else runs
+                do_all(work.plan, [(stage,) for one in methods for stage in one.stages], args.jobs)
             todo = [(one, seed) for seed in range(args.seeds) for one in in_turn(methods)]
             do_all(partial(_train_and_measure, work), todo, args.jobs)
-            for one in args.released:
-                work.measure_released(one)
+            work.measure_released()
             work.judge_again()
     gallery = Gallery(args.out, work.rows(), work.weights)
     pictures = gallery.of_clips(corpora["faces"], args.grid, args.clips, args.compare_video)

@@ -17,7 +17,7 @@ _WANTED = {
 
 def dry_run(out, methods, corpora, overrides):
     """Markdown: a row for each training, each once."""
-    trainer, lines, seen = Trainer(out, corpora, 1.0, overrides=overrides), [], set()
+    trainer, lines, seen = Trainer(out, corpora, None, overrides=overrides), [], set()
     folder = out / "dry_run"
     folder.mkdir(parents=True, exist_ok=True)
     for method in methods:

@@ -46,12 +46,14 @@ class Found:
         methods: {key: {(group, way): Figures}}; the keys "real" and "no motion" have one way, "own", and the seed 0.
         seconds, parameters: {key: float}, seconds a frame with own sound (median), millions.
         failed: list of sentences.
+        labels: {key of a column: its name in the table, with that of the judge}.
     """
 
     methods: dict
     seconds: dict
     parameters: dict
     failed: list
+    labels: dict
 
 
 def read(folder, keys):
@@ -84,7 +86,8 @@ def read(folder, keys):
         seconds[key] = float(np.median(taken)) if taken else None
         parameters[key] = next(iter(runs.values())).get("parameters")
         failed += [f"{key}, seed {seed}: {reason}" for seed, run in runs.items() for reason in run["failed"]]
-    return Found(methods, seconds, parameters, failed)
+    said = real.get("labels", {})
+    return Found(methods, seconds, parameters, failed, {key: said.get(key, head) for key, (head, *_) in COLUMNS.items()})
 
 
 def _load(path):
@@ -116,11 +119,11 @@ def _figures(runs, group, way, ids, sharp):
     return Figures(values, seeds)
 
 
-def disagreements(methods, names, group, keys):
+def disagreements(found, names, group, keys):
     """Where two judges order two methods differently, each of them beyond chance.
 
     Args:
-        methods: of Found; names: {key: name in the table}; group: of GROUPS.
+        found: Found; names: {key: name in the table}; group: of GROUPS.
         keys: of the judges' columns, all "high".
 
     Returns:
@@ -130,11 +133,11 @@ def disagreements(methods, names, group, keys):
     for key in keys:
         for a in names:
             for b in names:
-                if a < b and (sign := _sign(methods, a, b, group, key)):
+                if a < b and (sign := _sign(found.methods, a, b, group, key)):
                     orders.setdefault((a, b), {})[key] = sign
     for (a, b), signs in orders.items():
         if len(set(signs.values())) > 1:
-            says = ", ".join(f"{COLUMNS[key][0]}: {names[b if sign > 0 else a]}" for key, sign in signs.items())
+            says = ", ".join(f"{found.labels[key]}: {names[b if sign > 0 else a]}" for key, sign in signs.items())
             told.append(f"{names[a]} or {names[b]}? The better one by {says}")
     return told
 
@@ -144,9 +147,7 @@ def _sign(methods, a, b, group, key):
     values = [methods[one].get((group, "own")) for one in (a, b)]
     if None in values:
         return 0
-    means = [{at: float(v) for at, v in enumerate(np.nanmean(one.values[key], 0)) if np.isfinite(v)}
-             if np.isfinite(one.values[key]).any() else {} for one in values]  # fmt: skip
-    found = paired_difference(*means)
+    found = paired_difference(*(one.by_clip(key) for one in values))
     if found["low"] is None or found["low"] <= 0 <= found["high"]:
         return 0
     return 1 if found["low"] > 0 else -1

@@ -68,9 +68,8 @@ class Gallery:
             path = self._out / "videos" / "portrait" / f"{method.key}.mp4"
             if not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                options = {key: value for key, value in method.options.items() if key != "source_gap"}
                 driver = load_driver(self._weights(method), device="cpu", precision="auto")
-                run_job(Job.of(face, speech, path), driver, FaceOptions(), DriveOptions(**options), store=store)
+                run_job(Job.of(face, speech, path), driver, FaceOptions(), DriveOptions(**method.options), store=store)
             videos[method.name] = path
         sheet = self._out / "portrait.png"
         track = prepare(FaceSource(Path(face), FaceOptions()), FaceOptions(), store=store)

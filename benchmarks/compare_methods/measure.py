@@ -1,12 +1,15 @@
 """Figures of one network: every clip driven in every way, and measured as evaluate.py measures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.compare_methods.clips import WAYS, file_name
 from common.errors import InputError
 from common.files import atomic_output
 from faces.detectors import build_detector
+from metrics.clips.generation import options_of
+from metrics.measures.registry import columns_of
 from metrics.results import Results
 from metrics.rows import COPY, REAL, Row
 from metrics.scorer import Item, Options, Scorer, Variant
@@ -38,10 +41,9 @@ class Driven:
         if not path.is_file():
             face, sound = self._material.face_and_sound(clip, way)
             path.parent.mkdir(parents=True, exist_ok=True)
-            options = dict(self._options)
-            if way == "portrait":
-                options.pop("source_gap", None)
-            faces, options = FaceOptions(), DriveOptions(**options)
+            faces = FaceOptions()
+            usual = DriveOptions() if way == "portrait" else options_of(self._driver)  # a picture has no other frames
+            options = replace(usual, **self._options)
             prepare(FaceSource(face, faces), faces, store=self._store)  # the face is found before the clock starts
             report = run_job(Job.of(face, sound, path), self._driver, faces, options, store=self._store)
             self._note(way, clip, report.elapsed / report.frames)
@@ -66,8 +68,8 @@ def measure(driven, clips, networks):
         clips: list of clips.Clip; networks: metrics.networks.load.Networks.
 
     Returns:
-        {"clips": list of {"clip", "group", "way", "values"}, "frechet": {group: {way: value}}, "failed": list of reasons}; the
-        ways of no network are "real" and "no motion".
+        {"clips": list of {"clip", "group", "way", "values"}, "frechet": {group: {way: value}}, "failed": list of reasons,
+        "labels": {key of a column: its name}}; the ways of no network are "real" and "no motion".
     """
     detector = build_detector("mediapipe")
     scorer, found, failed, distances = Scorer(detector, networks, Options()), [], [], {}
@@ -90,7 +92,8 @@ def measure(driven, clips, networks):
     for group, sums in results.items():
         distances[group] = {_way(row): one["value"] for row, one in sums.distances(force=True).items()}
     detector.close()
-    return {"clips": found, "frechet": distances, "failed": failed}
+    labels = {column.key: column.label for column in columns_of(scorer.measures)}
+    return {"clips": found, "frechet": distances, "failed": failed, "labels": labels}
 
 
 def _way(row):

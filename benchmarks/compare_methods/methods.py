@@ -37,7 +37,7 @@ class Method:
         stages: tuple of Stage; their shares add up to 1.
         weights: "best" or "last", of the last stage's run.
         after: module of tools/ that turns these weights into those that draw, or None.
-        options: of the driver, beside the defaults: dict of pipeline.options.DriveOptions.
+        options: of the driver, beside those of metrics.clips.generation.options_of: dict of pipeline.options.DriveOptions.
         baseline: key of the method that marks compare it with; None: with none.
     """
 
@@ -56,6 +56,10 @@ def _painter(key, name, *overrides, **how):
     return Method(key, name, stages, **how)
 
 
+UNITS = (  # what both forms of the fusion of action units begin with
+    Stage("au_small_audio", "au_small_audio", "au", 0.2),
+    Stage("au_small_classifier", "au_small_classifier", "au", 0.15),
+)
 SMALL = (
     _painter("wav2lip", "Wav2Lip", baseline=None),
     _painter("wav2lip_gan", "Wav2Lip + GAN", QUALITY),
@@ -73,8 +77,7 @@ SMALL = (
     Method(
         "au", "AU fusion",
         (
-            Stage("au_small_audio", "au_small_audio", "au", 0.2),
-            Stage("au_small_classifier", "au_small_classifier", "au", 0.15),
+            *UNITS,
             Stage("au_small_fusion", "au_small_fusion", "au", 0.65),
         ),
         weights="best",
@@ -82,8 +85,7 @@ SMALL = (
     Method(
         "au_diffusion", "AU fusion, diffusion",
         (
-            Stage("au_small_audio", "au_small_audio", "au", 0.2),
-            Stage("au_small_classifier", "au_small_classifier", "au", 0.15),
+            *UNITS,
             Stage("au_fusion_short", "au_small_fusion", "au", 0.2),
             Stage("au_small_autoencoder", "au_small_autoencoder", "au", 0.15),
             Stage(
@@ -106,11 +108,10 @@ SMALL = (
             Stage("pcavs_small", "pcavs_small", "motion", 0.2),
             Stage("motion_small", "motion_small", "motion", 0.1),
         ),
-        options={"output": "frame"},
     ),
     Method(
         "lipwarp", "lipwarp", (Stage("lipwarp_motion", "lipwarp_motion", "faces", 1.0),), weights="best",
-        after="tools.fit_lip_motion", options={"source_gap": 5},
+        after="tools.fit_lip_motion",
     ),
 )  # fmt: skip
 
@@ -132,6 +133,8 @@ FULL = (
     _full("lipwarp", "lipwarp", "lipwarp_motion", corpus="faces"),
 )  # fmt: skip
 FORMS = {"small": SMALL, "full": FULL}
+OVERRIDES = {"small": ("train.precision=fast", "data.workers=0"), "full": ()}  # small: one process on one core
+MINUTES = {"small": 45.0, "full": None}  # None: as many steps as the configs say
 READER = Stage("word_reader", "word_reader", "faces", 1.0)
 
 

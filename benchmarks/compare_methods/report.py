@@ -1,6 +1,5 @@
 """The tables of the comparison, as Markdown, JSON and one HTML page."""
 
-import json
 from base64 import b64encode
 from html import escape
 from pathlib import Path
@@ -9,7 +8,9 @@ import numpy as np
 
 from benchmarks.compare_methods.clips import GROUPS, WAYS
 from benchmarks.compare_methods.figures import COLUMNS, REAL, STILL, disagreements, read
+from benchmarks.outputs import finite, write_outputs
 from benchmarks.seeds import goodness, verdict
+from benchmarks.tables import number
 from common.files import atomic_output
 from metrics.report.html import STYLE
 
@@ -42,15 +43,14 @@ def write_report(out, methods, facts, pictures=()):
     found = read(out / "figures", [method.key for method in methods])
     methods = [method for method in methods if method.key in found.methods]
     blocks = list(_blocks(found, methods, facts))
-    text = "\n\n".join(_markdown(*block) for block in blocks) + "\n"
+    text = "\n\n".join(_markdown(*block) for block in blocks)
     summary = {
-        key: {" ".join(place): {column: _plain(one.mean(column)) for column in COLUMNS} for place, one in groups.items()}
+        key: {" ".join(place): {column: one.mean(column) for column in COLUMNS} for place, one in groups.items()}
         for key, groups in found.methods.items()
     }
-    for path, content in (("table.md", text), ("table.json", json.dumps(summary, indent=1) + "\n"),
-                          ("page.html", _page(blocks, pictures))):  # fmt: skip
-        with atomic_output(out / path) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+    write_outputs(out / "table", finite(summary), text)
+    with atomic_output(out / "page.html") as temporary:
+        temporary.write_text(_page(blocks, pictures), encoding="utf-8")
     return text
 
 
@@ -74,10 +74,10 @@ def _blocks(found, methods, facts):
             ],
         )
         names = {method.key: method.name for method in methods}
-        told = disagreements(found.methods, names, group, JUDGES)
+        told = disagreements(found, names, group, JUDGES)
         yield f"{title}: where judges disagree", (), (), told or ["No two judges order two methods differently beyond chance."]
     rows = [
-        [method.name, _number(found.parameters[method.key], 2), _number(found.seconds[method.key], 3)] for method in methods
+        [method.name, number(found.parameters[method.key], 2), number(found.seconds[method.key], 3)] for method in methods
     ]
     yield (
         "Size and speed",
@@ -104,9 +104,9 @@ def _table(found, methods, group, way, keys, references):
     rows = {key: one for key, one in rows.items() if one is not None}
     still = {key: found.methods[key].get((group, "own")) for key in (REAL, STILL)} if references else {}
     keys = [key for key in keys if any(np.isfinite(one.mean(key)) for one in rows.values())]
-    heads = ("method", *(COLUMNS[key][0] for key in keys), "seeds")
+    heads = ("method", *(found.labels[key] for key in keys), "seeds")
     best = {key: _best(rows, still.get(REAL), key) for key in keys}
-    lines = [[key, *(_number(one.mean(column), COLUMNS[column][1]) for column in keys), ""] for key, one in still.items()]
+    lines = [[key, *(number(one.mean(column), COLUMNS[column][1]) for column in keys), ""] for key, one in still.items()]
     for method in methods:
         if method.key not in rows:
             continue
@@ -117,7 +117,7 @@ def _table(found, methods, group, way, keys, references):
 
 
 def _controls(found, methods, group):
-    heads = ["method", *(f"{way}: {COLUMNS[key][0]}" for way, keys in CONTROLS for key in keys)]
+    heads = ["method", *(f"{way}: {found.labels[key]}" for way, keys in CONTROLS for key in keys)]
     lines = []
     for method in methods:
         cells = []
@@ -131,11 +131,11 @@ def _controls(found, methods, group):
 def _cell(figures, base, real, column, best):
     _, digits, better, opinion = COLUMNS[column]
     mean = figures.mean(column)
-    text = _number(mean, digits)
+    text = number(mean, digits)
     text += "†" if opinion and real is not None and _over_fitted(mean, real.mean(column), better) else ""
     text = f"**{text}**" if best else text
     low, high = (None, None) if column == "frechet" else figures.interval(column)
-    text += f" [{_number(low, digits)}, {_number(high, digits)}]" if low is not None else ""
+    text += f" [{number(low, digits)}, {number(high, digits)}]" if low is not None else ""
     return text + (f" {mark}" if base is not None and (mark := verdict(figures, base, column, better)) else "")
 
 
@@ -152,14 +152,6 @@ def _best(rows, real, column):
 
 def _over_fitted(mean, real, better):
     return bool(np.isfinite(mean) and np.isfinite(real) and (mean > real if better == "high" else mean < real))
-
-
-def _number(value, digits):
-    return "-" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
-
-
-def _plain(value):
-    return value if np.isfinite(value) else None
 
 
 def _markdown(title, heads, rows, notes):

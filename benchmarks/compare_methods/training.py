@@ -22,7 +22,7 @@ class Trainer:
 
     Args:
         out: folder of the comparison: OUT/seed_S/runs/NAME are the runs, OUT/steps.json the steps of each stage.
-        corpora: {key: folder}; minutes: of each method and seed, on one core or one GPU.
+        corpora: {key: folder}; minutes: of each method and seed, on one core or GPU; None: the steps of the configs.
         threads: OMP_NUM_THREADS of a training, or None.
         overrides: key.sub=value for all stages.
     """
@@ -34,7 +34,9 @@ class Trainer:
         self._steps_path = self._out / "steps.json"
 
     def plan(self, stage):
-        """Measure how many steps a stage has, unless that is known; what it begins from need not be there yet."""
+        """Steps of a stage, measured unless known; what it begins from need not be there yet. None: those of its config."""
+        if self._minutes is None:
+            return None
         folder = self._out / "dry_run"
         folder.mkdir(parents=True, exist_ok=True)
         with self._lock("steps", stage.run):  # methods that share a stage ask for the same time
@@ -53,7 +55,7 @@ class Trainer:
                 steps = self.plan(stage)
                 if not trained(folder / "runs" / stage.run, steps):
                     folder.mkdir(parents=True, exist_ok=True)
-                    print(f"seed {seed}, {method.name}: {stage.run}, {steps} steps", flush=True)
+                    print(f"seed {seed}, {method.name}: {stage.run}" + (f", {steps} steps" if steps else ""), flush=True)
                     self._train(stage, steps, seed, folder)
         self._finish(method, folder)
         return self.weights(method, seed)
@@ -74,9 +76,11 @@ class Trainer:
         return [sys.executable, ROOT / "train.py", _CONFIGS / f"{stage.config}.yaml", *common, *self._overrides, *own]
 
     def _train(self, stage, steps, seed, folder):
-        log, every = self._out / "logs" / f"seed_{seed}_{stage.run}.txt", max(1, -(-steps // 3))
-        often = [f"train.steps={steps}", f"train.validate_every={every}", f"train.checkpoint_every={every}"]
-        run_logged([*self.command(stage, seed), *often], log, folder=folder, threads=self._threads)
+        command, log = self.command(stage, seed), self._out / "logs" / f"seed_{seed}_{stage.run}.txt"
+        if steps is not None:
+            every = -(-steps // 3)
+            command += [f"train.steps={steps}", f"train.validate_every={every}", f"train.checkpoint_every={every}"]
+        run_logged(command, log, folder=folder, threads=self._threads)
 
     def _steps(self, stage, command, folder):
         """Steps of a stage: as stored, else those that its share of the minutes holds, but no more than its config says."""

@@ -12,9 +12,7 @@ from benchmarks.compare_methods.training import Trainer
 from benchmarks.runs import minutes_taken, run_logged, trained
 from benchmarks.sync.expert_accuracy import STRETCHES
 from datasets.prepared import PreparedCorpus
-from training.checkpoint import load_checkpoint
 
-ON_CORES = ("train.precision=fast", "data.workers=0")  # of the small form: one process on one core
 LEAST_ACCURACY = 0.75  # of a second judge of sync, over 1 s, on people that it never saw; chance is 0.5
 
 
@@ -29,13 +27,12 @@ class Work:
         self._args, self._methods, self._corpora = args, methods, corpora
         self._out = Path(args.out).resolve()
         self._threads = 1 if args.jobs > 1 else None
-        overrides = [*(ON_CORES if args.config == "small" else ()), *args.overrides]
-        self._trainer = Trainer(self._out, corpora, args.minutes, threads=self._threads, overrides=overrides)
-        self._released = tuple(_released(one) for one in args.released)
+        self._trainer = Trainer(self._out, corpora, args.minutes, threads=self._threads, overrides=args.overrides)
+        self._released = {f"released_{path.stem}": path.resolve() for path in args.released}
 
     def rows(self):
         """Methods in the order of the table, those of finished weights last."""
-        return [*self._methods, *self._released]
+        return [*self._methods, *(Method(key, f"{path.stem}, released", ()) for key, path in self._released.items())]
 
     def figures(self, key, seed):
         """Where the figures of a method and seed lie."""
@@ -72,8 +69,7 @@ class Work:
 
     def weights(self, method):
         """Path of the weights of a method that draw, of seed 0, or those that were released; they may not be there yet."""
-        released = {one.key: path for one, path in zip(self._released, self._args.released, strict=True)}
-        return released[method.key].resolve() if method.key in released else self._trainer.weights(method, 0)
+        return self._released.get(method.key) or self._trainer.weights(method, 0)
 
     def measure(self, key, seed, weights, options):
         """Drive and measure one network."""
@@ -101,25 +97,29 @@ class Work:
             log = self._out / "logs" / f"second_{path.stem}.txt"
             run_logged([*command, *self._clips(), *videos], log, threads=self._threads)
 
-    def measure_released(self, path):
+    def measure_released(self):
         """Drive and measure finished weights."""
-        key = f"released_{path.stem}"
-        if not self.figures(key, 0).is_file():
-            self.measure(key, 0, path.resolve(), _released(path).options)
+        for key, path in self._released.items():
+            if not self.figures(key, 0).is_file():
+                self.measure(key, 0, path, {})
 
     def facts(self):
         """{what: text} for the head of the report."""
         args, steps = self._args, self._out / "steps.json"
         stored = json.loads(steps.read_text(encoding="utf-8")) if steps.is_file() else {}
         speakers = Counter(row.speaker for row in PreparedCorpus.open_folder(self._corpora["faces"]).split("train"))
+        budget = "as many steps as the configs say, for each method and seed" if args.minutes is None else (
+            f"{args.minutes:g} minutes of one core or GPU for each method and seed")  # fmt: skip
         told = {
             "Data": f"GRID, {speakers.total()} training sentences of {len(speakers)} people, {max(speakers.values())} of one "
                     "person; the same for all methods; phones by forced alignment of the known words",
-            "Training": f"{args.minutes:g} minutes of one core or GPU for each method and seed, all stages together; what "
-                        "methods share is trained once",
-            "Beside the budget": "the lip-sync expert (expert_grid) and the lip-landmark network of losses, and what draws the "
-                                 "inner mouth of lipwarp, are released weights",
+            "Training": f"{budget}, all stages together; what methods share is trained once",
         }  # fmt: skip
+        if args.config == "small":
+            told["Beside the budget"] = (
+                "the lip-sync expert (expert_grid) and the lip-landmark network of losses, and what draws the inner mouth of "
+                "lipwarp, are released weights"
+            )
         if (accuracy := self.expert_accuracy()) is not None:
             used = "it stands beside the judge by landmarks" if accuracy >= LEAST_ACCURACY else (
                 f"it is left out, for {LEAST_ACCURACY:.0%} is asked")  # fmt: skip
@@ -155,10 +155,3 @@ class Work:
         command += ["--judge", args.syncnet_weights.resolve()] if args.syncnet_weights else []
         command += ["--inception_weights", args.inception_weights.resolve()] if args.inception_weights else []
         return command + (["--identity"] if args.identity else [])
-
-
-def _released(path):
-    """Finished weights as a Method without stages; options of the driver as for the method of the same network."""
-    network = load_checkpoint(path).config["model"]["name"]
-    options = {"lip_motion": {"source_gap": 5}, "pcavs": {"output": "frame"}}.get(network, {})
-    return Method(f"released_{path.stem}", f"{path.stem}, released", (), options=options, baseline=None)

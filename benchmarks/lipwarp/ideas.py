@@ -160,10 +160,10 @@ def _difference(mine, theirs, key, better):
     seeds = tuple(seed for seed in mine.seeds if seed in theirs.seeds)
     if not seeds:
         return "-"
-    first, second = theirs.of_seeds(seeds).values[key], mine.of_seeds(seeds).values[key]
-    means = [{at: float(value) for at, value in enumerate(np.nanmean(one, 0))} for one in (first, second)]
-    found = paired_difference(*means)
-    won = int((np.nanmean(goodness(second, better) - goodness(first, better), 1) > 0).sum())
+    first, second = theirs.of_seeds(seeds), mine.of_seeds(seeds)
+    found = paired_difference(first.by_clip(key), second.by_clip(key))
+    gained = goodness(second.values[key], better) - goodness(first.values[key], better)
+    won = int((np.nanmean(gained, 1) > 0).sum())
     span = "" if found["low"] is None else f" [{found['low']:+.3f}, {found['high']:+.3f}]"
     mark = verdict(mine, theirs, key, better)
     return f"{found['difference']:+.3f}{span} ({won})" + (f" {mark}" if mark else "")
