@@ -32,7 +32,7 @@ class Words(TrackMeasure):
     def compare(self, pair):
         path = words_file(pair.real.path)
         length = len(pair.made)
-        crops = pair.made.crops(self._judge.crop_spec)
+        crops = pair.made.crops(self._judge.crop_spec, smooth=not self._judge.raw_crops)
         there = [at for at, crop in enumerate(crops) if crop is not None]
         if path is None or len(there) < 0.9 * length:
             return {"words_read": None}

@@ -21,6 +21,7 @@ class WordJudge:
         name: of the training run, else of the file without suffix; sha256: of the file.
         words: tuple of the words that it tells apart.
         crop_spec: CropSpec of the crops that it learned from.
+        raw_crops: each was laid by its own frame alone.
         precision: what its network computes in, see `metrics.networks.precision`.
     """
 
@@ -33,6 +34,7 @@ class WordJudge:
         self.name, self.sha256 = checkpoint.run or checkpoint.path.stem, checkpoint.sha256
         self.words = tuple(data["words"])
         self.crop_spec = CropSpec(data["crop"], checkpoint.model.face_size)
+        self.raw_crops = bool(data.get("raw_crops", False))
         self.precision, self._device, self._network = precision_of(weight), weight.device, checkpoint.model
 
     @classmethod
